@@ -1,0 +1,97 @@
+/**
+ * What the rest of the program knows of one operating-system process: the interface that pipe and PTY processes share.
+ * It knows nothing of JSON-RPC, sessions, caps or timeouts.
+ */
+
+/** Name of an output stream. A PTY has only `stdout`. */
+export type OutputName = 'stdout' | 'stderr';
+
+/** Window size of a terminal, in character cells, 1 to 65535 each. */
+export interface TerminalSize {
+  readonly rows: number;
+  readonly cols: number;
+}
+
+/** How to start a process. Everything is already decided: absolute `cwd`, complete environment. */
+export interface ProcessSpec {
+  /** Program and arguments, at least the program. */
+  readonly argv: readonly [string, ...string[]];
+  /** Absolute working directory. */
+  readonly cwd: string;
+  /** The complete environment of the child; nothing is inherited. */
+  readonly env: Readonly<Record<string, string>>;
+  /** With a value: a controlling terminal of that size for all three descriptors. */
+  readonly tty?: TerminalSize;
+  /** Without `tty`: true gives a pipe for stdin, false gives /dev/null. */
+  readonly stdin: boolean;
+}
+
+/** How a process ended: exactly one of the two is not null. `signal` is a name such as `SIGTERM`. */
+export interface ExitStatus {
+  readonly exitCode: number | null;
+  readonly signal: string | null;
+}
+
+/**
+ * What a process reports to its one owner. No call comes before `start` has resolved.
+ * Per stream: `onOutput`* then `onOutputEnd` once. `onExit` once, before, between or after those.
+ */
+export interface ProcessEvents {
+  /** Bytes in the order they were read. `chunk` is lent for the duration of the call: copy what is kept. */
+  onOutput(stream: OutputName, chunk: Buffer): void;
+  /** Every byte of the stream has been handed over and the descriptor is closed. */
+  onOutputEnd(stream: OutputName): void;
+  /** The process itself has ended and was reaped; its output may still follow. */
+  onExit(status: ExitStatus): void;
+}
+
+/** Feeds a process's standard input: a pipe or a PTY master. Never blocks the event loop. */
+export interface StdinWriter {
+  /** Bytes queued here that the kernel has not taken yet. */
+  readonly queuedBytes: number;
+  /**
+   * Queues bytes behind all earlier ones. `onDone` is called once: without an error when the kernel has taken them all, with one
+   * when they never can be (reader gone, process ended, `destroy`).
+   */
+  write(chunk: Buffer, onDone: (error?: Error) => void): void;
+  /** End of input behind all queued bytes: closes a pipe, types end-of-file on a PTY. Idempotent. */
+  end(): void;
+  /** Drops what is queued (each `onDone` gets an error) and releases the descriptor. Idempotent. */
+  destroy(): void;
+}
+
+/** One started process. */
+export interface OsProcess {
+  readonly pid: number;
+  /** `['stdout', 'stderr']`, or `['stdout']` for a PTY. */
+  readonly outputs: readonly OutputName[];
+  /** Absent when the child's stdin is /dev/null. */
+  readonly stdin: StdinWriter | undefined;
+  /** Stops reading a stream, so that the kernel slows the child. At most one more chunk may still arrive. Idempotent. */
+  pauseOutput(stream: OutputName): void;
+  /** Goes on reading. Idempotent. */
+  resumeOutput(stream: OutputName): void;
+  /**
+   * Takes what the kernel holds for this stream at this moment, hands it over (also while paused), ends the stream
+   * (`onOutputEnd`) and closes the source: a background child that goes on writing gets EPIPE or EIO. No-op on an ended stream.
+   */
+  cutOutput(stream: OutputName): void;
+  /** Sets the window size; the foreground job gets SIGWINCH. @throws {Error} when the process has no PTY. */
+  resize(size: TerminalSize): void;
+  /** Releases every descriptor and timer; nothing is reported afterwards. Kills nobody. Idempotent. */
+  dispose(): void;
+}
+
+/** Starts a process. @throws {SpawnError} when the program or the directory cannot be used. */
+export type StartProcess = (spec: ProcessSpec, events: ProcessEvents) => Promise<OsProcess>;
+
+/** A program that could not be started, with the operating system's own code. */
+export class SpawnError extends Error {
+  /** Name of the error, such as `ENOENT`, `EACCES`, `EMFILE`. */
+  readonly errno: string;
+  constructor(message: string, errno: string) {
+    super(message);
+    this.name = 'SpawnError';
+    this.errno = errno;
+  }
+}
