@@ -1,0 +1,29 @@
+// Owns which web origins may speak to the server. Knows no request.
+
+/** An origin as browsers write it: scheme, host, port if it is not the scheme's own. No path, no credentials, no wildcard. */
+const SERIALIZED_ORIGIN = /^[a-z][a-z0-9+.-]*:\/\/[^\s/?#@*,\\]+$/;
+
+/**
+ * Whether a request with this `Origin` may pass. Without the header it comes from no web page, and may. With it, whatever it holds, it
+ * is refused unless exactly this origin was allowed; `null` (sandboxed frames, files) stands for many pages and must be named too.
+ * @param originHeader The header as received; undefined when there is none.
+ * @param allowOrigins The values of `--allow-origin`.
+ */
+export function isOriginAllowed(originHeader: string | undefined, allowOrigins: readonly string[]): boolean {
+  return originHeader === undefined || allowOrigins.includes(originHeader);
+}
+
+/**
+ * What is wrong with a value of `--allow-origin`, or undefined. A value that no browser ever sends would never match, and whoever set
+ * it should hear of it at the start.
+ */
+export function problemOfAllowedOrigin(value: string): string | undefined {
+  if (value === 'null') return undefined;
+  const expected = 'expected an exact origin such as https://app.example.com, or null';
+  if (!SERIALIZED_ORIGIN.test(value)) return `invalid --allow-origin ${value}; ${expected}`;
+  const normalized = URL.canParse(value) ? new URL(value).origin : undefined;
+  if (normalized === undefined) return `invalid --allow-origin ${value}; ${expected}`;
+  // Schemes that the URL standard does not know (browser extensions) have no normal form to compare with.
+  if (normalized === 'null' || normalized === value) return undefined;
+  return `invalid --allow-origin ${value}; browsers send ${normalized}`;
+}
