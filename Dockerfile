@@ -1,0 +1,66 @@
+# The image of execwire. Owns what is inside a container; knows nothing of clusters or balancers (deploy/).
+#
+#   docker build -t execwire .
+#   docker build --build-arg BASE_IMAGE=node:24-bookworm-slim@sha256:… -t execwire .    (a pinned base)
+#
+# The base needs glibc (the prebuilt native parts of node-pty and koffi) and a shell (what clients run), so it is not distroless.
+ARG BASE_IMAGE=node:24-bookworm-slim
+
+# ---- tini alone, so that apt leaves nothing in the final image ----
+FROM ${BASE_IMAGE} AS init
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends tini \
+ && rm -rf /var/lib/apt/lists/*
+
+# ---- build: development dependencies live and die here ----
+FROM ${BASE_IMAGE} AS build
+WORKDIR /src
+COPY package.json package-lock.json .npmrc ./
+# No install script is needed: node-pty and koffi ship Linux binaries.
+RUN npm ci --ignore-scripts
+COPY . .
+RUN npm run build \
+ && npm prune --omit=dev --ignore-scripts
+# Native parts for other systems are nine tenths of node-pty and half of koffi; then both must still load.
+RUN platform="$(node -p 'process.platform + "-" + process.arch')" \
+ && libc="$(node -p 'process.platform + "_" + process.arch')" \
+ && find node_modules/node-pty/prebuilds -mindepth 1 -maxdepth 1 ! -name "${platform}" -exec rm -rf {} + \
+ && find node_modules/@koromix -mindepth 1 -maxdepth 1 ! -name "koffi-${platform}" -exec rm -rf {} + \
+ && find node_modules/@koromix/koffi-* -mindepth 1 -maxdepth 1 -type d ! -name "${libc}" -exec rm -rf {} + \
+ && rm -rf node_modules/node-pty/third_party node_modules/node-pty/src node_modules/koffi/vendor node_modules/koffi/lib node_modules/koffi/doc \
+ && node -e 'require("node-pty"); require("koffi")' \
+ && node dist/execwire.cjs --version \
+ && chmod 755 dist/execwire.cjs
+
+# ---- what runs ----
+FROM ${BASE_IMAGE}
+ARG VERSION=0.1.0
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="execwire" \
+      org.opencontainers.image.description="Runs commands and terminals for remote programs: JSON-RPC 2.0 over WebSocket" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.base.name="docker.io/library/node:24-bookworm-slim"
+# Package managers go; set-user-id bits go with them, since a command must not gain what the server does not have.
+RUN rm -rf /usr/local/lib/node_modules /usr/local/include/node /opt/yarn-v* \
+           /usr/local/bin/npm /usr/local/bin/npx /usr/local/bin/corepack /usr/local/bin/yarn /usr/local/bin/yarnpkg \
+ && find / -xdev -type f -perm /6000 -exec chmod a-s {} + \
+ && install -d -o 1000 -g 1000 -m 0750 /workspace \
+ && ln -s /opt/execwire/dist/execwire.cjs /usr/local/bin/execwire
+COPY --from=init /usr/bin/tini /usr/bin/tini
+COPY --from=build /src/node_modules /opt/execwire/node_modules
+COPY --from=build /src/package.json /opt/execwire/package.json
+COPY --from=build /src/dist /opt/execwire/dist
+# NODE_ENV stays unset on purpose: commands inherit the environment, and `npm install` in a workspace would skip their devDependencies.
+ENV HOME=/workspace
+WORKDIR /workspace
+USER 1000:1000
+EXPOSE 8080
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 \
+  CMD ["node", "-e", "require('node:http').get('http://127.0.0.1:8080/livez', r => process.exit(r.statusCode === 200 ? 0 : 1)).on('error', () => process.exit(1))"]
+# tini reaps orphans and passes SIGTERM to node alone. Never `tini -g`: it would signal the running commands too, at the start of a drain.
+ENTRYPOINT ["/usr/bin/tini", "-s", "--", "node", "/opt/execwire/dist/execwire.cjs"]
+# A listener that is not on loopback refuses to start without credentials: give --ws-auth … (docs/deploy.md).
+CMD ["serve", "--listen", "ws://0.0.0.0:8080"]

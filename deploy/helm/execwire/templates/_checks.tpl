@@ -1,0 +1,17 @@
+{{/* What the schema cannot say: relations between values. Owns the messages of a refused render. */}}
+{{- define "execwire.checks" -}}
+{{- $d := .Values.drain -}}
+{{- $least := add $d.preStop $d.drainDelay $d.drainTimeout $d.killGrace $d.margin -}}
+{{- if lt (int .Values.terminationGracePeriodSeconds) (int $least) -}}
+{{- fail (printf "terminationGracePeriodSeconds %d is below preStop + drainDelay + drainTimeout + killGrace + margin = %d: running commands would be cut" (int .Values.terminationGracePeriodSeconds) (int $least)) -}}
+{{- end -}}
+{{- if and .Values.auth.tokenSha256 (ne .Values.auth.mode "capability-token") -}}
+{{- fail "auth.tokenSha256 goes with auth.mode capability-token" -}}
+{{- end -}}
+{{- if and .Values.auth.token .Values.auth.existingSecret -}}
+{{- fail "auth.token creates a Secret, auth.existingSecret names one: give one of them" -}}
+{{- end -}}
+{{- if and .Values.runtimeClass.create (not (and .Values.runtimeClass.name .Values.runtimeClass.handler)) -}}
+{{- fail "runtimeClass.create needs runtimeClass.name and runtimeClass.handler" -}}
+{{- end -}}
+{{- end -}}

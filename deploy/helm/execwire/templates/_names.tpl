@@ -1,0 +1,42 @@
+{{/* Names and labels. Owns nothing else. */}}
+{{- define "execwire.fullname" -}}
+{{- if .Values.fullnameOverride }}{{ .Values.fullnameOverride | trunc 63 | trimSuffix "-" }}
+{{- else }}
+{{- $name := default .Chart.Name .Values.nameOverride -}}
+{{- if contains $name .Release.Name }}{{ .Release.Name | trunc 63 | trimSuffix "-" }}
+{{- else }}{{ printf "%s-%s" .Release.Name $name | trunc 63 | trimSuffix "-" }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "execwire.selectorLabels" -}}
+app.kubernetes.io/name: {{ default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- define "execwire.labels" -}}
+{{ include "execwire.selectorLabels" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- end }}
+
+{{- define "execwire.serviceAccountName" -}}
+{{- if .Values.serviceAccount.create }}{{ default (include "execwire.fullname" .) .Values.serviceAccount.name }}
+{{- else }}{{ default "default" .Values.serviceAccount.name }}
+{{- end }}
+{{- end }}
+
+{{- define "execwire.secretName" -}}
+{{ default (printf "%s-tokens" (include "execwire.fullname" .)) .Values.auth.existingSecret }}
+{{- end }}
+
+{{/* Does the pod mount a Secret? Not with a digest, and not without authentication. */}}
+{{- define "execwire.mountsSecret" -}}
+{{- if and (ne .Values.auth.mode "none") (not (and (eq .Values.auth.mode "capability-token") .Values.auth.tokenSha256)) }}true{{ end }}
+{{- end }}
+
+{{- define "execwire.image" -}}
+{{- if .Values.image.digest }}{{ .Values.image.repository }}@{{ .Values.image.digest }}
+{{- else }}{{ .Values.image.repository }}:{{ default .Chart.AppVersion .Values.image.tag }}
+{{- end }}
+{{- end }}

@@ -1,0 +1,41 @@
+// Owns what must be undone, in reverse order, once: at the end, on a failure and on a signal. Knows nothing of what the steps do.
+
+/** @type {{ name: string, undo: () => unknown }[]} */
+const undos = [];
+let done = false;
+
+/**
+ * Registers something to be undone; the last one registered runs first.
+ * @param {string} name for the message when undoing fails
+ * @param {() => unknown} undo may be async; a failure is reported and does not stop the others
+ */
+export function onCleanup(name, undo) {
+  undos.push({ name, undo });
+}
+
+/** Undoes everything registered so far; a second call does nothing. */
+export async function cleanUp() {
+  if (done) return;
+  done = true;
+  while (undos.length > 0) {
+    const { name, undo } = undos.pop();
+    try {
+      await undo();
+    } catch (error) {
+      console.error(`cleanup: ${name}: ${error instanceof Error ? error.message : error}`);
+    }
+  }
+}
+
+/** INT, TERM and HUP clean up and exit with 128 + the signal's number. */
+export function cleanUpOnSignals() {
+  for (const [signal, code] of [
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+    ['SIGHUP', 129],
+  ]) {
+    process.once(signal, () => {
+      cleanUp().finally(() => process.exit(code));
+    });
+  }
+}

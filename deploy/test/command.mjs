@@ -1,0 +1,44 @@
+// Owns the running of one program to its end with its output captured. Knows nothing of containers.
+import { spawn } from 'node:child_process';
+
+/** A program ended with another code than 0; `result` holds what it wrote. */
+export class CommandError extends Error {
+  constructor(argv, result) {
+    super(`${argv.join(' ')} ended with ${result.code ?? result.signal}\n${(result.stderr || result.stdout).slice(-4000)}`);
+    this.name = 'CommandError';
+    this.result = result;
+  }
+}
+
+/**
+ * Runs a program and waits for its end.
+ * @param {string[]} argv
+ * @param {{ cwd?: string, env?: Record<string, string | undefined>, input?: string, check?: boolean, timeoutMs?: number }} [options]
+ *   `check` (default true): reject when the exit code is not 0; `timeoutMs` (default 240,000): SIGKILL after it
+ * @returns {Promise<{ code: number | null, signal: string | null, stdout: string, stderr: string }>}
+ */
+export function run(argv, { cwd, env, input, check = true, timeoutMs = 240_000 } = {}) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(argv[0], argv.slice(1), {
+      cwd,
+      env: { ...process.env, ...env },
+      stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+    });
+    const timer = setTimeout(() => child.kill('SIGKILL'), timeoutMs);
+    const stdout = [];
+    const stderr = [];
+    child.stdout.on('data', (chunk) => stdout.push(chunk));
+    child.stderr.on('data', (chunk) => stderr.push(chunk));
+    child.on('error', (error) => {
+      clearTimeout(timer);
+      reject(error);
+    });
+    child.on('close', (code, signal) => {
+      clearTimeout(timer);
+      const result = { code, signal, stdout: Buffer.concat(stdout).toString(), stderr: Buffer.concat(stderr).toString() };
+      if (check && code !== 0) reject(new CommandError(argv, result));
+      else resolve(result);
+    });
+    if (input !== undefined) child.stdin.end(input);
+  });
+}

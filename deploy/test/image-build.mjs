@@ -1,0 +1,35 @@
+// Owns the building of the project's own Dockerfile as it is. Knows nothing of the base image's making.
+import { existsSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { run } from './command.mjs';
+
+export const IMAGE_NAME = 'localhost/execwire:deploy-test';
+
+/** Where Debian keeps its certificates, inside the image and on a Debian host. */
+const CA_BUNDLE = '/etc/ssl/certs/ca-certificates.crt';
+
+/** npm inside RUN uses this machine's registry and certificates; credentials are not passed on. */
+async function npmrcFor(folder) {
+  const { stdout } = await run(['npm', 'config', 'get', 'registry'], { cwd: folder });
+  const file = join(folder, 'npmrc');
+  await writeFile(file, `registry=${stdout.trim()}\ncafile=${CA_BUNDLE}\nupdate-notifier=false\n`);
+  return file;
+}
+
+/**
+ * Builds the image.
+ * @param {import('./image-store.mjs').ImageStore} store
+ * @param {{ projectFolder: string, workFolder: string }} folders
+ * @returns {Promise<string>} the image's name in the store
+ */
+export async function buildImage(store, { projectFolder, workFolder }) {
+  const volumes = ['--volume', `${await npmrcFor(workFolder)}:/root/.npmrc:ro`];
+  if (existsSync(CA_BUNDLE)) volumes.push('--volume', `${CA_BUNDLE}:${CA_BUNDLE}:ro`);
+  // The docker format keeps HEALTHCHECK; OCI drops it. vfs copies every layer, so there it is one.
+  await store.buildah(
+    'bud', '--isolation', 'chroot', '--pull-never', `--layers=${store.driver === 'overlay'}`, '--format', 'docker',
+    ...volumes, '--tag', IMAGE_NAME, '--file', join(projectFolder, 'Dockerfile'), projectFolder,
+  );
+  return IMAGE_NAME;
+}
