@@ -12,6 +12,14 @@ export interface TerminalSize {
   readonly cols: number;
 }
 
+/** The user that a process runs as, with that user's own supplementary groups. */
+export interface RunAs {
+  readonly uid: number;
+  readonly gid: number;
+  /** Login name, for messages only. */
+  readonly name: string;
+}
+
 /** How to start a process. Everything is already decided: absolute `cwd`, complete environment. */
 export interface ProcessSpec {
   /** Program and arguments, at least the program. */
@@ -24,6 +32,10 @@ export interface ProcessSpec {
   readonly tty?: TerminalSize;
   /** Without `tty`: true gives a pipe for stdin, false gives /dev/null. */
   readonly stdin: boolean;
+  /** Another user to run as; needs a privileged server and `setpriv` of util-linux. Default: the server's own user. */
+  readonly runAs?: RunAs;
+  /** `-1000` to `1000`, for /proc/PID/oom_score_adj of the child. Raising needs no privilege. Default: inherited. */
+  readonly oomScoreAdj?: number;
 }
 
 /** How a process ended: exactly one of the two is not null. `signal` is a name such as `SIGTERM`. */
@@ -50,7 +62,7 @@ export interface StdinWriter {
   /** Bytes queued here that the kernel has not taken yet. */
   readonly queuedBytes: number;
   /**
-   * Queues bytes behind all earlier ones. `onDone` is called once: without an error when the kernel has taken them all, with one
+   * Queues bytes behind all earlier ones; `chunk` must stay as it is until then. `onDone` is called once: without an error when the kernel has taken them all, with one
    * when they never can be (reader gone, process ended, `destroy`).
    */
   write(chunk: Buffer, onDone: (error?: Error) => void): void;

@@ -1,0 +1,77 @@
+/**
+ * Builds the environment of a child: inherited variables, the request's on top, and the mark by which a kill finds what has left
+ * the group and the session. It knows nothing of how a process is started.
+ */
+
+/** Variable that marks everything a command starts; its value is the server's random id, a dot and the command's number. */
+export const MARKER_VARIABLE = 'EXECWIRE_COMMAND_ID';
+
+/** A PTY whose environment names no terminal type gets this one: what every client of today understands. */
+const DEFAULT_TERM = 'xterm-256color';
+
+/** Variables that are the server's own affair: its secrets, its telemetry, its supervisor's sockets. Never inherited. */
+const SERVER_OWN = [
+  'EXECWIRE_*',
+  'OTEL_*',
+  'NODE_CHANNEL_*',
+  'NODE_UNIQUE_ID',
+  'NOTIFY_SOCKET',
+  'WATCHDOG_*',
+  'LISTEN_FDS',
+  'LISTEN_FDNAMES',
+  'LISTEN_PID',
+];
+
+export interface ChildEnvironmentOptions {
+  /** Of the request: a string sets, null unsets. */
+  readonly overrides: Readonly<Record<string, string | null>>;
+  /** Value of `EXECWIRE_COMMAND_ID`. A request cannot change it. */
+  readonly marker: string;
+  /** Whether the child gets a terminal. */
+  readonly tty: boolean;
+  /** Patterns (`*` stands for any text) of inherited names to keep. Default: all. */
+  readonly allow?: readonly string[];
+  /** Patterns of inherited names to drop, also of those kept by `allow`. Default: none. */
+  readonly deny?: readonly string[];
+  /** What is inherited. Default: the server's own environment. */
+  readonly inherited?: Readonly<Record<string, string | undefined>>;
+}
+
+/** The complete environment of a child. `allow` and `deny` never touch what the request sets. */
+export function childEnvironment(options: ChildEnvironmentOptions): Record<string, string> {
+  const { overrides, marker, tty, allow, deny, inherited = process.env } = options;
+  // No prototype: `__proto__` is a variable name like any other.
+  const environment: Record<string, string> = Object.create(null);
+  for (const [name, value] of Object.entries(inherited)) {
+    if (value === undefined || matchesAny(name, SERVER_OWN)) continue;
+    if (allow !== undefined && allow.length > 0 && !matchesAny(name, allow)) continue;
+    if (deny !== undefined && matchesAny(name, deny)) continue;
+    environment[name] = value;
+  }
+  for (const [name, value] of Object.entries(overrides)) {
+    if (value === null) delete environment[name];
+    else environment[name] = value;
+  }
+  if (tty && environment.TERM === undefined) environment.TERM = DEFAULT_TERM;
+  environment[MARKER_VARIABLE] = marker;
+  return environment;
+}
+
+function matchesAny(name: string, patterns: readonly string[]): boolean {
+  return patterns.some((pattern) => matches(name, pattern));
+}
+
+/** Matches piece by piece, so that no pattern can make it slow. */
+function matches(name: string, pattern: string): boolean {
+  const [first = '', ...rest] = pattern.split('*');
+  const last = rest.pop();
+  if (last === undefined) return name === pattern;
+  if (!name.startsWith(first)) return false;
+  let position = first.length;
+  for (const piece of rest) {
+    const found = name.indexOf(piece, position);
+    if (found < 0) return false;
+    position = found + piece.length;
+  }
+  return name.length - last.length >= position && name.endsWith(last);
+}

@@ -1,0 +1,147 @@
+/**
+ * The few calls of the C library that Node lacks, through koffi: real pipes, close-on-exec for everything, no core dumps,
+ * terminal attributes. It knows nothing of processes. Loaded at the first command: start-up does not pay for it.
+ */
+import { readdirSync } from 'node:fs';
+import { getSystemErrorName } from 'node:util';
+import type { LibraryHandle } from 'koffi';
+import { SpawnError } from './os-process.js';
+
+/** O_CLOEXEC of Linux, as an octal number on every architecture that Node has a build for (asm-generic/fcntl.h). */
+const O_CLOEXEC = 0o2000000;
+/** close_range(2) has this number on every architecture; its glibc wrapper needs 2.34, the number only the kernel. */
+const SYS_CLOSE_RANGE = 436;
+/** Marks instead of closing; Linux 5.11 (linux/close_range.h). */
+const CLOSE_RANGE_CLOEXEC = 4;
+/** The highest descriptor that close_range knows: an unsigned -1. */
+const LAST_DESCRIPTOR = 0xffffffff;
+const F_SETFD = 2;
+const FD_CLOEXEC = 1;
+const PR_SET_DUMPABLE = 4;
+/** `struct termios` is 60 bytes in glibc and musl; room to spare. */
+const TERMIOS_BYTES = 128;
+/** Offset of `c_lflag`, the fourth 32-bit flag word. */
+const TERMIOS_LFLAG_OFFSET = 12;
+/** Offset of `c_cc`: four flag words and the line discipline's byte. */
+const TERMIOS_CC_OFFSET = 17;
+const VEOF = 4;
+const ICANON = 2;
+
+/** Both ends of a pipe; both are close-on-exec and blocking. */
+export interface PipeEnds {
+  readonly readEnd: number;
+  readonly writeEnd: number;
+}
+
+/** How a terminal reads its input. */
+export interface TerminalInput {
+  /** The byte that means end-of-file at the start of a line. */
+  readonly endOfFile: number;
+  /** True while the terminal collects lines (canonical mode), false in raw mode. */
+  readonly byLine: boolean;
+}
+
+/** What of libc could be reached. */
+export interface Libc {
+  /** Whether `openPipe` works; without it a child gets sockets, on which `/dev/stdout` cannot be opened by name. */
+  readonly realPipes: boolean;
+  /** Why something is missing, for the log; undefined when all is there. */
+  readonly reason: string | undefined;
+  /** @throws {SpawnError} `EMFILE` or `ENFILE` when no descriptor is left. */
+  openPipe(): PipeEnds;
+  /** Marks every descriptor from 3 up close-on-exec, so that the next child has 0, 1 and 2 and no other. */
+  markAllCloseOnExec(): void;
+  /** Keeps processes of the same user from reading this one's memory and environment. @returns whether it took effect. */
+  denyDump(): boolean;
+  /** Attributes of the terminal behind a descriptor (a PTY master tells of its slave), undefined when unknown. */
+  terminalInput(fd: number): TerminalInput | undefined;
+  /** Name of the last error of a C call on this thread, such as `EMFILE`; undefined when unknown. */
+  lastError(): string | undefined;
+}
+
+/** Loads libc once for the program. Never rejects: what cannot be had is missing with a `reason`. */
+export function loadLibc(): Promise<Libc> {
+  loading ??= load();
+  return loading;
+}
+
+let loading: Promise<Libc> | undefined;
+
+async function load(): Promise<Libc> {
+  if (process.platform !== 'linux') return withoutLibc(`real pipes need Linux, this is ${process.platform}`);
+  try {
+    const { default: koffi } = await import('koffi');
+    return linuxLibc(koffi.load(null), () => koffi.errno());
+  } catch (error) {
+    return withoutLibc(`koffi cannot be used: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+function withoutLibc(reason: string): Libc {
+  return {
+    realPipes: false,
+    reason,
+    openPipe() {
+      throw new SpawnError(reason, 'ENOSYS');
+    },
+    markAllCloseOnExec() {},
+    denyDump: () => false,
+    terminalInput: () => undefined,
+    lastError: () => undefined,
+  };
+}
+
+function linuxLibc(lib: LibraryHandle, errno: () => number): Libc {
+  const pipe2: (fds: number[], flags: number) => number = lib.func('int pipe2(_Out_ int *fds, int flags)');
+  const syscall: (n: number, a: number, b: number, c: number) => number = lib.func(
+    'long syscall(long number, unsigned long a, unsigned long b, unsigned long c)',
+  );
+  const fcntl: (fd: number, command: number, argument: number) => number = lib.func(
+    'int fcntl(int fd, int command, long argument)',
+  );
+  const prctl: (option: number, a: number, b: number, c: number, d: number) => number = lib.func(
+    'int prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d)',
+  );
+  const tcgetattr: (fd: number, attributes: Buffer) => number = lib.func('int tcgetattr(int fd, void *attributes)');
+
+  const lastError = (): string | undefined => {
+    const code = errno();
+    return code === 0 ? undefined : getSystemErrorName(-code);
+  };
+  const markRange = (): boolean => Number(syscall(SYS_CLOSE_RANGE, 3, LAST_DESCRIPTOR, CLOSE_RANGE_CLOEXEC)) === 0;
+  // BEFORE the first command: a kernel or a seccomp profile that refuses it is found out here, not per command.
+  const hasCloseRange = markRange();
+
+  return {
+    realPipes: true,
+    reason: undefined,
+    lastError,
+    openPipe() {
+      const ends = [0, 0];
+      if (pipe2(ends, O_CLOEXEC) !== 0) {
+        const code = lastError() ?? 'EMFILE';
+        throw new SpawnError(`no pipe could be opened (${code})`, code);
+      }
+      return { readEnd: ends[0] ?? -1, writeEnd: ends[1] ?? -1 };
+    },
+    markAllCloseOnExec() {
+      if (hasCloseRange) {
+        markRange();
+        return;
+      }
+      for (const name of readdirSync('/proc/self/fd')) {
+        const fd = Number(name);
+        if (fd > 2) fcntl(fd, F_SETFD, FD_CLOEXEC);
+      }
+    },
+    denyDump: () => prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) === 0,
+    terminalInput(fd) {
+      const attributes = Buffer.alloc(TERMIOS_BYTES);
+      if (tcgetattr(fd, attributes) !== 0) return undefined;
+      return {
+        endOfFile: attributes.readUInt8(TERMIOS_CC_OFFSET + VEOF),
+        byLine: (attributes.readUInt32LE(TERMIOS_LFLAG_OFFSET) & ICANON) !== 0,
+      };
+    },
+  };
+}

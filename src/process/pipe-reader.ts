@@ -1,0 +1,117 @@
+/**
+ * Reads one output pipe of a child at full speed and hands the bytes over as they come. It knows nothing of the process.
+ *
+ * Nothing is lost at the end: a pipe's read takes all there is up to the buffer's size, so when the last writer has gone (POLLHUP)
+ * and a read was short, the pipe is empty.
+ */
+import { readSync } from 'node:fs';
+import { type OnReadOpts, Socket, type SocketConstructorOpts } from 'node:net';
+
+/** One read's worth: the capacity of a Linux pipe. Larger buffers and larger pipes measured no faster. */
+const READ_BYTES = 65_536;
+/** The most a child can have made its pipe hold: /proc/sys/fs/pipe-max-size, 1 MiB by default. */
+const MAX_PIPE_BYTES = 1_048_576;
+
+/** One buffer serves all pipes: libuv reads into it and calls back before anything else can read. */
+const shared = Buffer.allocUnsafeSlow(READ_BYTES);
+
+export interface PipeReaderEvents {
+  /** `chunk` is lent for the duration of the call. */
+  onChunk(chunk: Buffer): void;
+  /** Every byte was handed over and the descriptor is closed. Once. */
+  onEnd(): void;
+}
+
+export class PipeReader {
+  readonly #socket: Socket;
+  readonly #events: PipeReaderEvents;
+  #ended = false;
+
+  private constructor(socket: Socket, events: PipeReaderEvents) {
+    this.#socket = socket;
+    this.#events = events;
+    socket.on('end', () => this.#finish());
+    // ECONNRESET of a socket pair whose other end went with unread bytes; a pipe has no such end.
+    socket.on('error', () => this.#finish());
+  }
+
+  /** Reads a real pipe and owns its descriptor from now on. */
+  static ofPipe(fd: number, events: PipeReaderEvents): PipeReader {
+    const options: SocketConstructorOpts & { onread: OnReadOpts } = {
+      fd,
+      readable: true,
+      writable: false,
+      onread: {
+        buffer: shared,
+        callback: (bytes) => {
+          if (!reader.#ended) events.onChunk(shared.subarray(0, bytes));
+          return true;
+        },
+      },
+    };
+    const socket = new Socket(options);
+    const reader = new PipeReader(socket, events);
+    socket.resume();
+    return reader;
+  }
+
+  /** Reads a socket that Node opened, where real pipes cannot be had. */
+  static ofSocket(socket: Socket, events: PipeReaderEvents): PipeReader {
+    const reader = new PipeReader(socket, events);
+    socket.on('data', (chunk: Buffer) => {
+      if (!reader.#ended) events.onChunk(chunk);
+    });
+    return reader;
+  }
+
+  pause(): void {
+    if (!this.#ended) this.#socket.pause();
+  }
+
+  resume(): void {
+    if (!this.#ended) this.#socket.resume();
+  }
+
+  /** Takes what the pipe holds at this moment, hands it over and ends. No-op after the end. */
+  cut(): void {
+    if (this.#ended) return;
+    // BEFORE the descriptor: what a paused stream had already taken from it (only `ofSocket` holds any).
+    for (let held: Buffer | null = this.#socket.read(); held !== null; held = this.#socket.read()) {
+      if (this.#socket.listenerCount('data') === 0) this.#events.onChunk(held);
+    }
+    const fd = descriptorOf(this.#socket);
+    // Its own buffer: a cut can happen inside the hand-over of another pipe's chunk.
+    const buffer = Buffer.allocUnsafe(READ_BYTES);
+    for (let taken = 0; fd !== undefined && taken < MAX_PIPE_BYTES && !this.#ended; ) {
+      let bytes = 0;
+      try {
+        bytes = readSync(fd, buffer, 0, READ_BYTES, null);
+      } catch {
+        break; // EAGAIN: the pipe is empty.
+      }
+      if (bytes === 0) break;
+      taken += bytes;
+      this.#events.onChunk(buffer.subarray(0, bytes));
+    }
+    this.#finish();
+  }
+
+  /** Closes the descriptor; nothing is reported afterwards. */
+  destroy(): void {
+    this.#ended = true;
+    this.#socket.destroy();
+  }
+
+  #finish(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#socket.destroy();
+    this.#events.onEnd();
+  }
+}
+
+/** The descriptor behind a socket; Node has no public name for it. */
+function descriptorOf(socket: Socket): number | undefined {
+  const fd = (socket as { _handle?: { fd?: number } | null })._handle?.fd;
+  return fd !== undefined && fd >= 0 ? fd : undefined;
+}

@@ -1,0 +1,200 @@
+/**
+ * Finds and kills everything a command started: its group, its session, its descendants in groups and sessions of their own, and
+ * those that carry its marker after their parents have gone. It knows nothing of why.
+ */
+import { MARKER_VARIABLE } from './environment.js';
+import { type ProcEntry, readProcEntry, readProcTable, startedWith } from './proc-table.js';
+
+/** What a command is known by. */
+export interface TreeTarget {
+  /** Pid of the process that was started; also the number of its group and session. */
+  readonly pid: number;
+  /** Value of `EXECWIRE_COMMAND_ID` in its environment. */
+  readonly marker: string;
+}
+
+/** Waits between two looks, in ms: a killed process needs a moment to go, and a long wait is for the kernel to end. */
+const LOOK_AGAIN_MS = [1, 2, 4, 8, 16, 32, 64, 128, 250, 250, 250, 500, 500] as const;
+/** Looks in one go before the event loop gets its turn: a tree that forks as fast as it can loses this race quickly. */
+const LOOKS_AT_ONCE = 4;
+
+/**
+ * Sends a signal to every process of a command, descendants before the leader (their parent's end would hide them).
+ *
+ * SIGKILL is repeated until nothing is left, for 2 s at most; any other signal goes once to each process (with SIGCONT behind it, so
+ * that a stopped job can act on it). The first round is done before this function returns.
+ * @returns pids of those that still live: after SIGKILL the survivors, after another signal simply all that were found.
+ */
+export function killTree(target: TreeTarget, signal: NodeJS.Signals): Promise<number[]> {
+  return killTrees([target], signal);
+}
+
+/** `killTree` for many commands at the price of one look at the process table. */
+export async function killTrees(targets: readonly TreeTarget[], signal: NodeJS.Signals): Promise<number[]> {
+  if (targets.length === 0) return [];
+  const hunt = new Hunt(targets, signal);
+  let left = hunt.strike();
+  for (let looks = 1; looks < LOOKS_AT_ONCE && hunt.foundNew; looks += 1) left = hunt.strike();
+  if (signal !== 'SIGKILL') return left;
+  for (const delayMs of LOOK_AGAIN_MS) {
+    if (left.length === 0) break;
+    await new Promise((resolve) => setTimeout(resolve, delayMs));
+    left = hunt.strike();
+  }
+  return left;
+}
+
+/**
+ * SIGKILL to what is left of a command's group, after its leader has ended or before. Cheap: no look at the process table.
+ * @returns whether there was anyone.
+ */
+export function killGroup(pid: number): boolean {
+  if (!mayBeSignalled(pid)) return false;
+  // A leader is our child as long as its number is in use; a process of that number with another parent is a stranger.
+  const holder = readProcEntry(pid);
+  if (holder !== undefined && holder.parent !== process.pid) return false;
+  return send(-pid, 'SIGKILL');
+}
+
+/** Every living process of the commands, in no order. */
+export function findTrees(targets: readonly TreeTarget[]): number[] {
+  return new Hunt(targets, 'SIGKILL').find().map(({ pid }) => pid);
+}
+
+/** Names a process for good: a number alone may be another's tomorrow. */
+function identity({ pid, startTime }: ProcEntry): string {
+  return `${pid}@${startTime}`;
+}
+
+/** One kill from its first look to its last. It remembers what it has seen: groups and sessions outlive their leaders. */
+class Hunt {
+  readonly #targets: readonly TreeTarget[];
+  readonly #leaders: ReadonlySet<number>;
+  readonly #signal: NodeJS.Signals;
+  readonly #groups = new Set<number>();
+  readonly #sessions = new Set<number>();
+  readonly #seen = new Set<string>();
+  readonly #unmarked = new Set<string>();
+  #oldest = 0;
+  /** Whether the last strike met a process for the first time. */
+  foundNew = false;
+
+  constructor(targets: readonly TreeTarget[], signal: NodeJS.Signals) {
+    this.#targets = targets.filter(({ pid }) => mayBeSignalled(pid));
+    this.#leaders = new Set(this.#targets.map(({ pid }) => pid));
+    this.#signal = signal;
+    for (const pid of this.#leaders) {
+      this.#groups.add(pid);
+      this.#sessions.add(pid);
+    }
+  }
+
+  /** Looks once and signals all that is found. @returns pids of what is found. */
+  strike(): number[] {
+    this.foundNew = false;
+    const found = this.find();
+    // Newest first: a child is younger than its parent, and the leaders, the oldest of their trees, come last.
+    found.sort(
+      (a, b) => Number(this.#leaders.has(a.pid)) - Number(this.#leaders.has(b.pid)) || b.startTime - a.startTime,
+    );
+    for (const entry of found) this.#signalOne(entry);
+    return found.map(({ pid }) => pid);
+  }
+
+  find(): ProcEntry[] {
+    const table = readProcTable();
+    if (table.length === 0 && process.platform !== 'linux') return this.#findWithoutProc();
+    const members = new Map<number, ProcEntry>();
+    this.#followKin(table, members);
+    // AFTER the kin: the rest must be asked one by one, and a marked process may have kin of its own.
+    if (this.#addMarked(table, members)) this.#followKin(table, members);
+    return [...members.values()].filter(({ alive }) => alive);
+  }
+
+  /** Adds by group, session and parent until nothing is added any more: a parent may stand behind its child in the table. */
+  #followKin(table: readonly ProcEntry[], members: Map<number, ProcEntry>): void {
+    for (let grown = true; grown; ) {
+      grown = false;
+      for (const entry of table) {
+        if (members.has(entry.pid) || !mayBeSignalled(entry.pid)) continue;
+        if (this.#groups.has(entry.group) || this.#sessions.has(entry.session) || members.has(entry.parent)) {
+          this.#add(entry, members);
+          grown = true;
+        }
+      }
+    }
+  }
+
+  #add(entry: ProcEntry, members: Map<number, ProcEntry>): void {
+    members.set(entry.pid, entry);
+    if (this.#leaders.has(entry.pid)) this.#oldest = Math.min(this.#oldest || entry.startTime, entry.startTime);
+    // Groups and sessions of a command are its own: only a process inside a session can join it, and ours is never one.
+    if (entry.group !== ownGroup() && entry.group > 1) this.#groups.add(entry.group);
+    if (entry.session !== ownSession() && entry.session > 1) this.#sessions.add(entry.session);
+  }
+
+  #addMarked(table: readonly ProcEntry[], members: Map<number, ProcEntry>): boolean {
+    let added = false;
+    for (const entry of table) {
+      if (members.has(entry.pid) || !entry.alive || !mayBeSignalled(entry.pid)) continue;
+      // Nothing that is older than the command can be its child.
+      if (entry.startTime < this.#oldest) continue;
+      const name = identity(entry);
+      if (this.#unmarked.has(name)) continue;
+      if (this.#targets.some(({ marker }) => startedWith(entry.pid, MARKER_VARIABLE, marker))) {
+        this.#add(entry, members);
+        added = true;
+      } else this.#unmarked.add(name);
+    }
+    return added;
+  }
+
+  #findWithoutProc(): ProcEntry[] {
+    return [...this.#leaders]
+      .filter((pid) => send(-pid, 0))
+      .map((pid) => ({ pid, parent: 0, group: pid, session: pid, startTime: 0, alive: true }));
+  }
+
+  #signalOne(entry: ProcEntry): void {
+    const name = identity(entry);
+    const first = !this.#seen.has(name);
+    if (first) {
+      this.#seen.add(name);
+      this.foundNew = true;
+    } else if (this.#signal !== 'SIGKILL') return;
+    if (process.platform !== 'linux') {
+      send(-entry.pid, this.#signal);
+      return;
+    }
+    // The table is some milliseconds old: make sure that the number still means the same process.
+    if (readProcEntry(entry.pid)?.startTime !== entry.startTime) return;
+    send(entry.pid, this.#signal);
+    if (this.#signal !== 'SIGKILL') send(entry.pid, 'SIGCONT');
+  }
+}
+
+function mayBeSignalled(pid: number): boolean {
+  return Number.isInteger(pid) && pid > 1 && pid !== process.pid;
+}
+
+let own: ProcEntry | undefined;
+
+function ownGroup(): number {
+  own ??= readProcEntry(process.pid);
+  return own?.group ?? 0;
+}
+
+function ownSession(): number {
+  own ??= readProcEntry(process.pid);
+  return own?.session ?? 0;
+}
+
+/** @returns false when nobody was there to get it. */
+function send(pid: number, signal: NodeJS.Signals | 0): boolean {
+  try {
+    process.kill(pid, signal);
+    return true;
+  } catch {
+    return false; // ESRCH: gone. EPERM: another user's by now, or out of our reach; the caller sees it survive.
+  }
+}

@@ -1,0 +1,151 @@
+/**
+ * Finds out before a fork whether a program can be started: its name, its directory, its arguments and its environment, by the
+ * rules of execvp(3). A terminal's child reports a failed start only as text on the terminal, so it must not come to that.
+ * It knows nothing of pipes, terminals or users.
+ */
+import { accessSync, closeSync, constants, openSync, readFileSync, readSync, statSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { getSystemErrorMap } from 'node:util';
+import { type ProcessSpec, SpawnError } from './os-process.js';
+
+/** Where glibc's execvp looks when the environment has no PATH. */
+const DEFAULT_PATH = '/bin:/usr/bin';
+/** Longest single argument or variable with its NUL: MAX_ARG_STRLEN, 32 pages (linux/binfmts.h). */
+const MAX_STRING_BYTES = 131_072;
+/** Arguments and environment may take a quarter of the stack, and never more than this (fs/exec.c, 3/4 of 8 MiB). */
+const MAX_TOTAL_BYTES = 6 * 1024 * 1024;
+/** The kernel grants this much under any stack limit (ARG_MAX of linux/limits.h). */
+const MIN_TOTAL_BYTES = 131_072;
+/** Each string also costs a pointer. */
+const POINTER_BYTES = 8;
+/** The kernel reads this much of a script for its `#!` line (BINPRM_BUF_SIZE). */
+const SHEBANG_BYTES = 256;
+/** execvp goes on to the next directory of PATH after these. */
+const NOT_HERE = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG', 'ENODEV', 'ESTALE', 'ETIMEDOUT']);
+
+/** @throws {SpawnError} `EINVAL` on a NUL byte or a bad variable name, `E2BIG`, or the errno of the directory or the program. */
+export function checkStart(spec: ProcessSpec): void {
+  checkStrings(spec);
+  const directoryError = errnoOfDirectory(spec.cwd);
+  if (directoryError !== undefined) throw spawnError(`cwd ${JSON.stringify(spec.cwd)}`, directoryError);
+  resolveProgram(spec.argv[0], spec.cwd, spec.env.PATH);
+}
+
+/**
+ * The file that execvp would run.
+ * @param path the child's PATH, undefined when it has none.
+ * @throws {SpawnError} `ENOENT`, `EACCES`, `ENOTDIR` and the like.
+ */
+export function resolveProgram(name: string, cwd: string, path: string | undefined): string {
+  if (name.includes('/')) {
+    const file = resolve(cwd, name);
+    const code = errnoOfProgram(file, cwd);
+    if (code !== undefined) throw spawnError(`program ${JSON.stringify(name)}`, code);
+    return file;
+  }
+  let verdict = 'ENOENT';
+  for (const directory of name === '' ? [] : (path ?? DEFAULT_PATH).split(':')) {
+    const file = resolve(cwd, directory, name);
+    const code = errnoOfProgram(file, cwd);
+    if (code === undefined) return file;
+    if (code === 'EACCES') verdict = code;
+    else if (!NOT_HERE.has(code)) throw spawnError(`program ${JSON.stringify(name)}`, code);
+  }
+  throw spawnError(`program ${JSON.stringify(name)}`, verdict);
+}
+
+/** A `SpawnError` that says in words what the operating system's code means. */
+export function spawnError(subject: string, code: string): SpawnError {
+  for (const [name, text] of getSystemErrorMap().values()) {
+    if (name === code) return new SpawnError(`${subject}: ${text} (${code})`, code);
+  }
+  return new SpawnError(`${subject}: ${code}`, code);
+}
+
+/** The system's own code of a thrown value, such as `ENOENT`. */
+export function errnoOf(error: unknown): string | undefined {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  return typeof code === 'string' ? code : undefined;
+}
+
+function checkStrings({ argv, cwd, env }: ProcessSpec): void {
+  if (cwd.includes('\0')) throw spawnError('cwd has a NUL byte', 'EINVAL');
+  let total = 0;
+  const count = (text: string, extraBytes: number): void => {
+    const bytes = Buffer.byteLength(text) + extraBytes;
+    if (bytes > MAX_STRING_BYTES) throw spawnError('an argument or variable is too long', 'E2BIG');
+    total += bytes + POINTER_BYTES;
+  };
+  for (const argument of argv) {
+    if (argument.includes('\0')) throw spawnError('an argument has a NUL byte', 'EINVAL');
+    count(argument, 1);
+  }
+  for (const [name, value] of Object.entries(env)) {
+    if (name === '' || name.includes('=') || name.includes('\0')) {
+      throw spawnError(`environment variable name ${JSON.stringify(name)}`, 'EINVAL');
+    }
+    if (value.includes('\0')) throw spawnError(`environment variable ${JSON.stringify(name)} has a NUL byte`, 'EINVAL');
+    count(value, Buffer.byteLength(name) + 2);
+  }
+  // Only a long list is worth a look at the limit.
+  if (total > MIN_TOTAL_BYTES && total > maxTotalBytes()) throw spawnError('arguments and environment', 'E2BIG');
+}
+
+function maxTotalBytes(): number {
+  try {
+    const stack = /^Max stack size\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'latin1'))?.[1];
+    return stack === undefined
+      ? MAX_TOTAL_BYTES
+      : Math.max(MIN_TOTAL_BYTES, Math.min(MAX_TOTAL_BYTES, Number(stack) / 4));
+  } catch {
+    return MAX_TOTAL_BYTES;
+  }
+}
+
+function errnoOfDirectory(directory: string): string | undefined {
+  try {
+    if (!statSync(directory).isDirectory()) return 'ENOTDIR';
+    accessSync(directory, constants.X_OK);
+    return undefined;
+  } catch (error) {
+    return errnoOf(error) ?? 'EINVAL';
+  }
+}
+
+function errnoOfProgram(file: string, cwd: string): string | undefined {
+  try {
+    if (!statSync(file).isFile()) return 'EACCES';
+    accessSync(file, constants.X_OK);
+  } catch (error) {
+    return errnoOf(error) ?? 'EINVAL';
+  }
+  const interpreter = interpreterOf(file);
+  return interpreter === undefined ? undefined : errnoOfInterpreter(resolve(cwd, interpreter));
+}
+
+/** The program that a script's `#!` line names. An unreadable file is left to the kernel. */
+function interpreterOf(file: string): string | undefined {
+  const head = Buffer.alloc(SHEBANG_BYTES);
+  let bytes: number;
+  try {
+    const fd = openSync(file, 'r');
+    try {
+      bytes = readSync(fd, head, 0, SHEBANG_BYTES, 0);
+    } finally {
+      closeSync(fd);
+    }
+  } catch {
+    return undefined;
+  }
+  return /^#![ \t]*([^ \t\n\0]+)/.exec(head.toString('utf8', 0, bytes))?.[1];
+}
+
+function errnoOfInterpreter(file: string): string | undefined {
+  try {
+    if (!statSync(file).isFile()) return 'EACCES';
+    accessSync(file, constants.X_OK);
+    return undefined;
+  } catch (error) {
+    return errnoOf(error) ?? 'EINVAL';
+  }
+}
