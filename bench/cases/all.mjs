@@ -1,0 +1,31 @@
+// Every case, in the order in which a round runs them.
+
+import { connections } from './connections.mjs';
+import { echoOtherConnection, echoQuiet, echoSameConnection } from './echo.mjs';
+import { growthConnections, growthTerminals } from './growth.mjs';
+import { memory, memory10k } from './memory.mjs';
+import { pipelined, roundTrip } from './requests.mjs';
+import { trueParallel, truePipes, truePty } from './short-commands.mjs';
+import { start } from './start.mjs';
+import { pipeStream, ptyStream, stdin } from './streams.mjs';
+
+/** @type {import('../case.mjs').Case[]} */
+export const ALL_CASES = [
+  start,
+  memory,
+  memory10k,
+  roundTrip,
+  pipelined,
+  truePipes,
+  truePty,
+  trueParallel,
+  pipeStream,
+  ptyStream,
+  stdin,
+  echoQuiet,
+  echoOtherConnection,
+  echoSameConnection,
+  connections,
+  growthConnections,
+  growthTerminals,
+];

@@ -1,0 +1,57 @@
+// Percentiles, medians, and loops that are bounded in number and in time. Pure.
+
+/** Nearest-rank percentile. @param {number[]} values @param {number} percent @returns {number} */
+export function percentile(values, percent) {
+  if (values.length === 0) throw new Error('no samples');
+  const sorted = Float64Array.from(values).sort();
+  return sorted[Math.max(0, Math.ceil((percent / 100) * sorted.length) - 1)];
+}
+
+/** Middle value, or the mean of the two middle ones. @param {number[]} values @returns {number} */
+export function median(values) {
+  const sorted = Float64Array.from(values).sort();
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
+
+/**
+ * Milliseconds that each call of `step` took, one after the other; a number that it resolves to counts instead.
+ * @param {{ count: number, maxMs: number, warmUp?: number }} bounds
+ * @param {(n: number) => Promise<number | void>} step
+ * @returns {Promise<number[]>}
+ */
+export async function sample({ count, maxMs, warmUp = 0 }, step) {
+  const warmUntil = performance.now() + maxMs / 4;
+  let n = 0;
+  while (n < warmUp && performance.now() < warmUntil) await step(n++);
+  const until = performance.now() + maxMs;
+  /** @type {number[]} */
+  const samples = [];
+  while (samples.length < count) {
+    const start = performance.now();
+    const measured = await step(n++);
+    const end = performance.now();
+    samples.push(measured ?? end - start);
+    if (end > until) break;
+  }
+  return samples;
+}
+
+/** @param {number} ms @returns {Promise<void>} */
+export function pause(ms) {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/** @template T @param {Promise<T>} promise @param {number} ms @param {string} what @returns {Promise<T>} */
+export async function within(promise, ms, what) {
+  /** @type {NodeJS.Timeout | undefined} */
+  let timer;
+  const limit = new Promise((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`${what} took more than ${ms / 1000} s`)), ms);
+  });
+  try {
+    return await /** @type {Promise<T>} */ (Promise.race([promise, limit]));
+  } finally {
+    clearTimeout(timer);
+  }
+}
