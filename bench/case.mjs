@@ -14,11 +14,7 @@
  * @property {boolean} quick Smaller sizes.
  */
 
-/**
- * @typedef {object} FloorContext
- * @property {import('./floors.mjs').Floors | undefined} floors Undefined when there is no C compiler.
- * @property {boolean} quick
- */
+/** @typedef {{ floors: import('./floors.mjs').Floors, quick: boolean }} FloorContext */
 
 /**
  * @typedef {object} Case
@@ -27,7 +23,8 @@
  * @property {string} what What is done, for the report.
  * @property {Record<string, Metric>} metrics
  * @property {(context: Context) => Promise<Record<string, number>>} run One round with one server.
- * @property {(context: FloorContext) => Promise<Record<string, number>>} [floor] The same work with no server.
+ * @property {() => Promise<Record<string, number>>} [floor] What no server in Node can be below.
+ * @property {(context: FloorContext) => Promise<Record<string, number>>} [floorInC] The same work in C with no server.
  * @property {boolean} [ownServers] Starts its servers itself.
  * @property {boolean} [perNode] Also run with the binaries given with `--node`.
  * @property {boolean} [usOnly] Not run with peers.

@@ -47,7 +47,7 @@ const server = net.createServer({ noDelay: true }, (socket) => {
   socket.on('error', () => {});
   socket.on('data', (data) => {
     if (stage === 'upgrade') {
-      const key = /Sec-WebSocket-Key: (.*)\r\n/.exec(data.latin1Slice())?.[1] ?? '';
+      const key = /Sec-WebSocket-Key: (.*)\r\n/.exec(data.toString('latin1'))?.[1] ?? '';
       const accept = createHash('sha1')
         .update(key + ACCEPT_GUID)
         .digest('base64');

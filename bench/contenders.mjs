@@ -48,7 +48,7 @@ function serve(node) {
 
 /** Whether a contender takes part in a case. @param {Contender} contender @param {import('./case.mjs').Case} each */
 export function takesPart(contender, each) {
-  if (contender.kind === 'floor') return each.floor !== undefined;
+  if (contender.kind === 'floor') return each.floor !== undefined || each.floorInC !== undefined;
   if (contender.kind === 'node') return each.perNode === true;
   return contender.kind === 'us' || !each.usOnly;
 }

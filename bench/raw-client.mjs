@@ -49,8 +49,8 @@ export class RawConnection {
         noDelay: true,
         onread: {
           buffer: READ_BUFFER,
-          callback: (length, buffer) => {
-            const chunk = buffer.subarray(0, length);
+          callback: (length) => {
+            const chunk = READ_BUFFER.subarray(0, length);
             try {
               if (open) reader.push(chunk);
               else shake(chunk);
@@ -71,7 +71,7 @@ export class RawConnection {
       };
       /** @param {Buffer} chunk */
       const shake = (chunk) => {
-        answer += chunk.latin1Slice();
+        answer += chunk.toString('latin1');
         const end = answer.indexOf('\r\n\r\n');
         if (end < 0) return;
         const head = answer.slice(0, end);

@@ -96,7 +96,7 @@ export class RpcConnection {
   #receiveReply(frame) {
     if (!frame.whole) throw new Error(`a reply of ${frame.length} bytes is more than this client keeps`);
     /** @type {Reply} */
-    const reply = JSON.parse(frame.head.utf8Slice());
+    const reply = JSON.parse(frame.head.toString());
     if (reply.id === undefined) return;
     const waiting = this.#waiting.get(reply.id);
     this.#waiting.delete(reply.id);
@@ -125,7 +125,7 @@ function field(bytes, name) {
   const at = bytes.indexOf(name);
   if (at < 0) return undefined;
   const start = at + name.length;
-  return bytes.latin1Slice(start, bytes.indexOf(QUOTE, start));
+  return bytes.toString('latin1', start, bytes.indexOf(QUOTE, start));
 }
 
 /** How many bytes a delta decodes to, from the length of its base64. @param {Frame} frame @returns {number} */

@@ -32,8 +32,10 @@ function say(line) {
 async function runOnce(each, contender, { floors, quick }) {
   const limit = (each.maxSeconds ?? DEFAULT_CASE_SECONDS) * 1000;
   const { command } = contender;
-  if (command === undefined)
-    return (await within(each.floor?.({ floors, quick }) ?? Promise.resolve({}), limit, 'the floor')) ?? {};
+  if (command === undefined) {
+    const floor = floors && each.floorInC ? each.floorInC({ floors, quick }) : each.floor?.();
+    return floor ? within(floor, limit, 'the floor') : {};
+  }
   if (each.ownServers) {
     const none = /** @type {ServerProcess} */ (/** @type {unknown} */ (undefined));
     return within(each.run({ server: none, command, quick }), limit, 'the case').catch((error) => {
@@ -66,7 +68,7 @@ async function runAll(options) {
           result.skipped.push(`needs ${each.openFiles} open files, the limit is ${openFilesLimit()} (ulimit -n)`);
         continue;
       }
-      if (skipped && each.floor && round === 1) result.skipped.push(`floor: ${skipped}`);
+      if (skipped && each.floorInC && round === 1) result.skipped.push(`floor: ${skipped}`);
       // Every other round the other way round, so that nobody always runs behind the same neighbour.
       const order = contenders.filter((contender) => takesPart(contender, each));
       if (round % 2 === 0) order.reverse();

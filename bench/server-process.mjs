@@ -47,7 +47,7 @@ function ready(port) {
     socket.on('error', () => resolve(false));
     socket.on('close', () => resolve(false));
     socket.on('data', (data) => {
-      resolve(data.latin1Slice(0, 12) === 'HTTP/1.1 200');
+      resolve(data.toString('latin1', 0, 12) === 'HTTP/1.1 200');
       socket.destroy();
     });
     socket.write(`GET /readyz HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nConnection: close\r\n\r\n`);

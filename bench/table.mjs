@@ -26,6 +26,7 @@ export function printTable(results) {
   const rows = [['case', 'unit', ...names, ...others.map((name) => `us/${name}`)]];
   for (const { metrics } of results.cases) {
     for (const { title, unit, series } of metrics) {
+      if (Object.keys(series).length === 0) continue;
       const cells = names.map((name) => {
         const found = series[name];
         return found ? `${show(found.median)} (${show(found.min)}..${show(found.max)})` : '-';

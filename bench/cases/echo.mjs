@@ -53,8 +53,7 @@ export const echoQuiet = {
   async run({ server, quick }) {
     return measureEcho(await EchoTerminal.open(await server.connect()), quick);
   },
-  async floor({ floors }) {
-    if (!floors) return {};
+  async floorInC({ floors }) {
     const { p50, p99 } = await floors.json('pty_echo', 3_000);
     return { p50_ms: p50, p99_ms: p99 };
   },

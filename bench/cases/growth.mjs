@@ -23,12 +23,12 @@ export const growthConnections = {
   maxSeconds: 45,
   openFiles: 1_500,
   metrics: metricsAt(CONNECTIONS, (n) => ({
-    [`request_p50_ms@${n}`]: { title: `request p50, ${n} connections`, unit: 'ms', better: 'lower' },
-    [`request_p99_ms@${n}`]: { title: `request p99, ${n} connections`, unit: 'ms', better: 'lower' },
-    [`request_cpu_us@${n}`]: { title: `server CPU per request, ${n} connections`, unit: 'µs', better: 'lower' },
-    [`true_p50_ms@${n}`]: { title: `/bin/true p50, ${n} connections`, unit: 'ms', better: 'lower' },
-    [`true_p99_ms@${n}`]: { title: `/bin/true p99, ${n} connections`, unit: 'ms', better: 'lower' },
-    [`pss_mb@${n}`]: { title: `PSS, ${n} connections`, unit: 'MB', better: 'lower' },
+    [`request_p50_ms@${n}`]: { title: `request p50, connections (${n} open)`, unit: 'ms', better: 'lower' },
+    [`request_p99_ms@${n}`]: { title: `request p99, connections (${n} open)`, unit: 'ms', better: 'lower' },
+    [`request_cpu_us@${n}`]: { title: `server CPU per request, connections (${n} open)`, unit: 'µs', better: 'lower' },
+    [`true_p50_ms@${n}`]: { title: `/bin/true p50, connections (${n} open)`, unit: 'ms', better: 'lower' },
+    [`true_p99_ms@${n}`]: { title: `/bin/true p99, connections (${n} open)`, unit: 'ms', better: 'lower' },
+    [`pss_mb@${n}`]: { title: `PSS, connections (${n} open)`, unit: 'MB', better: 'lower' },
   })),
   async run({ server, quick }) {
     /** @type {Record<string, number>} */
@@ -71,11 +71,11 @@ export const growthTerminals = {
   maxSeconds: 60,
   openFiles: 1_500,
   metrics: metricsAt(TERMINALS, (n) => ({
-    [`echo_p50_ms@${n}`]: { title: `echo p50, ${n} terminals`, unit: 'ms', better: 'lower' },
-    [`echo_p99_ms@${n}`]: { title: `echo p99, ${n} terminals`, unit: 'ms', better: 'lower' },
-    [`echo_cpu_us@${n}`]: { title: `server CPU per key, ${n} terminals`, unit: 'µs', better: 'lower' },
-    [`idle_cpu@${n}`]: { title: `server CPU while ${n} terminals are idle`, unit: '%', better: 'lower' },
-    [`pss_mb@${n}`]: { title: `PSS, ${n} terminals`, unit: 'MB', better: 'lower' },
+    [`echo_p50_ms@${n}`]: { title: `echo p50, terminals (${n} open)`, unit: 'ms', better: 'lower' },
+    [`echo_p99_ms@${n}`]: { title: `echo p99, terminals (${n} open)`, unit: 'ms', better: 'lower' },
+    [`echo_cpu_us@${n}`]: { title: `server CPU per key, terminals (${n} open)`, unit: 'µs', better: 'lower' },
+    [`idle_cpu@${n}`]: { title: `server CPU, idle terminals (${n} open)`, unit: '%', better: 'lower' },
+    [`pss_mb@${n}`]: { title: `PSS, terminals (${n} open)`, unit: 'MB', better: 'lower' },
   })),
   async run({ server, quick }) {
     /** @type {Record<string, number>} */

@@ -22,8 +22,7 @@ export const truePipes = {
     const times = await sample(bounds(quick), () => runTrue(connection));
     return { p50_ms: percentile(times, 50), p99_ms: percentile(times, 99) };
   },
-  async floor({ floors, quick }) {
-    if (!floors) return {};
+  async floorInC({ floors, quick }) {
     const { p50, p99 } = await floors.json('spawn_wait', bounds(quick).count, 1);
     return { p50_ms: p50, p99_ms: p99 };
   },
@@ -67,8 +66,7 @@ export const trueParallel = {
     const all = times.flat();
     return { per_second: all.length / ((performance.now() - start) / 1000), p50_ms: percentile(all, 50) };
   },
-  async floor({ floors, quick }) {
-    if (!floors) return {};
+  async floorInC({ floors, quick }) {
     const { perSecond } = await floors.json('spawn_wait', quick ? 400 : 1_000, WIDTH);
     return { per_second: perSecond };
   },

@@ -41,8 +41,7 @@ export const pipeStream = {
     const bytes = (quick ? 256 : 512) * MIB;
     return measureStream(server, (count) => ['head', '-c', String(count), '/dev/zero'], { tty: false, bytes });
   },
-  async floor({ floors, quick }) {
-    if (!floors) return {};
+  async floorInC({ floors, quick }) {
     const bytes = (quick ? 256 : 512) * MIB;
     return throughput(bytes, await floors.json('pipe_read', bytes));
   },
@@ -59,8 +58,7 @@ export const ptyStream = {
     const command = (count) => ['sh', '-c', `stty raw -echo; exec head -c ${count} /dev/zero`];
     return measureStream(server, command, { tty: true, bytes: (quick ? 64 : 128) * MIB });
   },
-  async floor({ floors, quick }) {
-    if (!floors) return {};
+  async floorInC({ floors, quick }) {
     const bytes = (quick ? 64 : 128) * MIB;
     return throughput(bytes, await floors.json('pty_read', bytes));
   },
@@ -85,8 +83,7 @@ export const stdin = {
     const seconds = await writeToEnd(connection, bytes);
     return throughput(bytes, { seconds, cpuSeconds: cpu() });
   },
-  async floor({ floors, quick }) {
-    if (!floors) return {};
+  async floorInC({ floors, quick }) {
     const bytes = (quick ? 64 : 128) * MIB;
     return throughput(bytes, await floors.json('pipe_write', bytes));
   },
@@ -112,7 +109,7 @@ async function writeToEnd(connection, bytes) {
     };
     connection.onRawFrame = (frame) => {
       if (frame.head.indexOf('"result":{}') < 0) {
-        if (!isNotification(frame)) reject(new Error(`unexpected reply ${frame.head.utf8Slice(0, 200)}`));
+        if (!isNotification(frame)) reject(new Error(`unexpected reply ${frame.head.toString('utf8', 0, 200)}`));
         return;
       }
       answered++;
