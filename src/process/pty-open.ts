@@ -1,0 +1,93 @@
+/**
+ * Forks a child on a new terminal through node-pty's native layer, the only file that imports node-pty. Its public interface is not
+ * used: it destroys the master 200 ms after the exit, read or not. It knows nothing of reading and writing.
+ */
+import { closeSync, constants, fchownSync, fstatSync, openSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import type { NativePty } from 'node-pty/lib/utils.js';
+import type { Libc } from './libc.js';
+import { type ProcessSpec, SpawnError, type TerminalSize } from './os-process.js';
+import { errnoOf, spawnError } from './program-path.js';
+
+/** forkpty fails for want of one of these; node-pty does not say of which. */
+const FORK_ERRORS = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'ENOSPC', 'ENOENT', 'EACCES', 'EPERM']);
+/** "Leave the user as it is" for node-pty, which would keep root's supplementary groups. */
+const SAME_USER = -1;
+
+/** A child on its own terminal. Both descriptors belong to the caller. */
+export interface OpenedPty {
+  readonly pid: number;
+  /** Our side; non-blocking. */
+  readonly master: number;
+  /** The child's side, held open so that no hang-up can come before its exit. Closed after the exit. */
+  readonly slave: number;
+  /** Sets the window size through the master. */
+  resize(size: TerminalSize): void;
+}
+
+/** @throws {SpawnError} when node-pty is missing (`ENOSYS`) or the operating system refuses. */
+export async function openPty(
+  spec: ProcessSpec & { readonly tty: TerminalSize },
+  libc: Libc,
+  onExit: (exitCode: number, signal: number) => void,
+): Promise<OpenedPty> {
+  const native = await loadNative();
+  const [program, ...args] = spec.argv;
+  const { rows, cols } = spec.tty;
+  const environment = Object.entries(spec.env).map(([name, value]) => `${name}=${value}`);
+  libc.markAllCloseOnExec();
+  let orphaned = false;
+  const exited = (exitCode: number, signal: number): void => {
+    if (!orphaned) onExit(exitCode, signal);
+  };
+  let forked: ReturnType<NativePty['fork']>;
+  try {
+    const helper = helperPath();
+    forked = native.fork(program, args, environment, spec.cwd, cols, rows, SAME_USER, SAME_USER, true, helper, exited);
+  } catch (error) {
+    const code = libc.lastError();
+    throw spawnError(`terminal (${messageOf(error)})`, code !== undefined && FORK_ERRORS.has(code) ? code : 'EAGAIN');
+  }
+  const { fd: master, pid } = forked;
+  try {
+    // In the same tick as the fork: until the slave is held here, a quick child could hang the terminal up.
+    const slave = openSync(forked.pty, constants.O_RDWR | constants.O_NOCTTY);
+    // Or that user could not open its own terminal by name, as `> /dev/stdout` does.
+    if (spec.runAs !== undefined) fchownSync(slave, spec.runAs.uid, fstatSync(slave).gid);
+    return {
+      pid,
+      master,
+      slave,
+      resize: (size) => native.resize(master, size.cols, size.rows, 0, 0),
+    };
+  } catch (error) {
+    orphaned = true;
+    process.kill(pid, 'SIGKILL');
+    closeSync(master);
+    throw spawnError('terminal', errnoOf(error) ?? 'EMFILE');
+  }
+}
+
+let loaded: NativePty | undefined;
+
+async function loadNative(): Promise<NativePty> {
+  try {
+    loaded ??= (await import('node-pty/lib/utils.js')).loadNativeModule('pty').module;
+    return loaded;
+  } catch (error) {
+    throw new SpawnError(`no terminals on this host: node-pty cannot be loaded: ${messageOf(error)}`, 'ENOSYS');
+  }
+}
+
+/** On macOS the child is started by a program that lies beside the native module; the loader knows where that was found. */
+function helperPath(): string {
+  if (process.platform !== 'darwin') return '';
+  const modules = Object.keys(createRequire(process.execPath).cache);
+  const native = modules.find((path) => path.endsWith('/pty.node'));
+  return native === undefined ? '' : join(dirname(native), 'spawn-helper');
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,204 @@
+/**
+ * Reads a terminal's master and hands over every byte, however the terminal ends. It knows nothing of the process.
+ *
+ *   reading ──pause──▶ paused ──resume──▶ reading          ended: by hang-up (EIO), `cut` or `destroy`
+ *
+ * A master gives 4 KB a read. Reads are collected until a whole turn of the event loop brought nothing new, so that a stream is
+ * handed over in large chunks and a single key at once.
+ *
+ * libuv before 1.52 (Node 20 and 22) takes a hang-up after a short read for the end while the kernel still holds bytes: an end that
+ * libuv reports only means "hung up", and what is left is read here until the kernel itself says EIO.
+ * @see https://github.com/libuv/libuv/issues/4992
+ */
+import { readSync } from 'node:fs';
+import type { OnReadOpts, SocketConstructorOpts } from 'node:net';
+import { ReadStream } from 'node:tty';
+import { errnoOf } from './program-path.js';
+
+/** A handed-over chunk is at most this long. */
+const CHUNK_BYTES = 65_536;
+/** Longest single read of a master: N_TTY_BUF_SIZE of the Linux line discipline. With less room than this a chunk is full. */
+const READ_BYTES = 4096;
+/** Bytes that trickle in at every turn are handed over after this long, in ms: shorter than a frame of any screen. */
+const MAX_COLLECT_MS = 2;
+/** More than the kernel can hold for one terminal (two flip buffers of 8 KiB and the line discipline's 4 KiB). */
+const MAX_KERNEL_BYTES = 65_536;
+/** Buffers kept for the next terminal that has something to say. */
+const SPARE_BUFFERS = 4;
+
+/** libuv reads into this and calls back before anything else can. */
+const landing = Buffer.allocUnsafeSlow(READ_BYTES);
+const spares: Buffer[] = [];
+
+export interface PtyReaderEvents {
+  /** `chunk` is lent for the duration of the call. */
+  onChunk(chunk: Buffer): void;
+  /** The master is about to be closed: its number must not be used any more. Once, also on `destroy`. */
+  onClosing(): void;
+  /** Every byte was handed over and the master is closed. Once, not after `destroy`. */
+  onEnd(): void;
+}
+
+type ReadOutcome = 'full' | 'empty' | 'hungUp';
+
+export class PtyReader {
+  readonly #master: number;
+  readonly #events: PtyReaderEvents;
+  readonly #stream: ReadStream;
+  #buffer: Buffer | undefined;
+  #filled = 0;
+  #firstByteAt = 0;
+  #broughtNew = false;
+  #turning: NodeJS.Immediate | undefined;
+  #paused = false;
+  #ended = false;
+
+  /** @param master non-blocking; owned from now on. */
+  constructor(master: number, events: PtyReaderEvents) {
+    this.#master = master;
+    this.#events = events;
+    const options: SocketConstructorOpts & { onread: OnReadOpts } = {
+      onread: {
+        buffer: landing,
+        callback: (bytes) => {
+          this.#onBytes(bytes);
+          return true;
+        },
+      },
+    };
+    this.#stream = new ReadStream(master, options);
+    // The stream closes the master right behind this event, so the rest is read now: a hung-up terminal holds little.
+    this.#stream.on('end', () => this.#onHangUp());
+    // EIO, which comes behind the last byte; the stream has closed the master by itself.
+    this.#stream.on('error', () => this.#finish());
+    this.#stream.resume();
+  }
+
+  pause(): void {
+    if (this.#ended || this.#paused) return;
+    this.#paused = true;
+    this.#stream.pause();
+  }
+
+  resume(): void {
+    if (this.#ended || !this.#paused) return;
+    this.#paused = false;
+    this.#stream.resume();
+  }
+
+  /** Takes what the kernel holds at this moment, hands it over and ends. No-op after the end. */
+  cut(): void {
+    if (this.#ended) return;
+    this.#drain();
+    this.#finish();
+  }
+
+  /** Closes the master; nothing but `onClosing` is reported. Idempotent. */
+  destroy(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#close();
+  }
+
+  #onBytes(bytes: number): void {
+    if (this.#ended) return;
+    landing.copy(this.#room(), this.#filled, 0, bytes);
+    this.#took(bytes);
+    this.#turning ??= setImmediate(() => this.#onTurn());
+  }
+
+  /** One turn of the event loop later: reads on, and hands over when there was nothing. */
+  #onTurn(): void {
+    this.#turning = undefined;
+    if (this.#ended) return;
+    let outcome: ReadOutcome = 'empty';
+    if (!this.#paused) outcome = this.#readMore();
+    if (this.#ended) return;
+    if (outcome === 'hungUp') {
+      this.#finish();
+      return;
+    }
+    const waitedLong = this.#filled > 0 && performance.now() - this.#firstByteAt >= MAX_COLLECT_MS;
+    if (!this.#broughtNew || this.#paused || waitedLong) this.#handOver();
+    if (this.#broughtNew && !this.#paused && !this.#ended) this.#turning = setImmediate(() => this.#onTurn());
+    this.#broughtNew = false;
+  }
+
+  #onHangUp(): void {
+    if (this.#ended) return;
+    this.#drain();
+    this.#finish();
+  }
+
+  #drain(): void {
+    for (let taken = 0; taken < MAX_KERNEL_BYTES && !this.#ended; ) {
+      const bytes = this.#readOnce();
+      if (bytes <= 0) return;
+      taken += bytes;
+    }
+  }
+
+  /** Reads until the chunk is handed over or the kernel has nothing: one chunk a turn leaves time for others. */
+  #readMore(): ReadOutcome {
+    do {
+      const bytes = this.#readOnce();
+      if (bytes < 0) return 'hungUp';
+      if (bytes === 0) return 'empty';
+    } while (this.#filled > 0 && !this.#ended && !this.#paused);
+    return 'full';
+  }
+
+  /** @returns bytes read, 0 when there are none at the moment, -1 when there never will be. */
+  #readOnce(): number {
+    try {
+      const room = this.#room();
+      const bytes = readSync(this.#master, room, this.#filled, room.length - this.#filled, null);
+      if (bytes === 0) return -1;
+      this.#took(bytes);
+      return bytes;
+    } catch (error) {
+      return errnoOf(error) === 'EAGAIN' ? 0 : -1;
+    }
+  }
+
+  #took(bytes: number): void {
+    if (this.#filled === 0) this.#firstByteAt = performance.now();
+    this.#filled += bytes;
+    this.#broughtNew = true;
+    if (CHUNK_BYTES - this.#filled < READ_BYTES) this.#handOver();
+  }
+
+  #room(): Buffer {
+    this.#buffer ??= spares.pop() ?? Buffer.allocUnsafeSlow(CHUNK_BYTES);
+    return this.#buffer;
+  }
+
+  #handOver(): void {
+    const buffer = this.#buffer;
+    const length = this.#filled;
+    if (buffer === undefined) return;
+    // BEFORE the call: the owner may cut or destroy from within.
+    this.#buffer = undefined;
+    this.#filled = 0;
+    if (length > 0) this.#events.onChunk(buffer.subarray(0, length));
+    if (spares.length < SPARE_BUFFERS) spares.push(buffer);
+  }
+
+  #finish(): void {
+    if (this.#ended) return;
+    this.#handOver();
+    // The owner may have disposed of everything during the hand-over.
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#close();
+    this.#events.onEnd();
+  }
+
+  #close(): void {
+    clearImmediate(this.#turning);
+    this.#turning = undefined;
+    this.#buffer = undefined;
+    this.#events.onClosing();
+    this.#stream.destroy();
+  }
+}

@@ -1,0 +1,161 @@
+/**
+ * Types into a terminal through its master: in order, without blocking, and never into a descriptor that has been closed and given
+ * to somebody else. It knows nothing of the process.
+ *
+ * libuv's own writes to a master block the event loop, and there is no event that says when it takes bytes again. So: write until
+ * EAGAIN, try again in the next turns of the loop while the child reads, then at growing intervals.
+ */
+import { writeSync } from 'node:fs';
+import type { TerminalInput } from './libc.js';
+import type { StdinWriter } from './os-process.js';
+import { errnoOf } from './program-path.js';
+
+/** Bytes written before other work of the event loop gets its turn. */
+const SLICE_BYTES = 262_144;
+/** Attempts in successive turns after EAGAIN: a reading child makes room within some tens of microseconds. */
+const EAGER_ATTEMPTS = 40;
+/** First and longest interval of the attempts after that, in ms. The longest costs nothing measurable and delays a paste little. */
+const FIRST_RETRY_MS = 1;
+const LAST_RETRY_MS = 20;
+/** Attempts at one interval before it doubles. */
+const ATTEMPTS_PER_INTERVAL = 2;
+
+/** What ends or empties the line that a terminal collects: interrupt, end-of-file, line feed, return, kill, suspend, quit. */
+const LINE_ENDERS = new Set([3, 4, 10, 13, 21, 26, 28]);
+/** End-of-file (control-D) where the terminal's own setting cannot be read. */
+const DEFAULT_END_OF_FILE = 4;
+
+type Done = (error?: Error) => void;
+
+interface Queued {
+  readonly chunk: Buffer;
+  readonly onDone: Done;
+  offset: number;
+}
+
+export class PtyWriter implements StdinWriter {
+  readonly #master: number;
+  readonly #terminalInput: () => TerminalInput | undefined;
+  #queue: Queued[] = [];
+  #queuedBytes = 0;
+  #lastByte = 10;
+  #attempts = 0;
+  #cancelRetry: (() => void) | undefined;
+  #ending = false;
+  #failure: Error | undefined;
+
+  /**
+   * @param master non-blocking; not owned: call `destroy` BEFORE it is closed.
+   * @param terminalInput how the terminal reads at the moment.
+   */
+  constructor(master: number, terminalInput: () => TerminalInput | undefined) {
+    this.#master = master;
+    this.#terminalInput = terminalInput;
+  }
+
+  get queuedBytes(): number {
+    return this.#queuedBytes;
+  }
+
+  write(chunk: Buffer, onDone: Done): void {
+    const refusal = this.#failure ?? (this.#ending ? new Error('stdin is already closed') : undefined);
+    if (refusal !== undefined) {
+      process.nextTick(onDone, refusal);
+      return;
+    }
+    this.#queue.push({ chunk, onDone, offset: 0 });
+    this.#queuedBytes += chunk.length;
+    if (this.#cancelRetry === undefined) this.#flush();
+  }
+
+  end(): void {
+    if (this.#ending || this.#failure !== undefined) return;
+    this.#ending = true;
+    if (this.#queue.length === 0) this.#typeEndOfFile();
+  }
+
+  destroy(): void {
+    this.#fail(new Error('stdin is closed: the terminal is gone'));
+  }
+
+  #flush(): void {
+    this.#cancelRetry = undefined;
+    for (let written = 0; ; ) {
+      const head = this.#queue[0];
+      if (head === undefined) return;
+      if (head.offset < head.chunk.length) {
+        let bytes: number;
+        try {
+          bytes = writeSync(this.#master, head.chunk, head.offset);
+        } catch (error) {
+          if (errnoOf(error) === 'EAGAIN') this.#retryLater();
+          else this.#fail(error instanceof Error ? error : new Error(String(error)));
+          return;
+        }
+        this.#attempts = 0;
+        head.offset += bytes;
+        this.#queuedBytes -= bytes;
+        written += bytes;
+        this.#lastByte = head.chunk[head.offset - 1] ?? this.#lastByte;
+      }
+      if (head.offset === head.chunk.length) this.#finishHead();
+      if (written >= SLICE_BYTES && this.#queue.length > 0) {
+        this.#retryNextTurn();
+        return;
+      }
+    }
+  }
+
+  #finishHead(): void {
+    const head = this.#queue.shift();
+    if (head !== undefined) process.nextTick(head.onDone);
+    if (this.#ending && this.#queue.length === 0 && head?.onDone !== ignore) this.#queueEndOfFile();
+  }
+
+  #typeEndOfFile(): void {
+    this.#queueEndOfFile();
+    this.#flush();
+  }
+
+  /**
+   * At the start of a line one end-of-file does it. Behind an unfinished line the first only hands that line over, as a read without
+   * line end; the reader sees the end of its input with the second.
+   */
+  #queueEndOfFile(): void {
+    const { endOfFile, byLine } = this.#terminalInput() ?? { endOfFile: DEFAULT_END_OF_FILE, byLine: true };
+    const unfinishedLine = byLine && !LINE_ENDERS.has(this.#lastByte) && this.#lastByte !== endOfFile;
+    const chunk = Buffer.alloc(unfinishedLine ? 2 : 1, endOfFile);
+    this.#queue.push({ chunk, onDone: ignore, offset: 0 });
+    this.#queuedBytes += chunk.length;
+  }
+
+  #retryLater(): void {
+    const late = this.#attempts - EAGER_ATTEMPTS;
+    this.#attempts += 1;
+    if (late < 0) {
+      this.#retryNextTurn();
+      return;
+    }
+    const delayMs = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.floor(late / ATTEMPTS_PER_INTERVAL));
+    const timer = setTimeout(() => this.#flush(), delayMs);
+    this.#cancelRetry = () => clearTimeout(timer);
+  }
+
+  /** Each handle has its own way to be cancelled: Node 20 miscounts when an immediate's is used on a timer. */
+  #retryNextTurn(): void {
+    const immediate = setImmediate(() => this.#flush());
+    this.#cancelRetry = () => clearImmediate(immediate);
+  }
+
+  #fail(error: Error): void {
+    this.#failure ??= error;
+    this.#cancelRetry?.();
+    this.#cancelRetry = undefined;
+    const dropped = this.#queue;
+    this.#queue = [];
+    this.#queuedBytes = 0;
+    for (const { onDone } of dropped) process.nextTick(onDone, this.#failure);
+  }
+}
+
+function ignore(): void {}
