@@ -1,0 +1,164 @@
+// Owns one fuzz run: who attacks, for how long, and what must hold meanwhile and afterwards. Starts the server, parses no arguments.
+
+import { checkNextClient, startVictim } from './good-client.js';
+import { openHalfUpgrades, playScenario, sendMessages } from './hostile-clients.js';
+import { createMessageGenerator } from './message-generator.js';
+import { createRandom } from './random.js';
+import { nextRawScenario } from './raw-frames.js';
+import { startServer } from './server-under-test.js';
+
+/** How long and how hard. The run goes on until both `seconds` and `inputs` are reached. */
+export interface FuzzOptions {
+  /** The server's script. */
+  readonly script: string;
+  /** Further flags of the server. */
+  readonly flags?: readonly string[];
+  /** The same seed sends the same inputs; their order across connections is up to the machine. */
+  readonly seed: number;
+  readonly seconds: number;
+  /** Messages plus raw connections. */
+  readonly inputs: number;
+  /** Upgrades that are begun and never ended, all at once. */
+  readonly halfOpenUpgrades: number;
+  /** Bytes of resident memory the server may not pass. */
+  readonly maxResidentBytes: number;
+}
+
+/** What a run found. It is good when `problems` is empty. */
+export interface FuzzReport {
+  readonly seed: number;
+  readonly seconds: number;
+  readonly messages: number;
+  readonly rawConnections: number;
+  readonly goodClientsServed: number;
+  readonly peakResidentBytes: number;
+  readonly finalResidentBytes: number;
+  readonly serverEnd: string;
+  readonly problems: readonly string[];
+  /** The last inputs before the first problem. */
+  readonly lastInputs: readonly string[];
+  readonly lastServerLines: readonly string[];
+}
+
+const MESSAGE_CLIENTS = 6;
+const RAW_CLIENTS = 3;
+
+/** Messages of one connection, at most: most bugs need few, and every connection begins with a fresh session. */
+const MAX_MESSAGES_PER_CONNECTION = 400;
+
+/** Milliseconds between two good clients. */
+const PROBE_INTERVAL_MS = 500;
+
+const KEPT_INPUTS = 100;
+/** Characters kept of an input. */
+const KEPT_INPUT_LENGTH = 2_000;
+
+/** Runs hostile clients against a server of its own, next to good ones. */
+export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
+  const random = createRandom(options.seed);
+  const server = await startServer(options.script, options.flags);
+  const startedAtMs = Date.now();
+  const problems: string[] = [];
+  const lastInputs: string[] = [];
+  let messages = 0;
+  let rawConnections = 0;
+  let goodClientsServed = 0;
+  let peakResidentBytes = 0;
+
+  const elapsedMs = () => Date.now() - startedAtMs;
+  const isOver = () =>
+    problems.length > 0 || (elapsedMs() >= options.seconds * 1000 && messages + rawConnections >= options.inputs);
+
+  function remember(input: string): void {
+    lastInputs.push(input.slice(0, KEPT_INPUT_LENGTH));
+    if (lastInputs.length > KEPT_INPUTS) lastInputs.shift();
+  }
+
+  async function attempt(what: string, action: () => Promise<void>): Promise<void> {
+    try {
+      await action();
+    } catch (error) {
+      problems.push(`${what}: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+
+  async function messageClient(): Promise<void> {
+    const own = random.fork();
+    const next = createMessageGenerator(own.fork());
+    while (!isOver()) {
+      const sent = await sendMessages(server, next, own, own.int(1, MAX_MESSAGES_PER_CONNECTION), remember);
+      messages += sent;
+      // Refused at the door (the server is full): not in a busy loop.
+      if (sent === 0) await pause(20);
+    }
+  }
+
+  async function rawClient(): Promise<void> {
+    const own = random.fork();
+    while (!isOver()) {
+      const scenario = nextRawScenario(own);
+      remember(`raw: ${scenario.name}`);
+      await attempt('raw connection', () => playScenario(server, scenario));
+      rawConnections += 1;
+    }
+  }
+
+  function checkServer(): void {
+    const resident = server.residentBytes();
+    peakResidentBytes = Math.max(peakResidentBytes, resident);
+    if (resident > options.maxResidentBytes) problems.push(`the server holds ${resident} bytes`);
+    const ended = server.ended();
+    if (ended !== undefined) problems.push(`the server ended: ${ended}`);
+  }
+
+  async function watcher(): Promise<void> {
+    const victim = await startVictim(server);
+    while (!isOver()) {
+      checkServer();
+      await attempt('good client', () => checkNextClient(server));
+      await attempt('victim', () => victim.check());
+      goodClientsServed += 1;
+      await pause(PROBE_INTERVAL_MS);
+    }
+    victim.close();
+  }
+
+  async function halfOpenClient(): Promise<void> {
+    const sockets = await openHalfUpgrades(server, options.halfOpenUpgrades);
+    while (!isOver() && elapsedMs() < (options.seconds * 1000) / 2) await pause(100);
+    for (const socket of sockets) socket.destroy();
+    remember(`half-open upgrades: ${sockets.length}`);
+  }
+
+  await attempt('watcher', async () => {
+    await Promise.all([
+      watcher(),
+      halfOpenClient(),
+      ...Array.from({ length: MESSAGE_CLIENTS }, messageClient),
+      ...Array.from({ length: RAW_CLIENTS }, rawClient),
+    ]);
+  });
+  checkServer();
+  await attempt('next client after the run', () => checkNextClient(server));
+  const finalResidentBytes = server.residentBytes();
+  const seconds = Math.round(elapsedMs() / 1000);
+  const serverEnd = await server.stop();
+  if (serverEnd !== 'exit 0') problems.push(`the server did not drain: ${serverEnd}`);
+  return {
+    seed: options.seed,
+    seconds,
+    messages,
+    rawConnections,
+    goodClientsServed,
+    peakResidentBytes,
+    finalResidentBytes,
+    serverEnd,
+    problems,
+    lastInputs: problems.length > 0 ? lastInputs : [],
+    lastServerLines: problems.length > 0 ? server.lastLines() : [],
+  };
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

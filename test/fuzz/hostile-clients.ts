@@ -1,0 +1,143 @@
+// Owns the connections that carry hostile input: one kind of client a function, each for one connection. Judges nothing but what a
+// server must do on the same connection.
+
+import { connect, type Socket } from 'node:net';
+import { WebSocket } from 'ws';
+import type { Address } from './good-client.js';
+import type { NextMessage } from './message-generator.js';
+import type { Random } from './random.js';
+import { halfOpenUpgrade, type RawScenario } from './raw-frames.js';
+
+/** Messages between two pings. The pong says that the server has read them, so that nothing piles up on this side. */
+const MESSAGES_PER_PING = 50;
+
+/** Milliseconds without a pong after which a hostile client leaves; the server may well be holding it back. */
+const PATIENCE_MS = 2_000;
+
+/** Milliseconds within which a server must end a connection that broke the rules. Generous: the machine is shared. */
+const MUST_CLOSE_MS = 15_000;
+
+/** First byte of a Close frame. */
+const CLOSE_FRAME = 0x88;
+
+/** Milliseconds for which a connection that broke no rule is watched. */
+const LINGER_MS = 50;
+
+/**
+ * One connection that sends up to `count` messages, then leaves politely or not.
+ * @param onInput Told of every message just before it is sent.
+ * @returns How many were sent.
+ */
+export function sendMessages(
+  address: Address,
+  next: NextMessage,
+  random: Random,
+  count: number,
+  onInput: (message: string) => void,
+): Promise<number> {
+  return new Promise((resolve) => {
+    const socket = new WebSocket(`ws://${address.host}:${address.port}`, { perMessageDeflate: random.chance(0.3) });
+    let sent = 0;
+    let patience: NodeJS.Timeout | undefined;
+
+    function sendSome(): void {
+      clearTimeout(patience);
+      if (sent >= count) {
+        if (random.chance(0.5)) socket.close();
+        else socket.terminate();
+        patience = setTimeout(() => socket.terminate(), PATIENCE_MS);
+        return;
+      }
+      for (let index = 0; index < MESSAGES_PER_PING; index += 1) {
+        const message = next();
+        onInput(message);
+        socket.send(message);
+        sent += 1;
+      }
+      socket.ping();
+      patience = setTimeout(() => socket.terminate(), PATIENCE_MS);
+    }
+
+    socket.on('open', () => {
+      if (random.chance(0.9)) {
+        const capabilities = random.chance(0.7) ? { experimentalApi: true } : null;
+        const params = { clientInfo: { name: 'hostile', version: '1' }, capabilities };
+        socket.send(JSON.stringify({ id: 'hello', method: 'initialize', params }));
+      }
+      sendSome();
+    });
+    socket.on('pong', sendSome);
+    // Refused or reset connections are the server's right.
+    socket.on('error', () => {});
+    socket.on('close', () => {
+      clearTimeout(patience);
+      resolve(sent);
+    });
+  });
+}
+
+/**
+ * One connection of raw bytes.
+ * @throws {Error} when the server had to end the connection and did not.
+ */
+export function playScenario(address: Address, scenario: RawScenario): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host: address.host, port: address.port });
+    const waitMs = scenario.mustClose ? MUST_CLOSE_MS : LINGER_MS;
+    const chunks = [...scenario.chunks];
+    let timer: NodeJS.Timeout | undefined;
+    let late = false;
+
+    function writeNext(): void {
+      const chunk = chunks.shift();
+      if (chunk !== undefined) {
+        socket.write(chunk, writeNext);
+        return;
+      }
+      timer = setTimeout(() => {
+        late = true;
+        socket.destroy();
+      }, waitMs);
+    }
+
+    socket.on('connect', writeNext);
+    socket.on('data', (data) => {
+      // A Close frame ends it for us; a server may then wait for ours. All else it sends in these scenarios is ASCII.
+      if (scenario.mustClose && data.includes(CLOSE_FRAME)) socket.destroy();
+    });
+    // A reset is an end too.
+    socket.on('error', () => {});
+    socket.on('close', () => {
+      clearTimeout(timer);
+      if (late && scenario.mustClose) reject(new Error(`the server kept a connection open after: ${scenario.name}`));
+      else resolve();
+    });
+    // The rest of a long scenario is of no use once the server has hung up.
+    socket.on('end', () => socket.destroy());
+  });
+}
+
+/**
+ * Opens upgrades that never end, and leaves them open.
+ * @returns Those that connected; destroying them is up to the caller.
+ */
+export async function openHalfUpgrades(address: Address, count: number): Promise<Socket[]> {
+  const sockets: Socket[] = [];
+  const openOne = () =>
+    new Promise<void>((resolve) => {
+      const socket = connect({ host: address.host, port: address.port });
+      socket.on('connect', () => {
+        socket.write(halfOpenUpgrade());
+        sockets.push(socket);
+        resolve();
+      });
+      socket.on('error', () => resolve());
+      socket.resume();
+    });
+  // In groups: more at once than the listen queue holds would wait for the kernel to try again.
+  const GROUP = 100;
+  for (let opened = 0; opened < count; opened += GROUP) {
+    await Promise.all(Array.from({ length: Math.min(GROUP, count - opened) }, openOne));
+  }
+  return sockets;
+}
