@@ -18,9 +18,12 @@ export async function baseImageName(dockerfile) {
 async function debianTar() {
   const folder = await cachedFolder('debian-bookworm-minbase', async (unfinished) => {
     const tar = join(unfinished, 'minbase.tar');
-    await run(['mmdebstrap', '--quiet', '--variant=minbase', '--include=ca-certificates', '--format=tar', 'bookworm', tar], {
-      env: { TMPDIR: unfinished },
-    });
+    await run(
+      ['mmdebstrap', '--quiet', '--variant=minbase', '--include=ca-certificates', '--format=tar', 'bookworm', tar],
+      {
+        env: { TMPDIR: unfinished },
+      },
+    );
   });
   return join(folder, 'minbase.tar');
 }
@@ -44,10 +47,34 @@ export async function buildBaseImage(store, name) {
     await run(['ln', '-s', `../lib/node_modules/npm/bin/${program}-cli.js`, join(local, 'bin', program)]);
   }
   await run(['chmod', '-R', 'go-w,a+rX', join(local, 'lib/node_modules/npm')]);
-  await run(['chmod', '755', join(local, 'lib/node_modules/npm/bin/npm-cli.js'), join(local, 'lib/node_modules/npm/bin/npx-cli.js')]);
+  await run([
+    'chmod',
+    '755',
+    join(local, 'lib/node_modules/npm/bin/npm-cli.js'),
+    join(local, 'lib/node_modules/npm/bin/npx-cli.js'),
+  ]);
   await run(['chroot', rootFolder, 'groupadd', '--gid', '1000', 'node']);
-  await run(['chroot', rootFolder, 'useradd', '--uid', '1000', '--gid', 'node', '--shell', '/bin/bash', '--create-home', 'node']);
+  await run([
+    'chroot',
+    rootFolder,
+    'useradd',
+    '--uid',
+    '1000',
+    '--gid',
+    'node',
+    '--shell',
+    '/bin/bash',
+    '--create-home',
+    'node',
+  ]);
   await store.buildah('umount', container);
-  await store.buildah('config', '--cmd', 'node', '--env', 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', container);
+  await store.buildah(
+    'config',
+    '--cmd',
+    'node',
+    '--env',
+    'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+    container,
+  );
   await store.buildah('commit', '--quiet', '--rm', '--format', 'docker', container, name);
 }

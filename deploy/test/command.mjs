@@ -4,7 +4,9 @@ import { spawn } from 'node:child_process';
 /** A program ended with another code than 0; `result` holds what it wrote. */
 export class CommandError extends Error {
   constructor(argv, result) {
-    super(`${argv.join(' ')} ended with ${result.code ?? result.signal}\n${(result.stderr || result.stdout).slice(-4000)}`);
+    super(
+      `${argv.join(' ')} ended with ${result.code ?? result.signal}\n${(result.stderr || result.stdout).slice(-4000)}`,
+    );
     this.name = 'CommandError';
     this.result = result;
   }
@@ -35,7 +37,12 @@ export function run(argv, { cwd, env, input, check = true, timeoutMs = 240_000 }
     });
     child.on('close', (code, signal) => {
       clearTimeout(timer);
-      const result = { code, signal, stdout: Buffer.concat(stdout).toString(), stderr: Buffer.concat(stderr).toString() };
+      const result = {
+        code,
+        signal,
+        stdout: Buffer.concat(stdout).toString(),
+        stderr: Buffer.concat(stderr).toString(),
+      };
       if (check && code !== 0) reject(new CommandError(argv, result));
       else resolve(result);
     });

@@ -28,8 +28,19 @@ export async function buildImage(store, { projectFolder, workFolder }) {
   if (existsSync(CA_BUNDLE)) volumes.push('--volume', `${CA_BUNDLE}:${CA_BUNDLE}:ro`);
   // The docker format keeps HEALTHCHECK; OCI drops it. vfs copies every layer, so there it is one.
   await store.buildah(
-    'bud', '--isolation', 'chroot', '--pull-never', `--layers=${store.driver === 'overlay'}`, '--format', 'docker',
-    ...volumes, '--tag', IMAGE_NAME, '--file', join(projectFolder, 'Dockerfile'), projectFolder,
+    'bud',
+    '--isolation',
+    'chroot',
+    '--pull-never',
+    `--layers=${store.driver === 'overlay'}`,
+    '--format',
+    'docker',
+    ...volumes,
+    '--tag',
+    IMAGE_NAME,
+    '--file',
+    join(projectFolder, 'Dockerfile'),
+    projectFolder,
   );
   return IMAGE_NAME;
 }

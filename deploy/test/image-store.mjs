@@ -26,14 +26,29 @@ export async function openImageStore(folder) {
   await writeFile(registriesFile, REGISTRIES);
   await writeFile(policyFile, POLICY);
 
-  const buildahWith = (driver) => async (command, ...argv) => {
-    const policy = ['bud', 'from', 'commit', 'push'].includes(command) ? ['--signature-policy', policyFile] : [];
-    const result = await run(
-      ['buildah', '--root', join(folder, 'root'), '--runroot', join(folder, 'run'), '--storage-driver', driver, '--registries-conf', registriesFile, command, ...policy, ...argv],
-      { env: { TMPDIR: join(folder, 'tmp'), BUILDAH_ISOLATION: 'chroot', STORAGE_OPTS: '' } },
-    );
-    return result.stdout;
-  };
+  const buildahWith =
+    (driver) =>
+    async (command, ...argv) => {
+      const policy = ['bud', 'from', 'commit', 'push'].includes(command) ? ['--signature-policy', policyFile] : [];
+      const result = await run(
+        [
+          'buildah',
+          '--root',
+          join(folder, 'root'),
+          '--runroot',
+          join(folder, 'run'),
+          '--storage-driver',
+          driver,
+          '--registries-conf',
+          registriesFile,
+          command,
+          ...policy,
+          ...argv,
+        ],
+        { env: { TMPDIR: join(folder, 'tmp'), BUILDAH_ISOLATION: 'chroot', STORAGE_OPTS: '' } },
+      );
+      return result.stdout;
+    };
 
   const overlay = buildahWith('overlay');
   const works = await overlay('from', 'scratch')

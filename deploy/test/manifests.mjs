@@ -1,0 +1,73 @@
+// Owns the manifest phase: renders, golden files, strict types, reference checks, and the faults each must catch.
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { kubernetesPrograms, modelsFolder } from './npm-cache.mjs';
+import { referenceCheckProblems } from './reference-checks.mjs';
+import { checkRenders, createRenderer } from './render.mjs';
+import { check, checkCaught } from './report.mjs';
+import { strictProblems } from './strict-types.mjs';
+
+/**
+ * @param {{ projectFolder: string, workFolder: string, update: boolean }} options
+ * @returns {Promise<object>} the Deployment of the default render, for the pods made from it
+ */
+export async function checkManifests({ projectFolder, workFolder, update }) {
+  const deployFolder = join(projectFolder, 'deploy');
+  const [programs, models] = await Promise.all([kubernetesPrograms(), modelsFolder()]);
+  const { parseAllDocuments } = await import(pathToFileURL(join(models, 'yaml/dist/index.js')).href).then(
+    (module) => module.default,
+  );
+  const rendered = await checkRenders(createRenderer(programs, deployFolder), { deployFolder, update });
+  const objects = Object.fromEntries(
+    Object.entries(rendered).map(([name, text]) => [
+      name,
+      parseAllDocuments(text)
+        .map((document) => document.toJS())
+        .filter(Boolean),
+    ]),
+  );
+
+  const wrong = structuredClone(objects.default);
+  const wrongPod = wrong.find((object) => object.kind === 'Deployment').spec.template.spec;
+  wrongPod.containers[0].securityContext.readOnlyRootFileSystem = true;
+  const problems = await strictProblems(
+    { ...objects, wrong },
+    { models, typescript: join(projectFolder, 'node_modules/typescript/bin/tsc'), workFolder },
+  );
+  for (const name of Object.keys(objects)) {
+    check(
+      `strict types hold: ${name} (${objects[name].length} objects)`,
+      problems[name].length === 0,
+      problems[name].join('\n'),
+    );
+  }
+  checkCaught('an unknown field (readOnlyRootFileSystem)', problems.wrong);
+
+  for (const [name, list] of Object.entries(objects)) {
+    const found = referenceCheckProblems(list);
+    check(`references, ports, durations and hardening hold: ${name}`, found.length === 0, found.join('; '));
+  }
+  const faults = {
+    'a Service that selects other pods': (list) => {
+      list.find((object) => object.kind === 'Service').spec.selector = { app: 'other' };
+    },
+    'a probe on a port that is not there': (_list, pod) => {
+      pod.containers[0].readinessProbe.httpGet.port = 'http';
+    },
+    'a grace period shorter than the drain': (_list, pod) => {
+      pod.terminationGracePeriodSeconds = 30;
+    },
+    'a writable root': (_list, pod) => {
+      pod.containers[0].securityContext.readOnlyRootFilesystem = false;
+    },
+    'node as PID 1': (_list, pod) => {
+      pod.containers[0].command = ['node', '/opt/execwire/dist/execwire.cjs'];
+    },
+  };
+  for (const [name, inject] of Object.entries(faults)) {
+    const list = structuredClone(objects.default);
+    inject(list, list.find((object) => object.kind === 'Deployment').spec.template.spec);
+    checkCaught(`in the manifests, ${name}`, referenceCheckProblems(list));
+  }
+  return objects.default.find((object) => object.kind === 'Deployment');
+}
