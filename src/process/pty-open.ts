@@ -50,6 +50,8 @@ export async function openPty(
     throw spawnError(`terminal (${messageOf(error)})`, code !== undefined && FORK_ERRORS.has(code) ? code : 'EAGAIN');
   }
   const { fd: master, pid } = forked;
+  // The master comes without close-on-exec, and others fork too: each child would hold this terminal.
+  libc.markAllCloseOnExec();
   try {
     // In the same tick as the fork: until the slave is held here, a quick child could hang the terminal up.
     const slave = openSync(forked.pty, constants.O_RDWR | constants.O_NOCTTY);

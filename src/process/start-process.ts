@@ -8,16 +8,18 @@ import type { OsProcess, ProcessSpec, StartProcess } from './os-process.js';
 import { startPipeProcess } from './pipe-process.js';
 import { checkStart } from './program-path.js';
 import { startPtyProcess } from './pty-process.js';
+import { withUser } from './run-as.js';
 
 /** @throws {SpawnError} when the program or the directory cannot be used, or the operating system refuses. */
 export const startProcess: StartProcess = async (spec, events) => {
   checkStart(spec);
+  const asUser = withUser(spec);
   const libc = await loadLibc();
   const { tty } = spec;
   const started =
     tty === undefined
-      ? await startPipeProcess(spec, events, libc)
-      : await startPtyProcess({ ...spec, tty }, events, libc);
+      ? await startPipeProcess(asUser, events, libc)
+      : await startPtyProcess({ ...asUser, tty }, events, libc);
   if (spec.oomScoreAdj !== undefined) setOomScore(started, spec.oomScoreAdj);
   return started;
 };
