@@ -42,11 +42,11 @@ export interface AuthOptions {
   readonly tlsKeyFile?: string | undefined;
 }
 
-/** Where the server listens. `ip` has no brackets. */
+/** Where the server listens. `host` is an IP address without brackets. */
 export type AuthListener =
   | { readonly kind: 'stdio' }
   | { readonly kind: 'unix' }
-  | { readonly kind: 'ws'; readonly ip: string; readonly port: number };
+  | { readonly kind: 'ws'; readonly host: string; readonly port: number };
 
 /** A reason not to start: the sentence for stderr, and the exit code (1 refused, 2 wrong use of flags). */
 export interface StartProblem {
@@ -90,11 +90,11 @@ export function authStartWarnings(options: AuthOptions, listener: AuthListener):
 
 /** Whether the listener can be reached from other machines. */
 function isExposed(listener: AuthListener): listener is Extract<AuthListener, { kind: 'ws' }> {
-  return listener.kind === 'ws' && !isLoopbackIp(listener.ip);
+  return listener.kind === 'ws' && !isLoopbackIp(listener.host);
 }
 
 function addressOf(listener: Extract<AuthListener, { kind: 'ws' }>): string {
-  return listener.ip.includes(':') ? `[${listener.ip}]:${listener.port}` : `${listener.ip}:${listener.port}`;
+  return listener.host.includes(':') ? `[${listener.host}]:${listener.port}` : `${listener.host}:${listener.port}`;
 }
 
 function modeProblems(options: AuthOptions): string[] {

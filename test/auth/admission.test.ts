@@ -143,8 +143,8 @@ t.test('address is loopback when it never leaves the machine', (t) => {
   t.end();
 });
 
-const LOOPBACK: AuthListener = { kind: 'ws', ip: '127.0.0.1', port: 4500 };
-const EXPOSED: AuthListener = { kind: 'ws', ip: '0.0.0.0', port: 0 };
+const LOOPBACK: AuthListener = { kind: 'ws', host: '127.0.0.1', port: 4500 };
+const EXPOSED: AuthListener = { kind: 'ws', host: '0.0.0.0', port: 0 };
 const DIGEST = 'a'.repeat(64);
 const TOKEN: AuthOptions = { mode: 'capability-token', tokenFile: '/t' };
 const JWT: AuthOptions = { mode: 'signed-bearer-token', sharedSecretFile: '/s' };
@@ -226,7 +226,7 @@ t.test('non-loopback listener does not start when nothing is said about authenti
     ['::', '[::]:7'],
     ['10.0.0.1', '10.0.0.1:7'],
   ] as const) {
-    const [problem, ...others] = validateAuthOptions({}, { kind: 'ws', ip, port: 7 });
+    const [problem, ...others] = validateAuthOptions({}, { kind: 'ws', host: ip, port: 7 });
     t.same(others, []);
     t.equal(problem?.exitCode, 1);
     t.ok(
@@ -236,7 +236,8 @@ t.test('non-loopback listener does not start when nothing is said about authenti
       ),
     );
   }
-  for (const ip of ['127.0.0.1', '127.8.8.8', '::1']) t.same(validateAuthOptions({}, { kind: 'ws', ip, port: 7 }), []);
+  for (const ip of ['127.0.0.1', '127.8.8.8', '::1'])
+    t.same(validateAuthOptions({}, { kind: 'ws', host: ip, port: 7 }), []);
   t.end();
 });
 

@@ -15,7 +15,7 @@ import {
 import { ANONYMOUS, jwtPrincipal, TOKEN_HOLDER, UNIX_PEER } from '../../src/auth/principal.js';
 import { CredentialFileError, openSecretFile } from '../../src/auth/secret-file.js';
 
-const LISTENER = { kind: 'ws', ip: '127.0.0.1', port: 0 } as const;
+const LISTENER = { kind: 'ws', host: '127.0.0.1', port: 0 } as const;
 const sha256Hex = (text: string) => createHash('sha256').update(text).digest('hex');
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
 

@@ -231,7 +231,7 @@ t.test('key files rotate without restart, and keep the last good keys while they
 t.test('authenticator yields subject, claims and expiry of a signed token, from header and subprotocol', async (t) => {
   const sharedSecretFile = join(t.testdir({ secret: SECRET }), 'secret');
   const options = { mode: 'signed-bearer-token', sharedSecretFile, audience: 'execwire' } as const;
-  const authenticator = await createAuthenticator(options, { kind: 'ws', ip: '127.0.0.1', port: 0 }, t.fail);
+  const authenticator = await createAuthenticator(options, { kind: 'ws', host: '127.0.0.1', port: 0 }, t.fail);
   const exp = Math.floor(Date.now() / 1000) + 60;
   const claims = { sub: 'alice', aud: 'execwire', exp, scope: 'run' };
   const token = hmacToken(claims);
