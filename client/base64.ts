@@ -1,0 +1,19 @@
+/** Bytes to standard base64 and back, in browsers and in Node. Knows no protocol. */
+
+/** Arguments that `String.fromCharCode` takes in one call on every engine. */
+const PIECE_BYTES = 0x8000;
+
+export function encodeBase64(bytes: Uint8Array): string {
+  let binary = '';
+  for (let from = 0; from < bytes.length; from += PIECE_BYTES) {
+    binary += String.fromCharCode(...bytes.subarray(from, from + PIECE_BYTES));
+  }
+  return btoa(binary);
+}
+
+export function decodeBase64(text: string): Uint8Array {
+  const binary = atob(text);
+  const bytes = new Uint8Array(binary.length);
+  for (let at = 0; at < binary.length; at += 1) bytes[at] = binary.charCodeAt(at);
+  return bytes;
+}

@@ -1,0 +1,21 @@
+/** Decorates the app with its lifecycle and its end with the phase `closed`. Knows nothing of who starts or drains it. */
+import fp from 'fastify-plugin';
+import { Lifecycle } from '../src/lifecycle.js';
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** The phase of the service. */
+    readonly lifecycle: Lifecycle;
+  }
+}
+
+export const lifecyclePlugin = fp(
+  async (app) => {
+    const lifecycle = new Lifecycle();
+    app.decorate('lifecycle', lifecycle);
+    app.addHook('onClose', async () => {
+      lifecycle.advance('closed');
+    });
+  },
+  { name: 'lifecycle' },
+);

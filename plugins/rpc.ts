@@ -1,0 +1,92 @@
+/**
+ * Gives the app its RPC service: the router with the methods every server has, and the way from a transport to a session. Knows no
+ * command and no kind of transport.
+ */
+import type { FastifyBaseLogger } from 'fastify';
+import fp from 'fastify-plugin';
+import { type Config, limitsOf } from '../src/config.js';
+import { closeCodes } from '../src/protocol/close-codes.js';
+import { rpcError } from '../src/protocol/errors.js';
+import { type MethodDefinition, methods } from '../src/protocol/methods.js';
+import { openRpcDocument } from '../src/protocol/open-rpc.js';
+import { Connection } from '../src/rpc/connection.js';
+import { Keepalive } from '../src/rpc/keepalive.js';
+import { RequestBudget, TotalRequests } from '../src/rpc/request-budget.js';
+import { Router } from '../src/rpc/router.js';
+import type { Transport } from '../src/rpc/transport.js';
+import { createInitializeHandler } from '../src/session/handshake.js';
+import { Session } from '../src/session/session.js';
+import { version } from '../src/version.js';
+
+/** What the other plugins and the routes use of the RPC service. */
+export interface RpcService {
+  readonly router: Router<Session>;
+  /** Requests in flight of all connections. */
+  readonly requests: TotalRequests;
+  /** Opens a session over a transport. */
+  attach(transport: Transport, log: FastifyBaseLogger): Session;
+  /** Calls back whenever a session's connection has ended. */
+  onSessionClosed(callback: (session: Session) => void): void;
+}
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    readonly rpc: RpcService;
+  }
+}
+
+export const rpcPlugin = fp<{ config: Config }>(
+  async (app, { config }) => {
+    const requests = new TotalRequests(config.maxRequests);
+    const keepalive = new Keepalive(config);
+    const closedCallbacks: Array<(session: Session) => void> = [];
+
+    const admit = (definition: MethodDefinition, session: Session): void => {
+      if (definition.startsWork === true && app.lifecycle.reached('draining')) throw rpcError('serverDraining');
+      const bound = definition.servedWhenFull === true ? undefined : session.connection.budget.exceeded;
+      if (bound !== undefined) throw rpcError('serverOverloaded', { bound });
+    };
+    const router = new Router<Session>(admit);
+    const { initialize, 'rpc.discover': discover } = methods;
+    router.add(
+      { initialize, 'rpc.discover': discover },
+      {
+        initialize: createInitializeHandler({ version, limits: limitsOf(config) }),
+        'rpc.discover': () => openRpcDocument(version),
+      },
+    );
+
+    function attach(transport: Transport, log: FastifyBaseLogger): Session {
+      const connection: Connection = new Connection({
+        transport,
+        budget: new RequestBudget(config.maxRequestsPerConnection, requests),
+        maxOwedReplyBytes: config.maxOwedReplyBytes,
+        serve: (call) => router.serve(session, call),
+        // `initialized` asks for nothing, and what is unknown is never answered.
+        onNotification: (method) => log.debug({ connectionId: connection.id, method }, 'notification'),
+        onInternalError: (error, traceId, method) =>
+          log.error({ connectionId: connection.id, err: error, traceId, method }, 'request failed'),
+        onClose: (code) => {
+          keepalive.remove(connection);
+          session.close();
+          app.sessions.remove(session);
+          log.debug({ connectionId: connection.id, code }, 'connection closed');
+          for (const callback of closedCallbacks) callback(session);
+        },
+      });
+      const session = new Session(connection);
+      app.sessions.add(session);
+      session.expectInitialize(config.initializeTimeoutMs, () =>
+        connection.close(closeCodes.policyViolation, 'not initialized in time'),
+      );
+      keepalive.add(connection);
+      log.debug({ connectionId: connection.id, transport: transport.kind }, 'connection opened');
+      connection.open();
+      return session;
+    }
+
+    app.decorate('rpc', { router, requests, attach, onSessionClosed: (callback) => closedCallbacks.push(callback) });
+    app.addHook('onClose', async () => keepalive.close());
+  },
+  { name: 'rpc', dependencies: ['lifecycle', 'sessions'] },
+);

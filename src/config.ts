@@ -1,0 +1,215 @@
+/**
+ * Every flag and its environment variable, validated into one frozen Config. The only reader of `process.env` beside the environment of
+ * children. `--help` and `docs/configuration.md` are made from this table.
+ */
+import type { z } from 'zod';
+import { type ListenAddress, ListenUrlError, parseListenUrl } from './listen-address.js';
+import { bytes, choice, count, duration, flag, list, type Option, optionalText, text } from './option-kinds.js';
+
+/** Most of anything that is counted. */
+const MANY = 1_000_000;
+
+/** All options by their name in {@link Config}; the flag is that name in kebab-case without a final `Ms`. */
+export const options = {
+  listen: text(
+    'URL',
+    'stdio://',
+    'Where to serve: `stdio://`, `ws://IP:PORT` (port 0: the kernel chooses) or `unix:///path`.',
+  ),
+
+  wsAuth: optionalText(
+    'MODE',
+    'How clients prove who they are: `none`, `capability-token` or `signed-bearer-token`. Needed on a non-loopback address.',
+  ),
+  wsTokenFile: optionalText(
+    'PATH',
+    'Absolute path of the file with the token of `capability-token`. Read again when it changes.',
+  ),
+  wsTokenSha256: optionalText('HEX', 'SHA-256 of the token of `capability-token`, in place of the file.'),
+  wsSharedSecretFile: optionalText(
+    'PATH',
+    'Absolute path of the file with the HS256 secret of `signed-bearer-token`, at least 32 bytes.',
+  ),
+  wsJwksFile: optionalText(
+    'PATH',
+    'Absolute path of the JSON Web Key Set of `signed-bearer-token` (RS256, ES256, EdDSA). Read again when it changes.',
+  ),
+  wsIssuer: optionalText('TEXT', 'Required `iss` of a signed token. Default: any.'),
+  wsAudience: optionalText('TEXT', 'Required `aud` of a signed token. Default: any.'),
+  wsMaxClockSkewSeconds: count(0, 3600, '30', "Seconds by which an issuer's clock may differ."),
+  allowOrigin: list(
+    'ORIGIN',
+    'Origin whose pages may connect, exactly as a browser sends it. Repeatable. Default: none; every request with an `Origin` header is refused.',
+  ),
+  allowHost: list(
+    'HOST',
+    'Further `Host` header accepted on a loopback address, for a proxy on the same machine. Repeatable.',
+  ),
+  tlsCert: optionalText(
+    'PATH',
+    'PEM file with the certificate chain: serves `wss` and `https`. Read again when it changes.',
+  ),
+  tlsKey: optionalText('PATH', 'PEM file with the private key of `--tls-cert`.'),
+
+  defaultCwd: optionalText('PATH', "Working directory of commands whose request names none. Default: the server's."),
+  envAllow: list(
+    'PATTERN',
+    "Inherited variables that commands get, `*` stands for any text. Repeatable. Default: all but the server's own.",
+  ),
+  envDeny: list('PATTERN', 'Inherited variables that commands do not get. Repeatable. Default: none.'),
+  runAs: optionalText(
+    'USER',
+    "User name or number that commands run as, with that user's groups. Needs root. Default: the server's user.",
+  ),
+  oomScoreAdj: count(
+    0,
+    1000,
+    '500',
+    "Added to the commands' OOM score, so that the kernel ends them before the server. 0: leave it.",
+  ),
+
+  drainDelayMs: duration(
+    '0s',
+    'At a first signal: how long only `/readyz` changes, so that balancers notice. 5s behind a balancer.',
+  ),
+  drainTimeoutMs: duration('30s', 'How long running commands may go on after that; then they are ended.'),
+  killGraceMs: duration('5s', "Between SIGTERM and SIGKILL at the drain's deadline."),
+  initializeTimeoutMs: duration('30s', 'A connection that has not sent `initialize` by then is closed with 1008.'),
+  pingIntervalMs: duration(
+    '25s',
+    'Between two WebSocket pings. A peer that is silent for two of them and takes no output is dropped. 0: none.',
+  ),
+  stallTimeoutMs: duration('5m', 'A connection whose pending output stands still for so long is closed with 1008.'),
+
+  maxConnections: count(1, MANY, '10000', 'Open connections; further upgrades get 503.'),
+  maxRequestsPerConnection: count(1, MANY, '1024', 'Requests in flight on one connection; further ones get -32001.'),
+  maxRequests: count(1, MANY, '16384', 'Requests in flight on all connections; further ones get -32001.'),
+  maxProcessesPerConnection: count(1, MANY, '256', 'Running commands of one connection; further ones get -32001.'),
+  maxProcesses: count(1, MANY, '1024', 'Running commands of all connections; further ones get -32001.'),
+  maxFrameBytes: bytes(
+    1024,
+    '16m',
+    'Longest message; a longer one closes the connection with 1009 (stdio: the line is skipped).',
+  ),
+  maxStdinBytes: bytes(
+    65_536,
+    '16m',
+    'Bytes written to one command that wait for it; further writes wait, up to as many again.',
+  ),
+  maxBufferedBytes: bytes(1024, '256m', 'Bytes of one stream kept for a reply, also with `disableOutputCap`.'),
+  maxOwedReplyBytes: bytes(65_536, '64m', 'Bytes of replies a client may leave unread before it is closed with 1008.'),
+  maxEventLoopDelayMs: duration('500ms', '`/readyz` is 503 while the event loop lags by more.'),
+
+  logLevel: choice(
+    ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'],
+    'info',
+    'Least level that is logged. SIGUSR1 toggles debug.',
+  ),
+  metricsListen: optionalText(
+    'URL',
+    'Serves `/metrics` on an address of its own, `ws://IP:PORT`, and no longer on the main one.',
+  ),
+  traceArgv: flag('Puts the arguments of commands into traces.'),
+  compression: flag('Offers permessage-deflate. Costs CPU and memory for every connection.'),
+} as const satisfies Record<string, Option<unknown>>;
+
+type OptionName = keyof typeof options;
+type Values = { readonly [N in OptionName]: z.output<(typeof options)[N]['schema']> };
+
+/** All settings of one server. */
+export interface Config extends Readonly<Values> {
+  /** `listen`, read. */
+  readonly address: ListenAddress;
+}
+
+/** Everything that was wrong with the flags and variables, in one message. */
+export class ConfigError extends Error {
+  readonly problems: readonly string[];
+  constructor(problems: readonly string[]) {
+    super(problems.join('\n'));
+    this.problems = problems;
+  }
+}
+
+/** `drainTimeoutMs` → `--drain-timeout`. */
+export function flagOf(name: string): string {
+  return `--${name
+    .replace(/Ms$/, '')
+    .replaceAll(/([a-z0-9])([A-Z])/g, '$1-$2')
+    .toLowerCase()}`;
+}
+
+/** `drainTimeoutMs` → `EXECWIRE_DRAIN_TIMEOUT`. */
+export function variableOf(name: string): string {
+  return `EXECWIRE_${flagOf(name).slice(2).replaceAll('-', '_').toUpperCase()}`;
+}
+
+interface GivenFlags {
+  readonly texts: Map<string, string[]>;
+  readonly problems: string[];
+}
+
+/**
+ * Reads flags and, where a flag is missing, its variable.
+ * @param argv what stands behind the name of the command
+ * @throws {ConfigError} naming every bad value
+ */
+export function readConfig(argv: readonly string[], env: NodeJS.ProcessEnv = process.env): Config {
+  const { texts, problems } = readFlags(argv);
+  const values: Record<string, unknown> = {};
+  for (const [name, option] of Object.entries<Option<unknown>>(options)) {
+    const flagTexts = texts.get(name);
+    const source = flagTexts === undefined ? variableOf(name) : flagOf(name);
+    const parsed = option.schema.safeParse(flagTexts ?? variableTexts(env[variableOf(name)], option));
+    if (parsed.success) values[name] = parsed.data;
+    else problems.push(`${source}: ${parsed.error.issues.map((issue) => issue.message).join('; ')}`);
+  }
+  let address: ListenAddress = { kind: 'stdio' };
+  try {
+    address = parseListenUrl(String(values.listen));
+  } catch (error) {
+    if (!(error instanceof ListenUrlError)) throw error;
+    problems.push(error.message);
+  }
+  if (problems.length > 0) throw new ConfigError(problems);
+  return Object.freeze({ ...(values as Values), address });
+}
+
+/** The bounds as `initialize` reports them. */
+export function limitsOf(config: Config): Record<string, number> {
+  const bounds = Object.entries(config).filter(([name, value]) => name.startsWith('max') && typeof value === 'number');
+  return Object.fromEntries(bounds.map(([name, value]) => [name.replace(/Ms$/, ''), value as number]));
+}
+
+function variableTexts(value: string | undefined, option: Option<unknown>): string[] | undefined {
+  if (value === undefined || value === '') return undefined;
+  return option.repeatable ? value.split(',').map((item) => item.trim()) : [value];
+}
+
+function readFlags(argv: readonly string[]): GivenFlags {
+  const texts = new Map<string, string[]>();
+  const problems: string[] = [];
+  const byFlag = new Map(Object.keys(options).map((name) => [flagOf(name), name as OptionName]));
+  for (let at = 0; at < argv.length; at += 1) {
+    const word = argv[at] ?? '';
+    const equals = word.indexOf('=');
+    const given = equals < 0 ? word : word.slice(0, equals);
+    const name = byFlag.get(given);
+    if (name === undefined) {
+      problems.push(
+        word.startsWith('-') ? `unknown flag ${given}; see --help` : `unexpected argument \`${word}\`; see --help`,
+      );
+      continue;
+    }
+    const option: Option<unknown> = options[name];
+    let value = equals < 0 ? undefined : word.slice(equals + 1);
+    if (value === undefined && option.placeholder === undefined) value = 'true';
+    if (value === undefined) {
+      at += 1;
+      value = argv[at];
+    }
+    if (value === undefined) problems.push(`${given} needs a value: ${given} ${option.placeholder}`);
+    else texts.set(name, [...(texts.get(name) ?? []), value]);
+  }
+  return { texts, problems };
+}

@@ -1,0 +1,27 @@
+/** Time as the exec layer sees it: monotonic, and replaced by a fake one in tests. Knows nothing of what is timed. */
+
+/** A timer that was set; calling it takes the timer back. */
+export type CancelTimer = () => void;
+
+export interface Clock {
+  /** Monotonic milliseconds: jumps of the machine's clock do not show. */
+  nowMs(): number;
+  /** Calls back once after so many milliseconds, however many. */
+  after(delayMs: number, callback: () => void): CancelTimer;
+}
+
+/** Node's timers hold 31 bits of milliseconds; a longer delay would fire at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+function after(delayMs: number, callback: () => void): CancelTimer {
+  let timer: NodeJS.Timeout;
+  const set = (remainingMs: number): void => {
+    const step = Math.min(remainingMs, LONGEST_TIMER_MS);
+    timer = setTimeout(() => (remainingMs > step ? set(remainingMs - step) : callback()), step);
+  };
+  set(delayMs);
+  return () => clearTimeout(timer);
+}
+
+/** The real clock. */
+export const systemClock: Clock = { nowMs: () => performance.now(), after };

@@ -1,0 +1,57 @@
+/**
+ * Writes `command/exec/outputDelta` notifications straight into the buffer that is sent. Per stream everything but the bytes is made
+ * once; per chunk there is one base64 conversion and one copy. Measured against `JSON.stringify` and a string send on 64 KiB chunks:
+ * some ten times the throughput (`npm run bench -- --only pipe-stream`). Knows no cap and no connection.
+ */
+import type { OutputName } from '../process/os-process.js';
+import { type EncodedMessage, MESSAGE_HEADROOM_BYTES, MESSAGE_TAILROOM_BYTES } from '../rpc/transport.js';
+
+/** Bytes of output in one notification at most: what one read of a pipe brings. */
+export const MAX_DELTA_BYTES = 64 * 1024;
+/** Size of the buffers that are used again: the longest delta in base64, with room for a prefix of usual length. */
+const POOLED_BYTES = Math.ceil(MAX_DELTA_BYTES / 3) * 4 + 1024;
+/** Deltas under this are rare or tiny enough to get a buffer of their own size. */
+const POOL_FROM_BYTES = 16 * 1024;
+/** Buffers kept for reuse; more than these are in use only while several clients are slow. */
+const MAX_POOLED = 32;
+
+const pool: Buffer[] = [];
+
+function takeBuffer(bytes: number): Buffer {
+  if (bytes < POOL_FROM_BYTES) return Buffer.allocUnsafe(bytes);
+  if (bytes > POOLED_BYTES) return Buffer.allocUnsafeSlow(bytes);
+  return pool.pop() ?? Buffer.allocUnsafeSlow(POOLED_BYTES);
+}
+
+function giveBack(buffer: Buffer): void {
+  if (buffer.length === POOLED_BYTES && pool.length < MAX_POOLED) pool.push(buffer);
+}
+
+/** Encodes the deltas of one stream. */
+export class DeltaEncoder {
+  readonly #prefix: Buffer;
+  readonly #suffix: Buffer;
+  readonly #lastSuffix: Buffer;
+
+  constructor(processId: string, stream: OutputName, jsonrpc: boolean) {
+    const version = jsonrpc ? '"jsonrpc":"2.0",' : '';
+    const params = `{"processId":${JSON.stringify(processId)},"stream":"${stream}","deltaBase64":"`;
+    this.#prefix = Buffer.from(`{${version}"method":"command/exec/outputDelta","params":${params}`);
+    this.#suffix = Buffer.from('","capReached":false}}');
+    this.#lastSuffix = Buffer.from('","capReached":true}}');
+  }
+
+  /** @param last whether the stream has reached its cap with this delta */
+  encode(chunk: Buffer, last: boolean): EncodedMessage {
+    const suffix = last ? this.#lastSuffix : this.#suffix;
+    const base64Bytes = Math.ceil(chunk.length / 3) * 4;
+    const textBytes = this.#prefix.length + base64Bytes + suffix.length;
+    const buffer = takeBuffer(MESSAGE_HEADROOM_BYTES + textBytes + MESSAGE_TAILROOM_BYTES);
+    let at = MESSAGE_HEADROOM_BYTES;
+    at += this.#prefix.copy(buffer, at);
+    // 'latin1' copies the ASCII text as it is, where 'base64' would decode and 'utf8' would look at every character.
+    at += buffer.write(chunk.toString('base64'), at, 'latin1');
+    suffix.copy(buffer, at);
+    return { buffer, textBytes, onSent: () => giveBack(buffer) };
+  }
+}

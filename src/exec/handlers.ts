@@ -1,0 +1,119 @@
+/** Serves the `command/*` methods: from valid params to calls of the exec manager and back. Knows no process and no transport. */
+import { constants } from 'node:os';
+import { rpcError } from '../protocol/errors.js';
+import type { MethodParams, MethodResult } from '../protocol/methods.js';
+import { type Call, ResultParts } from '../rpc/connection.js';
+import type { Session } from '../session/session.js';
+import { decodeBase64 } from './base64.js';
+import { BufferedOutput } from './buffered-output.js';
+import type { CommandEnd } from './command.js';
+import type { ExecManager, RunningCommand } from './exec-manager.js';
+import { decideExecRequest, terminalSize } from './exec-request.js';
+import type { OutputSink } from './output-sink.js';
+
+const ACCEPTED = {};
+
+/** Makes the handlers over one manager. */
+export function createExecHandlers(manager: ExecManager) {
+  return {
+    'command/exec': async (params: MethodParams<'command/exec'>, session: Session, call: Call): Promise<unknown> => {
+      const { end, ran } = await manager.run(decideExecRequest(params), session, call);
+      return execResult(end, ran, session.experimentalApi);
+    },
+
+    'command/exec/write': (params: MethodParams<'command/exec/write'>, session: Session): unknown => {
+      const { processId, deltaBase64, closeStdin } = params;
+      const hasDelta = deltaBase64 !== undefined && deltaBase64 !== null;
+      if (!hasDelta && closeStdin !== true) throw rpcError('emptyWrite');
+      const chunk = hasDelta ? decodeBase64(deltaBase64) : undefined;
+      const { stdin } = manager.find(session, processId);
+      if (stdin === undefined) throw rpcError('stdinNotStreamed');
+      const accepted = chunk === undefined ? undefined : stdin.write(chunk);
+      if (closeStdin === true) stdin.close();
+      return accepted === undefined ? ACCEPTED : accepted.then(() => ACCEPTED);
+    },
+
+    'command/exec/resize': (params: MethodParams<'command/exec/resize'>, session: Session): unknown => {
+      const size = terminalSize(params.size);
+      const { command, request } = manager.find(session, params.processId);
+      if (request.tty === undefined) throw rpcError('notATerminal');
+      command.resize(size);
+      return ACCEPTED;
+    },
+
+    'command/exec/terminate': (params: MethodParams<'command/exec/terminate'>, session: Session): unknown => {
+      const signal = params.signal == null ? undefined : signalNamed(params.signal);
+      const { command } = manager.find(session, params.processId);
+      command.terminate({
+        ...(signal === undefined ? {} : { signal }),
+        ...(params.graceMs == null ? {} : { graceMs: params.graceMs }),
+      });
+      return ACCEPTED;
+    },
+
+    'command/exec/signal': (params: MethodParams<'command/exec/signal'>, session: Session): unknown => {
+      const signal = signalNamed(params.signal);
+      manager.find(session, params.processId).command.signal(signal);
+      return ACCEPTED;
+    },
+
+    'command/exec/list': (
+      _params: MethodParams<'command/exec/list'>,
+      session: Session,
+    ): MethodResult<'command/exec/list'> => ({
+      commands: manager.list(session).map(describe),
+    }),
+  };
+}
+
+/** @throws {RpcError} invalidSignal */
+function signalNamed(name: string): NodeJS.Signals {
+  if (!Object.hasOwn(constants.signals, name)) throw rpcError('invalidSignal', { signal: name });
+  return name as NodeJS.Signals;
+}
+
+function describe(running: RunningCommand): MethodResult<'command/exec/list'>['commands'][number] {
+  const { command, request } = running;
+  return {
+    processId: request.processId ?? null,
+    pid: command.pid ?? null,
+    tty: request.tty !== undefined,
+    state: command.state === 'closed' ? 'exiting' : command.state,
+    startedAtMs: running.startedAtMs,
+  };
+}
+
+function isLong(sink: OutputSink): boolean {
+  return sink instanceof BufferedOutput && sink.isLong;
+}
+
+async function execResult(end: CommandEnd, ran: RunningCommand, experimental: boolean): Promise<unknown> {
+  const { stdout, stderr } = ran.sinks;
+  const beyond = experimental
+    ? {
+        signal: end.signal,
+        timedOut: end.timedOut,
+        truncated: { stdout: stdout.truncated, stderr: stderr.truncated },
+        durationMs: end.durationMs,
+      }
+    : {};
+  if (!isLong(stdout) && !isLong(stderr)) {
+    return { exitCode: end.exitCode, stdout: textOf(stdout), stderr: textOf(stderr), ...beyond };
+  }
+  const rest = JSON.stringify({ exitCode: end.exitCode, ...beyond });
+  return new ResultParts([
+    Buffer.from(`${rest.slice(0, -1)},"stdout":"`),
+    ...(await jsonPiecesOf(stdout)),
+    Buffer.from('","stderr":"'),
+    ...(await jsonPiecesOf(stderr)),
+    Buffer.from('"}'),
+  ]);
+}
+
+function textOf(sink: OutputSink): string {
+  return sink instanceof BufferedOutput ? sink.text() : '';
+}
+
+async function jsonPiecesOf(sink: OutputSink): Promise<Buffer[]> {
+  return sink instanceof BufferedOutput ? await sink.jsonPieces() : [];
+}

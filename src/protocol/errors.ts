@@ -1,0 +1,202 @@
+/**
+ * Every error that can travel on the wire, in one table. Knows no transport and no handler.
+ * The table is the source of `docs/protocol.md`'s error section.
+ */
+
+/** What a caller may add to an error; `data.reason` is always there beside it. */
+export type ErrorData = Readonly<Record<string, unknown>>;
+
+interface ErrorRow {
+  readonly code: number;
+  readonly message: (data: ErrorData) => string;
+  readonly description: string;
+}
+
+const INVALID_REQUEST = -32600;
+const INVALID_PARAMS = -32602;
+const INTERNAL_ERROR = -32603;
+
+const quote = (value: unknown): string => JSON.stringify(value);
+
+/** One row a reason: code, text, and when it is used. Texts are matched on by existing clients; change none of them lightly. */
+export const errorTable = {
+  parseError: {
+    code: -32700,
+    message: (data) => `Parse error: ${data.detail ?? 'the message is not JSON'}`,
+    description: 'The text is not JSON. Answered with id null.',
+  },
+  invalidRequest: {
+    code: INVALID_REQUEST,
+    message: (data) => `Invalid request: ${data.detail}`,
+    description: 'JSON, but not a JSON-RPC request: a batch, a bad id, a method that is no string.',
+  },
+  notInitialized: {
+    code: INVALID_REQUEST,
+    message: () => 'Not initialized',
+    description: 'A request other than `initialize` came before it.',
+  },
+  alreadyInitialized: {
+    code: INVALID_REQUEST,
+    message: () => 'Already initialized',
+    description: 'A second `initialize` on one connection.',
+  },
+  invalidClientName: {
+    code: INVALID_REQUEST,
+    message: (data) => `Invalid clientInfo.name: '${data.name}'. Must be a valid HTTP header value.`,
+    description: '`clientInfo.name` cannot stand in an HTTP header. A later good `initialize` is accepted.',
+  },
+  experimentalRequired: {
+    code: INVALID_REQUEST,
+    message: (data) => `${data.feature} requires experimentalApi capability`,
+    description: 'An experimental method or field was used by a connection that did not ask for the capability.',
+  },
+  methodNotFound: {
+    code: -32601,
+    message: (data) => `Method not found: ${quote(data.method)}`,
+    description: 'There is no such method.',
+  },
+  invalidParams: {
+    code: INVALID_PARAMS,
+    message: (data) => `Invalid params: ${data.detail}`,
+    description:
+      'A parameter is missing or has the wrong type; the message names it and `data.issues` lists all of them.',
+  },
+  emptyCommand: {
+    code: INVALID_REQUEST,
+    message: () => 'command must not be empty',
+    description: '`command` has no element.',
+  },
+  sizeWithoutTty: {
+    code: INVALID_PARAMS,
+    message: () => 'command/exec size requires tty: true',
+    description: '`size` was given for a command that has no terminal.',
+  },
+  conflictingOutputCap: {
+    code: INVALID_PARAMS,
+    message: () => 'command/exec cannot set both outputBytesCap and disableOutputCap',
+    description: 'Both cap options were set.',
+  },
+  conflictingTimeout: {
+    code: INVALID_PARAMS,
+    message: () => 'command/exec cannot set both timeoutMs and disableTimeout',
+    description: 'Both timeout options were set.',
+  },
+  negativeTimeout: {
+    code: INVALID_PARAMS,
+    message: (data) => `command/exec timeoutMs must be non-negative, got ${data.timeoutMs}`,
+    description: '`timeoutMs` is negative.',
+  },
+  zeroSize: {
+    code: INVALID_PARAMS,
+    message: () => 'command/exec size rows and cols must be greater than 0',
+    description: 'A terminal has at least one row and one column.',
+  },
+  policyConflict: {
+    code: INVALID_REQUEST,
+    message: () => '`permissionProfile` cannot be combined with `sandboxPolicy`',
+    description: 'Both ways to ask for a sandbox were used.',
+  },
+  unsupportedSandbox: {
+    code: INVALID_PARAMS,
+    message: (data) =>
+      `unsupported ${data.field}: the container is the sandbox; use sandboxPolicy {"type":"dangerFullAccess"} or {"type":"externalSandbox"}, or leave it out`,
+    description: 'A sandbox was asked for that this server does not provide.',
+  },
+  processIdRequired: {
+    code: INVALID_REQUEST,
+    message: () => 'command/exec tty or streaming requires a client-supplied processId',
+    description: '`tty`, `streamStdin` or `streamStdoutStderr` without `processId`.',
+  },
+  duplicateProcessId: {
+    code: INVALID_REQUEST,
+    message: (data) => `duplicate active command/exec process id: ${quote(data.processId)}`,
+    description: 'This connection already runs a command under that id.',
+  },
+  processNotFound: {
+    code: INVALID_REQUEST,
+    message: (data) => `no active command/exec for process id ${quote(data.processId)}`,
+    description: 'No command of this connection runs under that id.',
+  },
+  stdinNotStreamed: {
+    code: INVALID_REQUEST,
+    message: () => 'stdin streaming is not enabled for this command/exec',
+    description: 'A write to a command that was started without `streamStdin`.',
+  },
+  stdinClosed: {
+    code: INVALID_REQUEST,
+    message: () => 'stdin is already closed',
+    description: 'A write after `closeStdin`, or to a command that has ended or closed its stdin.',
+  },
+  emptyWrite: {
+    code: INVALID_PARAMS,
+    message: () => 'command/exec/write requires deltaBase64 or closeStdin',
+    description: 'A write with nothing to do.',
+  },
+  invalidBase64: {
+    code: INVALID_PARAMS,
+    message: (data) => `invalid deltaBase64: ${data.detail}`,
+    description: '`deltaBase64` is not strict standard base64 (RFC 4648 section 4, padded).',
+  },
+  notATerminal: {
+    code: INVALID_REQUEST,
+    message: () => 'failed to resize PTY: process is not attached to a PTY',
+    description: 'A resize of a command that has no terminal.',
+  },
+  invalidSignal: {
+    code: INVALID_PARAMS,
+    message: (data) => `unknown signal ${quote(data.signal)}; use a name such as "SIGTERM"`,
+    description: 'The operating system knows no signal of that name.',
+  },
+  spawnFailed: {
+    code: INTERNAL_ERROR,
+    message: (data) => `failed to spawn command: ${data.detail}`,
+    description: 'The program could not be started; `data.errno` says why.',
+  },
+  internalError: {
+    code: INTERNAL_ERROR,
+    message: () => 'Internal error',
+    description: 'A fault of the server; its log has the whole error under `data.traceId`.',
+  },
+  serverOverloaded: {
+    code: -32001,
+    message: () => 'Server overloaded; retry later.',
+    description: 'A bound was reached (`data.bound` names it) and nothing was started: retry with back-off.',
+  },
+  serverDraining: {
+    code: -32004,
+    message: () => 'Server is draining; connect to another one.',
+    description: 'The server is about to leave and nothing was started: go to another one.',
+  },
+} as const satisfies Record<string, ErrorRow>;
+
+/** The machine-readable name of an error, sent as `data.reason`. */
+export type ErrorReason = keyof typeof errorTable;
+
+/** An error as it is sent: built from the table by {@link rpcError}, or received from the other side. */
+export class RpcError extends Error {
+  readonly code: number;
+  /** `data.reason`, or undefined for an error of a peer that sends none. */
+  readonly reason: string | undefined;
+  /** Everything beside code and message, `reason` included. */
+  readonly data: unknown;
+
+  constructor(wire: { code: number; message: string; data?: unknown }, options?: { cause?: unknown }) {
+    super(wire.message, options);
+    this.name = 'RpcError';
+    this.code = wire.code;
+    this.data = wire.data;
+    const reason =
+      typeof wire.data === 'object' && wire.data !== null && 'reason' in wire.data ? wire.data.reason : undefined;
+    this.reason = typeof reason === 'string' ? reason : undefined;
+  }
+}
+
+/**
+ * Builds the error of a table row.
+ * `data` fills the message and is sent, with the exception of `detail`, which is part of the message only.
+ */
+export function rpcError(reason: ErrorReason, data: ErrorData = {}, options?: { cause?: unknown }): RpcError {
+  const row: ErrorRow = errorTable[reason];
+  const { detail: _inMessage, ...sent } = data;
+  return new RpcError({ code: row.code, message: row.message(data), data: { reason, ...sent } }, options);
+}

@@ -1,0 +1,267 @@
+/**
+ * One connection: takes messages from its transport, has requests served, sends exactly one reply for each, and asks the client in turn.
+ * Knows no method and no session: what a request does comes in through {@link ConnectionOptions.serve}.
+ *
+ *     open ──close()──► closing ──transport ended──► closed
+ *       └──────────────transport ended────────────────▲
+ *
+ * Nothing received after `open` is executed.
+ */
+import { randomUUID } from 'node:crypto';
+import { closeCodes } from '../protocol/close-codes.js';
+import { RpcError, rpcError } from '../protocol/errors.js';
+import {
+  decodeMessage,
+  encodeError,
+  encodeNotification,
+  encodeRequest,
+  encodeResult,
+  type RequestId,
+  type RequestMessage,
+  type ResponseMessage,
+  resultPrefix,
+} from './codec.js';
+import { Inbox } from './inbox.js';
+import { Outbox } from './outbox.js';
+import type { RequestBudget } from './request-budget.js';
+import type { MessageParts, Transport } from './transport.js';
+
+/** How long a request of ours waits for its answer when the caller names no other time. */
+const DEFAULT_REQUEST_TIMEOUT_MS = 30_000;
+
+/** A result too long for one string, in pieces of JSON text. */
+export class ResultParts {
+  readonly parts: MessageParts;
+  constructor(parts: MessageParts) {
+    this.parts = parts;
+  }
+}
+
+/** Follows one request from its arrival to its reply, for traces and metrics. */
+export interface RequestObservation {
+  /** Sent to the client in place of an inner error's text. */
+  readonly traceId: string | undefined;
+  ended(error: RpcError | undefined): void;
+}
+
+/** A request on its way through the server. */
+export interface Call {
+  readonly request: RequestMessage;
+  readonly observation: RequestObservation | undefined;
+}
+
+/** Why a connection ended before it answered. */
+export class ConnectionClosedError extends Error {
+  constructor() {
+    super('The connection closed before the client answered');
+    this.name = 'ConnectionClosedError';
+  }
+}
+
+export interface ConnectionOptions {
+  readonly transport: Transport;
+  /** Serves a request: returns or resolves to the result, throws an {@link RpcError}. */
+  readonly serve: (call: Call) => unknown;
+  /** Called for every notification of the client. */
+  readonly onNotification: (method: string, params: unknown) => void;
+  /** Called once, when the transport has ended. */
+  readonly onClose: (code: number) => void;
+  /** An error that is nobody's refusal: to be logged whole under the id that the client was told. */
+  readonly onInternalError: (error: unknown, traceId: string, method: string) => void;
+  readonly observe?: ((request: RequestMessage) => RequestObservation) | undefined;
+  /** Requests in flight, of this connection and of all. */
+  readonly budget: RequestBudget;
+  readonly maxOwedReplyBytes: number;
+}
+
+interface PendingRequest {
+  readonly resolve: (result: unknown) => void;
+  readonly reject: (error: Error) => void;
+  readonly timer: NodeJS.Timeout;
+}
+
+/** One open connection and its requests in flight, both ways. */
+export class Connection {
+  readonly id = randomUUID();
+  readonly transport: Transport;
+  readonly outbox: Outbox;
+  readonly budget: RequestBudget;
+  /** Whether notifications and requests of ours say `"jsonrpc":"2.0"`: exactly if this connection's `initialize` did. */
+  mirrorsVersion = false;
+  readonly #options: ConnectionOptions;
+  readonly #inbox: Inbox;
+  readonly #pending = new Map<RequestId, PendingRequest>();
+  #nextRequestId = 1;
+  #inFlight = 0;
+  #state: 'open' | 'closing' | 'closed' = 'open';
+  #onIdle: (() => void) | undefined;
+
+  constructor(options: ConnectionOptions) {
+    this.#options = options;
+    this.transport = options.transport;
+    this.budget = options.budget;
+    this.outbox = new Outbox(options.transport, {
+      maxOwedReplyBytes: options.maxOwedReplyBytes,
+      onOwedTooMuch: () => this.close(closeCodes.policyViolation, 'replies are not being read'),
+    });
+    this.#inbox = new Inbox({
+      deliver: (text) => this.#receive(text),
+      pause: () => this.transport.pause(),
+      resume: () => this.transport.resume(),
+    });
+  }
+
+  get isOpen(): boolean {
+    return this.#state === 'open';
+  }
+
+  /** Requests of the client that have no reply yet. */
+  get inFlight(): number {
+    return this.#inFlight;
+  }
+
+  /** Starts the flow of messages. */
+  open(): void {
+    this.transport.attach({
+      onMessage: (text) => this.#inbox.push(text),
+      onUnreadable: (detail) => this.outbox.reply(encodeError(null, rpcError('invalidRequest', { detail }), true)),
+      onDrain: () => this.outbox.drained(),
+      onClose: (code) => this.#ended(code),
+    });
+  }
+
+  /** Sends a notification. Silently nothing once the connection closes. */
+  notify(method: string, params: unknown): void {
+    if (this.isOpen) this.outbox.send(encodeNotification(method, params, this.mirrorsVersion));
+  }
+
+  /**
+   * Asks the client and awaits its answer.
+   * @param options.timeoutMs milliseconds to wait, 30,000 by default
+   * @throws {RpcError} the client's own error
+   * @throws {ConnectionClosedError} when the client leaves first
+   * @throws {Error} when the deadline passes
+   */
+  request(method: string, params: unknown, options: { timeoutMs?: number } = {}): Promise<unknown> {
+    if (!this.isOpen) return Promise.reject(new ConnectionClosedError());
+    const id = this.#nextRequestId++;
+    const timeoutMs = options.timeoutMs ?? DEFAULT_REQUEST_TIMEOUT_MS;
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.#pending.delete(id);
+        reject(new Error(`The client did not answer ${method} within ${timeoutMs} ms`));
+      }, timeoutMs);
+      this.#pending.set(id, { resolve, reject, timer });
+      this.outbox.send(encodeRequest(id, method, params, this.mirrorsVersion));
+    });
+  }
+
+  /** Calls back once no request is in flight, at once if none is. */
+  whenIdle(callback: () => void): void {
+    if (this.#inFlight === 0) callback();
+    else this.#onIdle = callback;
+  }
+
+  /** Sends what is queued, then closes. Nothing received from now on is executed. */
+  close(code: number, reason: string): void {
+    if (!this.isOpen) return;
+    this.#state = 'closing';
+    this.#inbox.close();
+    this.transport.close(code, reason);
+  }
+
+  #receive(text: string): void {
+    if (!this.isOpen) return;
+    const message = decodeMessage(text);
+    switch (message.kind) {
+      case 'request':
+        this.#serve(message);
+        return;
+      case 'notification':
+        this.#options.onNotification(message.method, message.params);
+        return;
+      case 'response':
+        this.#settle(message);
+        return;
+      case 'invalid':
+        this.outbox.reply(encodeError(message.id, message.error, message.jsonrpc));
+    }
+  }
+
+  #serve(request: RequestMessage): void {
+    const observation = this.#options.observe?.(request);
+    let result: unknown;
+    try {
+      result = this.#options.serve({ request, observation });
+    } catch (error) {
+      this.#fail(request, observation, error);
+      return;
+    }
+    if (!(result instanceof Promise)) {
+      this.#succeed(request, observation, result);
+      return;
+    }
+    this.#inFlight += 1;
+    this.budget.take();
+    result
+      .then(
+        (value) => this.#succeed(request, observation, value),
+        (error) => this.#fail(request, observation, error),
+      )
+      .finally(() => this.#landed());
+  }
+
+  #landed(): void {
+    this.#inFlight -= 1;
+    this.budget.release();
+    if (this.#inFlight > 0 || this.#onIdle === undefined) return;
+    const callback = this.#onIdle;
+    this.#onIdle = undefined;
+    callback();
+  }
+
+  #succeed(request: RequestMessage, observation: RequestObservation | undefined, result: unknown): void {
+    observation?.ended(undefined);
+    if (!this.isOpen) return;
+    if (result instanceof ResultParts) {
+      const prefix = Buffer.from(resultPrefix(request.id, request.jsonrpc));
+      this.outbox.replyParts([prefix, ...result.parts, Buffer.from('}')]);
+    } else {
+      this.outbox.reply(encodeResult(request.id, result, request.jsonrpc));
+    }
+  }
+
+  #fail(request: RequestMessage, observation: RequestObservation | undefined, cause: unknown): void {
+    let error: RpcError;
+    if (cause instanceof RpcError) {
+      error = cause;
+    } else {
+      const traceId = observation?.traceId ?? randomUUID().replaceAll('-', '');
+      this.#options.onInternalError(cause, traceId, request.method);
+      error = rpcError('internalError', { traceId });
+    }
+    observation?.ended(error);
+    if (this.isOpen) this.outbox.reply(encodeError(request.id, error, request.jsonrpc));
+  }
+
+  #settle(message: ResponseMessage): void {
+    const pending = this.#pending.get(message.id);
+    if (pending === undefined) return;
+    this.#pending.delete(message.id);
+    clearTimeout(pending.timer);
+    if (message.error === undefined) pending.resolve(message.result);
+    else pending.reject(message.error);
+  }
+
+  #ended(code: number): void {
+    if (this.#state === 'closed') return;
+    this.#state = 'closed';
+    this.#inbox.close();
+    for (const pending of this.#pending.values()) {
+      clearTimeout(pending.timer);
+      pending.reject(new ConnectionClosedError());
+    }
+    this.#pending.clear();
+    this.#options.onClose(code);
+  }
+}

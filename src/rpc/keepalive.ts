@@ -1,0 +1,106 @@
+/**
+ * Watches connections for signs of life: pings them, and ends those that are dead or stand still. Knows no session.
+ *
+ * A peer that does not read answers no ping, because the ping waits behind its output. So silence means death only where nothing was
+ * sent since the last sign of life; where something was, the longer limit for standing output holds. @see PROTOCOL "Finer points"
+ */
+import { closeCodes } from '../protocol/close-codes.js';
+import type { Connection } from './connection.js';
+
+export interface KeepaliveOptions {
+  /** Milliseconds between two pings; 0 for none. */
+  readonly pingIntervalMs: number;
+  /** Milliseconds for which pending output may stand still. */
+  readonly stallTimeoutMs: number;
+}
+
+/** Silent intervals after which a peer counts as gone. */
+const SILENT_INTERVALS = 2;
+const LOOKS_PER_LIMIT = 4;
+
+interface Watched {
+  receivedBytes: number;
+  progressBytes: number;
+  /** When something last came in, and how much had been sent by then. */
+  heardAtMs: number;
+  sentWhenHeard: number;
+  /** When pending output last moved, or there was none. */
+  movedAtMs: number;
+  pingedAtMs: number;
+}
+
+/** One timer for all connections: ten thousand timers would cost more than what they watch. */
+export class Keepalive {
+  readonly #options: KeepaliveOptions;
+  readonly #watched = new Map<Connection, Watched>();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(options: KeepaliveOptions) {
+    this.#options = options;
+  }
+
+  add(connection: Connection): void {
+    const nowMs = performance.now();
+    this.#watched.set(connection, {
+      receivedBytes: connection.transport.receivedBytes,
+      progressBytes: 0,
+      heardAtMs: nowMs,
+      sentWhenHeard: 0,
+      movedAtMs: nowMs,
+      pingedAtMs: nowMs,
+    });
+    this.#timer ??= setInterval(() => this.#look(), this.#intervalMs()).unref();
+  }
+
+  remove(connection: Connection): void {
+    this.#watched.delete(connection);
+    if (this.#watched.size === 0) this.close();
+  }
+
+  /** Watches nobody any more. */
+  close(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+    this.#watched.clear();
+  }
+
+  /** Often enough to see each limit within a quarter of itself. */
+  #intervalMs(): number {
+    const { pingIntervalMs, stallTimeoutMs } = this.#options;
+    const shortest = pingIntervalMs > 0 ? Math.min(pingIntervalMs, stallTimeoutMs) : stallTimeoutMs;
+    return Math.max(1, shortest / LOOKS_PER_LIMIT);
+  }
+
+  #look(): void {
+    const nowMs = performance.now();
+    for (const [connection, seen] of this.#watched) this.#lookAt(connection, seen, nowMs);
+  }
+
+  #lookAt(connection: Connection, seen: Watched, nowMs: number): void {
+    if (!connection.isOpen) return;
+    const { pingIntervalMs, stallTimeoutMs } = this.#options;
+    const { receivedBytes, sentBytes } = connection.transport;
+    const { progressBytes, pendingBytes } = connection.outbox;
+    if (receivedBytes !== seen.receivedBytes) {
+      seen.receivedBytes = receivedBytes;
+      seen.heardAtMs = nowMs;
+      seen.sentWhenHeard = sentBytes;
+    }
+    if (progressBytes !== seen.progressBytes || pendingBytes === 0) {
+      seen.progressBytes = progressBytes;
+      seen.movedAtMs = nowMs;
+    }
+    if (nowMs - seen.movedAtMs >= stallTimeoutMs) {
+      connection.close(closeCodes.policyViolation, 'output is not being read');
+      return;
+    }
+    if (pingIntervalMs === 0) return;
+    const silentMs = nowMs - Math.max(seen.heardAtMs, pendingBytes > 0 ? seen.movedAtMs : 0);
+    const limitMs = sentBytes === seen.sentWhenHeard ? SILENT_INTERVALS * pingIntervalMs : stallTimeoutMs;
+    if (silentMs > limitMs) connection.transport.abort();
+    else if (nowMs - seen.pingedAtMs >= pingIntervalMs) {
+      seen.pingedAtMs = nowMs;
+      connection.transport.ping();
+    }
+  }
+}

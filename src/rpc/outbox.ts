@@ -1,0 +1,125 @@
+/**
+ * Everything that goes out to one connection, in one order: replies, notifications and output deltas. Owns the water marks that pause
+ * sources of output, and the bound on replies that a peer does not take. Knows nothing of what a message says.
+ */
+import type { EncodedMessage, MessageParts, Transport } from './transport.js';
+
+/**
+ * Bytes held for a connection at which its sources of output pause. One MiB keeps the kernel's socket buffer filled between two turns
+ * of the loop (measured: 256 KiB costs a tenth of the throughput, 4 MiB gains nothing).
+ */
+export const HIGH_WATER_BYTES = 1024 * 1024;
+
+/** Where a reply ends in the order of all bytes ever sent. */
+interface OwedReply {
+  readonly endOffset: number;
+  readonly bytes: number;
+}
+
+export interface OutboxOptions {
+  /** Bytes of replies a peer may leave unread before {@link OutboxOptions.onOwedTooMuch}. */
+  readonly maxOwedReplyBytes: number;
+  /** The peer takes not even its replies. Called once. */
+  readonly onOwedTooMuch: () => void;
+}
+
+/** The one ordered way out of a connection. */
+export class Outbox {
+  readonly #transport: Transport;
+  readonly #options: OutboxOptions;
+  #owedBytes = 0;
+  #owed: OwedReply[] = [];
+  #owedTooMuch = false;
+  #waiting = new Set<() => void>();
+
+  constructor(transport: Transport, options: OutboxOptions) {
+    this.#transport = transport;
+    this.#options = options;
+  }
+
+  /** Whether sources of output should pause. */
+  get isFull(): boolean {
+    return this.#transport.bufferedBytes >= HIGH_WATER_BYTES;
+  }
+
+  /** Bytes the kernel has taken since the start: it grows while the peer reads. */
+  get progressBytes(): number {
+    return this.#transport.sentBytes - this.#transport.bufferedBytes;
+  }
+
+  /** Bytes that wait here. */
+  get pendingBytes(): number {
+    return this.#transport.bufferedBytes;
+  }
+
+  /** Calls back once when there is room again. The same function is kept once. */
+  whenWritable(callback: () => void): void {
+    this.#waiting.add(callback);
+  }
+
+  /** Takes back {@link whenWritable}. */
+  forget(callback: () => void): void {
+    this.#waiting.delete(callback);
+  }
+
+  /** Sends a notification or a request of ours. */
+  send(text: string): void {
+    this.#transport.send(text);
+  }
+
+  /** Sends output; the caller looks at {@link isFull} afterwards and pauses its source. */
+  sendEncoded(message: EncodedMessage): void {
+    this.#transport.sendEncoded(message);
+  }
+
+  /** Sends a reply, which counts against the bound on unread replies. */
+  reply(text: string): void {
+    if (this.#refuses()) return;
+    this.#transport.send(text);
+    this.#owe(text.length);
+  }
+
+  /** Sends a reply in pieces. */
+  replyParts(parts: MessageParts): void {
+    if (this.#refuses()) return;
+    const bytes = parts.reduce((sum, part) => sum + part.length, 0);
+    this.#transport.sendParts(parts);
+    this.#owe(bytes);
+  }
+
+  /** To be called when the transport has handed everything on. */
+  drained(): void {
+    this.#settleOwed();
+    if (this.#waiting.size === 0) return;
+    const callbacks = this.#waiting;
+    this.#waiting = new Set();
+    for (const callback of callbacks) callback();
+  }
+
+  /** One reply of any size may always wait; it is the next one that finds the bound passed. */
+  #refuses(): boolean {
+    if (this.#owedBytes <= this.#options.maxOwedReplyBytes) return this.#owedTooMuch;
+    this.#settleOwed();
+    if (this.#owedBytes <= this.#options.maxOwedReplyBytes || this.#owedTooMuch) return this.#owedTooMuch;
+    this.#owedTooMuch = true;
+    this.#options.onOwedTooMuch();
+    return true;
+  }
+
+  #owe(bytes: number): void {
+    this.#owed.push({ endOffset: this.#transport.sentBytes, bytes });
+    this.#owedBytes += bytes;
+    if (this.#owed.length >= 1024) this.#settleOwed();
+  }
+
+  #settleOwed(): void {
+    const taken = this.progressBytes;
+    let settled = 0;
+    for (const reply of this.#owed) {
+      if (reply.endOffset > taken) break;
+      this.#owedBytes -= reply.bytes;
+      settled += 1;
+    }
+    if (settled > 0) this.#owed = this.#owed.slice(settled);
+  }
+}

@@ -1,0 +1,84 @@
+/**
+ * From a request to its handler, over one method table. Owns the order of the checks before a handler runs; knows no transport and
+ * nothing of what a handler does. @see PROTOCOL "Finer points", order of checks
+ */
+import { rpcError } from '../protocol/errors.js';
+import type { MethodDefinition } from '../protocol/methods.js';
+import type { Call } from './connection.js';
+
+/** What the router must know of the caller. */
+export interface Caller {
+  readonly initialized: boolean;
+  readonly experimentalApi: boolean;
+}
+
+/** Serves one method. Returns or resolves to the result; throws an RpcError to refuse. */
+export type Handler<S extends Caller> = (params: never, caller: S, call: Call) => unknown;
+
+interface Route<S extends Caller> {
+  readonly definition: MethodDefinition;
+  readonly handler: (params: unknown, caller: S, call: Call) => unknown;
+}
+
+/** One handler for every method of a table; a missing or a foreign name does not compile. */
+export type Handlers<S extends Caller, T extends Record<string, MethodDefinition>> = {
+  readonly [M in keyof T]: (params: ReturnType<T[M]['params']['parse']>, caller: S, call: Call) => unknown;
+};
+
+/** The method with which a connection begins. */
+const HANDSHAKE = 'initialize';
+
+/** Finds the handler of a request, checks the request, and runs it. */
+export class Router<S extends Caller> {
+  readonly #routes = new Map<string, Route<S>>();
+  readonly #admit: (definition: MethodDefinition, caller: S) => void;
+
+  /** @param admit throws the refusal of a server that is draining or full */
+  constructor(admit: (definition: MethodDefinition, caller: S) => void) {
+    this.#admit = admit;
+  }
+
+  /** Adds methods with their handlers. @throws {Error} when a name is taken */
+  add<T extends Record<string, MethodDefinition>>(definitions: T, handlers: Handlers<S, T>): void {
+    for (const [name, definition] of Object.entries(definitions)) {
+      if (this.#routes.has(name)) throw new Error(`The method ${name} has a handler already`);
+      const handler = handlers[name as keyof T] as Route<S>['handler'];
+      this.#routes.set(name, { definition, handler });
+    }
+  }
+
+  /** Serves one request. @throws {RpcError} the refusal */
+  serve(caller: S, call: Call): unknown {
+    const { method, params } = call.request;
+    if (method === HANDSHAKE && caller.initialized) throw rpcError('alreadyInitialized');
+    if (method !== HANDSHAKE && !caller.initialized) throw rpcError('notInitialized');
+    const route = this.#routes.get(method);
+    if (route === undefined) throw rpcError('methodNotFound', { method: method.slice(0, 200) });
+    if (!caller.experimentalApi) requireStable(method, route.definition, params);
+    const valid = validateParams(route.definition, params);
+    this.#admit(route.definition, caller);
+    return route.handler(valid, caller, call);
+  }
+}
+
+function requireStable(method: string, definition: MethodDefinition, params: unknown): void {
+  if (definition.experimental === true) throw rpcError('experimentalRequired', { feature: method });
+  if (definition.experimentalParams === undefined || typeof params !== 'object' || params === null) return;
+  for (const field of definition.experimentalParams) {
+    const value = (params as Record<string, unknown>)[field];
+    if (value !== undefined && value !== null)
+      throw rpcError('experimentalRequired', { feature: `${method}.${field}` });
+  }
+}
+
+function validateParams(definition: MethodDefinition, params: unknown): unknown {
+  const parsed = definition.params.safeParse(params ?? {});
+  if (parsed.success) return parsed.data;
+  const issues = parsed.error.issues.map((issue) => ({
+    path: issue.path.map(String).join('.'),
+    message: issue.message,
+  }));
+  const first = issues[0];
+  const where = first === undefined || first.path === '' ? 'params' : first.path;
+  throw rpcError('invalidParams', { detail: `${where}: ${first?.message ?? 'wrong'}`, issues });
+}

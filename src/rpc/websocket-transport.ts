@@ -1,0 +1,157 @@
+/**
+ * A WebSocket as a transport: one text frame a message. Reading, pings and the closing handshake are the `ws` object's, which comes in
+ * socket-shaped; writing is our own ({@link FrameWriter}) unless an extension was negotiated. Knows no JSON.
+ */
+import { closeCodes } from '../protocol/close-codes.js';
+import type { EncodedMessage, MessageParts, Transport, TransportListener } from './transport.js';
+import { MESSAGE_HEADROOM_BYTES } from './transport.js';
+import { type FrameSocket, FrameWriter } from './websocket-frames.js';
+
+/** As much of a `ws` WebSocket as is used. */
+export interface WebSocketLike {
+  readonly bufferedAmount: number;
+  readonly extensions: string;
+  on(event: 'message', listener: (data: Buffer, isBinary: boolean) => void): unknown;
+  on(event: 'close', listener: (code: number) => void): unknown;
+  on(event: 'pong', listener: () => void): unknown;
+  send(data: string | Buffer, options: { binary: boolean; fin?: boolean }, callback?: (error?: Error) => void): void;
+  ping(): void;
+  pause(): void;
+  resume(): void;
+  close(code: number, reason: string): void;
+  terminate(): void;
+}
+
+/** How long a peer has to take what is queued and to answer our Close. @see PROTOCOL "Drain" */
+export const CLOSE_TIMEOUT_MS = 5000;
+
+/** Sends through `ws` itself: with an extension, and where there is no socket to write to. */
+class LibraryWriter {
+  readonly #ws: WebSocketLike;
+  readonly #onDrain: () => void;
+  sentBytes = 0;
+
+  constructor(ws: WebSocketLike, onDrain: () => void) {
+    this.#ws = ws;
+    this.#onDrain = onDrain;
+  }
+
+  get bufferedBytes(): number {
+    return this.#ws.bufferedAmount;
+  }
+
+  send(text: string): void {
+    this.sentBytes += Buffer.byteLength(text);
+    this.#ws.send(text, { binary: false }, () => this.#sent());
+  }
+
+  sendEncoded(message: EncodedMessage): void {
+    this.sentBytes += message.textBytes;
+    const text = message.buffer.subarray(MESSAGE_HEADROOM_BYTES, MESSAGE_HEADROOM_BYTES + message.textBytes);
+    this.#ws.send(text, { binary: false }, (error) => {
+      if (error === undefined || error === null) message.onSent?.();
+      this.#sent();
+    });
+  }
+
+  sendParts(parts: MessageParts): void {
+    for (const [index, part] of parts.entries()) {
+      this.sentBytes += part.length;
+      this.#ws.send(part, { binary: false, fin: index === parts.length - 1 }, () => this.#sent());
+    }
+  }
+
+  flush(): void {}
+
+  #sent(): void {
+    if (this.#ws.bufferedAmount === 0) this.#onDrain();
+  }
+}
+
+/** One WebSocket connection. */
+export class WebSocketTransport implements Transport {
+  readonly kind = 'websocket';
+  readonly #ws: WebSocketLike;
+  readonly #socket: FrameSocket | undefined;
+  readonly #writer: FrameWriter | LibraryWriter;
+  #listener: TransportListener | undefined;
+  #pongs = 0;
+  #closeTimer: NodeJS.Timeout | undefined;
+
+  /** @param socket the TCP or TLS socket under `ws`; undefined where there is none, as in an injected upgrade */
+  constructor(ws: WebSocketLike, socket: FrameSocket | undefined) {
+    this.#ws = ws;
+    this.#socket = socket;
+    const writesItself = socket !== undefined && ws.extensions === '';
+    this.#writer = writesItself ? new FrameWriter(socket) : new LibraryWriter(ws, () => this.#listener?.onDrain());
+    if (writesItself) socket.on('drain', () => this.#listener?.onDrain());
+    // At once, before anything is awaited: the first message may be there already.
+    ws.on('message', (data, isBinary) => this.#onMessage(data, isBinary));
+    ws.on('close', (code) => this.#onClose(code));
+    ws.on('pong', () => {
+      this.#pongs += 1;
+    });
+  }
+
+  get bufferedBytes(): number {
+    return this.#writer.bufferedBytes;
+  }
+
+  get sentBytes(): number {
+    return this.#writer.sentBytes;
+  }
+
+  get receivedBytes(): number {
+    return this.#socket?.bytesRead ?? this.#pongs;
+  }
+
+  attach(listener: TransportListener): void {
+    this.#listener = listener;
+  }
+
+  send(text: string): void {
+    this.#writer.send(text);
+  }
+
+  sendEncoded(message: EncodedMessage): void {
+    this.#writer.sendEncoded(message);
+  }
+
+  sendParts(parts: MessageParts): void {
+    this.#writer.sendParts(parts);
+  }
+
+  pause(): void {
+    this.#ws.pause();
+  }
+
+  resume(): void {
+    this.#ws.resume();
+  }
+
+  ping(): void {
+    this.#ws.ping();
+  }
+
+  close(code: number, reason: string): void {
+    this.#writer.flush();
+    // A slice of waiting messages may have paused it, and the answer to our Close must be read.
+    this.#ws.resume();
+    this.#ws.close(code, reason);
+    this.#closeTimer ??= setTimeout(() => this.#ws.terminate(), CLOSE_TIMEOUT_MS);
+  }
+
+  abort(): void {
+    this.#ws.terminate();
+  }
+
+  #onMessage(data: Buffer, isBinary: boolean): void {
+    if (isBinary) this.close(closeCodes.unsupportedData, 'messages are text frames');
+    else this.#listener?.onMessage(data.toString('utf8'));
+  }
+
+  #onClose(code: number): void {
+    clearTimeout(this.#closeTimer);
+    this.#listener?.onClose(code);
+  }
+}

@@ -1,0 +1,75 @@
+/**
+ * The state behind one connection: who is calling and what was agreed in `initialize`. Knows no transport and no command.
+ *
+ *     uninitialized ──initialize──► initialized ──► closed
+ *         └──────────────late, or gone───────────────▲
+ */
+import type { Connection } from '../rpc/connection.js';
+
+/** What `initialize` settled. */
+export interface Agreement {
+  readonly clientName: string;
+  readonly clientVersion: string;
+  readonly experimentalApi: boolean;
+  /** Names of notifications this connection does not want. */
+  readonly optOut: ReadonlySet<string>;
+  /** Milliseconds between heartbeats, or undefined for none. */
+  readonly heartbeatMs: number | undefined;
+}
+
+/** One connection's session. */
+export class Session {
+  readonly connection: Connection;
+  #agreement: Agreement | undefined;
+  /** The deadline for `initialize`, then the heartbeat. */
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(connection: Connection) {
+    this.connection = connection;
+  }
+
+  /** Names the connection in logs, traces and metrics. */
+  get id(): string {
+    return this.connection.id;
+  }
+
+  get agreement(): Agreement | undefined {
+    return this.#agreement;
+  }
+
+  get initialized(): boolean {
+    return this.#agreement !== undefined;
+  }
+
+  get experimentalApi(): boolean {
+    return this.#agreement?.experimentalApi ?? false;
+  }
+
+  /** Calls back when `initialize` has not come within so many milliseconds. */
+  expectInitialize(timeoutMs: number, onLate: () => void): void {
+    this.#timer = setTimeout(onLate, timeoutMs);
+  }
+
+  /** To be called once, by the handshake. */
+  initialize(agreement: Agreement): void {
+    this.#agreement = agreement;
+    clearTimeout(this.#timer);
+    if (agreement.heartbeatMs === undefined) return;
+    this.#timer = setInterval(() => this.notify('server/heartbeat', {}), agreement.heartbeatMs);
+  }
+
+  /** To be called when the connection has ended. */
+  close(): void {
+    clearTimeout(this.#timer);
+  }
+
+  /** Whether notifications of that name are to be sent. */
+  wants(method: string): boolean {
+    return this.#agreement !== undefined && !this.#agreement.optOut.has(method);
+  }
+
+  /** Sends a notification unless the client opted out of it or has not initialized. */
+  notify(method: string, params: unknown): void {
+    if (this.wants(method)) this.connection.notify(method, params);
+  }
+}
