@@ -23,7 +23,7 @@ const LOOKS_AT_ONCE = 4;
  *
  * SIGKILL is repeated until nothing is left, for 2 s at most; any other signal goes once to each process (with SIGCONT behind it, so
  * that a stopped job can act on it). The first round is done before this function returns.
- * @returns pids of those that still live: after SIGKILL the survivors, after another signal simply all that were found.
+ * @returns pids of those that lived at the last look: after SIGKILL the survivors.
  */
 export function killTree(target: TreeTarget, signal: NodeJS.Signals): Promise<number[]> {
   return killTrees([target], signal);
@@ -46,7 +46,7 @@ export async function killTrees(targets: readonly TreeTarget[], signal: NodeJS.S
 
 /**
  * SIGKILL to what is left of a command's group, after its leader has ended or before. Cheap: no look at the process table.
- * @returns whether there was anyone.
+ * @returns whether there was such a group, if only of zombies.
  */
 export function killGroup(pid: number): boolean {
   if (!mayBeSignalled(pid)) return false;

@@ -1,0 +1,206 @@
+// Kills of real process trees, by the server and by the guardian that outlives it.
+import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import t from 'tap';
+import { childEnvironment, MARKER_VARIABLE } from '../../src/process/environment.js';
+import { createGuardian } from '../../src/process/guardian.js';
+import { readProcEntry, readProcTable, startedWith } from '../../src/process/proc-table.js';
+import { findTrees, killGroup, killTree, killTrees } from '../../src/process/process-tree.js';
+import { type Running, start, TERMINAL } from './start.js';
+
+t.jobs = 1;
+
+const FIXTURE = fileURLToPath(new URL('../fixtures/guarded-server.ts', import.meta.url));
+
+/** Each prints `ready` when its tree stands. */
+const TREES: readonly (readonly [name: string, script: string])[] = [
+  ['a single process', 'echo ready; exec sleep 600'],
+  ['children in its group', 'sleep 600 & sleep 600 & echo ready; wait'],
+  ['a child in its own session', 'setsid sleep 600 & echo ready; wait'],
+  ['a double fork into its own session', '(setsid sh -c "sleep 600 & sleep 600" &) ; echo ready; sleep 600'],
+  [
+    'a tree that ignores TERM and HUP',
+    `trap '' TERM HUP; (trap '' TERM HUP; sleep 600) & echo ready; while :; do sleep 1; done`,
+  ],
+  ['job-control jobs', 'set -m; sleep 600 & sleep 600 | cat & echo ready; wait'],
+  ['stopped jobs', 'set -m; sleep 600 & kill -STOP $!; echo ready; wait'],
+  ['a leader that has ended', '(setsid sleep 600 &); sleep 600 & echo ready; exit 0'],
+  [
+    'a name that looks like a stat line',
+    'cp "$(command -v sleep)" "./a) R 1 (b"; "./a) R 1 (b" 600 & echo ready; wait',
+  ],
+  ['a child without the marker in its own session', `env -u ${MARKER_VARIABLE} setsid sleep 600 & echo ready; wait`],
+];
+
+async function startMarked(
+  script: string,
+  marker: string,
+  options: Partial<Parameters<typeof start>[0]> = {},
+): Promise<Running> {
+  const env = childEnvironment({ overrides: {}, marker, tty: false });
+  const running = await start({ argv: ['bash', '-c', script], env, ...options });
+  await running.said('ready');
+  return running;
+}
+
+function marked(marker: string): number[] {
+  return readProcTable()
+    .filter(({ pid, alive }) => alive && startedWith(pid, MARKER_VARIABLE, marker))
+    .map(({ pid }) => pid);
+}
+
+for (const options of [{}, { tty: TERMINAL }]) {
+  const kind = 'tty' in options ? 'a terminal' : 'pipes';
+  for (const [name, script] of TREES) {
+    t.test(`killTree leaves nobody when a command on ${kind} has ${name}`, async (t) => {
+      const marker = `${randomUUID()}.1`;
+      const bystander = await startMarked('echo ready; exec sleep 600', `${randomUUID()}.1`);
+      const running = await startMarked(script, marker, { cwd: t.testdir({}), ...options });
+      const target = { pid: running.process.pid, marker };
+      const found = findTrees([target]);
+      t.ok(found.length > 0);
+      t.same(await killTree(target, 'SIGKILL'), []);
+      t.same(marked(marker), []);
+      for (const pid of found) t.not(readProcEntry(pid)?.alive, true);
+      await running.done;
+      t.equal(readProcEntry(bystander.process.pid)?.alive, true, 'another command lives on');
+      t.same(await killTrees([{ pid: bystander.process.pid, marker: 'none' }], 'SIGKILL'), []);
+      await bystander.done;
+    });
+  }
+}
+
+t.test('killTree wins when a tree forks as fast as it can', async (t) => {
+  const marker = `${randomUUID()}.1`;
+  const script = 'echo ready; for i in $(seq 1000); do (sleep 600 & sleep 600) & done; wait';
+  const running = await startMarked(script, marker);
+  t.same(await killTree({ pid: running.process.pid, marker }, 'SIGKILL'), []);
+  t.same(marked(marker), []);
+  await running.done;
+});
+
+t.test('killTree sends another signal once and lets the command end itself', async (t) => {
+  const marker = `${randomUUID()}.1`;
+  const script = `trap 'echo got; exit 3' TERM; setsid sleep 600 & echo ready; wait; wait`;
+  const running = await startMarked(script, marker);
+  await killTree({ pid: running.process.pid, marker }, 'SIGTERM');
+  t.same(await running.done, { exitCode: 3, signal: null });
+  t.equal(running.text(), 'ready\ngot\n');
+});
+
+t.test('killTree kills nobody when its target is this process, init or gone', async (t) => {
+  for (const pid of [process.pid, 1, 0, -1, Number.NaN]) t.same(await killTree({ pid, marker: 'none' }, 'SIGKILL'), []);
+  const over = await start({ argv: ['true'] });
+  await over.done;
+  t.same(await killTree({ pid: over.process.pid, marker: 'none' }, 'SIGKILL'), []);
+});
+
+t.test('killGroup kills what is left of a group when its leader has ended', async (t) => {
+  const running = await start({ argv: ['sh', '-c', 'sleep 600 & echo ready'] });
+  await running.exit;
+  t.equal(killGroup(running.process.pid), true);
+  await running.done;
+  for (const pid of [process.pid, 1, 0]) t.equal(killGroup(pid), false);
+});
+
+async function startServer(marker: string, script: string, ending = ''): Promise<{ pid: number; guardian: number }> {
+  const args = [...process.execArgv, FIXTURE, marker, script, ending];
+  const server = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'], cwd: process.cwd() });
+  let text = '';
+  for await (const chunk of server.stdout) {
+    text += chunk;
+    if (text.includes('\n')) break;
+  }
+  if (ending === '' && server.exitCode === null) {
+    server.kill('SIGKILL');
+    await once(server, 'exit');
+  }
+  return { pid: server.pid ?? 0, guardian: Number(/guardian=(\d+)/.exec(text)?.[1]) };
+}
+
+/** Looks until nothing is found, for as long as the promise says. */
+async function untilNone(find: () => number[], limitMs: number): Promise<number[]> {
+  const deadline = Date.now() + limitMs;
+  let left = find();
+  while (left.length > 0 && Date.now() < deadline) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    left = find();
+  }
+  return left;
+}
+
+t.test('the guardian leaves nobody when the server is killed with SIGKILL', async (t) => {
+  const marker = `${randomUUID()}.`;
+  const script = `trap '' TERM HUP; setsid sleep 600 & (setsid sleep 600 &); sleep 600 & env -u ${MARKER_VARIABLE} setsid sleep 600 & echo ready; while :; do sleep 1; done`;
+  const { pid, guardian } = await startServer(marker, script);
+  t.ok(guardian > 1);
+  t.equal(readProcEntry(pid), undefined);
+  t.same(await untilNone(() => [...marked(`${marker}0`), ...marked(`${marker}1`)], 10_000), []);
+  t.same(
+    await untilNone(
+      () =>
+        readProcTable()
+          .filter((p) => p.pid === guardian && p.alive)
+          .map((p) => p.pid),
+      10_000,
+    ),
+    [],
+  );
+});
+
+t.test('the guardian kills nobody and goes when the server ends in good order', async (t) => {
+  const marker = `${randomUUID()}.`;
+  const { guardian } = await startServer(marker, 'trap "" HUP; echo ready; exec sleep 600', 'dispose');
+  t.same(
+    await untilNone(
+      () =>
+        readProcTable()
+          .filter((p) => p.pid === guardian && p.alive)
+          .map((p) => p.pid),
+      10_000,
+    ),
+    [],
+  );
+  const left = [...marked(`${marker}0`), ...marked(`${marker}1`)];
+  t.equal(left.length, 2);
+  t.same(
+    await killTrees(
+      left.map((pid, i) => ({ pid, marker: `${marker}${i}` })),
+      'SIGKILL',
+    ),
+    [],
+  );
+});
+
+t.test('the guardian holds no descriptor of the server and is started again when it has died', async (t) => {
+  const shell = await start({ argv: ['cat'], tty: TERMINAL });
+  const problems: string[] = [];
+  let told: () => void = () => {};
+  const problem = new Promise<void>((resolve) => {
+    told = resolve;
+  });
+  const guardian = createGuardian(`${randomUUID()}.`, (text) => {
+    problems.push(text);
+    told();
+  });
+  t.equal(guardian.pid, undefined, 'nothing is started before the first command');
+  guardian.watch(shell.process.pid);
+  const first = guardian.pid ?? 0;
+  t.same(readdirSync(`/proc/${first}/fd`).toSorted(), ['0', '1', '2']);
+  t.equal(readProcEntry(first)?.session, first);
+  t.notMatch(readFileSync(`/proc/${first}/environ`, 'latin1'), MARKER_VARIABLE);
+  process.kill(first, 'SIGTERM');
+  process.kill(first, 'SIGKILL');
+  await problem;
+  t.equal(problems.length, 1);
+  guardian.watch(shell.process.pid);
+  t.not(guardian.pid, undefined);
+  t.not(guardian.pid, first);
+  guardian.forget(shell.process.pid);
+  guardian.dispose();
+  shell.process.stdin?.end();
+  await shell.done;
+});
