@@ -35,7 +35,8 @@ export function cleanUpOnSignals() {
     ['SIGHUP', 129],
   ]) {
     process.once(signal, () => {
-      cleanUp().finally(() => process.exit(code));
+      // cleanUp never rejects.
+      void cleanUp().then(() => process.exit(code));
     });
   }
 }

@@ -1,7 +1,7 @@
 // Owns the relations between rendered objects that no schema knows: selectors, ports, references, durations, hardening. Pure: objects in, problems out.
 
 /** Objects the operator makes, or that belong to another chart. */
-const MADE_ELSEWHERE = new Set(['Secret/execwire-tokens', 'Secret/execwire-shared-secret', 'ServiceAccount/default']);
+const MADE_ELSEWHERE = new Set(['Secret/execwire-tokens', 'Secret/execwire-keys', 'ServiceAccount/default']);
 
 const matches = (selector, labels) => Object.entries(selector).every(([key, value]) => labels?.[key] === value);
 const ofKind = (objects, kind) => objects.filter((object) => object.kind === kind);
@@ -17,9 +17,8 @@ export function durationSeconds(args, flag) {
   return Number(match[1]) * { ms: 0.001, s: 1, m: 60 }[match[2]];
 }
 
-/** Server-side seconds after the drain deadline: SIGTERM to SIGKILL of commands, flushing, exit; with a margin for scheduling. */
-export const KILL_GRACE_SECONDS = 10;
-export const MARGIN_SECONDS = 5;
+/** Seconds after the kill grace: flushing to peers that do not read (5), exit, scheduling. */
+export const MARGIN_SECONDS = 10;
 
 /**
  * terminationGracePeriodSeconds ≥ preStop + drain delay + drain deadline + kill grace + margin.
@@ -31,12 +30,13 @@ export function graceProblems(podSpec) {
   const preStop = container.lifecycle?.preStop?.sleep?.seconds ?? 0;
   const delay = durationSeconds(container.args, '--drain-delay');
   const deadline = durationSeconds(container.args, '--drain-timeout');
-  const least = preStop + delay + deadline + KILL_GRACE_SECONDS + MARGIN_SECONDS;
+  const killGrace = durationSeconds(container.args, '--kill-grace');
+  const least = preStop + delay + deadline + killGrace + MARGIN_SECONDS;
   const grace = podSpec.terminationGracePeriodSeconds ?? 30;
   return grace >= least
     ? []
     : [
-        `grace ${grace} s < preStop ${preStop} + delay ${delay} + deadline ${deadline} + kill ${KILL_GRACE_SECONDS} + margin ${MARGIN_SECONDS} = ${least} s`,
+        `grace ${grace} s < preStop ${preStop} + delay ${delay} + deadline ${deadline} + kill ${killGrace} + margin ${MARGIN_SECONDS} = ${least} s`,
       ];
 }
 

@@ -7,6 +7,8 @@
 - {{ .Values.drain.drainDelay }}s
 - --drain-timeout
 - {{ .Values.drain.drainTimeout }}s
+- --kill-grace
+- {{ .Values.drain.killGrace }}s
 - --ping-interval
 - {{ .Values.pingInterval }}s
 - --log-level
@@ -22,8 +24,13 @@
 - /etc/execwire/tokens/token
 {{- end }}
 {{- else if eq .Values.auth.mode "signed-bearer-token" }}
+{{- if .Values.auth.jwks }}
+- --ws-jwks-file
+- /etc/execwire/tokens/jwks.json
+{{- else }}
 - --ws-shared-secret-file
 - /etc/execwire/tokens/shared-secret
+{{- end }}
 {{- with .Values.auth.issuer }}
 - --ws-issuer
 - {{ . | quote }}

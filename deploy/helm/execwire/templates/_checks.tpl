@@ -8,6 +8,9 @@
 {{- if and .Values.auth.tokenSha256 (ne .Values.auth.mode "capability-token") -}}
 {{- fail "auth.tokenSha256 goes with auth.mode capability-token" -}}
 {{- end -}}
+{{- if and .Values.auth.jwks (or (ne .Values.auth.mode "signed-bearer-token") .Values.auth.token) -}}
+{{- fail "auth.jwks goes with auth.mode signed-bearer-token and a Secret that holds jwks.json" -}}
+{{- end -}}
 {{- if and .Values.auth.token .Values.auth.existingSecret -}}
 {{- fail "auth.token creates a Secret, auth.existingSecret names one: give one of them" -}}
 {{- end -}}
