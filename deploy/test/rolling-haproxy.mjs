@@ -1,0 +1,116 @@
+// A rolling restart of three plain replicas behind HAProxy on loopback, under load: `node deploy/test/rolling-haproxy.mjs`.
+// Needs haproxy and the built server; no root, no container. Skipped, with a message, where haproxy is missing.
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { startBalancer } from './balancer.mjs';
+import { cleanUp, cleanUpOnSignals, onCleanup } from './cleanup.mjs';
+import { startLoad } from './load-client.mjs';
+import { startReplica } from './plain-replica.mjs';
+import { waitForStatus } from './probe.mjs';
+import { check, failedChecks, step } from './report.mjs';
+import { findProgram } from './requirements.mjs';
+import { reportRolling } from './rolling-report.mjs';
+
+const projectFolder = resolve(import.meta.dirname, '../..');
+const SERVER = join(projectFolder, 'dist/execwire.cjs');
+const REPLICAS = 3;
+/** The issue asks for 5,000; the load goes on until they are sent. */
+const LEAST_REQUESTS = 5000;
+const LOAD_TIMEOUT_MS = 120_000;
+/** Above HAProxy's detection: 2 checks, 500 ms apart. */
+const DRAIN_DELAY = '1500ms';
+/** HAProxy's first successful check after a start: `inter 500ms rise 1`, and as much again. */
+const BALANCER_RISE_MS = 1000;
+
+async function freePort() {
+  const server = createServer();
+  await new Promise((listening) => server.listen(0, '127.0.0.1', listening));
+  const { port } = server.address();
+  await new Promise((closed) => server.close(closed));
+  return port;
+}
+
+/** The project's own haproxy.cfg with this run's addresses in place of its names; nothing else is changed. */
+async function configurationFor(addresses, port, workFolder) {
+  let text = await readFile(join(projectFolder, 'deploy/haproxy/haproxy.cfg'), 'utf8');
+  text = text.replace('bind :8080', `bind 127.0.0.1:${port}`);
+  for (const [index, address] of addresses.entries()) text = text.replace(` execwire-${index + 1}:8080`, ` ${address}`);
+  text = text.replace(/^ {4}server execwire-\d+ execwire-\d+:8080\n/gm, '');
+  const file = join(workFolder, 'haproxy.cfg');
+  await writeFile(file, text);
+  return file;
+}
+
+async function main() {
+  const workFolder = await mkdtemp(join(tmpdir(), 'execwire-rolling-'));
+  onCleanup('work folder', () => rm(workFolder, { recursive: true, force: true }));
+
+  // Each replica has a loopback address of its own, so that no outgoing connection can take its port while it restarts.
+  const start = async (index, port) => {
+    const cwd = join(workFolder, `replica-${index}`);
+    await mkdir(cwd, { recursive: true });
+    const listen = `ws://127.0.0.${index + 2}:${port}`;
+    return startReplica(
+      [process.execPath, SERVER, 'serve', '--listen', listen, '--drain-delay', DRAIN_DELAY, '--drain-timeout', '30s'],
+      { cwd },
+    );
+  };
+  const replicas = [];
+  onCleanup('replicas', () => Promise.all(replicas.map((replica) => replica.stop('SIGKILL'))));
+  for (let index = 0; index < REPLICAS; index += 1) replicas.push(await start(index, 0));
+
+  const port = await freePort();
+  const file = await configurationFor(
+    replicas.map((replica) => replica.url.host),
+    port,
+    workFolder,
+  );
+  const balancer = await startBalancer('haproxy', { file, workFolder, port });
+  onCleanup('haproxy', () => balancer.stop());
+  await waitForStatus(`http://127.0.0.1:${port}/readyz`, 200);
+
+  step('rolling restart of three replicas behind HAProxy, under load');
+  const startedAt = Date.now();
+  const load = startLoad({ url: `ws://127.0.0.1:${port}`, workers: 16, pauseMs: 15 });
+  await delay(BALANCER_RISE_MS);
+  for (const [index, replica] of replicas.entries()) {
+    const exitCode = await replica.stop();
+    check(`replica ${index + 1} leaves with exit code 0`, exitCode === 0, String(exitCode));
+    replicas[index] = await start(index, replica.url.port);
+    await waitForStatus(`http://${replica.url.host}/readyz`, 200);
+    await delay(BALANCER_RISE_MS);
+  }
+  while (load.figures.sent < LEAST_REQUESTS && Date.now() - startedAt < LOAD_TIMEOUT_MS) await delay(100);
+  const figures = await load.stop();
+  const folders = replicas.map((_, index) => join(workFolder, `replica-${index}`));
+  await reportRolling('haproxy', figures, {
+    folders,
+    restarts: REPLICAS,
+    seconds: (Date.now() - startedAt) / 1000,
+    leastRequests: LEAST_REQUESTS,
+  });
+}
+
+const missing = [
+  ...(findProgram('haproxy') === undefined ? ['haproxy (Debian: apt-get install haproxy)'] : []),
+  ...(existsSync(SERVER) ? [] : ['dist/execwire.cjs (npm run build)']),
+];
+if (missing.length > 0) {
+  console.log(`SKIPPED: the rolling restart behind HAProxy needs ${missing.join(' and ')}`);
+} else {
+  cleanUpOnSignals();
+  try {
+    await main();
+  } catch (error) {
+    console.error(error);
+    process.exitCode = 1;
+  } finally {
+    await cleanUp();
+  }
+  if (failedChecks().length > 0) process.exitCode = 1;
+  console.log(process.exitCode ? `\nFAILED: ${failedChecks().join('; ')}` : '\nPASSED');
+}
