@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { childEnvironment, MARKER_VARIABLE } from '../../src/process/environment.js';
 import { createGuardian } from '../../src/process/guardian.js';
-import { readProcEntry, readProcTable, startedWith } from '../../src/process/proc-table.js';
+import { readProcEntry, readProcTable } from '../../src/process/proc-table.js';
 import { findTrees, killGroup, killTree, killTrees } from '../../src/process/process-tree.js';
 import { type Running, start, TERMINAL } from './start.js';
 
@@ -46,9 +46,17 @@ async function startMarked(
   return running;
 }
 
+/** Living processes whose environment names this marker. */
 function marked(marker: string): number[] {
+  const carries = (pid: number): boolean => {
+    try {
+      return readFileSync(`/proc/${pid}/environ`, 'latin1').split('\0').includes(`${MARKER_VARIABLE}=${marker}`);
+    } catch {
+      return false;
+    }
+  };
   return readProcTable()
-    .filter(({ pid, alive }) => alive && startedWith(pid, MARKER_VARIABLE, marker))
+    .filter(({ pid, alive }) => alive && carries(pid))
     .map(({ pid }) => pid);
 }
 
@@ -136,7 +144,7 @@ async function untilNone(find: () => number[], limitMs: number): Promise<number[
 
 t.test('the guardian leaves nobody when the server is killed with SIGKILL', async (t) => {
   const marker = `${randomUUID()}.`;
-  const script = `trap '' TERM HUP; setsid sleep 600 & (setsid sleep 600 &); sleep 600 & env -u ${MARKER_VARIABLE} setsid sleep 600 & echo ready; while :; do sleep 1; done`;
+  const script = `trap '' TERM HUP; setsid sleep 600 & (setsid sleep 600 &); sleep 600 & env -u ${MARKER_VARIABLE} setsid --wait sleep 600 & echo ready; while :; do sleep 1; done`;
   const { pid, guardian } = await startServer(marker, script);
   t.ok(guardian > 1);
   t.equal(readProcEntry(pid), undefined);
