@@ -130,6 +130,7 @@ export const RAW_SCENARIOS: Readonly<Record<string, MakeScenario>> = {
   }),
   'half an upgrade': (random) => ({ chunks: [text(upgradeHead().slice(0, random.int(1, 150)))], mustClose: false }),
   'upgrade byte by byte': () => ({ chunks: [...`${upgradeHead()}\r\n`].map(text), mustClose: false }),
+  'upgrade behind a request': request(`GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n${upgradeHead()}\r\n`, false),
   'many requests in one go': request(
     `${'GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(500)}${upgradeHead()}\r\n`,
     false,
