@@ -1,0 +1,79 @@
+// The whole check, `npm test`: one line a step and a file, what failed below it, and the total as the last line.
+// Knows which steps there are and nothing of their insides.
+import { chdir } from 'node:process';
+import { docProblems } from './check/doc-references.mjs';
+import { packageProblems } from './check/package-contents.mjs';
+import { runBin, runNode } from './check/run-tool.mjs';
+import { TapOutput } from './check/tap-output.mjs';
+
+/** Lines of a failed tool's own output that are shown: the end says most. */
+const SHOWN_LINES = 60;
+
+chdir(new URL('..', import.meta.url).pathname);
+const total = { passed: 0, failed: 0, skipped: 0 };
+
+function print(ok, title, ms, details = []) {
+  console.log(`${ok ? 'ok  ' : 'FAIL'}  ${title}  ${(ms / 1000).toFixed(1)} s`);
+  for (const line of details) console.log(`      ${line}`);
+}
+
+/** Runs one step, which counts as one. @param {() => string[] | Promise<string[]>} problemsOf */
+async function step(title, problemsOf) {
+  const startedAt = performance.now();
+  let problems;
+  try {
+    problems = await problemsOf();
+  } catch (error) {
+    problems = [error instanceof Error ? (error.stack ?? error.message) : String(error)];
+  }
+  total[problems.length === 0 ? 'passed' : 'failed'] += 1;
+  print(problems.length === 0, title, performance.now() - startedAt, problems);
+}
+
+function problemsOfTool({ code, stdout, stderr }) {
+  if (code === 0) return [];
+  const lines = `${stdout}\n${stderr}`.split('\n').filter((line) => line.trim() !== '');
+  return [...lines.slice(-SHOWN_LINES), `exit code ${code}`];
+}
+
+function onTestFile(file) {
+  total.passed += file.passed;
+  total.failed += file.failed;
+  total.skipped += file.skipped.length;
+  const skipped = file.skipped.map(({ name, reason }) => `skipped: ${name}: ${reason}`);
+  print(file.failed === 0, `${file.name} (${file.passed} passed)`, file.ms, [...file.details, ...skipped]);
+}
+
+/** Runs tap over the given files, or all. A run that fails without a failed test counts as one. */
+async function tests(files) {
+  const failedBefore = total.failed;
+  const countBefore = total.passed + total.failed + total.skipped;
+  const tap = new TapOutput(onTestFile);
+  const { code, stderr } = await runBin('tap', ['--reporter=tap', ...files], (line) => tap.push(line));
+  const hasFailed = total.failed > failedBefore;
+  const ranNothing = total.passed + total.failed + total.skipped === countBefore;
+  if ((code !== 0 && !hasFailed) || ranNothing) {
+    total.failed += 1;
+    print(false, `tap (exit code ${code}, ${ranNothing ? 'no test ran' : 'no failed test told'})`, 0);
+  }
+  if (code === 0 && !ranNothing) return;
+  console.log('standard error of the tests, its end:');
+  for (const line of stderr.split('\n').slice(-SHOWN_LINES)) console.log(`      ${line}`);
+}
+
+const files = process.argv.slice(2);
+if (files.length === 0) {
+  await step('format and lint', async () =>
+    problemsOfTool(await runBin('biome', ['check', '--error-on-warnings', '.'])),
+  );
+  await step('types', async () => problemsOfTool(await runBin('tsc', ['--noEmit'])));
+  await step('build', async () => problemsOfTool(await runNode('build.mjs', [])));
+  await step('generated pages', async () => problemsOfTool(await runNode('docs/generate.mjs', ['--check'])));
+  await step('what the pages name', docProblems);
+  await step('package contents', packageProblems);
+}
+await tests(files);
+
+const skipped = total.skipped === 0 ? '' : `, ${total.skipped} skipped`;
+console.log(`${total.passed} passed, ${total.failed} failed${skipped}`);
+process.exitCode = total.failed === 0 ? 0 : 1;
