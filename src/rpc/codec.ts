@@ -44,6 +44,9 @@ export interface InvalidMessage {
 
 export type IncomingMessage = RequestMessage | NotificationMessage | ResponseMessage | InvalidMessage;
 
+/** Characters looked at behind the name `id`: any integer a double holds, and white space around it. */
+const LONGEST_ID_SPELLING = 256;
+
 const VERSION_MEMBER = '"jsonrpc":"2.0",';
 
 function invalid(id: RequestId | null, jsonrpc: boolean, detail: string): InvalidMessage {
@@ -51,27 +54,41 @@ function invalid(id: RequestId | null, jsonrpc: boolean, detail: string): Invali
 }
 
 /**
- * Whether the text spells this integer as an id in its plain form. `JSON.parse` turns 9007199254740993, 1.0 and 1.00000000000000001
- * into other digits without a word, so a number is taken for an id only where its canonical spelling stands in the text.
+ * The spelling of the member `id` in the text of a JSON object; the last one where it stands twice, as `JSON.parse` takes it.
+ * `JSON.parse` itself turns 9007199254740993, 1.0 and 1.00000000000000000001 into other digits without a word.
  */
-function isSpelledOut(text: string, id: number): boolean {
-  if (!Number.isSafeInteger(id)) return false;
-  const spelling = new RegExp(`"id"\\s*:\\s*${id}\\s*[,}]`);
-  return spelling.test(text);
+function spellingOfId(text: string): string {
+  let depth = 0;
+  let name = '';
+  let spelling = '';
+  for (let at = 0; at < text.length; at += 1) {
+    const char = text[at];
+    if (char === '"') {
+      const from = at;
+      for (at += 1; text[at] !== '"'; at += 1) if (text[at] === '\\') at += 1;
+      if (depth === 1) name = text.slice(from, at + 1);
+    } else if (char === '{' || char === '[') depth += 1;
+    else if (char === '}' || char === ']') depth -= 1;
+    else if (char === ':' && depth === 1 && JSON.parse(name) === 'id') {
+      spelling = /^[^,}]*/.exec(text.slice(at + 1, at + 1 + LONGEST_ID_SPELLING))?.[0].trim() ?? '';
+    }
+  }
+  return spelling;
 }
 
-/** Fast path of {@link isSpelledOut} for the usual compact spelling, without a regular expression. */
+/** Fast path of {@link spellingOfId}: the only `"id"` of the text, spelled compactly. An escaped name could be another one. */
 function isCompactId(text: string, id: number): boolean {
   const digits = `"id":${id}`;
-  const at = text.indexOf(digits);
-  if (at < 0) return false;
+  const at = text.indexOf('"id"');
+  if (!text.startsWith(digits, at)) return false;
   const next = text.charCodeAt(at + digits.length);
-  return Number.isSafeInteger(id) && (next === 0x2c || next === 0x7d);
+  return (next === 0x2c || next === 0x7d) && !text.includes('"id"', at + 1) && !text.includes('\\u');
 }
 
 function isRequestId(text: string, id: unknown): id is RequestId {
   if (typeof id === 'string') return true;
-  return typeof id === 'number' && (isCompactId(text, id) || isSpelledOut(text, id));
+  if (typeof id !== 'number' || !Number.isSafeInteger(id)) return false;
+  return isCompactId(text, id) || spellingOfId(text) === String(id);
 }
 
 function errorOfPeer(value: unknown): RpcError {

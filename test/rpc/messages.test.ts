@@ -1,0 +1,425 @@
+// The codec, the router and the connection: messages in and out, without a wire, a session or a process.
+import t from 'tap';
+import { z } from 'zod';
+import { rpcError } from '../../src/protocol/errors.js';
+import {
+  decodeMessage,
+  encodeError,
+  encodeNotification,
+  encodeRequest,
+  encodeResult,
+  resultPrefix,
+} from '../../src/rpc/codec.js';
+import { type Call, ConnectionClosedError, ResultParts } from '../../src/rpc/connection.js';
+import { RequestBudget, TotalRequests } from '../../src/rpc/request-budget.js';
+import { type Caller, Router } from '../../src/rpc/router.js';
+import { settled } from '../support/fake-process.js';
+import { openConnection } from '../support/test-connection.js';
+
+const NONE_HELD = { experimentalApi: false, initialized: true };
+
+t.test('codec keeps an id digit for digit when a double holds it', (t) => {
+  const ids = ['0', '1', '-1', '9007199254740991', '-9007199254740991', '""', '"1"', '"1.0"', '"a\\"b"', '"\\ud800"'];
+  for (const id of [...ids, '"__proto__"', '"ü\\n"', '"\\u2028"']) {
+    for (const text of [
+      `{"id":${id},"method":"m"}`,
+      `{ "method":"m", "id" : ${id} }`,
+      `{"method":"m","id":\n${id}\n,"params":{"id":7}}`,
+      `{"params":{"id":1.5},"id":${id},"method":"m"}`,
+    ]) {
+      const message = decodeMessage(text);
+      if (message.kind !== 'request') {
+        t.fail(`${text} is no request`);
+        continue;
+      }
+      t.equal(message.id, JSON.parse(id), text);
+      const echoed = JSON.parse(encodeResult(message.id, {}, false)) as { id: unknown };
+      t.equal(echoed.id, JSON.parse(id), `${text} echoed`);
+    }
+  }
+  t.end();
+});
+
+t.test('codec refuses an id with id null when a double cannot hold it or it is no integer', (t) => {
+  const numbers = ['9007199254740992', '9007199254740993', '-9007199254740993', '1e400', '1e3', '1E0', '1.0', '1.5'];
+  const refused = [...numbers, '-0', '1.00000000000000000001', 'null', 'true', '[]', '{}', '[1]', '{"a":1}'];
+  for (const id of refused) {
+    for (const text of [
+      `{"id":${id},"method":"m"}`,
+      // What merely looks like a good id elsewhere in the text must not stand in for the real one.
+      `{"id":${id},"method":"m","params":{"id":1}}`,
+      `{"params":{"id":9007199254740992},"id":${id},"method":"m","p":{"id":0}}`,
+      `{"id":${id},"method":"m","params":["\\"id\\":1,"]}`,
+      `{"id":1,"id":${id},"method":"m"}`,
+      `{"id":0,"\\u0069d":${id},"method":"m","params":{"id":1000}}`,
+    ]) {
+      const message = decodeMessage(text);
+      t.equal(message.kind, 'invalid', text);
+      if (message.kind !== 'invalid') continue;
+      t.equal(message.id, null, text);
+      t.equal(message.error.code, -32600, text);
+      t.match(message.error.message, 'id must be', text);
+    }
+  }
+  t.end();
+});
+
+t.test('codec takes the last one when a member stands twice, as JSON.parse does', (t) => {
+  t.match(decodeMessage('{"id":1.0,"id":2,"method":"m"}'), { kind: 'request', id: 2 });
+  t.match(decodeMessage('{"id":1,"method":"a","method":"b"}'), { kind: 'request', method: 'b' });
+  t.match(decodeMessage('{"\\u0069d":5,"method":"m"}'), { kind: 'request', id: 5 });
+  t.end();
+});
+
+t.test('codec tells requests, notifications and responses apart when members are missing or null', (t) => {
+  t.match(decodeMessage('{"method":"m"}'), { kind: 'notification', method: 'm', params: undefined });
+  t.match(decodeMessage('{"method":"m","params":[1]}'), { kind: 'notification', params: [1] });
+  t.match(decodeMessage('{"id":1,"method":"m","trace":{"traceparent":"x"}}'), { trace: { traceparent: 'x' } });
+  t.match(decodeMessage('{"id":1,"result":null}'), { kind: 'response', id: 1, result: null, error: undefined });
+  t.match(decodeMessage('{"id":"a","result":{},"error":null}'), { kind: 'response', id: 'a', error: undefined });
+  t.match(decodeMessage('{"id":1,"error":{"code":-5,"message":"no","data":7}}'), {
+    kind: 'response',
+    error: { code: -5, message: 'no', data: 7 },
+  });
+  t.match(decodeMessage('{"id":1,"error":"odd"}'), { kind: 'response', error: { code: -32603 } });
+  t.match(decodeMessage('{"id":1,"method":"m","jsonrpc":"2.0"}'), { jsonrpc: true });
+  t.match(decodeMessage('{"id":1,"method":"m"}'), { jsonrpc: false });
+  t.end();
+});
+
+t.test('codec answers junk with a code and an id when it is no message', (t) => {
+  const table: readonly [text: string, code: number, id: unknown, jsonrpc: boolean][] = [
+    ['', -32700, null, true],
+    ['{', -32700, null, true],
+    ['{"id":1,"method":"m"}x', -32700, null, true],
+    ['\ufeff{"id":1,"method":"m"}', -32700, null, true],
+    ['NaN', -32700, null, true],
+    ['[]', -32600, null, true],
+    ['[{"id":1,"method":"m"}]', -32600, null, true],
+    ['null', -32600, null, true],
+    ['1', -32600, null, true],
+    ['"text"', -32600, null, true],
+    ['true', -32600, null, true],
+    ['{}', -32600, null, false],
+    ['{"id":4}', -32600, 4, false],
+    ['{"id":4,"method":5}', -32600, 4, false],
+    ['{"id":4,"method":null,"jsonrpc":"2.0"}', -32600, 4, true],
+    ['{"id":4,"method":{}}', -32600, 4, false],
+    ['{"id":4,"method":"m","jsonrpc":"1.0"}', -32600, 4, true],
+    ['{"id":4,"method":"m","jsonrpc":2}', -32600, 4, true],
+    ['{"id":null,"result":1}', -32600, null, false],
+    ['{"result":1}', -32600, null, false],
+    ['{"__proto__":{"id":1,"method":"m"}}', -32600, null, false],
+    [`${'['.repeat(100_000)}`, -32700, null, true],
+  ];
+  for (const [text, code, id, jsonrpc] of table) {
+    const message = decodeMessage(text);
+    const name = JSON.stringify(text.slice(0, 60));
+    t.equal(message.kind, 'invalid', name);
+    if (message.kind === 'invalid')
+      t.same([message.error.code, message.id, message.jsonrpc], [code, id, jsonrpc], name);
+  }
+  t.end();
+});
+
+t.test('codec writes messages that JSON.parse reads back when it encodes', (t) => {
+  const text = 'a"\\\u2028\ud800ü\n';
+  for (const jsonrpc of [true, false]) {
+    const version = jsonrpc ? { jsonrpc: '2.0' } : {};
+    t.same(JSON.parse(encodeResult('i"d', { text }, jsonrpc)), { ...version, id: 'i"d', result: { text } });
+    t.same(JSON.parse(encodeResult(1, undefined, jsonrpc)), { ...version, id: 1, result: {} });
+    t.same(JSON.parse(`${resultPrefix(7, jsonrpc)}null}`), { ...version, id: 7, result: null });
+    t.same(JSON.parse(encodeNotification('m/n', { text }, jsonrpc)), { ...version, method: 'm/n', params: { text } });
+    t.same(JSON.parse(encodeRequest(3, 'm', undefined, jsonrpc)), { ...version, id: 3, method: 'm', params: {} });
+    t.same(JSON.parse(encodeError(null, rpcError('processNotFound', { processId: text }), jsonrpc)), {
+      ...version,
+      id: null,
+      error: {
+        code: -32600,
+        message: `no active command/exec for process id ${JSON.stringify(text)}`,
+        data: { reason: 'processNotFound', processId: text },
+      },
+    });
+  }
+  t.end();
+});
+
+// The router.
+
+const shape = z.object({ count: z.number().int(), deep: z.object({ name: z.string() }).nullish() });
+const TABLE = {
+  initialize: { params: z.object({}), result: z.object({}), description: '' },
+  work: { params: shape, result: shape, description: '', experimentalParams: ['novel'] },
+  novel: { params: shape, result: shape, description: '', experimental: true },
+};
+
+function serve(method: string, params: unknown, caller: Caller = NONE_HELD, refusal?: Error): unknown {
+  const router = new Router<Caller>(() => {
+    if (refusal !== undefined) throw refusal;
+  });
+  const echo = (valid: unknown): unknown => ({ valid });
+  router.add(TABLE, { initialize: echo, work: echo, novel: echo });
+  const call: Call = {
+    request: { kind: 'request', id: 1, method, params, trace: undefined, jsonrpc: true },
+    observation: undefined,
+  };
+  return router.serve(caller, call);
+}
+
+t.test('router serves a request with its validated params when nothing stands against it', (t) => {
+  t.same(serve('work', { count: 1, foreign: true, deep: null }), { valid: { count: 1, deep: null } });
+  t.same(serve('initialize', undefined, { initialized: false, experimentalApi: false }), { valid: {} });
+  t.same(serve('novel', { count: 1 }, { initialized: true, experimentalApi: true }), { valid: { count: 1 } });
+  t.same(serve('work', { count: 1, novel: null }), { valid: { count: 1 } }, 'null equals absent for the gate');
+  t.end();
+});
+
+t.test('router refuses in the order of the protocol when several things are wrong', (t) => {
+  const fresh = { initialized: false, experimentalApi: false };
+  const draining = rpcError('serverDraining');
+  const table: readonly [name: string, run: () => unknown, code: number, message: string][] = [
+    ['uninitialized before unknown method', () => serve('nope', 5, fresh, draining), -32600, 'Not initialized'],
+    ['initialized before params', () => serve('initialize', 5, NONE_HELD, draining), -32600, 'Already initialized'],
+    ['method before admission', () => serve('nope', 5, NONE_HELD, draining), -32601, 'Method not found: "nope"'],
+    ['__proto__ is no method', () => serve('__proto__', {}), -32601, 'Method not found: "__proto__"'],
+    ['gate of a method before params', () => serve('novel', 5), -32600, 'novel requires experimentalApi capability'],
+    [
+      'gate of a field before params',
+      () => serve('work', { novel: 1, count: 'x' }),
+      -32600,
+      'work.novel requires experimentalApi capability',
+    ],
+    [
+      'params before draining',
+      () => serve('work', { count: 1.5 }, NONE_HELD, draining),
+      -32602,
+      'Invalid params: count',
+    ],
+    ['draining last', () => serve('work', { count: 1 }, NONE_HELD, draining), -32004, 'Server is draining'],
+  ];
+  for (const [name, run, code, message] of table) {
+    t.throws(run, { code }, name);
+    try {
+      run();
+    } catch (error) {
+      t.ok((error as Error).message.startsWith(message), `${name}: ${(error as Error).message}`);
+    }
+  }
+  t.end();
+});
+
+t.test('router names the field and lists all issues when params are wrong', (t) => {
+  const path = (params: unknown): unknown => {
+    try {
+      return serve('work', params);
+    } catch (error) {
+      const { message, data } = error as { message: string; data: { reason: string; issues: { path: string }[] } };
+      return [message.split(':').slice(0, 2).join(':'), data.reason, data.issues.map((issue) => issue.path)];
+    }
+  };
+  t.same(path({}), ['Invalid params: count', 'invalidParams', ['count']]);
+  t.same(path({ count: '1', deep: { name: 1 } }), ['Invalid params: count', 'invalidParams', ['count', 'deep.name']]);
+  for (const params of [null, undefined]) t.same(path(params), ['Invalid params: count', 'invalidParams', ['count']]);
+  for (const params of [5, 'x', [], true]) t.same(path(params), ['Invalid params: params', 'invalidParams', ['']]);
+  t.end();
+});
+
+t.test('router refuses a second handler when a method has one', (t) => {
+  const router = new Router<Caller>(() => {});
+  const handler = (): unknown => ({});
+  router.add({ initialize: TABLE.initialize }, { initialize: handler });
+  t.throws(() => router.add({ initialize: TABLE.initialize }, { initialize: handler }), /initialize/);
+  t.end();
+});
+
+// The connection.
+
+t.test('connection sends one reply each when requests end at once, later, well and badly', async (t) => {
+  const { transport, reports } = openConnection({
+    serve: ({ request: { method } }) => {
+      if (method === 'now') return { now: true };
+      if (method === 'later') return settled().then(() => ({ later: true }));
+      if (method === 'refuse') throw rpcError('processNotFound', { processId: 'p' });
+      if (method === 'refuseLater') return Promise.reject(rpcError('stdinClosed'));
+      if (method === 'nothing') return undefined;
+      return new ResultParts([Buffer.from('{"par'), Buffer.from('ts":"ü"}')]);
+    },
+  });
+  for (const [at, method] of ['later', 'now', 'refuse', 'refuseLater', 'nothing', 'parts'].entries()) {
+    transport.say({ id: at, method });
+  }
+  await transport.replyTo(0);
+  await settled();
+  t.same(transport.messages.map(({ id }) => id).sort(), [0, 1, 2, 3, 4, 5], 'one reply each');
+  const replies = new Map(transport.messages.map((message) => [message.id, message]));
+  t.same(replies.get(0), { id: 0, result: { later: true } });
+  t.same(replies.get(1), { id: 1, result: { now: true } });
+  t.match(replies.get(2), { error: { code: -32600, data: { reason: 'processNotFound', processId: 'p' } } });
+  t.match(replies.get(3), { error: { message: 'stdin is already closed' } });
+  t.same(replies.get(4), { id: 4, result: {} });
+  t.same(replies.get(5), { id: 5, result: { parts: 'ü' } });
+  t.same(reports.internal, []);
+});
+
+t.test('connection says jsonrpc in a reply exactly when its request did', async (t) => {
+  const { transport, connection } = openConnection({ serve: () => Promise.resolve({}) });
+  transport.say('{"jsonrpc":"2.0","id":1,"method":"m"}');
+  transport.say('{"id":2,"method":"m"}');
+  transport.say('{"jsonrpc":"2.0","id":1.5,"method":"m"}');
+  transport.say('{"id":1.5,"method":"m"}');
+  transport.say('nonsense');
+  t.same(await transport.replyTo(1), { jsonrpc: '2.0', id: 1, result: {} });
+  t.same(await transport.replyTo(2), { id: 2, result: {} });
+  const refused = transport.messages.filter(({ id }) => id === null);
+  t.same(
+    refused.map(({ jsonrpc }) => jsonrpc),
+    ['2.0', undefined, '2.0'],
+  );
+  connection.notify('n', {});
+  connection.mirrorsVersion = true;
+  connection.notify('n', {});
+  t.same(
+    transport.messages.slice(-2).map(({ jsonrpc }) => jsonrpc),
+    [undefined, '2.0'],
+  );
+});
+
+t.test('connection answers no notification and executes no request method sent as one', async (t) => {
+  let served = 0;
+  const { transport, reports } = openConnection({ serve: () => ++served });
+  transport.say({ method: 'initialized' });
+  transport.say({ method: 'command/exec', params: { command: ['true'] } });
+  await settled();
+  t.same(reports.notifications, ['initialized', 'command/exec']);
+  t.same(transport.texts, []);
+  t.equal(served, 0);
+});
+
+t.test('connection hides inner text and carries a trace id when a handler throws what is no refusal', async (t) => {
+  const secret = new Error('secret path /etc/shadow');
+  const ended: unknown[] = [];
+  const { transport, reports } = openConnection({
+    serve: ({ request }) => {
+      if (request.method === 'now') throw secret;
+      return Promise.reject(secret);
+    },
+    observe: (request) => ({
+      traceId: request.id === 2 ? 'trace-of-span' : undefined,
+      ended: (error) => ended.push(error?.reason),
+    }),
+  });
+  transport.say({ id: 1, method: 'now' });
+  transport.say({ id: 2, method: 'later' });
+  const replies = [await transport.replyTo(1), await transport.replyTo(2)] as {
+    error: { code: number; message: string; data: { traceId: string; reason: string } };
+  }[];
+  for (const { error } of replies) {
+    t.match(error, { code: -32603, message: 'Internal error', data: { reason: 'internalError' } });
+  }
+  t.notMatch(transport.texts.join(''), 'secret');
+  t.match(replies[0]?.error.data.traceId, /^[0-9a-f]{32}$/);
+  t.equal(replies[1]?.error.data.traceId, 'trace-of-span');
+  t.same(
+    reports.internal.map(({ error, traceId }) => [error, traceId]),
+    replies.map(({ error }) => [secret, error.data.traceId]),
+    'the log gets the whole error under the same id',
+  );
+  t.same(ended, ['internalError', 'internalError']);
+});
+
+t.test('connection executes nothing and replies to nothing when it has closed', async (t) => {
+  const served: string[] = [];
+  let finish: (value: unknown) => void = () => {};
+  const { transport, connection, reports } = openConnection({
+    serve: ({ request }) => {
+      served.push(request.method);
+      return new Promise((resolve) => {
+        finish = resolve;
+      });
+    },
+  });
+  transport.say({ id: 1, method: 'before' });
+  connection.close(1001, 'going away');
+  connection.close(1011, 'twice');
+  transport.say({ id: 2, method: 'after' });
+  transport.say({ method: 'notification after' });
+  connection.notify('late', {});
+  finish({});
+  await settled();
+  t.same(served, ['before']);
+  t.same(reports.notifications, []);
+  t.same(transport.texts, [], 'a Close is the last thing sent');
+  t.same(transport.calls, ['close 1001 going away']);
+  t.equal(connection.inFlight, 0, 'what has ended is no longer in flight');
+  t.same(reports.closed, []);
+  transport.leave(1001);
+  transport.leave(1001);
+  t.same(reports.closed, [1001], 'the end is reported once');
+});
+
+t.test('connection asks its client and gets answer, refusal, deadline or the end when it requests', async (t) => {
+  const { transport, connection } = openConnection();
+  const answered = connection.request('ask', { n: 1 });
+  const refused = connection.request('ask', {});
+  const late = connection.request('slow', {}, { timeoutMs: 1 });
+  const orphan = connection.request('ask', {});
+  const [first, second] = transport.messages;
+  t.match(first, { method: 'ask', params: { n: 1 } });
+  t.not(first?.id, second?.id);
+  transport.say({ id: 999, result: 'to nobody' });
+  transport.say({ id: second?.id, error: { code: 7, message: 'no', data: { x: 1 } } });
+  transport.say({ id: first?.id, result: 42 });
+  transport.say({ id: first?.id, result: 43 });
+  t.equal(await answered, 42);
+  await t.rejects(refused, { code: 7, message: 'no', data: { x: 1 } });
+  await t.rejects(late, /slow within 1 ms/);
+  transport.say({ id: transport.messages[2]?.id, result: 'too late' });
+  transport.leave();
+  await t.rejects(orphan, new ConnectionClosedError());
+  await t.rejects(connection.request('after', {}), new ConnectionClosedError());
+  t.equal(transport.messages.length, 4, 'no answer was answered');
+});
+
+t.test('connection counts requests in flight and calls back when the last one has landed', async (t) => {
+  const total = new TotalRequests(3);
+  const budget = new RequestBudget(2, total);
+  const other = new RequestBudget(2, total);
+  const finishers: ((value: unknown) => void)[] = [];
+  const { transport, connection } = openConnection({
+    budget,
+    serve: () => new Promise((resolve) => finishers.push(resolve)),
+  });
+  let idle = 0;
+  connection.whenIdle(() => idle++);
+  t.equal(idle, 1, 'at once when nothing is in flight');
+  transport.say({ id: 1, method: 'm' });
+  t.equal(budget.exceeded, undefined);
+  transport.say({ id: 2, method: 'm' });
+  t.equal(budget.exceeded, 'maxRequestsPerConnection');
+  t.equal(other.exceeded, undefined);
+  other.take();
+  t.equal(other.exceeded, 'maxRequests');
+  connection.whenIdle(() => idle++);
+  finishers[0]?.({});
+  await settled();
+  t.same([idle, connection.inFlight], [1, 1]);
+  finishers[1]?.({});
+  await settled();
+  t.same([idle, connection.inFlight, total.inFlight], [2, 0, 1]);
+});
+
+t.test('connection answers what can never be a message with id null', async (t) => {
+  const { transport } = openConnection();
+  transport.sayUnreadable('a line is longer than 5 bytes');
+  t.match(transport.messages, [
+    { jsonrpc: '2.0', id: null, error: { code: -32600, message: 'Invalid request: a line is longer than 5 bytes' } },
+  ]);
+});
+
+t.test('connection closes with 1008 when replies beyond the bound are not being read', async (t) => {
+  const { transport } = openConnection({ maxOwedReplyBytes: 1000, serve: () => ({ text: 'x'.repeat(600) }) });
+  transport.stopReading();
+  for (let id = 0; id < 5; id += 1) transport.say({ id, method: 'm' });
+  await settled();
+  t.same(transport.calls, ['close 1008 replies are not being read']);
+});
