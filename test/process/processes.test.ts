@@ -1,11 +1,14 @@
 // Real programs on pipes and terminals: what they get, what arrives of what they write and read, how they end.
 
+import { spawnSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { chmodSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, closeSync, mkdirSync, openSync, readdirSync, writeFileSync } from 'node:fs';
 import t from 'tap';
-import { countOpenDescriptors } from '../../src/process/open-descriptors.js';
-import { SpawnError } from '../../src/process/os-process.js';
-import { run, type Start, start, TERMINAL, write } from './start.js';
+import type { Libc } from '../../src/process/libc.js';
+import { countOpenDescriptors, descriptorLimit } from '../../src/process/open-descriptors.js';
+import { type OsProcess, SpawnError } from '../../src/process/os-process.js';
+import { startPipeProcess } from '../../src/process/pipe-process.js';
+import { ENVIRONMENT, run, type Start, start, TERMINAL, write } from './start.js';
 
 const KINDS = [
   { kind: 'pipes', options: {} },
@@ -322,6 +325,80 @@ t.test(
     }
   },
 );
+
+t.test(
+  'a start is refused with EMFILE when no descriptor is left',
+  { skip: process.platform !== 'linux' },
+  async (t) => {
+    const limit = (soft: string): void => {
+      const { status } = spawnSync('prlimit', [`--pid=${process.pid}`, `--nofile=${soft}`]);
+      t.equal(status, 0);
+    };
+    const before = countOpenDescriptors() ?? 0;
+    const soft = descriptorLimit();
+    // All that the lowered limit leaves are taken, and given back before the limit is raised again by a program that needs some.
+    const fillers: number[] = [];
+    limit(`${before + 60}:`);
+    try {
+      for (let i = 0; i < 100; i += 1) fillers.push(openSync('/dev/null', 'r'));
+    } catch {
+      // Full.
+    }
+    for (const { kind, options } of KINDS) {
+      await t.rejects(start({ argv: ['true'], ...options }), { name: 'SpawnError', errno: 'EMFILE' }, kind);
+    }
+    for (const fd of fillers) closeSync(fd);
+    limit(`${soft}:`);
+    t.equal(countOpenDescriptors(), before);
+  },
+);
+
+t.test('a process on sockets serves all the same when real pipes cannot be had', async (t) => {
+  const libc: Libc = {
+    realPipes: false,
+    reason: 'test',
+    openPipe() {
+      throw new Error('no pipe is asked for');
+    },
+    markAllCloseOnExec() {},
+    denyDump: () => false,
+    terminalInput: () => undefined,
+    lastError: () => undefined,
+  };
+  const before = countOpenDescriptors();
+  const events: string[] = [];
+  let bytes = 0;
+  await new Promise<void>((resolve, reject) => {
+    const note = (event: string): void => {
+      events.push(event);
+      if (events.length === 3) resolve();
+    };
+    startPipeProcess(
+      { argv: ['sh', '-c', 'cat; yes & sleep 600'], cwd: '/tmp', env: ENVIRONMENT, stdin: true },
+      {
+        onOutput(stream, chunk) {
+          bytes += chunk.length;
+          // The first of `yes`: everything after it is for the cut.
+          if (bytes <= 3_000_000 || events.length > 0) return;
+          started?.pauseOutput(stream);
+          note('paused');
+          process.kill(-(started?.pid ?? 0), 'SIGKILL');
+          started?.cutOutput('stdout');
+        },
+        onOutputEnd: (stream) => note(`end of ${stream}`),
+        onExit() {},
+      },
+      libc,
+    ).then((value) => {
+      started = value;
+      value.stdin?.write(Buffer.alloc(3_000_000), (error) => t.equal(error, undefined));
+      value.stdin?.end();
+    }, reject);
+    let started: OsProcess | undefined;
+  });
+  t.same(events.toSorted(), ['end of stderr', 'end of stdout', 'paused']);
+  t.equal(countOpenDescriptors(), before);
+});
 
 t.test('descriptors are back where they were when 200 commands have run', async (t) => {
   const before = countOpenDescriptors();
