@@ -5,12 +5,17 @@ import fp from 'fastify-plugin';
 import type { Config } from '../src/config.js';
 import { systemClock } from '../src/exec/clock.js';
 import { ExecManager } from '../src/exec/exec-manager.js';
+import type { ExecRequest } from '../src/exec/exec-request.js';
+import { FamilyKiller } from '../src/exec/family-killer.js';
 import { createExecHandlers } from '../src/exec/handlers.js';
 import { childEnvironment } from '../src/process/environment.js';
+import { createGuardian, guardedStart } from '../src/process/guardian.js';
 import type { ProcessSpec } from '../src/process/os-process.js';
-import { killGroup, killTree } from '../src/process/process-tree.js';
+import { killFamilies, killGroup, killTree } from '../src/process/process-tree.js';
 import { startProcess } from '../src/process/start-process.js';
+import { lookUpUser, type UserAccount } from '../src/process/user-account.js';
 import { methods } from '../src/protocol/methods.js';
+import { DESCRIPTORS_PER_COMMAND } from './overload.js';
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -21,47 +26,71 @@ declare module 'fastify' {
 
 export const execPlugin = fp<{ config: Config }>(
   async (app, { config }) => {
+    const serverMarker = `${randomBytes(9).toString('base64url')}.`;
+    const guardian = createGuardian(serverMarker, (problem) => app.log.error({ problem }, 'guardian'));
+    const onSurvivors = (pids: readonly number[]): void => app.log.error({ pids }, 'processes survived SIGKILL');
+    const families = new FamilyKiller({ kill: killFamilies, onSurvivors });
+    const account = config.runAs === undefined ? undefined : lookUpUser(config.runAs);
+
     const exec = new ExecManager({
       system: {
-        startProcess,
+        startProcess: guardedStart(startProcess, guardian),
         clock: systemClock,
         signalTree: (target, signal) => {
-          killTree(target, signal).then((survivors) => {
-            if (signal === 'SIGKILL' && survivors.length > 0)
-              app.log.error({ pids: survivors }, 'processes survived SIGKILL');
-          }, app.log.error);
+          void killTree(target, signal).then((left) => {
+            if (signal === 'SIGKILL' && left.length > 0) onSurvivors(left);
+          });
         },
-        signalGroup: (pid, signal) => {
-          if (signal === 'SIGKILL') killGroup(pid);
-          else process.kill(-pid, signal);
-        },
+        signalGroup,
       },
-      prepare: (request, marker, traceEnv): ProcessSpec => ({
-        argv: request.argv,
-        cwd: resolve(config.defaultCwd ?? '.', request.cwd ?? '.'),
-        env: childEnvironment({
-          overrides: { ...traceEnv, ...request.env },
-          marker,
-          tty: request.tty !== undefined,
-          allow: config.envAllow,
-          deny: config.envDeny,
-        }),
-        stdin: request.streamStdin,
-        ...(request.tty === undefined ? {} : { tty: request.tty }),
-        ...(config.oomScoreAdj === 0 ? {} : { oomScoreAdj: config.oomScoreAdj }),
-      }),
-      killMarked: () => {},
-      serverMarker: randomBytes(9).toString('base64url'),
+      prepare: (request, marker, traceEnv) => prepare(config, account, request, marker, traceEnv),
+      killFamily: (pids, markerPrefix) => families.add({ pids, markerPrefix }),
+      serverMarker,
       maxProcesses: config.maxProcesses,
       maxProcessesPerConnection: config.maxProcessesPerConnection,
       maxStdinBytes: config.maxStdinBytes,
       maxBufferedBytes: config.maxBufferedBytes,
-      shortage: () => undefined,
+      shortage: () => app.overload.shortage(DESCRIPTORS_PER_COMMAND),
     });
     app.decorate('exec', exec);
     const { initialize: _handshake, 'rpc.discover': _discover, ...commandMethods } = methods;
     app.rpc.router.add(commandMethods, createExecHandlers(exec));
     app.rpc.onSessionClosed((session) => exec.closeSession(session));
+    app.addHook('onClose', async () => {
+      exec.killAll();
+      families.flush();
+      guardian.dispose();
+    });
   },
-  { name: 'exec', dependencies: ['rpc'] },
+  { name: 'exec', dependencies: ['rpc', 'overload'] },
 );
+
+function signalGroup(pid: number, signal: NodeJS.Signals): void {
+  if (signal === 'SIGKILL') killGroup(pid);
+  else process.kill(-pid, signal);
+}
+
+function prepare(
+  config: Config,
+  account: UserAccount | undefined,
+  request: ExecRequest,
+  marker: string,
+  traceEnv: Readonly<Record<string, string>>,
+): ProcessSpec {
+  const ofAccount = account === undefined ? {} : { HOME: account.home, USER: account.name, LOGNAME: account.name };
+  return {
+    argv: request.argv,
+    cwd: resolve(config.defaultCwd ?? '.', request.cwd ?? '.'),
+    env: childEnvironment({
+      overrides: { ...ofAccount, ...traceEnv, ...request.env },
+      marker,
+      tty: request.tty !== undefined,
+      allow: config.envAllow,
+      deny: config.envDeny,
+    }),
+    stdin: request.streamStdin,
+    ...(request.tty === undefined ? {} : { tty: request.tty }),
+    ...(account === undefined ? {} : { runAs: account }),
+    ...(config.oomScoreAdj === 0 ? {} : { oomScoreAdj: config.oomScoreAdj }),
+  };
+}

@@ -2,8 +2,10 @@
  * Gives the app its RPC service: the router with the methods every server has, and the way from a transport to a session. Knows no
  * command and no kind of transport.
  */
-import type { FastifyBaseLogger } from 'fastify';
 import fp from 'fastify-plugin';
+import { authorize } from '../src/auth/authorize.js';
+import type { Principal } from '../src/auth/principal.js';
+import { watchSessionExpiry } from '../src/auth/session-expiry.js';
 import { type Config, limitsOf } from '../src/config.js';
 import { closeCodes } from '../src/protocol/close-codes.js';
 import { rpcError } from '../src/protocol/errors.js';
@@ -23,8 +25,8 @@ export interface RpcService {
   readonly router: Router<Session>;
   /** Requests in flight of all connections. */
   readonly requests: TotalRequests;
-  /** Opens a session over a transport. */
-  attach(transport: Transport, log: FastifyBaseLogger): Session;
+  /** Opens a session over a transport, for whoever is at its other end. */
+  attach(transport: Transport, principal: Principal): Session;
   /** Calls back whenever a session's connection has ended. */
   onSessionClosed(callback: (session: Session) => void): void;
 }
@@ -41,7 +43,9 @@ export const rpcPlugin = fp<{ config: Config }>(
     const keepalive = new Keepalive(config);
     const closedCallbacks: Array<(session: Session) => void> = [];
 
-    const admit = (definition: MethodDefinition, session: Session): void => {
+    const admit = (method: string, definition: MethodDefinition, session: Session): void => {
+      const decision = authorize(session.principal, method);
+      if (!decision.allowed) throw rpcError('notAuthorized', { detail: decision.reason });
       if (definition.startsWork === true && app.lifecycle.reached('draining')) throw rpcError('serverDraining');
       const bound = definition.servedWhenFull === true ? undefined : session.connection.budget.exceeded;
       if (bound !== undefined) throw rpcError('serverOverloaded', { bound });
@@ -56,7 +60,17 @@ export const rpcPlugin = fp<{ config: Config }>(
       },
     );
 
-    function attach(transport: Transport, log: FastifyBaseLogger): Session {
+    function watchExpiry(session: Session): (() => void) | undefined {
+      const { expiresAtMs } = session.principal;
+      if (expiresAtMs === undefined) return undefined;
+      return watchSessionExpiry(expiresAtMs, {
+        onExpiring: (expiresInMs) => session.notify('server/authExpiring', { expiresInMs }),
+        onExpired: () => session.connection.close(closeCodes.policyViolation, 'credential expired'),
+      });
+    }
+
+    function attach(transport: Transport, principal: Principal): Session {
+      const { log } = app;
       const connection: Connection = new Connection({
         transport,
         budget: new RequestBudget(config.maxRequestsPerConnection, requests),
@@ -69,16 +83,18 @@ export const rpcPlugin = fp<{ config: Config }>(
         onClose: (code) => {
           keepalive.remove(connection);
           session.close();
+          stopWatching?.();
           app.sessions.remove(session);
           log.debug({ connectionId: connection.id, code }, 'connection closed');
           for (const callback of closedCallbacks) callback(session);
         },
       });
-      const session = new Session(connection);
+      const session = new Session(connection, principal);
       app.sessions.add(session);
       session.expectInitialize(config.initializeTimeoutMs, () =>
         connection.close(closeCodes.policyViolation, 'not initialized in time'),
       );
+      const stopWatching = watchExpiry(session);
       keepalive.add(connection);
       log.debug({ connectionId: connection.id, transport: transport.kind }, 'connection opened');
       connection.open();

@@ -1,11 +1,15 @@
 /**
  * WebSocket upgrades: which are let in, and how the listener lets go of them when the app closes. Knows no JSON-RPC.
  */
+import type { Server } from 'node:http';
 import websocket from '@fastify/websocket';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
+import { selectSubprotocol } from '../src/auth/bearer-token.js';
 import type { Config } from '../src/config.js';
 import { closeCodes } from '../src/protocol/close-codes.js';
+
+import { DESCRIPTORS_PER_CONNECTION } from './overload.js';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -24,7 +28,12 @@ const CLOSE_IDLE_EVERY_MS = 50;
 export const websocketPlugin = fp<{ config: Config }>(
   async (app, { config }) => {
     await app.register(websocket, {
-      options: { maxPayload: config.maxFrameBytes, perMessageDeflate: config.compression },
+      options: {
+        maxPayload: config.maxFrameBytes,
+        perMessageDeflate: config.compression,
+        // `ws` would echo the first subprotocol offered, which may be a token.
+        handleProtocols: selectSubprotocol,
+      },
       errorHandler: (error, socket, request) => {
         // A frame that breaks the protocol, or a socket that broke: `ws` has sent the close code already where there is one.
         request.log.debug({ err: error }, 'websocket error');
@@ -35,6 +44,7 @@ export const websocketPlugin = fp<{ config: Config }>(
         for (const client of this.websocketServer.clients) client.close(closeCodes.goingAway, 'server going away');
         const cut = setTimeout(() => {
           for (const client of this.websocketServer.clients) client.terminate();
+          this.server.closeAllConnections();
         }, CLOSE_PEERS_MS);
         // Node closes keep-alive connections only when they fall idle after their next request.
         const closeIdle = setInterval(() => this.server.closeIdleConnections(), CLOSE_IDLE_EVERY_MS);
@@ -50,16 +60,46 @@ export const websocketPlugin = fp<{ config: Config }>(
       },
     });
 
+    refuseUpgradesBehindRequests(app.server);
+
     app.addHook('onRequest', async (request: FastifyRequest, reply: FastifyReply) => {
-      if (!request.ws) return;
-      if (request.routeOptions.config.upgrade !== true) return reply.code(400).send('this path takes no upgrade\n');
+      if (request.ws && request.routeOptions.config.upgrade !== true) {
+        return reply.code(400).send('this path takes no upgrade\n');
+      }
+      return undefined;
+    });
+
+    // AFTER the credential has been checked, which takes a while: between here and the upgrade nobody else is let in.
+    app.addHook('preValidation', async (request: FastifyRequest, reply: FastifyReply) => {
+      if (!request.ws) return undefined;
       if (app.lifecycle.reached('draining')) return refuse(reply, 'draining');
       if (app.sessions.size >= config.maxConnections) return refuse(reply, 'too many connections');
+      const shortage = app.overload.shortage(DESCRIPTORS_PER_CONNECTION);
+      if (shortage !== undefined) return refuse(reply, `out of ${shortage}`);
+      return undefined;
     });
   },
-  { name: 'websocket', dependencies: ['lifecycle', 'sessions'] },
+  { name: 'websocket', dependencies: ['auth', 'lifecycle', 'sessions', 'overload'] },
 );
 
 function refuse(reply: FastifyReply, reason: string): FastifyReply {
   return reply.code(503).header('retry-after', RETRY_AFTER_SECONDS).header('connection', 'close').send(`${reason}\n`);
+}
+
+/**
+ * An upgrade that comes behind a request of the same connection, before that has its answer, cannot be served: the answer still owns
+ * the socket. `@fastify/websocket` would leave such a socket open for ever.
+ */
+function refuseUpgradesBehindRequests(server: Server): void {
+  const answering = new WeakSet<object>();
+  server.on('request', (request, response) => {
+    answering.add(request.socket);
+    response.once('close', () => answering.delete(request.socket));
+  });
+  const listeners = server.listeners('upgrade');
+  server.removeAllListeners('upgrade');
+  server.on('upgrade', (request, socket, head) => {
+    if (answering.has(request.socket)) socket.destroy();
+    else for (const listener of listeners) listener(request, socket, head);
+  });
 }

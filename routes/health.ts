@@ -7,7 +7,7 @@ const WRITING_METHODS = ['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
 /** Adds `/healthz`, `/livez` and `/readyz`. */
 export async function healthRoutes(app: FastifyInstance): Promise<void> {
   for (const url of ['/healthz', '/livez']) addProbe(app, url, () => true);
-  addProbe(app, '/readyz', () => app.lifecycle.phase === 'running');
+  addProbe(app, '/readyz', () => app.lifecycle.phase === 'running' && !app.overload.isOverloaded);
 }
 
 function addProbe(app: FastifyInstance, url: string, isWell: () => boolean): void {

@@ -1,37 +1,66 @@
 /**
  * Puts the service together: plugins, then routes, in this order. It never listens; `cli/serve.ts` does, and tests inject.
  */
-import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
+import type { Server } from 'node:http';
+import Fastify, { type FastifyBaseLogger, type FastifyHttpOptions, type FastifyInstance, LogController } from 'fastify';
+import { authPlugin } from '../plugins/auth.js';
 import { drainPlugin } from '../plugins/drain.js';
 import { execPlugin } from '../plugins/exec.js';
 import { lifecyclePlugin } from '../plugins/lifecycle.js';
+import { overloadPlugin } from '../plugins/overload.js';
 import { rpcPlugin } from '../plugins/rpc.js';
 import { sessionsPlugin } from '../plugins/sessions.js';
 import { websocketPlugin } from '../plugins/websocket.js';
 import { healthRoutes } from '../routes/health.js';
 import { rpcRoute } from '../routes/rpc.js';
+import { loadTlsPair, renewTlsPair, type TlsFiles, type TlsServer } from './auth/tls-files.js';
 import type { Config } from './config.js';
 
 /** Above what balancers use, so that none sends a request into a connection that is just being closed. */
 const KEEP_ALIVE_TIMEOUT_MS = 75_000;
-/** A client that sends its request byte by byte is cut off after this. */
+/** A client that sends its request byte by byte, or none at all, is cut off after this. */
 const REQUEST_TIMEOUT_MS = 10_000;
+/** How often Node looks for such clients. */
+const CHECK_CONNECTIONS_EVERY_MS = 5000;
+/** TCP connections beside those of sessions: probes, scrapes, upgrades that are being refused. */
+const SPARE_CONNECTIONS = 256;
 
-/** Builds the app. The caller listens, and closes it. */
+/**
+ * Builds the app. The caller listens, and closes it.
+ * @throws {CredentialFileError} when a file of the authentication or of TLS cannot be used
+ */
 export async function buildApp(config: Config, log: FastifyBaseLogger): Promise<FastifyInstance> {
-  const app: FastifyInstance = Fastify({
+  const tls = tlsFilesOf(config);
+  const pair = tls === undefined ? undefined : loadTlsPair(tls);
+  const options: FastifyHttpOptions<Server> = {
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true }),
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
     requestTimeout: REQUEST_TIMEOUT_MS,
-  });
+    http: { headersTimeout: REQUEST_TIMEOUT_MS, connectionsCheckingInterval: CHECK_CONNECTIONS_EVERY_MS },
+  };
+  // Fastify's types have one kind of instance for each kind of server; nothing here uses what differs.
+  const app: FastifyInstance =
+    pair === undefined ? Fastify(options) : (Fastify({ ...options, https: pair } as object) as FastifyInstance);
+  app.server.maxConnections = config.maxConnections + SPARE_CONNECTIONS;
   await app.register(lifecyclePlugin);
   await app.register(sessionsPlugin);
+  await app.register(authPlugin, { config });
   await app.register(rpcPlugin, { config });
+  await app.register(overloadPlugin, { config });
   await app.register(execPlugin, { config });
   await app.register(websocketPlugin, { config });
   await app.register(drainPlugin, { config });
   await app.register(healthRoutes);
   await app.register(rpcRoute);
+  if (tls !== undefined && pair !== undefined) {
+    const onWarning = (warning: string): void => app.log.warn({ warning }, 'tls');
+    const renewal = renewTlsPair(app.server as unknown as TlsServer, tls, pair, onWarning);
+    app.addHook('onClose', async () => renewal.stop());
+  }
   return app;
+}
+
+function tlsFilesOf({ tlsCert, tlsKey }: Config): TlsFiles | undefined {
+  return tlsCert === undefined || tlsKey === undefined ? undefined : { certFile: tlsCert, keyFile: tlsKey };
 }

@@ -2,9 +2,21 @@
  * Every flag and its environment variable, validated into one frozen Config. The only reader of `process.env` beside the environment of
  * children. `--help` and `docs/configuration.md` are made from this table.
  */
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { type ListenAddress, ListenUrlError, parseListenUrl } from './listen-address.js';
-import { bytes, choice, count, duration, flag, list, type Option, optionalText, text } from './option-kinds.js';
+import {
+  bytes,
+  choice,
+  count,
+  duration,
+  flag,
+  list,
+  type Option,
+  optionalChoice,
+  optionalCount,
+  optionalText,
+  text,
+} from './option-kinds.js';
 
 /** Most of anything that is counted. */
 const MANY = 1_000_000;
@@ -17,9 +29,9 @@ export const options = {
     'Where to serve: `stdio://`, `ws://IP:PORT` (port 0: the kernel chooses) or `unix:///path`.',
   ),
 
-  wsAuth: optionalText(
-    'MODE',
-    'How clients prove who they are: `none`, `capability-token` or `signed-bearer-token`. Needed on a non-loopback address.',
+  wsAuth: optionalChoice(
+    ['none', 'capability-token', 'signed-bearer-token'],
+    'How clients prove who they are. Required on a non-loopback address, where `none` must be said in so many words.',
   ),
   wsTokenFile: optionalText(
     'PATH',
@@ -36,7 +48,7 @@ export const options = {
   ),
   wsIssuer: optionalText('TEXT', 'Required `iss` of a signed token. Default: any.'),
   wsAudience: optionalText('TEXT', 'Required `aud` of a signed token. Default: any.'),
-  wsMaxClockSkewSeconds: count(0, 3600, '30', "Seconds by which an issuer's clock may differ."),
+  wsMaxClockSkewSeconds: optionalCount(0, 3600, "Seconds by which an issuer's clock may differ. Default 30."),
   allowOrigin: list(
     'ORIGIN',
     'Origin whose pages may connect, exactly as a browser sends it. Repeatable. Default: none; every request with an `Origin` header is refused.',

@@ -1,5 +1,5 @@
 /** The kinds of values a flag can have, as zod schemas from text. Knows no flag by name. */
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** One flag with its environment variable. */
 export interface Option<T> {
@@ -64,6 +64,23 @@ export function choice<const W extends readonly string[]>(
   );
 }
 
+/** One of a few words, or nothing. */
+export function optionalChoice<const W extends readonly string[]>(
+  words: W,
+  description: string,
+): Option<W[number] | undefined> {
+  const schema = z.custom<readonly string[] | undefined>().transform((texts, context) => {
+    const text = texts?.at(-1);
+    if (text === undefined) return undefined;
+    const value: W[number] | undefined = words.find((word) => word === text);
+    if (value === undefined) {
+      context.addIssue({ code: 'custom', message: `got \`${text}\`; expected one of ${words.join(', ')}` });
+    }
+    return value;
+  });
+  return { schema, placeholder: words.join('|'), description, defaultText: undefined, repeatable: false };
+}
+
 /** A switch: present, or `true` and `false` in its variable. */
 export function flag(description: string): Option<boolean> {
   const values: Readonly<Record<string, boolean>> = { true: true, '1': true, false: false, '0': false };
@@ -97,6 +114,19 @@ export function bytes(min: number, defaultText: string, description: string): Op
   };
   const expected = `a number of bytes such as \`16m\`, at least ${min}`;
   return option({ placeholder: 'BYTES', defaultText, description, repeatable: false }, read, expected);
+}
+
+/** A whole number, or nothing. */
+export function optionalCount(min: number, max: number, description: string): Option<number | undefined> {
+  const { schema } = count(min, max, '', description);
+  const optional = z.custom<readonly string[] | undefined>().transform((texts, context) => {
+    if (texts === undefined) return undefined;
+    const parsed = schema.safeParse(texts);
+    if (parsed.success) return parsed.data;
+    for (const { message } of parsed.error.issues) context.addIssue({ code: 'custom', message });
+    return z.NEVER;
+  });
+  return { schema: optional, placeholder: 'N', description, defaultText: undefined, repeatable: false };
 }
 
 /** A whole number. */

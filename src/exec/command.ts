@@ -169,11 +169,11 @@ export class Command {
     this.#process?.resumeOutput(stream);
   }
 
-  /** Its client has left: kills it, and drops what it still says. */
+  /** Its client has left: drops what it still says. Whoever calls this kills it, with all the others of that client in one go. */
   abandon(): void {
     for (const sink of Object.values(this.#options.sinks)) sink.discard();
     for (const stream of [...this.#pausedOutputs]) this.resumeOutput(stream);
-    this.#kill('SIGKILL');
+    if (this.#process === undefined) this.#killSignal = 'SIGKILL';
     // Nobody waits for output any more: no reason to wait for those who hold it.
     if (this.#state === 'exiting') this.#cutOutputs();
     else this.#lingerLeftMs = 0;

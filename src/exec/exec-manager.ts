@@ -47,8 +47,8 @@ export type PrepareProcess = (
 export interface ExecManagerOptions {
   readonly system: CommandSystem;
   readonly prepare: PrepareProcess;
-  /** Kills everything that carries a marker beginning so, wherever it has gone. */
-  readonly killMarked: (markerPrefix: string) => void;
+  /** Kills these leaders with their descendants, and everything that carries a marker beginning so, wherever it has gone. */
+  readonly killFamily: (pids: readonly number[], markerPrefix: string) => void;
   /** In every marker of this server; nobody else's begins so. */
   readonly serverMarker: string;
   readonly maxProcesses: number;
@@ -148,8 +148,12 @@ export class ExecManager {
     const commands = this.#sessions.get(session);
     if (commands === undefined) return;
     this.#sessions.delete(session);
-    for (const { command } of commands.running) command.abandon();
-    this.#options.killMarked(commands.markerPrefix);
+    const pids: number[] = [];
+    for (const { command } of commands.running) {
+      command.abandon();
+      if (command.pid !== undefined) pids.push(command.pid);
+    }
+    this.#options.killFamily(pids, commands.markerPrefix);
   }
 
   /** Ends every command with SIGTERM, and with SIGKILL after `graceMs`; their replies follow. */
@@ -159,10 +163,9 @@ export class ExecManager {
     }
   }
 
-  /** Kills everything at once, whatever becomes of the replies. */
+  /** Kills everything at once, whatever becomes of the replies. What earlier sessions left behind went with them. */
   killAll(): void {
     for (const session of [...this.#sessions.keys()]) this.closeSession(session);
-    this.#options.killMarked(this.#options.serverMarker);
   }
 
   /** Calls back once when no command runs, at once if none does. */

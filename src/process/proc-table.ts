@@ -68,15 +68,17 @@ export function readProcEntry(pid: number): ProcEntry | undefined {
   };
 }
 
-/** Whether the environment that a process was started with has this variable with exactly this value. */
-export function startedWith(pid: number, variable: string, value: string): boolean {
+/** Value that a variable had in the environment a process was started with; undefined when unset, or when the process cannot be seen. */
+export function startedWith(pid: number, variable: string): string | undefined {
   const environ = readEnviron(pid);
-  if (environ === undefined) return false;
-  const wanted = Buffer.from(`${variable}=${value}\0`);
+  if (environ === undefined) return undefined;
+  const wanted = Buffer.from(`${variable}=`);
   for (let at = environ.indexOf(wanted); at >= 0; at = environ.indexOf(wanted, at + 1)) {
-    if (at === 0 || environ[at - 1] === 0) return true;
+    if (at > 0 && environ[at - 1] !== 0) continue;
+    const end = environ.indexOf(0, at);
+    return environ.toString('latin1', at + wanted.length, end < 0 ? environ.length : end);
   }
-  return false;
+  return undefined;
 }
 
 /** Undefined when the process is gone or belongs to somebody else. */

@@ -13,6 +13,14 @@ export interface TreeTarget {
   readonly marker: string;
 }
 
+/** What many commands are known by, also those that have ended and left something behind. */
+export interface FamilyTarget {
+  /** Pids of the leaders that still run. */
+  readonly pids: readonly number[];
+  /** What all their markers begin with. */
+  readonly markerPrefix: string;
+}
+
 /** Waits between two looks, in ms: a killed process needs a moment to go, and a long wait is for the kernel to end. */
 const LOOK_AGAIN_MS = [1, 2, 4, 8, 16, 32, 64, 128, 250, 250, 250, 500, 500] as const;
 /** Looks in one go before the event loop gets its turn: a tree that forks as fast as it can loses this race quickly. */
@@ -31,8 +39,38 @@ export function killTree(target: TreeTarget, signal: NodeJS.Signals): Promise<nu
 
 /** `killTree` for many commands at the price of one look at the process table. */
 export async function killTrees(targets: readonly TreeTarget[], signal: NodeJS.Signals): Promise<number[]> {
-  if (targets.length === 0) return [];
-  const hunt = new Hunt(targets, signal);
+  return chase(
+    targets.map(({ pid }) => pid),
+    exactly(targets),
+    signal,
+  );
+}
+
+/** SIGKILL to all processes of many commands, and of those that have ended before. As {@link killTree} otherwise. */
+export async function killFamilies(families: readonly FamilyTarget[]): Promise<number[]> {
+  const prefixes = families.map(({ markerPrefix }) => markerPrefix);
+  const isMarked = (marker: string): boolean => prefixes.some((prefix) => marker.startsWith(prefix));
+  return chase(
+    families.flatMap(({ pids }) => pids),
+    isMarked,
+    'SIGKILL',
+    { alsoOlder: true },
+  );
+}
+
+function exactly(targets: readonly TreeTarget[]): (marker: string) => boolean {
+  const markers = new Set(targets.map(({ marker }) => marker));
+  return (marker) => markers.has(marker);
+}
+
+async function chase(
+  pids: readonly number[],
+  isMarked: (marker: string) => boolean,
+  signal: NodeJS.Signals,
+  options: { alsoOlder?: boolean } = {},
+): Promise<number[]> {
+  if (pids.length === 0 && options.alsoOlder !== true) return [];
+  const hunt = new Hunt(pids, isMarked, signal, options.alsoOlder === true);
   let left = hunt.strike();
   for (let looks = 1; looks < LOOKS_AT_ONCE && hunt.foundNew; looks += 1) left = hunt.strike();
   if (signal !== 'SIGKILL') return left;
@@ -58,7 +96,8 @@ export function killGroup(pid: number): boolean {
 
 /** Every living process of the commands, in no order. */
 export function findTrees(targets: readonly TreeTarget[]): number[] {
-  return new Hunt(targets, 'SIGKILL').find().map(({ pid }) => pid);
+  const pids = targets.map(({ pid }) => pid);
+  return new Hunt(pids, exactly(targets), 'SIGKILL', false).find().map(({ pid }) => pid);
 }
 
 /** Names a process for good: a number alone may be another's tomorrow. */
@@ -68,7 +107,9 @@ function identity({ pid, startTime }: ProcEntry): string {
 
 /** One kill from its first look to its last. It remembers what it has seen: groups and sessions outlive their leaders. */
 class Hunt {
-  readonly #targets: readonly TreeTarget[];
+  readonly #isMarked: (marker: string) => boolean;
+  /** Whether what is older than the leaders may belong, too: commands that have ended before. */
+  readonly #alsoOlder: boolean;
   readonly #leaders: ReadonlySet<number>;
   readonly #signal: NodeJS.Signals;
   readonly #groups = new Set<number>();
@@ -79,9 +120,15 @@ class Hunt {
   /** Whether the last strike met a process for the first time. */
   foundNew = false;
 
-  constructor(targets: readonly TreeTarget[], signal: NodeJS.Signals) {
-    this.#targets = targets.filter(({ pid }) => mayBeSignalled(pid));
-    this.#leaders = new Set(this.#targets.map(({ pid }) => pid));
+  constructor(
+    pids: readonly number[],
+    isMarked: (marker: string) => boolean,
+    signal: NodeJS.Signals,
+    alsoOlder: boolean,
+  ) {
+    this.#isMarked = isMarked;
+    this.#alsoOlder = alsoOlder;
+    this.#leaders = new Set(pids.filter(mayBeSignalled));
     this.#signal = signal;
     for (const pid of this.#leaders) {
       this.#groups.add(pid);
@@ -138,10 +185,11 @@ class Hunt {
     for (const entry of table) {
       if (members.has(entry.pid) || !entry.alive || !mayBeSignalled(entry.pid)) continue;
       // Nothing that is older than the command can be its child.
-      if (entry.startTime < this.#oldest) continue;
+      if (!this.#alsoOlder && entry.startTime < this.#oldest) continue;
       const name = identity(entry);
       if (this.#unmarked.has(name)) continue;
-      if (this.#targets.some(({ marker }) => startedWith(entry.pid, MARKER_VARIABLE, marker))) {
+      const marker = startedWith(entry.pid, MARKER_VARIABLE);
+      if (marker !== undefined && this.#isMarked(marker)) {
         this.#add(entry, members);
         added = true;
       } else this.#unmarked.add(name);

@@ -50,6 +50,11 @@ export const errorTable = {
     message: (data) => `${data.feature} requires experimentalApi capability`,
     description: 'An experimental method or field was used by a connection that did not ask for the capability.',
   },
+  notAuthorized: {
+    code: INVALID_REQUEST,
+    message: (data) => `Not authorized: ${data.detail}`,
+    description: 'The credential of this connection does not allow the request, or has expired.',
+  },
   methodNotFound: {
     code: -32601,
     message: (data) => `Method not found: ${quote(data.method)}`,

@@ -2,7 +2,7 @@
  * What is on the wire: a zod schema for the params and the result of every method and notification, in one table each.
  * `docs/protocol.md` and the client's types are made from it. Knows nothing of how a method is served.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** Most rows or columns a terminal can have: the kernel keeps them in 16 bits. */
 const MAX_CELLS = 65_535;

@@ -1,5 +1,5 @@
 /** Describes the service in OpenRPC, from the method and error tables. Knows nothing of how a method is served. @see https://spec.open-rpc.org */
-import { z } from 'zod';
+import * as z from 'zod';
 import { errorTable } from './errors.js';
 import { type MethodDefinition, methods } from './methods.js';
 

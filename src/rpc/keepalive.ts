@@ -20,10 +20,13 @@ const LOOKS_PER_LIMIT = 4;
 
 interface Watched {
   receivedBytes: number;
+  receivedMessages: number;
   progressBytes: number;
   /** When something last came in, and how much had been sent by then. */
   heardAtMs: number;
   sentWhenHeard: number;
+  /** When the last whole message came in, or there was no part of one. */
+  wholeAtMs: number;
   /** When pending output last moved, or there was none. */
   movedAtMs: number;
   pingedAtMs: number;
@@ -43,6 +46,8 @@ export class Keepalive {
     const nowMs = performance.now();
     this.#watched.set(connection, {
       receivedBytes: connection.transport.receivedBytes,
+      receivedMessages: 0,
+      wholeAtMs: nowMs,
       progressBytes: 0,
       heardAtMs: nowMs,
       sentWhenHeard: 0,
@@ -79,8 +84,15 @@ export class Keepalive {
   #lookAt(connection: Connection, seen: Watched, nowMs: number): void {
     if (!connection.isOpen) return;
     const { pingIntervalMs, stallTimeoutMs } = this.#options;
-    const { receivedBytes, sentBytes } = connection.transport;
+    const { receivedBytes, receivedMessages, sentBytes } = connection.transport;
     const { progressBytes, pendingBytes } = connection.outbox;
+    if (receivedMessages !== seen.receivedMessages || receivedBytes === seen.receivedBytes) {
+      seen.receivedMessages = receivedMessages;
+      seen.wholeAtMs = nowMs;
+    } else if (nowMs - seen.wholeAtMs >= stallTimeoutMs) {
+      connection.close(closeCodes.policyViolation, 'a message takes too long to arrive');
+      return;
+    }
     if (receivedBytes !== seen.receivedBytes) {
       seen.receivedBytes = receivedBytes;
       seen.heardAtMs = nowMs;

@@ -31,10 +31,10 @@ const HANDSHAKE = 'initialize';
 /** Finds the handler of a request, checks the request, and runs it. */
 export class Router<S extends Caller> {
   readonly #routes = new Map<string, Route<S>>();
-  readonly #admit: (definition: MethodDefinition, caller: S) => void;
+  readonly #admit: (method: string, definition: MethodDefinition, caller: S) => void;
 
-  /** @param admit throws the refusal of a server that is draining or full */
-  constructor(admit: (definition: MethodDefinition, caller: S) => void) {
+  /** @param admit throws the refusal: of a caller who may not, of a server that is draining or full */
+  constructor(admit: (method: string, definition: MethodDefinition, caller: S) => void) {
     this.#admit = admit;
   }
 
@@ -56,7 +56,7 @@ export class Router<S extends Caller> {
     if (route === undefined) throw rpcError('methodNotFound', { method: method.slice(0, 200) });
     if (!caller.experimentalApi) requireStable(method, route.definition, params);
     const valid = validateParams(route.definition, params);
-    this.#admit(route.definition, caller);
+    this.#admit(method, route.definition, caller);
     return route.handler(valid, caller, call);
   }
 }

@@ -24,6 +24,7 @@ export class StdioTransport implements Transport {
   #ended = false;
   sentBytes = 0;
   receivedBytes = 0;
+  receivedMessages = 0;
 
   constructor(input: Readable, output: Writable, maxLineBytes: number) {
     this.#input = input;
@@ -39,7 +40,10 @@ export class StdioTransport implements Transport {
     this.#listener = listener;
     const lines = new LineSplitter({
       maxLineBytes: this.#maxLineBytes,
-      onLine: (text) => listener.onMessage(text),
+      onLine: (text) => {
+        this.receivedMessages += 1;
+        listener.onMessage(text);
+      },
       onTooLong: () => listener.onUnreadable(`a line is longer than ${this.#maxLineBytes} bytes; it was skipped`),
     });
     this.#input.on('data', (chunk: Buffer) => {

@@ -42,6 +42,8 @@ export interface Transport {
   readonly sentBytes: number;
   /** Bytes that have come in since the start: shows that a peer is alive. */
   readonly receivedBytes: number;
+  /** Whole messages, and answers to pings, that have come in since the start: bytes alone may be a frame that never ends. */
+  readonly receivedMessages: number;
   /** Starts the flow: nothing is reported before. Called once. */
   attach(listener: TransportListener): void;
   send(text: string): void;

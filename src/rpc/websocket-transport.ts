@@ -71,11 +71,11 @@ class LibraryWriter {
 /** One WebSocket connection. */
 export class WebSocketTransport implements Transport {
   readonly kind = 'websocket';
+  receivedMessages = 0;
   readonly #ws: WebSocketLike;
   readonly #socket: FrameSocket | undefined;
   readonly #writer: FrameWriter | LibraryWriter;
   #listener: TransportListener | undefined;
-  #pongs = 0;
   #closeTimer: NodeJS.Timeout | undefined;
 
   /** @param socket the TCP or TLS socket under `ws`; undefined where there is none, as in an injected upgrade */
@@ -89,7 +89,7 @@ export class WebSocketTransport implements Transport {
     ws.on('message', (data, isBinary) => this.#onMessage(data, isBinary));
     ws.on('close', (code) => this.#onClose(code));
     ws.on('pong', () => {
-      this.#pongs += 1;
+      this.receivedMessages += 1;
     });
   }
 
@@ -102,7 +102,7 @@ export class WebSocketTransport implements Transport {
   }
 
   get receivedBytes(): number {
-    return this.#socket?.bytesRead ?? this.#pongs;
+    return this.#socket?.bytesRead ?? this.receivedMessages;
   }
 
   attach(listener: TransportListener): void {
@@ -146,6 +146,7 @@ export class WebSocketTransport implements Transport {
   }
 
   #onMessage(data: Buffer, isBinary: boolean): void {
+    this.receivedMessages += 1;
     if (isBinary) this.close(closeCodes.unsupportedData, 'messages are text frames');
     else this.#listener?.onMessage(data.toString('utf8'));
   }

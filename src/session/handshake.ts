@@ -1,7 +1,7 @@
 /** Serves `initialize`: checks the client's name and settles what the session may use. Knows no transport. */
 import { homedir } from 'node:os';
 import { resolve } from 'node:path';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { rpcError } from '../protocol/errors.js';
 import type { MethodResult, methods } from '../protocol/methods.js';
 import type { Call } from '../rpc/connection.js';

@@ -4,6 +4,7 @@
  *     uninitialized ──initialize──► initialized ──► closed
  *         └──────────────late, or gone───────────────▲
  */
+import type { Principal } from '../auth/principal.js';
 import type { Connection } from '../rpc/connection.js';
 
 /** What `initialize` settled. */
@@ -20,12 +21,15 @@ export interface Agreement {
 /** One connection's session. */
 export class Session {
   readonly connection: Connection;
+  /** Who is at the other end. */
+  readonly principal: Principal;
   #agreement: Agreement | undefined;
   /** The deadline for `initialize`, then the heartbeat. */
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(connection: Connection) {
+  constructor(connection: Connection, principal: Principal) {
     this.connection = connection;
+    this.principal = principal;
   }
 
   /** Names the connection in logs, traces and metrics. */

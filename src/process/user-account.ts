@@ -1,0 +1,23 @@
+/** Finds a user of this host by name or number. Knows nothing of what is run as that user. */
+import { spawnSync } from 'node:child_process';
+import type { RunAs } from './os-process.js';
+
+/** A user as the host's account database has it. */
+export interface UserAccount extends RunAs {
+  readonly home: string;
+}
+
+/**
+ * Looks a user up through `getent`, which knows every source of accounts the host has.
+ * @throws {Error} when there is no such user
+ */
+export function lookUpUser(nameOrUid: string): UserAccount {
+  const { stdout, error } = spawnSync('getent', ['passwd', nameOrUid], { encoding: 'utf8' });
+  const [name, , uid, gid, , home] = (stdout ?? '').trim().split(':');
+  if (error !== undefined || name === undefined || uid === undefined || gid === undefined || home === undefined) {
+    throw new Error(
+      `--run-as ${nameOrUid}: the host knows no such user${error === undefined ? '' : ` (${error.message})`}`,
+    );
+  }
+  return { name, uid: Number(uid), gid: Number(gid), home };
+}
