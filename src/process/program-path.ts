@@ -18,8 +18,12 @@ const MAX_TOTAL_BYTES = 6 * 1024 * 1024;
 const MIN_TOTAL_BYTES = 131_072;
 /** Each string also costs a pointer. */
 const POINTER_BYTES = 8;
-/** The kernel reads this much of a script for its `#!` line (BINPRM_BUF_SIZE). */
-const SHEBANG_BYTES = 256;
+/** The kernel reads 256 bytes of a script for its `#!` line; a binary names its loader within its first page. */
+const HEAD_BYTES = 4096;
+/** "\x7fELF", then 64 bits and little-endian: what every Linux that Node has a build for runs, but for s390x. */
+const ELF_64_LITTLE = Buffer.from([0x7f, 0x45, 0x4c, 0x46, 2, 1]);
+/** Program header that names the loader (elf(5)). */
+const PT_INTERP = 3;
 /** execvp goes on to the next directory of PATH after these. */
 const NOT_HERE = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG', 'ENODEV', 'ESTALE', 'ETIMEDOUT']);
 
@@ -123,21 +127,37 @@ function errnoOfProgram(file: string, cwd: string): string | undefined {
   return interpreter === undefined ? undefined : errnoOfInterpreter(resolve(cwd, interpreter));
 }
 
-/** The program that a script's `#!` line names. An unreadable file is left to the kernel. */
+/** The program that a script's `#!` line or a binary's header names. What cannot be read is left to the kernel. */
 function interpreterOf(file: string): string | undefined {
-  const head = Buffer.alloc(SHEBANG_BYTES);
+  const head = Buffer.alloc(HEAD_BYTES);
   let bytes: number;
   try {
     const fd = openSync(file, 'r');
     try {
-      bytes = readSync(fd, head, 0, SHEBANG_BYTES, 0);
+      bytes = readSync(fd, head, 0, HEAD_BYTES, 0);
     } finally {
       closeSync(fd);
     }
   } catch {
     return undefined;
   }
+  if (head.subarray(0, ELF_64_LITTLE.length).equals(ELF_64_LITTLE)) return loaderOf(head.subarray(0, bytes));
   return /^#![ \t]*([^ \t\n\0]+)/.exec(head.toString('utf8', 0, bytes))?.[1];
+}
+
+/** The dynamic loader of a binary: without it the kernel says ENOENT of a program that is there (glibc's programs on Alpine). */
+function loaderOf(head: Buffer): string | undefined {
+  if (head.length < 64 || head.readUInt16LE(54) === 0) return undefined;
+  const table = Number(head.readBigUInt64LE(32));
+  const entryBytes = head.readUInt16LE(54);
+  const entries = head.readUInt16LE(56);
+  for (let at = table; at < table + entries * entryBytes && at + 40 <= head.length; at += entryBytes) {
+    if (head.readUInt32LE(at) !== PT_INTERP) continue;
+    const start = Number(head.readBigUInt64LE(at + 8));
+    const end = start + Number(head.readBigUInt64LE(at + 32)) - 1;
+    return end <= head.length ? head.toString('utf8', start, end) : undefined;
+  }
+  return undefined;
 }
 
 function errnoOfInterpreter(file: string): string | undefined {

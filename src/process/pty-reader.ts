@@ -8,7 +8,6 @@
  *
  * libuv before 1.52 (Node 20 and 22) takes a hang-up after a short read for the end while the kernel still holds bytes: an end that
  * libuv reports only means "hung up", and what is left is read here until the kernel itself says EIO.
- * @see https://github.com/libuv/libuv/issues/4992
  */
 import { readSync } from 'node:fs';
 import type { OnReadOpts, SocketConstructorOpts } from 'node:net';

@@ -2,7 +2,7 @@
 
 import { spawnSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { chmodSync, closeSync, mkdirSync, openSync, readdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, closeSync, mkdirSync, openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import t from 'tap';
 import type { Libc } from '../../src/process/libc.js';
 import { countOpenDescriptors, descriptorLimit } from '../../src/process/open-descriptors.js';
@@ -102,6 +102,10 @@ for (const { kind, options } of KINDS) {
   t.test(`a start on ${kind} is refused with the errno when the program or its directory cannot be used`, async (t) => {
     const dir = t.testdir({ plain: 'x', script: '#!/no/such/interpreter\n', secret: {} });
     chmodSync(`${dir}/script`, 0o755);
+    const binary = readFileSync('/bin/true')
+      .toString('latin1')
+      .replace(/\/lib[^\0]*\/ld-/, (loader) => loader.replace('lib', 'nil'));
+    writeFileSync(`${dir}/binary`, Buffer.from(binary, 'latin1'), { mode: 0o755 });
     const before = countOpenDescriptors();
     const cases: [Start, string][] = [
       [{ argv: ['no-such-program'] }, 'ENOENT'],
@@ -111,6 +115,7 @@ for (const { kind, options } of KINDS) {
       [{ argv: [dir] }, 'EACCES'],
       [{ argv: [`${dir}/plain/below`] }, 'ENOTDIR'],
       [{ argv: [`${dir}/script`] }, 'ENOENT'],
+      [{ argv: [`${dir}/binary`] }, 'ENOENT'],
       [{ argv: ['true'], cwd: `${dir}/missing` }, 'ENOENT'],
       [{ argv: ['true'], cwd: `${dir}/plain` }, 'ENOTDIR'],
       [{ argv: ['tr\0ue'] }, 'EINVAL'],
