@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 /** The program: picks the command and sets the exit code. */
 import { helpText } from './cli/help.js';
 import { serve } from './cli/serve.js';

@@ -1,0 +1,62 @@
+// The launcher over a small stand-in for the bundle: what it runs, and which code caches it uses.
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { build } from 'esbuild';
+import t, { type Test } from 'tap';
+
+const HASH = 'abc';
+/** Says how it was loaded, and lives long enough for the cache to be written. */
+const BUNDLE = `
+const path = require('node:path');
+function said() { return [typeof module.exports, path.basename(__filename), path.basename(__dirname), require.resolve('./server.cjs') === __filename]; }
+console.log(JSON.stringify([...said(), process.argv.slice(2)]));
+setTimeout(() => {}, process.argv[2] === 'stay' ? 800 : 0);
+`;
+
+async function makeProgram(t: Test): Promise<string> {
+  const folder = join(t.testdir({}), 'program');
+  mkdirSync(folder);
+  writeFileSync(join(folder, 'server.cjs'), BUNDLE);
+  await build({
+    entryPoints: { execwire: join(import.meta.dirname, '../../src/launcher.ts') },
+    bundle: true,
+    platform: 'node',
+    format: 'cjs',
+    outdir: folder,
+    outExtension: { '.js': '.cjs' },
+    define: { BUNDLE_HASH: JSON.stringify(HASH) },
+  });
+  return folder;
+}
+
+function run(folder: string, ...args: string[]): string {
+  const { stdout, stderr, status } = spawnSync(process.execPath, [join(folder, 'execwire.cjs'), ...args], {
+    encoding: 'utf8',
+  });
+  return status === 0 ? stdout : stderr;
+}
+
+const SAID = (...args: string[]): string => `${JSON.stringify(['object', 'server.cjs', 'program', true, args])}\n`;
+
+t.test('the launcher runs the bundle as a module and leaves a code cache when it lives long enough', async (t) => {
+  const folder = await makeProgram(t);
+  t.equal(run(folder, 'quick', '-v'), SAID('quick', '-v'));
+  t.throws(() => readdirSync(join(folder, 'cache')), 'a short run leaves none');
+  t.equal(run(folder, 'stay'), SAID('stay'));
+  t.same(readdirSync(join(folder, 'cache')), [`${HASH}-${process.version}-${process.arch}.bin`]);
+});
+
+t.test('the launcher runs the bundle when the cache is there, is useless or cannot be written', async (t) => {
+  const folder = await makeProgram(t);
+  const file = join(folder, 'cache', `${HASH}-${process.version}-${process.arch}.bin`);
+  run(folder, 'stay');
+  const cache = readFileSync(file);
+  t.equal(run(folder), SAID(), 'with its cache');
+  t.same(readFileSync(file), cache, 'which stays as it is');
+  writeFileSync(file, 'something else');
+  t.equal(run(folder), SAID(), 'with a cache that V8 refuses');
+  const other = await makeProgram(t);
+  writeFileSync(join(other, 'cache'), 'a file where the folder should be');
+  t.equal(run(other, 'stay'), SAID('stay'), 'with no room for a cache');
+});
