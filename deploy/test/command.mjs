@@ -49,3 +49,23 @@ export function run(argv, { cwd, env, input, check = true, timeoutMs = 240_000 }
     if (input !== undefined) child.stdin.end(input);
   });
 }
+
+/**
+ * Runs a program whose output goes straight to ours.
+ * @param {string[]} argv
+ * @returns {{ code: Promise<number | null>, ended: () => Promise<unknown> }} `ended` kills it, if need be, and waits for its end
+ */
+export function runThrough(argv) {
+  const child = spawn(argv[0], argv.slice(1), { stdio: ['ignore', 'inherit', 'inherit'] });
+  const code = new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('exit', resolve);
+  });
+  return {
+    code,
+    ended: () => {
+      child.kill('SIGKILL');
+      return code;
+    },
+  };
+}

@@ -31,7 +31,8 @@ const TERMINAL_SCRIPT = `i=0; while [ $i -lt ${TERMINAL_TICKS} ]; do echo tick; 
  * Starts the load.
  * @param {{ url: string, token?: string, workers?: number, terminals?: number, pauseMs?: number }} options
  *   `pauseMs` (default 40): between two requests of one worker
- * @returns {{ figures: LoadFigures, stop: () => Promise<LoadFigures> }} `stop` lets what is under way finish
+ * @returns {{ figures: LoadFigures, stop: () => Promise<LoadFigures>, abort: () => Promise<LoadFigures> }} `stop` lets what is
+ *   under way finish; `abort` also tries nothing again
  */
 export function startLoad({ url, token, workers = 12, terminals = 4, pauseMs = 40 }) {
   const figures = {
@@ -47,6 +48,7 @@ export function startLoad({ url, token, workers = 12, terminals = 4, pauseMs = 4
   };
   const run = `${process.pid}-${Date.now().toString(36)}`;
   let stopping = false;
+  let aborted = false;
 
   /** One worker's connection: opened when needed, left when the server drains. */
   function createSlot() {
@@ -67,7 +69,7 @@ export function startLoad({ url, token, workers = 12, terminals = 4, pauseMs = 4
   /** Delivers one request, wherever it takes it. Resolves with its result, or undefined when it is lost. */
   async function deliver(slot, id, params, begin) {
     let reason = 'no try was accepted';
-    for (let tries = 0; tries < MAX_TRIES; tries += 1) {
+    for (let tries = 0; tries < MAX_TRIES && !(aborted && tries > 0); tries += 1) {
       if (tries > 0) {
         figures.retries += 1;
         await delay(RETRY_DELAY_MS + Math.random() * RETRY_DELAY_MS);
@@ -143,12 +145,17 @@ export function startLoad({ url, token, workers = 12, terminals = 4, pauseMs = 4
     ...Array.from({ length: workers }, (_, index) => shortWorker(index)),
     ...Array.from({ length: terminals }, (_, index) => terminalWorker(index)),
   ];
+  const stop = async () => {
+    stopping = true;
+    await Promise.all(all);
+    return figures;
+  };
   return {
     figures,
-    stop: async () => {
-      stopping = true;
-      await Promise.all(all);
-      return figures;
+    stop,
+    abort: () => {
+      aborted = true;
+      return stop();
     },
   };
 }

@@ -1,0 +1,94 @@
+// The deployment test, `npm run test:deploy`: base image, image, manifests, systemd unit, and three replicas behind two balancers. Owns the order
+// of the steps, their private work folder and the end of everything. Installs nothing on the machine.
+//   --update-golden  writes the golden renders and the kustomize base instead of comparing them
+import { mkdtemp, readdir, rm, rmdir, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { baseImageName, buildBaseImage } from './base-image.mjs';
+import { cleanUp, cleanUpOnSignals, onCleanup } from './cleanup.mjs';
+import { runThrough } from './command.mjs';
+import { checkImage } from './image-assertions.mjs';
+import { buildImage } from './image-build.mjs';
+import { openImageStore } from './image-store.mjs';
+import { checkManifests } from './manifests.mjs';
+import { check, failedChecks, step } from './report.mjs';
+import { missingRequirements } from './requirements.mjs';
+import { checkSystemdUnit } from './systemd-unit.mjs';
+
+const CGROUP_ROOT = '/sys/fs/cgroup';
+const projectFolder = resolve(import.meta.dirname, '../..');
+const update = process.argv.includes('--update-golden');
+
+/** runc leaves empty cgroups behind when its containers die with their namespace. */
+async function removeCgroups(name) {
+  const remove = async (folder) => {
+    const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
+    for (const entry of entries) if (entry.isDirectory()) await remove(join(folder, entry.name));
+    await rmdir(folder).catch(() => {});
+  };
+  await remove(join(CGROUP_ROOT, name));
+  for (const controller of await readdir(CGROUP_ROOT)) await remove(join(CGROUP_ROOT, controller, name));
+}
+
+async function main() {
+  const workFolder = await mkdtemp(join(tmpdir(), 'execwire-deploy-'));
+  onCleanup('work folder', () => rm(workFolder, { recursive: true, force: true }));
+
+  step('manifests');
+  const deployment = await checkManifests({ projectFolder, workFolder, update });
+  if (update) return;
+
+  step('systemd unit');
+  await checkSystemdUnit({ projectFolder, workFolder });
+
+  step('base image, without a registry');
+  const store = await openImageStore(join(workFolder, 'store'));
+  onCleanup('image store', () => store.remove());
+  const baseName = await baseImageName(join(projectFolder, 'Dockerfile'));
+  await buildBaseImage(store, baseName);
+  check(`${baseName} is made`, true, `storage driver ${store.driver}`);
+
+  step('the Dockerfile');
+  const image = await buildImage(store, { projectFolder, workFolder });
+  const container = (await store.buildah('from', '--pull-never', image)).trim();
+  const rootFolder = (await store.buildah('mount', container)).trim();
+  const config = await checkImage(store, image, { rootFolder, projectFolder, workFolder });
+
+  const cgroup = `execwire-deploy-${process.pid}`;
+  onCleanup('cgroups', () => removeCgroups(cgroup));
+  const input = join(workFolder, 'input.json');
+  await writeFile(
+    input,
+    JSON.stringify({ deployment, image: config, rootFolder, projectFolder, workFolder, cgroup: `/${cgroup}` }),
+  );
+  // Whatever happens in there, network, mounts and processes end with this one process.
+  const namespaces = ['unshare', '--net', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc'];
+  const { code, ended } = runThrough([
+    ...namespaces,
+    process.execPath,
+    join(import.meta.dirname, 'rolling-pods.mjs'),
+    input,
+  ]);
+  onCleanup('replicas', ended);
+  check('the replicas passed', (await code) === 0);
+}
+
+const missing = missingRequirements();
+if (missing.length > 0) {
+  console.log(
+    `\n${'*'.repeat(72)}\nSKIPPED: the deployment test did NOT run. Missing:\n${missing.map((what) => `  - ${what}`).join('\n')}\n${'*'.repeat(72)}\n`,
+  );
+} else {
+  cleanUpOnSignals();
+  try {
+    await main();
+  } catch (error) {
+    console.error(error);
+    process.exitCode = 1;
+  } finally {
+    step('clean up');
+    await cleanUp();
+  }
+  if (failedChecks().length > 0) process.exitCode = 1;
+  step(process.exitCode ? `FAILED: ${failedChecks().join('; ')}` : 'PASSED');
+}

@@ -1,0 +1,65 @@
+// Owns the check of the systemd unit: systemd's own verdict where it is installed, and its ExecStart run as it is written.
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { run } from './command.mjs';
+import { startReplica } from './plain-replica.mjs';
+import { probe } from './probe.mjs';
+import { durationSeconds, MARGIN_SECONDS } from './reference-checks.mjs';
+import { check } from './report.mjs';
+import { findProgram } from './requirements.mjs';
+
+/** systemd-analyze security: 0 is sealed, 10 is open. A server that runs strangers' commands stays below "medium". */
+const MAX_EXPOSURE = 3;
+
+const settings = (text) =>
+  Object.fromEntries([...text.matchAll(/^(\w+)=(.*)$/gm)].map(([, key, value]) => [key, value]));
+
+async function systemdVerdict(text, workFolder) {
+  if (findProgram('systemd-analyze') === undefined) {
+    console.log('  --   systemd-analyze is not installed: the unit is only run, not verified');
+    return;
+  }
+  // The program is not installed here; everything else is verified as it is.
+  const file = join(workFolder, 'execwire.service');
+  await writeFile(file, text.replace('/usr/bin/execwire', process.execPath));
+  const verify = await run(['systemd-analyze', 'verify', '--man=no', file], { check: false });
+  check('systemd-analyze verify has nothing to say', verify.code === 0 && verify.stderr === '', verify.stderr.trim());
+  const security = await run(['systemd-analyze', 'security', '--offline=true', '--no-pager', file], { check: false });
+  const exposure = Number(/exposure level for .*: ([\d.]+)/.exec(security.stdout)?.[1]);
+  check(`its exposure level is at most ${MAX_EXPOSURE}`, exposure <= MAX_EXPOSURE, exposure);
+}
+
+/** @param {{ projectFolder: string, workFolder: string }} folders */
+export async function checkSystemdUnit({ projectFolder, workFolder }) {
+  const text = await readFile(join(projectFolder, 'deploy/systemd/execwire.service'), 'utf8');
+  await systemdVerdict(text, workFolder);
+  const unit = settings(text);
+  const argv = unit.ExecStart.split(' ');
+  const least =
+    durationSeconds(argv, '--drain-delay') +
+    durationSeconds(argv, '--drain-timeout') +
+    durationSeconds(argv, '--kill-grace') +
+    MARGIN_SECONDS;
+  check(
+    'TimeoutStopSec covers the drain',
+    Number(unit.TimeoutStopSec) >= least,
+    `${unit.TimeoutStopSec} s, needed ${least} s`,
+  );
+
+  const cwd = join(workFolder, 'systemd');
+  await mkdir(cwd, { recursive: true });
+  const token = join(cwd, 'token');
+  await writeFile(token, 'unit-test-token\n', { mode: 0o600 });
+  const places = {
+    '/usr/bin/execwire': [process.execPath, join(projectFolder, 'dist/execwire.cjs')],
+    'ws://127.0.0.1:8080': ['ws://127.0.0.1:0'],
+    '/etc/execwire/token': [token],
+    '5s': ['0s'],
+  };
+  const replica = await startReplica(
+    argv.flatMap((word) => places[word] ?? [word]),
+    { cwd },
+  );
+  check('its ExecStart serves', (await probe(`http://${replica.url.host}/readyz`)) === 200);
+  check('SIGTERM ends it with exit code 0', (await replica.stop()) === 0);
+}
