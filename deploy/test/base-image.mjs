@@ -15,7 +15,15 @@ export async function baseImageName(dockerfile) {
   return match[1];
 }
 
-async function debianTar() {
+let debianTarPromise;
+
+/** @returns {Promise<string>} path of Debian's smallest system as a tar file; made once a run at most */
+export function debianTar() {
+  debianTarPromise ??= makeDebianTar();
+  return debianTarPromise;
+}
+
+async function makeDebianTar() {
   const folder = await cachedFolder('debian-bookworm-minbase', async (unfinished) => {
     const tar = join(unfinished, 'minbase.tar');
     await run(

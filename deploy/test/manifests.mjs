@@ -1,7 +1,6 @@
 // Owns the manifest phase: renders, golden files, strict types, reference checks, and the faults each must catch.
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
-import { kubernetesPrograms, modelsFolder } from './npm-cache.mjs';
+import { kubernetesPrograms, modelsFolder, yamlParser } from './npm-cache.mjs';
 import { referenceCheckProblems } from './reference-checks.mjs';
 import { checkRenders, createRenderer } from './render.mjs';
 import { check, checkCaught } from './report.mjs';
@@ -14,9 +13,7 @@ import { strictProblems } from './strict-types.mjs';
 export async function checkManifests({ projectFolder, workFolder, update }) {
   const deployFolder = join(projectFolder, 'deploy');
   const [programs, models] = await Promise.all([kubernetesPrograms(), modelsFolder()]);
-  const { parseAllDocuments } = await import(pathToFileURL(join(models, 'yaml/dist/index.js')).href).then(
-    (module) => module.default,
-  );
+  const { parseAllDocuments } = await yamlParser();
   const rendered = await checkRenders(createRenderer(programs, deployFolder), { deployFolder, update });
   const objects = Object.fromEntries(
     Object.entries(rendered).map(([name, text]) => [

@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { chmod, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { run } from './command.mjs';
 import { readZip } from './zip.mjs';
 
@@ -81,4 +82,10 @@ export async function modelsFolder() {
     });
   });
   return join(folder, 'node_modules');
+}
+
+/** @returns {Promise<typeof import('yaml')>} */
+export async function yamlParser() {
+  const module = await import(pathToFileURL(join(await modelsFolder(), 'yaml/dist/index.js')).href);
+  return module.default;
 }

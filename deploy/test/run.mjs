@@ -4,13 +4,15 @@
 import { mkdtemp, readdir, rm, rmdir, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { baseImageName, buildBaseImage } from './base-image.mjs';
+import { baseImageName, buildBaseImage, debianTar } from './base-image.mjs';
 import { cleanUp, cleanUpOnSignals, onCleanup } from './cleanup.mjs';
 import { runThrough } from './command.mjs';
+import { checkComposeFile } from './compose-file.mjs';
 import { checkImage } from './image-assertions.mjs';
 import { buildImage } from './image-build.mjs';
 import { openImageStore } from './image-store.mjs';
 import { checkManifests } from './manifests.mjs';
+import { yamlParser } from './npm-cache.mjs';
 import { check, failedChecks, step } from './report.mjs';
 import { missingRequirements } from './requirements.mjs';
 import { checkSystemdUnit } from './systemd-unit.mjs';
@@ -34,12 +36,19 @@ async function main() {
   const workFolder = await mkdtemp(join(tmpdir(), 'execwire-deploy-'));
   onCleanup('work folder', () => rm(workFolder, { recursive: true, force: true }));
 
+  // Slow the first time, and needs nothing of what comes before its use; a failure shows there.
+  debianTar().catch(() => {});
+
   step('manifests');
   const deployment = await checkManifests({ projectFolder, workFolder, update });
   if (update) return;
 
   step('systemd unit');
   await checkSystemdUnit({ projectFolder, workFolder });
+
+  step('compose file');
+  const { parse } = await yamlParser();
+  await checkComposeFile((text) => parse(text, { merge: true }), { projectFolder, workFolder });
 
   step('base image, without a registry');
   const store = await openImageStore(join(workFolder, 'store'));
