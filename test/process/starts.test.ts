@@ -1,0 +1,185 @@
+// What makes a start fail or differ: programs, directories, limits, users, a host without real pipes.
+
+import { spawnSync } from 'node:child_process';
+import { chmodSync, closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import t from 'tap';
+import type { Libc } from '../../src/process/libc.js';
+import { countOpenDescriptors, descriptorLimit } from '../../src/process/open-descriptors.js';
+import { type OsProcess, SpawnError } from '../../src/process/os-process.js';
+import { startPipeProcess } from '../../src/process/pipe-process.js';
+import { ENVIRONMENT, run, type Start, start, TERMINAL, write } from './start.js';
+
+const KINDS = [
+  { kind: 'pipes', options: {} },
+  { kind: 'a terminal', options: { tty: TERMINAL } },
+] as const;
+
+// One at a time: descriptors are counted.
+t.jobs = 1;
+
+// The foreign libraries keep descriptors and threads of their own from their first use on.
+t.before(async () => {
+  for (const { options } of KINDS) await run({ argv: ['true'], ...options });
+});
+
+for (const { kind, options } of KINDS) {
+  t.test(`a start on ${kind} is refused with the errno when the program or its directory cannot be used`, async (t) => {
+    const dir = t.testdir({ plain: 'x', script: '#!/no/such/interpreter\n', secret: {} });
+    chmodSync(`${dir}/script`, 0o755);
+    const binary = readFileSync('/bin/true')
+      .toString('latin1')
+      .replace(/\/lib[^\0]*\/ld-/, (loader) => loader.replace('lib', 'nil'));
+    writeFileSync(`${dir}/binary`, Buffer.from(binary, 'latin1'), { mode: 0o755 });
+    const before = countOpenDescriptors();
+    const cases: [Start, string][] = [
+      [{ argv: ['no-such-program'] }, 'ENOENT'],
+      [{ argv: ['/no/such/program'] }, 'ENOENT'],
+      [{ argv: [''] }, 'ENOENT'],
+      [{ argv: [`${dir}/plain`] }, 'EACCES'],
+      [{ argv: [dir] }, 'EACCES'],
+      [{ argv: [`${dir}/plain/below`] }, 'ENOTDIR'],
+      [{ argv: [`${dir}/script`] }, 'ENOENT'],
+      [{ argv: [`${dir}/binary`] }, 'ENOENT'],
+      [{ argv: ['true'], cwd: `${dir}/missing` }, 'ENOENT'],
+      [{ argv: ['true'], cwd: `${dir}/plain` }, 'ENOTDIR'],
+      [{ argv: ['tr\0ue'] }, 'EINVAL'],
+      [{ argv: ['true'], cwd: '/tmp\0' }, 'EINVAL'],
+      [{ argv: ['true'], env: { 'A=B': 'c' } }, 'EINVAL'],
+      [{ argv: ['true'], env: { '': 'c' } }, 'EINVAL'],
+      [{ argv: ['true'], env: { A: 'c\0' } }, 'EINVAL'],
+      [{ argv: ['true', 'x'.repeat(200_000)] }, 'E2BIG'],
+      [{ argv: ['true', ...Array.from({ length: 100 }, () => 'x'.repeat(100_000))] }, 'E2BIG'],
+      [{ argv: ['true'], env: { PATH: '/no/such/directory' } }, 'ENOENT'],
+    ];
+    for (const [spec, errno] of cases) {
+      const refusal = await start({ ...spec, ...options }).then(
+        () => undefined,
+        (error: unknown) => error,
+      );
+      t.ok(refusal instanceof SpawnError, `a SpawnError for ${spec.argv[0].slice(0, 40)}`);
+      t.equal(refusal instanceof SpawnError && refusal.errno, errno, spec.argv[0].slice(0, 40));
+    }
+    t.equal(countOpenDescriptors(), before);
+  });
+
+  t.test(
+    `a program on ${kind} is found by the child's PATH and directory when they differ from the server's`,
+    async (t) => {
+      const dir = t.testdir({ bin: {} });
+      mkdirSync(`${dir}/bin/hidden`);
+      writeFileSync(`${dir}/bin/only-here`, '#!/bin/sh\necho found "$0"\n', { mode: 0o755 });
+      writeFileSync(`${dir}/bin/no-shebang`, 'echo plain script\n', { mode: 0o755 });
+      const found = await run({ argv: ['only-here'], cwd: dir, env: { PATH: 'bin:/usr/bin:/bin' }, ...options });
+      t.match(found.text(), /^found bin\/only-here/);
+      const relative = await run({ argv: ['./only-here'], cwd: `${dir}/bin`, ...options });
+      t.match(relative.text(), /^found \.\/only-here/);
+      const plain = await run({ argv: ['./no-shebang'], cwd: `${dir}/bin`, ...options });
+      t.match(plain.text(), /^plain script/);
+      const noPath = await run({ argv: ['true'], env: {}, ...options });
+      t.equal(noPath.status.exitCode, 0);
+    },
+  );
+}
+
+t.test(
+  'a start is refused with EMFILE when no descriptor is left',
+  { skip: process.platform !== 'linux' },
+  async (t) => {
+    const limit = (soft: string): void => {
+      const { status } = spawnSync('prlimit', [`--pid=${process.pid}`, `--nofile=${soft}`]);
+      t.equal(status, 0);
+    };
+    const before = countOpenDescriptors() ?? 0;
+    const soft = descriptorLimit();
+    // All that the lowered limit leaves are taken, and given back before the limit is raised again by a program that needs some.
+    const fillers: number[] = [];
+    limit(`${before + 60}:`);
+    try {
+      for (let i = 0; i < 100; i += 1) fillers.push(openSync('/dev/null', 'r'));
+    } catch {
+      // Full.
+    }
+    for (const { kind, options } of KINDS) {
+      await t.rejects(start({ argv: ['true'], ...options }), { name: 'SpawnError', errno: 'EMFILE' }, kind);
+    }
+    for (const fd of fillers) closeSync(fd);
+    limit(`${soft}:`);
+    t.equal(countOpenDescriptors(), before);
+  },
+);
+
+t.test('a process on sockets serves all the same when real pipes cannot be had', async (t) => {
+  const libc: Libc = {
+    realPipes: false,
+    reason: 'test',
+    openPipe() {
+      throw new Error('no pipe is asked for');
+    },
+    markAllCloseOnExec() {},
+    denyDump: () => false,
+    terminalInput: () => undefined,
+    lastError: () => undefined,
+  };
+  const before = countOpenDescriptors();
+  const events: string[] = [];
+  let bytes = 0;
+  await new Promise<void>((resolve, reject) => {
+    const note = (event: string): void => {
+      events.push(event);
+      if (events.length === 3) resolve();
+    };
+    startPipeProcess(
+      { argv: ['sh', '-c', 'cat; yes & sleep 600'], cwd: '/tmp', env: ENVIRONMENT, stdin: true },
+      {
+        onOutput(stream, chunk) {
+          bytes += chunk.length;
+          // The first of `yes`: everything after it is for the cut.
+          if (bytes <= 3_000_000 || events.length > 0) return;
+          started?.pauseOutput(stream);
+          note('paused');
+          process.kill(-(started?.pid ?? 0), 'SIGKILL');
+          started?.cutOutput('stdout');
+        },
+        onOutputEnd: (stream) => note(`end of ${stream}`),
+        onExit() {},
+      },
+      libc,
+    ).then((value) => {
+      started = value;
+      value.stdin?.write(Buffer.alloc(3_000_000), (error) => t.equal(error, undefined));
+      value.stdin?.end();
+    }, reject);
+    let started: OsProcess | undefined;
+  });
+  t.same(events.toSorted(), ['end of stderr', 'end of stdout', 'paused']);
+  t.equal(countOpenDescriptors(), before);
+});
+
+t.test('a child has the wanted OOM score when one is given', async (t) => {
+  const running = await start({
+    argv: ['sh', '-c', 'read x; cat /proc/self/oom_score_adj'],
+    stdin: true,
+    oomScoreAdj: 321,
+  });
+  await write(running, '\n');
+  await running.done;
+  t.equal(running.text(), '321\n');
+});
+
+t.test(
+  'a command runs with the groups of its user when it runs as another',
+  { skip: process.getuid?.() !== 0 },
+  async (t) => {
+    const runAs = { uid: 65534, gid: 65534, name: 'nobody' };
+    for (const { options } of KINDS) {
+      const { text, status } = await run({
+        argv: ['sh', '-c', 'id -u; id -g; id -G; echo named > /dev/stdout'],
+        cwd: '/',
+        runAs,
+        ...options,
+      });
+      t.match(text().replaceAll('\r', ''), '65534\n65534\n65534\nnamed\n');
+      t.equal(status.exitCode, 0);
+    }
+  },
+);
