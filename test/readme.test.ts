@@ -1,0 +1,86 @@
+// Owns that the README's examples do what it says, against the built server. Knows nothing of what they show.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { createInterface } from 'node:readline';
+import t from 'tap';
+import { WebSocket } from 'ws';
+
+const PROJECT = resolve(import.meta.dirname, '..');
+const SERVER = resolve(PROJECT, 'dist/execwire.cjs');
+const README = readFileSync(resolve(PROJECT, 'README.md'), 'utf8');
+/** The address the README's server has. */
+const DOCUMENTED_URL = 'ws://127.0.0.1:4500';
+
+/** Code blocks of one language, '' for none, in order. */
+function blocks(language: string): string[] {
+  const fenced = README.matchAll(/^```(\w*)\n([\s\S]*?)^```$/gm);
+  return [...fenced].filter(([, given]) => given === language).map(([, , text = '']) => text);
+}
+
+function first(language: string): string {
+  const [text] = blocks(language);
+  if (text === undefined) throw new Error(`the README has no block of ${language}`);
+  return text;
+}
+
+/** A line as written, where … stands for anything. */
+function pattern(line: string): RegExp {
+  const parts = line.split('…').map((part) => part.replaceAll(/[\\^$.*+?()[\]{}|]/g, '\\$&'));
+  return new RegExp(`^${parts.join('.*')}$`);
+}
+
+async function startServer(): Promise<{ url: string; server: ChildProcess }> {
+  if (!existsSync(SERVER)) throw new Error('run `npm run build` first');
+  const args = [SERVER, 'serve', '--listen', 'ws://127.0.0.1:0'];
+  const server = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+  t.teardown(() => server.kill('SIGKILL'));
+  for await (const line of createInterface({ input: server.stderr })) {
+    const url = /listening on: (\S+)/.exec(line)?.[1];
+    if (url !== undefined) return { url, server };
+  }
+  throw new Error('the server ended without a banner');
+}
+
+/** Runs a program to its end. */
+async function outputOf(program: string, args: readonly string[]): Promise<string> {
+  const child = spawn(program, args, { cwd: PROJECT, stdio: ['ignore', 'pipe', 'inherit'] });
+  let output = '';
+  for await (const chunk of child.stdout.setEncoding('utf8')) output += String(chunk);
+  return output.replaceAll('\r\n', '\n');
+}
+
+t.test('frames of the README get the answers it shows when they are sent in its order', async (t) => {
+  const { url } = await startServer();
+  const socket = new WebSocket(url);
+  const received: string[] = [];
+  let onFrame = (): void => {};
+  socket.on('message', (data) => {
+    received.push(String(data));
+    onFrame();
+  });
+  await new Promise((resolve) => socket.once('open', resolve));
+  for (const frame of blocks('').flatMap((text) => text.split('\n'))) {
+    if (frame.startsWith('> ')) socket.send(frame.slice(2));
+    if (!frame.startsWith('< ')) continue;
+    while (received.length === 0) await new Promise<void>((resolve) => (onFrame = resolve));
+    t.match(received.shift(), pattern(frame.slice(2)));
+  }
+  t.same(received, [], 'nothing else came');
+  socket.terminate();
+});
+
+t.test('client example of the README prints what it shows when it is run', async (t) => {
+  const { url } = await startServer();
+  const code = first('js').replaceAll(DOCUMENTED_URL, url);
+  t.not(code, first('js'));
+  const printed = await outputOf(process.execPath, ['--input-type=module', '--eval', code]);
+  t.equal(printed, first('text'));
+});
+
+t.test('stdio example of the README answers both requests when it is run by a shell', async (t) => {
+  const example = blocks('sh').find((text) => text.includes('dist/execwire.cjs')) ?? '';
+  const lines = (await outputOf('sh', ['-c', example])).trim().split('\n');
+  const ids = lines.map((line) => (JSON.parse(line) as { id: unknown }).id);
+  t.same(ids, [1, 2]);
+});
