@@ -75,16 +75,17 @@ export class Outbox {
   /** Sends a reply, which counts against the bound on unread replies. */
   reply(text: string): void {
     if (this.#refuses()) return;
+    const sentBefore = this.#transport.sentBytes;
     this.#transport.send(text);
-    this.#owe(text.length);
+    this.#owe(sentBefore);
   }
 
   /** Sends a reply in pieces. */
   replyParts(parts: MessageParts): void {
     if (this.#refuses()) return;
-    const bytes = parts.reduce((sum, part) => sum + part.length, 0);
+    const sentBefore = this.#transport.sentBytes;
     this.#transport.sendParts(parts);
-    this.#owe(bytes);
+    this.#owe(sentBefore);
   }
 
   /** To be called when the transport has handed everything on. */
@@ -106,8 +107,10 @@ export class Outbox {
     return true;
   }
 
-  #owe(bytes: number): void {
-    this.#owed.push({ endOffset: this.#transport.sentBytes, bytes });
+  #owe(sentBefore: number): void {
+    const endOffset = this.#transport.sentBytes;
+    const bytes = endOffset - sentBefore;
+    this.#owed.push({ endOffset, bytes });
     this.#owedBytes += bytes;
     if (this.#owed.length >= 1024) this.#settleOwed();
   }

@@ -26,6 +26,7 @@ export class MemoryTransport implements Transport {
   bufferedBytes = 0;
   sentBytes = 0;
   receivedBytes = 0;
+  receivedMessages = 0;
   #listener: TransportListener | undefined;
   #held: Held[] = [];
   #reads = true;
@@ -76,6 +77,7 @@ export class MemoryTransport implements Transport {
   say(message: Json | string): void {
     const text = typeof message === 'string' ? message : JSON.stringify(message);
     this.receivedBytes += Buffer.byteLength(text);
+    this.receivedMessages += 1;
     this.#listener?.onMessage(text);
   }
 

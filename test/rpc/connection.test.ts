@@ -1,0 +1,197 @@
+// The connection: one reply each, requests in both directions, and its end. Without a wire, a session or a process.
+import t from 'tap';
+import { rpcError } from '../../src/protocol/errors.js';
+import { ConnectionClosedError, ResultParts } from '../../src/rpc/connection.js';
+import { RequestBudget, TotalRequests } from '../../src/rpc/request-budget.js';
+import { settled } from '../support/fake-process.js';
+import { openConnection } from '../support/test-connection.js';
+
+t.test('connection sends one reply each when requests end at once, later, well and badly', async (t) => {
+  const { transport, reports } = openConnection({
+    serve: ({ request: { method } }) => {
+      if (method === 'now') return { now: true };
+      if (method === 'later') return settled().then(() => ({ later: true }));
+      if (method === 'refuse') throw rpcError('processNotFound', { processId: 'p' });
+      if (method === 'refuseLater') return Promise.reject(rpcError('stdinClosed'));
+      if (method === 'nothing') return undefined;
+      return new ResultParts([Buffer.from('{"par'), Buffer.from('ts":"ü"}')]);
+    },
+  });
+  for (const [at, method] of ['later', 'now', 'refuse', 'refuseLater', 'nothing', 'parts'].entries()) {
+    transport.say({ id: at, method });
+  }
+  await transport.replyTo(0);
+  await settled();
+  t.same(transport.messages.map(({ id }) => id).sort(), [0, 1, 2, 3, 4, 5], 'one reply each');
+  const replies = new Map(transport.messages.map((message) => [message.id, message]));
+  t.same(replies.get(0), { id: 0, result: { later: true } });
+  t.same(replies.get(1), { id: 1, result: { now: true } });
+  t.match(replies.get(2), { error: { code: -32600, data: { reason: 'processNotFound', processId: 'p' } } });
+  t.match(replies.get(3), { error: { message: 'stdin is already closed' } });
+  t.same(replies.get(4), { id: 4, result: {} });
+  t.same(replies.get(5), { id: 5, result: { parts: 'ü' } });
+  t.same(reports.internal, []);
+});
+
+t.test('connection says jsonrpc in a reply exactly when its request did', async (t) => {
+  const { transport, connection } = openConnection({ serve: () => Promise.resolve({}) });
+  transport.say('{"jsonrpc":"2.0","id":1,"method":"m"}');
+  transport.say('{"id":2,"method":"m"}');
+  transport.say('{"jsonrpc":"2.0","id":1.5,"method":"m"}');
+  transport.say('{"id":1.5,"method":"m"}');
+  transport.say('nonsense');
+  t.same(await transport.replyTo(1), { jsonrpc: '2.0', id: 1, result: {} });
+  t.same(await transport.replyTo(2), { id: 2, result: {} });
+  const refused = transport.messages.filter(({ id }) => id === null);
+  t.same(
+    refused.map(({ jsonrpc }) => jsonrpc),
+    ['2.0', undefined, '2.0'],
+  );
+  connection.notify('n', {});
+  connection.mirrorsVersion = true;
+  connection.notify('n', {});
+  t.same(
+    transport.messages.slice(-2).map(({ jsonrpc }) => jsonrpc),
+    [undefined, '2.0'],
+  );
+});
+
+t.test('connection answers no notification and executes no request method sent as one', async (t) => {
+  let served = 0;
+  const { transport, reports } = openConnection({ serve: () => ++served });
+  transport.say({ method: 'initialized' });
+  transport.say({ method: 'command/exec', params: { command: ['true'] } });
+  await settled();
+  t.same(reports.notifications, ['initialized', 'command/exec']);
+  t.same(transport.texts, []);
+  t.equal(served, 0);
+});
+
+t.test('connection hides inner text and carries a trace id when a handler throws what is no refusal', async (t) => {
+  const secret = new Error('secret path /etc/shadow');
+  const ended: unknown[] = [];
+  const { transport, reports } = openConnection({
+    serve: ({ request }) => {
+      if (request.method === 'now') throw secret;
+      return Promise.reject(secret);
+    },
+    observe: (request) => ({
+      traceId: request.id === 2 ? 'trace-of-span' : undefined,
+      ended: (error) => ended.push(error?.reason),
+    }),
+  });
+  transport.say({ id: 1, method: 'now' });
+  transport.say({ id: 2, method: 'later' });
+  const replies = [await transport.replyTo(1), await transport.replyTo(2)] as {
+    error: { code: number; message: string; data: { traceId: string; reason: string } };
+  }[];
+  for (const { error } of replies) {
+    t.match(error, { code: -32603, message: 'Internal error', data: { reason: 'internalError' } });
+  }
+  t.notMatch(transport.texts.join(''), 'secret');
+  t.match(replies[0]?.error.data.traceId, /^[0-9a-f]{32}$/);
+  t.equal(replies[1]?.error.data.traceId, 'trace-of-span');
+  t.same(
+    reports.internal.map(({ error, traceId }) => [error, traceId]),
+    replies.map(({ error }) => [secret, error.data.traceId]),
+    'the log gets the whole error under the same id',
+  );
+  t.same(ended, ['internalError', 'internalError']);
+});
+
+t.test('connection executes nothing and replies to nothing when it has closed', async (t) => {
+  const served: string[] = [];
+  let finish: (value: unknown) => void = () => {};
+  const { transport, connection, reports } = openConnection({
+    serve: ({ request }) => {
+      served.push(request.method);
+      return new Promise((resolve) => {
+        finish = resolve;
+      });
+    },
+  });
+  transport.say({ id: 1, method: 'before' });
+  connection.close(1001, 'going away');
+  connection.close(1011, 'twice');
+  transport.say({ id: 2, method: 'after' });
+  transport.say({ method: 'notification after' });
+  connection.notify('late', {});
+  finish({});
+  await settled();
+  t.same(served, ['before']);
+  t.same(reports.notifications, []);
+  t.same(transport.texts, [], 'a Close is the last thing sent');
+  t.same(transport.calls, ['close 1001 going away']);
+  t.equal(connection.inFlight, 0, 'what has ended is no longer in flight');
+  t.same(reports.closed, []);
+  transport.leave(1001);
+  transport.leave(1001);
+  t.same(reports.closed, [1001], 'the end is reported once');
+});
+
+t.test('connection asks its client and gets answer, refusal, deadline or the end when it requests', async (t) => {
+  const { transport, connection } = openConnection();
+  const answered = connection.request('ask', { n: 1 });
+  const refused = connection.request('ask', {});
+  const late = connection.request('slow', {}, { timeoutMs: 1 });
+  const orphan = connection.request('ask', {});
+  const [first, second] = transport.messages;
+  t.match(first, { method: 'ask', params: { n: 1 } });
+  t.not(first?.id, second?.id);
+  transport.say({ id: 999, result: 'to nobody' });
+  transport.say({ id: second?.id, error: { code: 7, message: 'no', data: { x: 1 } } });
+  transport.say({ id: first?.id, result: 42 });
+  transport.say({ id: first?.id, result: 43 });
+  t.equal(await answered, 42);
+  await t.rejects(refused, { code: 7, message: 'no', data: { x: 1 } });
+  await t.rejects(late, /slow within 1 ms/);
+  transport.say({ id: transport.messages[2]?.id, result: 'too late' });
+  transport.leave();
+  await t.rejects(orphan, new ConnectionClosedError());
+  await t.rejects(connection.request('after', {}), new ConnectionClosedError());
+  t.equal(transport.messages.length, 4, 'no answer was answered');
+});
+
+t.test('connection counts requests in flight and calls back when the last one has landed', async (t) => {
+  const total = new TotalRequests(3);
+  const budget = new RequestBudget(2, total);
+  const other = new RequestBudget(2, total);
+  const finishers: ((value: unknown) => void)[] = [];
+  const { transport, connection } = openConnection({
+    budget,
+    serve: () => new Promise((resolve) => finishers.push(resolve)),
+  });
+  let idle = 0;
+  connection.whenIdle(() => idle++);
+  t.equal(idle, 1, 'at once when nothing is in flight');
+  transport.say({ id: 1, method: 'm' });
+  t.equal(budget.exceeded, undefined);
+  transport.say({ id: 2, method: 'm' });
+  t.equal(budget.exceeded, 'maxRequestsPerConnection');
+  t.equal(other.exceeded, undefined);
+  other.take();
+  t.equal(other.exceeded, 'maxRequests');
+  connection.whenIdle(() => idle++);
+  finishers[0]?.({});
+  await settled();
+  t.same([idle, connection.inFlight], [1, 1]);
+  finishers[1]?.({});
+  await settled();
+  t.same([idle, connection.inFlight, total.inFlight], [2, 0, 1]);
+});
+
+t.test('connection answers what can never be a message with id null', async (t) => {
+  const { transport } = openConnection();
+  transport.sayUnreadable('a line is longer than 5 bytes');
+  t.match(transport.messages, [
+    { jsonrpc: '2.0', id: null, error: { code: -32600, message: 'Invalid request: a line is longer than 5 bytes' } },
+  ]);
+});
+
+t.test('connection closes with 1008 when replies beyond the bound are not being read', async (t) => {
+  const { transport } = openConnection({ maxOwedReplyBytes: 1000, serve: () => ({ text: 'x'.repeat(600) }) });
+  transport.stopReading();
+  for (let id = 0; id < 5; id += 1) transport.say({ id, method: 'm' });
+  await settled();
+  t.same(transport.calls, ['close 1008 replies are not being read']);
+});

@@ -1,0 +1,306 @@
+// The order and the bounds of what goes out and comes in: outbox, inbox, and the watch over connections.
+import t, { type Test } from 'tap';
+import { Inbox } from '../../src/rpc/inbox.js';
+import { Keepalive } from '../../src/rpc/keepalive.js';
+import { HIGH_WATER_BYTES, Outbox } from '../../src/rpc/outbox.js';
+import { encoded } from '../support/encoded-message.js';
+import { settled } from '../support/fake-process.js';
+import { MemoryTransport } from '../support/memory-transport.js';
+import { openConnection } from '../support/test-connection.js';
+
+// The outbox.
+
+function outboxOver(maxOwedReplyBytes = 1000): { transport: MemoryTransport; outbox: Outbox; passed: () => number } {
+  const transport = new MemoryTransport();
+  let passed = 0;
+  const outbox = new Outbox(transport, {
+    maxOwedReplyBytes,
+    onOwedTooMuch: () => {
+      passed += 1;
+    },
+  });
+  transport.attach({
+    onMessage: () => {},
+    onUnreadable: () => {},
+    onDrain: () => outbox.drained(),
+    onClose: () => {},
+  });
+  return { transport, outbox, passed: () => passed };
+}
+
+t.test('outbox keeps one order when replies, notifications, deltas and pieces are mixed', (t) => {
+  const { transport, outbox } = outboxOver();
+  transport.stopReading();
+  outbox.reply('1');
+  outbox.send('2');
+  outbox.sendEncoded(encoded('3'));
+  outbox.replyParts([Buffer.from('"4'), Buffer.from('"')]);
+  outbox.sendEncoded(encoded('5'));
+  outbox.reply('6');
+  transport.readOn();
+  t.same(transport.texts, ['1', '2', '3', '"4"', '5', '6']);
+  t.end();
+});
+
+t.test('outbox is full at the high water mark and calls every waiting source once when it drains', (t) => {
+  const { transport, outbox } = outboxOver();
+  transport.stopReading();
+  outbox.send(JSON.stringify('x'.repeat(HIGH_WATER_BYTES - 3)));
+  t.notOk(outbox.isFull, 'one byte below');
+  outbox.send('1');
+  t.ok(outbox.isFull);
+  t.equal(outbox.pendingBytes, HIGH_WATER_BYTES);
+  t.equal(outbox.progressBytes, 0);
+  const called: string[] = [];
+  const first = (): number => called.push('first');
+  const forgotten = (): number => called.push('forgotten');
+  outbox.whenWritable(first);
+  outbox.whenWritable(first);
+  outbox.whenWritable(forgotten);
+  outbox.whenWritable(() => {
+    called.push('again');
+    outbox.whenWritable(first);
+  });
+  outbox.forget(forgotten);
+  transport.readOn();
+  t.same(called, ['first', 'again'], 'whoever waits anew waits for the next time');
+  t.equal(outbox.progressBytes, HIGH_WATER_BYTES);
+  outbox.drained();
+  t.same(called, ['first', 'again', 'first']);
+  t.end();
+});
+
+t.test('outbox lets one reply of any size wait and refuses the next one when the bound is passed', (t) => {
+  const { transport, outbox, passed } = outboxOver(1000);
+  transport.stopReading();
+  outbox.reply(JSON.stringify('x'.repeat(100_000)));
+  t.equal(passed(), 0, 'one giant reply may wait');
+  outbox.send('1');
+  t.equal(passed(), 0, 'notifications are nobody’s debt');
+  outbox.reply('2');
+  outbox.reply('3');
+  outbox.replyParts([Buffer.from('4')]);
+  t.equal(passed(), 1, 'told once');
+  transport.readOn();
+  t.same(transport.texts.slice(1), ['1'], 'nothing is sent beyond the bound');
+  t.end();
+});
+
+t.test('outbox owes exactly what was not taken when the peer takes some replies', (t) => {
+  const { transport, outbox, passed } = outboxOver(1000);
+  transport.stopReading();
+  const reply = JSON.stringify('x'.repeat(398));
+  for (let round = 0; round < 50; round += 1) {
+    outbox.reply(reply);
+    outbox.reply(reply);
+    outbox.send(JSON.stringify('y'.repeat(5000)));
+    outbox.reply(reply);
+    t.equal(passed(), 0, `round ${round}: 1200 bytes are owed, and the third may pass the bound`);
+    transport.take(4);
+  }
+  outbox.reply(reply);
+  outbox.reply(reply);
+  outbox.reply(reply);
+  t.equal(passed(), 0);
+  outbox.reply(reply);
+  t.equal(passed(), 1);
+  t.end();
+});
+
+t.test('outbox counts owed replies in bytes when their text is not ASCII', (t) => {
+  const { transport, outbox, passed } = outboxOver(1000);
+  transport.stopReading();
+  // 400 characters, 1200 bytes.
+  outbox.reply(JSON.stringify('€'.repeat(400)));
+  outbox.reply('1');
+  t.equal(passed(), 1);
+  t.end();
+});
+
+// The inbox.
+
+function inboxOver(deliver: (text: string) => void): { inbox: Inbox; calls: string[] } {
+  const calls: string[] = [];
+  const inbox = new Inbox({ deliver, pause: () => calls.push('pause'), resume: () => calls.push('resume') });
+  return { inbox, calls };
+}
+
+/** A clock that moves only when told: the inbox cuts its slices by it. */
+function standingClock(t: Test): { ms: number } {
+  const clock = { ms: 1000 };
+  t.intercept(performance, 'now', { value: () => clock.ms });
+  return clock;
+}
+
+t.test('inbox delivers at once and in order when there is time', (t) => {
+  standingClock(t);
+  const got: string[] = [];
+  const { inbox, calls } = inboxOver((text) => got.push(text));
+  for (let at = 0; at < 500; at += 1) inbox.push(String(at));
+  t.same(
+    got,
+    Array.from({ length: 500 }, (_, at) => String(at)),
+  );
+  t.same(calls, [], 'the transport is not bothered');
+  t.end();
+});
+
+t.test('inbox pauses its transport and goes on next turn when a flood spends its slice', async (t) => {
+  const clock = standingClock(t);
+  const got: number[] = [];
+  const turns: number[] = [];
+  let turn = 0;
+  const { inbox, calls } = inboxOver((text) => {
+    got.push(Number(text));
+    turns.push(turn);
+    clock.ms += 0.5;
+  });
+  for (let at = 0; at < 10; at += 1) inbox.push(String(at));
+  t.same(got, [0, 1], 'a slice of 1 ms');
+  t.same(calls, ['pause'], 'paused once');
+  while (got.length < 10 && turn < 20) {
+    await settled();
+    turn += 1;
+  }
+  t.same(got, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9], 'order is kept');
+  t.ok(new Set(turns).size >= 4, 'spread over turns of the loop');
+  t.same(calls, ['pause', 'resume']);
+});
+
+t.test('inbox lets others work between slices when one connection floods', async (t) => {
+  const clock = standingClock(t);
+  const order: string[] = [];
+  const flood = inboxOver(() => {
+    order.push('flood');
+    clock.ms += 2;
+  }).inbox;
+  const calm = inboxOver(() => order.push('calm')).inbox;
+  for (let at = 0; at < 100; at += 1) flood.push('x');
+  await settled();
+  calm.push('x');
+  t.ok(order.indexOf('calm') < 5, `served after ${order.indexOf('calm')} of 100`);
+  flood.close();
+});
+
+t.test('inbox delivers nothing more when it is closed, from within a delivery too', async (t) => {
+  const clock = standingClock(t);
+  const got: string[] = [];
+  const { inbox } = inboxOver((text) => {
+    got.push(text);
+    clock.ms += 2;
+    if (text === '2') inbox.close();
+  });
+  for (let at = 0; at < 6; at += 1) inbox.push(String(at));
+  for (let turn = 0; turn < 6; turn += 1) await settled();
+  inbox.push('late');
+  t.same(got, ['0', '1', '2']);
+});
+
+// The watch over connections.
+
+interface Watch extends ReturnType<typeof openConnection> {
+  /** Lets time pass in steps of a quarter of a second. */
+  pass(ms: number): void;
+}
+
+/** Pings every second, limit of standing output ten seconds. */
+function watched(t: Test, pingIntervalMs = 1000): Watch {
+  const clock = standingClock(t);
+  let look: () => void = () => {};
+  const timer = { unref: () => timer };
+  t.intercept(globalThis, 'setInterval', {
+    value: (callback: () => void) => {
+      look = callback;
+      return timer;
+    },
+  });
+  const opened = openConnection();
+  const keepalive = new Keepalive({ pingIntervalMs, stallTimeoutMs: 10_000 });
+  keepalive.add(opened.connection);
+  t.teardown(() => keepalive.close());
+  return {
+    ...opened,
+    pass(ms) {
+      for (let at = 0; at < ms; at += 250) {
+        clock.ms += 250;
+        look();
+      }
+    },
+  };
+}
+
+t.test('keepalive pings and then drops a peer when it is silent', (t) => {
+  const { transport, pass } = watched(t);
+  pass(1000);
+  t.same(transport.calls, ['ping']);
+  pass(1000);
+  t.same(transport.calls, ['ping', 'ping']);
+  pass(1000);
+  t.same(transport.calls, ['ping', 'ping', 'abort']);
+  pass(5000);
+  t.equal(transport.calls.length, 3, 'and leaves it alone afterwards');
+  t.end();
+});
+
+t.test('keepalive keeps a peer when bytes come in, and pings it all the same', (t) => {
+  const { transport, pass } = watched(t);
+  for (let at = 0; at < 40; at += 1) {
+    pass(500);
+    transport.receivedBytes += 1;
+    transport.receivedMessages += 1;
+  }
+  t.notOk(transport.calls.includes('abort'));
+  t.equal(transport.calls.filter((call) => call === 'ping').length, 20);
+  t.end();
+});
+
+t.test('keepalive keeps a silent peer when its pending output moves', (t) => {
+  const { transport, connection, pass } = watched(t);
+  transport.stopReading();
+  for (let at = 0; at < 60; at += 1) connection.notify('n', {});
+  for (let at = 0; at < 50; at += 1) {
+    pass(500);
+    transport.take(1);
+  }
+  t.same(
+    transport.calls.filter((call) => call !== 'ping'),
+    [],
+  );
+  t.end();
+});
+
+t.test('keepalive closes with 1008 when pending output stands still for the limit', (t) => {
+  const { transport, connection, pass } = watched(t);
+  transport.stopReading();
+  connection.notify('n', {});
+  // Bytes that come in are no excuse: whoever sends and never reads would hold memory for ever.
+  for (let at = 0; at < 18; at += 1) {
+    pass(500);
+    transport.receivedBytes += 1;
+    transport.receivedMessages += 1;
+  }
+  t.notOk(
+    transport.calls.some((call) => call.startsWith('close')),
+    'not before',
+  );
+  pass(1500);
+  t.equal(transport.calls.at(-1), 'close 1008 output is not being read');
+  t.end();
+});
+
+t.test('keepalive closes with 1008 when a message never ends', (t) => {
+  const { transport, pass } = watched(t);
+  for (let at = 0; at < 100 && !transport.calls.some((call) => call.startsWith('close')); at += 1) {
+    transport.receivedBytes += 1;
+    pass(250);
+  }
+  t.equal(transport.calls.at(-1), 'close 1008 a message takes too long to arrive');
+  t.end();
+});
+
+t.test('keepalive sends no ping and drops nobody for silence when pings are off', (t) => {
+  const { transport, pass } = watched(t, 0);
+  pass(60_000);
+  t.same(transport.calls, []);
+  t.end();
+});

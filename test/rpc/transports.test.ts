@@ -1,0 +1,326 @@
+// What carries messages: WebSocket frames against the parser of `ws`, the WebSocket transport, lines, standard input and output.
+import { EventEmitter } from 'node:events';
+import { PassThrough, Writable } from 'node:stream';
+import fc from 'fast-check';
+import t from 'tap';
+import * as ws from 'ws';
+import { LineSplitter } from '../../src/rpc/line-splitter.js';
+import { StdioTransport } from '../../src/rpc/stdio-transport.js';
+import { FrameWriter } from '../../src/rpc/websocket-frames.js';
+import { type WebSocketLike, WebSocketTransport } from '../../src/rpc/websocket-transport.js';
+import { encoded } from '../support/encoded-message.js';
+import { settled } from '../support/fake-process.js';
+
+/** The types of `ws` leave it out. */
+const { Receiver } = ws as unknown as { Receiver: new (options: object) => Writable };
+
+// WebSocket frames, read back by the parser of `ws`.
+
+class FakeSocket extends EventEmitter {
+  readonly chunks: Buffer[] = [];
+  writableLength = 0;
+  bytesRead = 0;
+  write(chunk: Buffer, callback?: (error?: Error | null) => void): boolean {
+    this.chunks.push(Buffer.from(chunk));
+    callback?.();
+    return true;
+  }
+}
+
+interface Frame {
+  readonly text: string;
+  readonly isBinary: boolean;
+}
+
+async function parse(bytes: Buffer): Promise<Frame[]> {
+  const receiver = new Receiver({ isServer: false, maxPayload: 0 });
+  const frames: Frame[] = [];
+  receiver.on('message', (data: Buffer, isBinary: boolean) => frames.push({ text: data.toString('utf8'), isBinary }));
+  await new Promise<void>((resolve, reject) => {
+    receiver.on('error', reject);
+    receiver.on('finish', resolve);
+    receiver.end(bytes);
+  });
+  return frames;
+}
+
+/** The plain way: one header and one text after the other. */
+function plainFrame(text: string): Buffer {
+  const payload = Buffer.from(text);
+  const { length } = payload;
+  if (length <= 125) return Buffer.concat([Buffer.from([0x81, length]), payload]);
+  if (length <= 0xffff) return Buffer.concat([Buffer.from([0x81, 126, length >> 8, length & 0xff]), payload]);
+  const header = Buffer.from([0x81, 127, 0, 0, 0, 0, 0, 0, 0, 0]);
+  header.writeBigUInt64BE(BigInt(length), 2);
+  return Buffer.concat([header, payload]);
+}
+
+t.test('frame writer writes what a WebSocket parser reads when texts have every kind of length', async (t) => {
+  const lengths = [0, 1, 125, 126, 127, 16_384, 16_385, 65_535, 65_536, 200_000];
+  const texts = [...lengths.map((length) => 'a'.repeat(length)), 'ü€🙂', '€'.repeat(42), '🙂'.repeat(20_000)];
+  const ways: Record<string, (writer: FrameWriter, text: string) => void> = {
+    collected: (writer, text) => writer.send(text),
+    encoded: (writer, text) => writer.sendEncoded(encoded(text)),
+    'in pieces': (writer, text) => {
+      const bytes = Buffer.from(text);
+      writer.sendParts([bytes.subarray(0, 7), bytes.subarray(7, 8), bytes.subarray(8)]);
+    },
+  };
+  for (const [name, send] of Object.entries(ways)) {
+    const socket = new FakeSocket();
+    const writer = new FrameWriter(socket);
+    for (const text of texts) send(writer, text);
+    await settled();
+    const bytes = Buffer.concat(socket.chunks);
+    t.ok(bytes.equals(Buffer.concat(texts.map(plainFrame))), `${name}: bit for bit as the plain version`);
+    t.same(
+      (await parse(bytes)).map(({ text, isBinary }) => [text.length, isBinary]),
+      texts.map((text) => [text.length, false]),
+      name,
+    );
+    t.equal(writer.sentBytes, bytes.length, `${name}: counts every byte`);
+    t.equal(writer.bufferedBytes, 0);
+  }
+});
+
+t.test('frame writer keeps the order when the ways of sending are mixed', async (t) => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.tuple(fc.constantFrom('send', 'encoded', 'parts'), fc.string({ unit: 'binary', maxLength: 300 }))),
+      async (sends) => {
+        const socket = new FakeSocket();
+        const writer = new FrameWriter(socket);
+        for (const [way, text] of sends) {
+          if (way === 'send') writer.send(text);
+          else if (way === 'encoded') writer.sendEncoded(encoded(text));
+          else writer.sendParts([Buffer.from(text)]);
+        }
+        writer.flush();
+        const expected = Buffer.concat(sends.map(([, text]) => plainFrame(text)));
+        return Buffer.concat(socket.chunks).equals(expected);
+      },
+    ),
+    { numRuns: 200 },
+  );
+  t.pass('bit for bit as the plain version');
+});
+
+t.test('frame writer puts small messages of one tick into one write', async (t) => {
+  const socket = new FakeSocket();
+  const writer = new FrameWriter(socket);
+  for (let at = 0; at < 100; at += 1) writer.send(`{"id":${at}}`);
+  t.same(socket.chunks, []);
+  t.equal(writer.bufferedBytes, writer.sentBytes, 'what is collected counts as held');
+  await settled();
+  t.equal(socket.chunks.length, 1);
+});
+
+t.test('frame writer tells the owner of a buffer when it was sent, and not when it could not be', (t) => {
+  const socket = new FakeSocket();
+  let sent = 0;
+  const writer = new FrameWriter(socket);
+  writer.sendEncoded(encoded('x', () => sent++));
+  t.equal(sent, 1);
+  socket.write = (_chunk, callback) => {
+    callback?.(new Error('gone'));
+    return true;
+  };
+  writer.sendEncoded(encoded('x', () => sent++));
+  t.equal(sent, 1);
+  t.end();
+});
+
+// The WebSocket transport.
+
+class FakeWebSocket extends EventEmitter implements WebSocketLike {
+  bufferedAmount = 0;
+  extensions = '';
+  readonly calls: string[] = [];
+  readonly sent: [text: string, fin: boolean | undefined][] = [];
+  send(data: string | Buffer, options: { binary: boolean; fin?: boolean }, callback?: (error?: Error) => void): void {
+    this.sent.push([data.toString(), options.fin]);
+    callback?.();
+  }
+  ping(): void {
+    this.calls.push('ping');
+  }
+  pause(): void {
+    this.calls.push('pause');
+  }
+  resume(): void {
+    this.calls.push('resume');
+  }
+  close(code: number, reason: string): void {
+    this.calls.push(`close ${code} ${reason}`);
+  }
+  terminate(): void {
+    this.calls.push('terminate');
+  }
+}
+
+function attach(transport: WebSocketTransport | StdioTransport): string[] {
+  const events: string[] = [];
+  transport.attach({
+    onMessage: (text) => events.push(`message ${text}`),
+    onUnreadable: (detail) => events.push(`unreadable ${detail}`),
+    onDrain: () => events.push('drain'),
+    onClose: (code) => events.push(`close ${code}`),
+  });
+  return events;
+}
+
+t.test('websocket transport closes with 1003 when a binary frame comes', (t) => {
+  const ws = new FakeWebSocket();
+  const transport = new WebSocketTransport(ws, new FakeSocket());
+  const events = attach(transport);
+  ws.emit('message', Buffer.from('ü'), false);
+  ws.emit('message', Buffer.from('{}'), true);
+  t.same(events, ['message ü']);
+  t.same(ws.calls, ['resume', 'close 1003 messages are text frames']);
+  ws.emit('close', 1003);
+  t.same(events, ['message ü', 'close 1003']);
+  t.end();
+});
+
+t.test('websocket transport sends what is held before its Close, and reads the answer though it was paused', (t) => {
+  const ws = new FakeWebSocket();
+  const socket = new FakeSocket();
+  const transport = new WebSocketTransport(ws, socket);
+  attach(transport);
+  transport.pause();
+  transport.send('last words');
+  transport.close(1001, 'going');
+  t.equal(Buffer.concat(socket.chunks).toString('latin1').slice(2), 'last words');
+  t.same(ws.calls, ['pause', 'resume', 'close 1001 going']);
+  ws.emit('close', 1001);
+  t.end();
+});
+
+t.test('websocket transport writes through the library when an extension was negotiated or there is no socket', (t) => {
+  for (const [extensions, socket] of [
+    ['permessage-deflate', new FakeSocket()],
+    ['', undefined],
+  ] as const) {
+    const ws = new FakeWebSocket();
+    ws.extensions = extensions;
+    const transport = new WebSocketTransport(ws, socket);
+    const events = attach(transport);
+    let sent = 0;
+    transport.send('1');
+    transport.sendEncoded(encoded('2', () => sent++));
+    transport.sendParts([Buffer.from('3'), Buffer.from('4')]);
+    t.same(ws.sent, [
+      ['1', undefined],
+      ['2', undefined],
+      ['3', false],
+      ['4', true],
+    ]);
+    t.equal(sent, 1);
+    t.same(socket?.chunks ?? [], [], 'no frame beside it');
+    t.ok(events.includes('drain'));
+  }
+  t.end();
+});
+
+// Lines and standard input and output.
+
+function linesOf(maxLineBytes: number, chunks: readonly (string | Buffer)[]): string[] {
+  const events: string[] = [];
+  const splitter = new LineSplitter({
+    maxLineBytes,
+    onLine: (text) => events.push(text),
+    onTooLong: () => events.push('<too long>'),
+  });
+  for (const chunk of chunks) splitter.push(Buffer.from(chunk));
+  splitter.end();
+  return events;
+}
+
+t.test('line splitter reports whole lines when they come in any pieces', (t) => {
+  t.same(linesOf(10, ['a\nb', 'c\n', '\n  \n', 'd\r\n', 'end']), ['a', 'bc', 'd\r', 'end']);
+  const euro = Buffer.from('€€\n');
+  const bytes = Array.from(euro, (byte) => Buffer.from([byte]));
+  t.same(linesOf(10, bytes), ['€€'], 'a character cut at a chunk edge is whole again');
+  t.end();
+});
+
+t.test('line splitter skips a line to its end and says so once when it is too long', (t) => {
+  t.same(linesOf(4, ['1234\n12345\n6\n']), ['1234', '<too long>', '6']);
+  t.same(linesOf(4, ['123', '45', '678', '9\n', 'ok\n']), ['<too long>', 'ok']);
+  t.same(linesOf(4, ['12345']), ['<too long>'], 'at the end of input, too');
+  t.end();
+});
+
+t.test('line splitter agrees with a plain split when chunks are random', (t) => {
+  fc.assert(
+    fc.property(fc.array(fc.string({ unit: fc.constantFrom('a', '€', '\n', ' ') })), (chunks) => {
+      const plain = chunks.join('').split('\n');
+      const expected = plain.filter((line) => line.trim() !== '');
+      return JSON.stringify(linesOf(1_000_000, chunks)) === JSON.stringify(expected);
+    }),
+  );
+  t.end();
+});
+
+t.test('stdio transport writes a line per message whichever way it is sent', async (t) => {
+  const output = new PassThrough();
+  const transport = new StdioTransport(new PassThrough(), output, 1000);
+  let sent = 0;
+  transport.send('"1 ü"');
+  transport.sendEncoded(encoded('2', () => sent++));
+  transport.sendParts([Buffer.from('"3'), Buffer.from('4"')]);
+  await settled();
+  const written = output.read() as Buffer;
+  t.equal(written.toString('utf8'), '"1 ü"\n2\n"34"\n');
+  t.equal(transport.sentBytes, written.length);
+  t.equal(sent, 1);
+});
+
+t.test('stdio transport reports messages, long lines and the end once when its input comes', async (t) => {
+  const input = new PassThrough();
+  const transport = new StdioTransport(input, new PassThrough(), 8);
+  const events = attach(transport);
+  input.write('{"a":1}\n123456789\n{}');
+  input.end();
+  await new Promise((resolve) => input.once('close', resolve));
+  t.same(events, [
+    'message {"a":1}',
+    'unreadable a line is longer than 8 bytes; it was skipped',
+    'message {}',
+    'close 1000',
+  ]);
+  transport.abort();
+  t.equal(events.length, 4);
+  t.equal(transport.receivedBytes, 20);
+});
+
+t.test('stdio transport sends what is held and then ends when it is closed', async (t) => {
+  const written: string[] = [];
+  const output = new Writable({
+    highWaterMark: 1,
+    write(chunk: Buffer, _encoding, done) {
+      written.push(chunk.toString());
+      setImmediate(done);
+    },
+  });
+  const transport = new StdioTransport(new PassThrough(), output, 1000);
+  const closed = new Promise<number>((resolve) =>
+    transport.attach({ onMessage() {}, onUnreadable() {}, onDrain() {}, onClose: resolve }),
+  );
+  for (let at = 0; at < 5; at += 1) transport.send(String(at));
+  t.ok(transport.bufferedBytes > 0);
+  transport.close(1001, '');
+  t.equal(await closed, 1001);
+  t.same(written, ['0\n', '1\n', '2\n', '3\n', '4\n']);
+  transport.send('after the end');
+  t.equal(written.length, 5);
+});
+
+t.test('stdio transport ends when nobody reads its output any more', (t) => {
+  const output = new PassThrough();
+  const transport = new StdioTransport(new PassThrough(), output, 1000);
+  const events = attach(transport);
+  output.emit('error', Object.assign(new Error('write EPIPE'), { code: 'EPIPE' }));
+  t.same(events, ['close 1011']);
+  t.end();
+});
