@@ -75,7 +75,7 @@ function prepare(
   account: UserAccount | undefined,
   request: ExecRequest,
   marker: string,
-  traceEnv: Readonly<Record<string, string>>,
+  traceEnv: Readonly<Record<string, string | null>>,
 ): ProcessSpec {
   const ofAccount = account === undefined ? {} : { HOME: account.home, USER: account.name, LOGNAME: account.name };
   return {

@@ -11,13 +11,16 @@ export class BufferedOutput implements OutputSink {
   receivedBytes = 0;
   truncated = false;
   readonly #capBytes: number;
+  readonly #onCapReached: (() => void) | undefined;
   #blocks: Buffer[] = [];
   #usedOfLast = 0;
   #keptBytes = 0;
   #discarding = false;
 
-  constructor(capBytes: number) {
+  /** @param onCapReached called at most once, when so many bytes have come */
+  constructor(capBytes: number, onCapReached?: () => void) {
     this.#capBytes = capBytes;
+    this.#onCapReached = onCapReached;
   }
 
   take(chunk: Buffer): true {
@@ -27,6 +30,7 @@ export class BufferedOutput implements OutputSink {
     if (chunk.length > room) this.truncated = true;
     if (room === 0) return true;
     this.#keep(chunk.subarray(0, room));
+    if (chunk.length >= room) this.#onCapReached?.();
     return true;
   }
 

@@ -67,7 +67,7 @@ export interface CommandEnd {
 }
 
 /** Something worth a line in a trace. */
-export type CommandEvent = 'started' | 'terminate' | 'resize' | 'timeout' | 'cut' | 'exited';
+export type CommandEvent = 'started' | 'terminate' | 'resize' | 'timeout' | 'capReached' | 'cut' | 'exited';
 
 /** Runs one command. */
 export class Command {

@@ -32,7 +32,7 @@ export interface CommandReport {
 /** Follows one command, for traces and metrics. */
 export interface CommandObservation {
   /** Added to the child's environment: its trace context. */
-  readonly env: Readonly<Record<string, string>>;
+  readonly env: Readonly<Record<string, string | null>>;
   event(event: CommandEvent): void;
   ended(report: CommandReport): void;
 }
@@ -41,7 +41,7 @@ export interface CommandObservation {
 export type PrepareProcess = (
   request: ExecRequest,
   marker: string,
-  traceEnv: Readonly<Record<string, string>>,
+  traceEnv: Readonly<Record<string, string | null>>,
 ) => ProcessSpec;
 
 export interface ExecManagerOptions {
@@ -83,7 +83,7 @@ export class ExecManager {
   readonly #sessions = new Map<Session, SessionCommands>();
   #sessionCount = 0;
   #commandCount = 0;
-  #running = 0;
+  readonly #running = new Set<RunningCommand>();
   #onIdle: Array<() => void> = [];
 
   constructor(options: ExecManagerOptions) {
@@ -92,12 +92,17 @@ export class ExecManager {
 
   /** Commands that have no reply yet, of all sessions. */
   get running(): number {
+    return this.#running.size;
+  }
+
+  /** Commands of all sessions, also of those that have left. */
+  all(): Iterable<RunningCommand> {
     return this.#running;
   }
 
   /** Whether the bound on all processes is reached. */
   get isFull(): boolean {
-    return this.#running >= this.#options.maxProcesses;
+    return this.#running.size >= this.#options.maxProcesses;
   }
 
   /** Commands of one session, in the order of their start. */
@@ -170,7 +175,7 @@ export class ExecManager {
 
   /** Calls back once when no command runs, at once if none does. */
   whenIdle(callback: () => void): void {
-    if (this.#running === 0) callback();
+    if (this.#running.size === 0) callback();
     else this.#onIdle.push(callback);
   }
 
@@ -189,7 +194,7 @@ export class ExecManager {
     const { maxProcesses, maxProcessesPerConnection, shortage } = this.#options;
     let bound: string | undefined;
     if (commands.running.size >= maxProcessesPerConnection) bound = 'maxProcessesPerConnection';
-    else if (this.#running >= maxProcesses) bound = 'maxProcesses';
+    else if (this.#running.size >= maxProcesses) bound = 'maxProcesses';
     else bound = shortage();
     if (bound !== undefined) throw rpcError('serverOverloaded', { bound });
   }
@@ -204,26 +209,27 @@ export class ExecManager {
     const marker = `${commands.markerPrefix}${this.#commandCount}`;
     const process = this.#options.prepare(request, marker, observation?.env ?? {});
     const stdin = request.streamStdin ? new StdinFeed(this.#options.maxStdinBytes) : undefined;
-    const sinks = this.#sinks(request, session, (stream) => command.resumeOutput(stream));
+    const sinks = this.#sinks(request, session, () => command);
     const command = new Command(this.#options.system, { process, marker, timeoutMs: request.timeoutMs, stdin, sinks });
     if (observation !== undefined) command.onEvent = (event) => observation.event(event);
     const started: RunningCommand = { request, command, stdin, sinks, startedAtMs: Date.now() };
     commands.running.add(started);
     if (request.processId !== undefined) commands.byId.set(request.processId, started);
-    this.#running += 1;
+    this.#running.add(started);
     command.start();
     return started;
   }
 
-  #sinks(request: ExecRequest, session: Session, resume: (stream: OutputName) => void): Record<OutputName, OutputSink> {
+  #sinks(request: ExecRequest, session: Session, command: () => Command): Record<OutputName, OutputSink> {
     const { outbox, mirrorsVersion } = session.connection;
+    const onCapReached = (): void => command().onEvent?.('capReached');
     const sinkFor = (stream: OutputName): OutputSink => {
       if (!request.streamOutput || request.processId === undefined) {
-        return new BufferedOutput(Math.min(request.outputCapBytes, this.#options.maxBufferedBytes));
+        return new BufferedOutput(Math.min(request.outputCapBytes, this.#options.maxBufferedBytes), onCapReached);
       }
       const encoder = new DeltaEncoder(request.processId, stream, mirrorsVersion);
-      const onWritable = (): void => resume(stream);
-      const sink = new StreamedOutput({ outbox, encoder, capBytes: request.outputCapBytes, onWritable });
+      const onWritable = (): void => command().resumeOutput(stream);
+      const sink = new StreamedOutput({ outbox, encoder, capBytes: request.outputCapBytes, onWritable, onCapReached });
       if (!session.wants(OUTPUT_DELTA)) sink.discard();
       return sink;
     };
@@ -234,8 +240,8 @@ export class ExecManager {
     commands.running.delete(ended);
     const { processId } = ended.request;
     if (processId !== undefined && commands.byId.get(processId) === ended) commands.byId.delete(processId);
-    this.#running -= 1;
-    if (this.#running > 0) return;
+    this.#running.delete(ended);
+    if (this.#running.size > 0) return;
     const callbacks = this.#onIdle;
     this.#onIdle = [];
     for (const callback of callbacks) callback();

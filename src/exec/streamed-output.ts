@@ -12,6 +12,8 @@ export interface StreamedOutputOptions {
   readonly capBytes: number;
   /** There is room again after {@link OutputSink.take} returned false. */
   readonly onWritable: () => void;
+  /** So many bytes have been sent; called at most once. */
+  readonly onCapReached?: () => void;
 }
 
 /** A sink that streams. */
@@ -37,7 +39,11 @@ export class StreamedOutput implements OutputSink {
       const length = Math.min(chunk.length - from, MAX_DELTA_BYTES, this.#remainingBytes);
       this.#send(chunk.subarray(from, from + length));
     }
-    if (this.#capReached || !this.#options.outbox.isFull) return true;
+    if (this.#capReached) {
+      this.#options.onCapReached?.();
+      return true;
+    }
+    if (!this.#options.outbox.isFull) return true;
     this.#options.outbox.whenWritable(this.#options.onWritable);
     return false;
   }
