@@ -1,0 +1,99 @@
+/** Starts trees of processes that are hard to kill, ends them in every way there is, and counts the survivors. */
+import { randomUUID } from 'node:crypto';
+import { processesWith, type StressServer, startServer, until } from './stress-server.js';
+
+/** How a tree is ended. */
+const WAYS = ['terminate', 'timeout', 'disconnect'] as const;
+/** A killed tree is gone by then. */
+const GONE_WITHIN_MS = 3000;
+/** What a server ran is gone so long after its SIGKILL. @see PROTOCOL "command/exec" */
+const CRASH_WITHIN_MS = 2000;
+const START_WITHIN_MS = 10_000;
+
+/**
+ * Trees by what makes them hard. Each runs `sleep` under a name (its last argument to `sh`) that finds it again; `$0` is that name.
+ * The name stays in the command line of every process that must die.
+ */
+const TREES: Readonly<Record<string, { script: string; processes: number }>> = {
+  setsid: { script: 'setsid sh -c "sleep 300; :" "$0" & sh -c "sleep 300; :" "$0"; :', processes: 3 },
+  'double fork': { script: '(setsid sh -c "sleep 300; :" "$0" &) ; sh -c "sleep 300; :" "$0"; :', processes: 3 },
+  'ignores TERM': {
+    script: 'trap "" TERM HUP INT; sh -c "trap \\"\\" TERM HUP INT; sleep 300; :" "$0"; :',
+    processes: 2,
+  },
+  'background jobs': {
+    script: 'sh -c "sleep 300; :" "$0" & sh -c "sleep 300; :" "$0" & sh -c "sleep 300; :" "$0" & wait; :',
+    processes: 4,
+  },
+};
+
+/** What came of a series of kills. */
+export interface KillFigures {
+  readonly kills: number;
+  readonly survivors: number;
+}
+
+/** Kills trees one after another, each way and each kind in turn, through pipes and terminals. */
+export async function killTrees(server: StressServer, kills: number): Promise<KillFigures> {
+  const kinds = Object.keys(TREES);
+  let survivors = 0;
+  for (let kill = 0; kill < kills; kill += 1) {
+    const way = WAYS[kill % WAYS.length];
+    const tree = TREES[kinds[kill % kinds.length] ?? ''];
+    if (tree === undefined || way === undefined) continue;
+    const name = `execwire-tree-${randomUUID()}`;
+    const { client } = await server.connect();
+    const command = client.start({
+      command: ['sh', '-c', tree.script, name],
+      tty: kill % 2 === 1,
+      ...(way === 'timeout' ? { timeoutMs: 400 } : { disableTimeout: true }),
+    });
+    await until(
+      `the tree "${kinds[kill % kinds.length]}" runs`,
+      START_WITHIN_MS,
+      () => processesWith(name).length >= tree.processes || way === 'timeout',
+    );
+    if (way === 'terminate') await command.terminate();
+    if (way === 'disconnect') await client.close();
+    else {
+      await command.result;
+      await client.close();
+    }
+    survivors += await survivorsOf(name, GONE_WITHIN_MS);
+  }
+  return { kills, survivors };
+}
+
+/** Kills busy servers with SIGKILL and counts what they leave. */
+export async function crashes(count: number): Promise<KillFigures> {
+  const kinds = Object.keys(TREES);
+  let survivors = 0;
+  for (let crash = 0; crash < count; crash += 1) {
+    const server = await startServer();
+    const name = `execwire-crash-${randomUUID()}`;
+    const { client } = await server.connect();
+    let expected = 0;
+    for (const [index, kind] of kinds.entries()) {
+      const tree = TREES[kind];
+      if (tree === undefined) continue;
+      expected += tree.processes;
+      client.start({ command: ['sh', '-c', tree.script, name], tty: (crash + index) % 2 === 1, disableTimeout: true });
+    }
+    await until('the trees run', START_WITHIN_MS, () => processesWith(name).length >= expected);
+    await server.crash();
+    survivors += await survivorsOf(name, CRASH_WITHIN_MS);
+  }
+  return { kills: count, survivors };
+}
+
+/** Waits for the processes to go, counts those that did not, and ends them. */
+async function survivorsOf(name: string, withinMs: number): Promise<number> {
+  try {
+    await until('everything is gone', withinMs, () => processesWith(name).length === 0);
+    return 0;
+  } catch {
+    const left = processesWith(name);
+    for (const pid of left) process.kill(pid, 'SIGKILL');
+    return left.length;
+  }
+}
