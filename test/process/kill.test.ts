@@ -92,7 +92,7 @@ t.test('killTree wins when a tree forks as fast as it can', async (t) => {
 
 t.test('killTree sends another signal once and lets the command end itself', async (t) => {
   const marker = `${randomUUID()}.1`;
-  const script = `trap 'echo got; exit 3' TERM; setsid sleep 600 & echo ready; wait; wait`;
+  const script = `trap 'echo got; exit 3' TERM; setsid sleep 600 & echo ready; while :; do sleep 0.01; done`;
   const running = await startMarked(script, marker);
   await killTree({ pid: running.process.pid, marker }, 'SIGTERM');
   t.same(await running.done, { exitCode: 3, signal: null });
