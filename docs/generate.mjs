@@ -47,7 +47,7 @@ function table(headings, rows) {
 }
 
 function fieldsOf(schema, io, experimental = []) {
-  const rows = fieldRows(source.z.toJSONSchema(schema, { io }));
+  const rows = fieldRows(source.z.toJSONSchema(schema, { io }), io);
   if (rows.length === 0) return undefined;
   const cells = rows.map(({ path, type, required, description }) => {
     const note = experimental.includes(path) && !description.startsWith('Experimental') ? 'Experimental. ' : '';

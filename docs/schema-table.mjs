@@ -31,10 +31,11 @@ export function typeText(given) {
 
 /**
  * @param {Record<string, any>} given the JSON schema of an object
+ * @param {'input' | 'output'} io null equals absent in what comes in; what goes out may hold one
  * @param {string} prefix path of the object
  * @returns {{path: string, type: string, required: boolean, description: string}[]}
  */
-export function fieldRows(given, prefix = '') {
+export function fieldRows(given, io, prefix = '') {
   const { properties = {}, required = [] } = withoutNull(given);
   return Object.entries(properties).flatMap(([name, field]) => {
     const path = `${prefix}${name}`;
@@ -42,10 +43,10 @@ export function fieldRows(given, prefix = '') {
     const ofItems = inner.type === 'array' && inner.items.properties !== undefined;
     const row = {
       path,
-      type: typeText(field) + (isNullable(field) && required.includes(name) ? ' or null' : ''),
+      type: typeText(field) + (isNullable(field) && io === 'output' ? ' or null' : ''),
       required: required.includes(name),
       description: field.description ?? inner.description ?? '',
     };
-    return [row, ...(ofItems ? fieldRows(inner.items, `${path}[].`) : fieldRows(inner, `${path}.`))];
+    return [row, ...(ofItems ? fieldRows(inner.items, io, `${path}[].`) : fieldRows(inner, io, `${path}.`))];
   });
 }
