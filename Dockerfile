@@ -27,6 +27,7 @@ RUN platform="$(node -p 'process.platform + "-" + process.arch')" \
  && find node_modules/node-pty/prebuilds -mindepth 1 -maxdepth 1 ! -name "${platform}" -exec rm -rf {} + \
  && find node_modules/@koromix -mindepth 1 -maxdepth 1 ! -name "koffi-${platform}" -exec rm -rf {} + \
  && find node_modules/@koromix/koffi-* -mindepth 1 -maxdepth 1 -type d ! -name "${libc}" -exec rm -rf {} + \
+ && find node_modules -type f \( -name '*.map' -o -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' \) -delete \
  && rm -rf node_modules/node-pty/third_party node_modules/node-pty/src node_modules/koffi/vendor node_modules/koffi/lib node_modules/koffi/doc \
  && node -e 'require("node-pty"); require("koffi")' \
  && node dist/execwire.cjs --version \

@@ -2,7 +2,8 @@
 
 /** @type {{ name: string, undo: () => unknown }[]} */
 const undos = [];
-let done = false;
+/** @type {Promise<void> | undefined} */
+let undoing;
 
 /**
  * Registers something to be undone; the last one registered runs first.
@@ -13,10 +14,13 @@ export function onCleanup(name, undo) {
   undos.push({ name, undo });
 }
 
-/** Undoes everything registered so far; a second call does nothing. */
-export async function cleanUp() {
-  if (done) return;
-  done = true;
+/** Undoes everything registered so far; a second call waits for the first. */
+export function cleanUp() {
+  undoing ??= undoAll();
+  return undoing;
+}
+
+async function undoAll() {
   while (undos.length > 0) {
     const { name, undo } = undos.pop();
     try {
@@ -27,16 +31,21 @@ export async function cleanUp() {
   }
 }
 
-/** INT, TERM and HUP clean up and exit with 128 + the signal's number. */
-export function cleanUpOnSignals() {
+/**
+ * INT, TERM and HUP clean up and exit with 128 + the signal's number.
+ * @param {() => Promise<void>} [before] what must end first
+ */
+export function cleanUpOnSignals(before = async () => {}) {
   for (const [signal, code] of [
     ['SIGINT', 130],
     ['SIGTERM', 143],
     ['SIGHUP', 129],
   ]) {
     process.once(signal, () => {
-      // cleanUp never rejects.
-      void cleanUp().then(() => process.exit(code));
+      // Neither of the two rejects.
+      void before()
+        .then(cleanUp)
+        .then(() => process.exit(code));
     });
   }
 }

@@ -1,6 +1,32 @@
 // Owns the running of one program to its end with its output captured. Knows nothing of containers.
 import { spawn } from 'node:child_process';
 
+/** Programs under way, each the leader of a process group of its own. */
+const running = new Set();
+/** Milliseconds a program gets between SIGTERM and SIGKILL to clean up after itself, as mmdebstrap does. */
+const STOP_GRACE_MS = 3000;
+
+/** Ends everything that {@link run} has under way, and waits for it. */
+export async function stopRunning() {
+  await Promise.all(
+    [...running].map(async (child) => {
+      const ended = new Promise((resolve) => child.once('close', resolve));
+      signalGroup(child, 'SIGTERM');
+      const timer = setTimeout(() => signalGroup(child, 'SIGKILL'), STOP_GRACE_MS);
+      await ended;
+      clearTimeout(timer);
+    }),
+  );
+}
+
+function signalGroup(child, signal) {
+  try {
+    process.kill(-child.pid, signal);
+  } catch {
+    // It has just ended.
+  }
+}
+
 /** A program ended with another code than 0; `result` holds what it wrote. */
 export class CommandError extends Error {
   constructor(argv, result) {
@@ -25,8 +51,10 @@ export function run(argv, { cwd, env, input, check = true, timeoutMs = 240_000 }
       cwd,
       env: { ...process.env, ...env },
       stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+      detached: true,
     });
-    const timer = setTimeout(() => child.kill('SIGKILL'), timeoutMs);
+    if (child.pid !== undefined) running.add(child);
+    const timer = setTimeout(() => signalGroup(child, 'SIGKILL'), timeoutMs);
     const stdout = [];
     const stderr = [];
     child.stdout.on('data', (chunk) => stdout.push(chunk));
@@ -36,6 +64,7 @@ export function run(argv, { cwd, env, input, check = true, timeoutMs = 240_000 }
       reject(error);
     });
     child.on('close', (code, signal) => {
+      running.delete(child);
       clearTimeout(timer);
       const result = {
         code,

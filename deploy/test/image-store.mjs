@@ -7,6 +7,9 @@ import { run } from './command.mjs';
 const REGISTRIES = 'unqualified-search-registries = []\nshort-name-mode = "disabled"\n';
 const POLICY = '{"default":[{"type":"insecureAcceptAnything"}]}\n';
 
+/** A build that is interrupted must not leave its RUN steps behind: they end with their PID namespace. */
+const BUILD_NAMESPACES = ['unshare', '--pid', '--fork', '--kill-child', '--mount-proc'];
+
 /**
  * @typedef {object} ImageStore
  * @property {string} driver `overlay` or `vfs`
@@ -32,6 +35,7 @@ export async function openImageStore(folder) {
       const policy = ['bud', 'from', 'commit', 'push'].includes(command) ? ['--signature-policy', policyFile] : [];
       const result = await run(
         [
+          ...(command === 'bud' ? BUILD_NAMESPACES : []),
           'buildah',
           '--root',
           join(folder, 'root'),

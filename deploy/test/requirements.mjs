@@ -1,5 +1,5 @@
 // Owns the question whether this machine can run the deployment test. Installs nothing.
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
 /** Program → Debian package it comes from. */
@@ -32,13 +32,19 @@ export function findProgram(program) {
   return undefined;
 }
 
-/** @returns {string[]} what is missing, in words; empty when the test can run */
-export function missingRequirements() {
+/**
+ * @param {string} projectFolder
+ * @returns {string[]} what is missing, in words; empty when the test can run
+ */
+export function missingRequirements(projectFolder) {
   const missing = [];
   if (process.platform !== 'linux') missing.push('Linux');
   if (process.getuid?.() !== 0) missing.push('root');
   for (const [program, debianPackage] of Object.entries(PROGRAMS)) {
     if (findProgram(program) === undefined) missing.push(`${program} (Debian: apt-get install ${debianPackage})`);
+  }
+  for (const name of ['typescript', 'esbuild', 'ws']) {
+    if (!existsSync(join(projectFolder, 'node_modules', name))) missing.push(`node_modules/${name} (npm ci)`);
   }
   return missing;
 }

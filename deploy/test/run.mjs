@@ -1,12 +1,14 @@
 // The deployment test, `npm run test:deploy`: base image, image, manifests, systemd unit, and three replicas behind two balancers. Owns the order
 // of the steps, their private work folder and the end of everything. Installs nothing on the machine.
 //   --update-golden  writes the golden renders and the kustomize base instead of comparing them
-import { mkdtemp, readdir, rm, rmdir, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { baseImageName, buildBaseImage, debianTar } from './base-image.mjs';
+import { removeCgroups } from './cgroups.mjs';
 import { cleanUp, cleanUpOnSignals, onCleanup } from './cleanup.mjs';
-import { runThrough } from './command.mjs';
+import { run, runThrough, stopRunning } from './command.mjs';
 import { checkComposeFile } from './compose-file.mjs';
 import { checkImage } from './image-assertions.mjs';
 import { buildImage } from './image-build.mjs';
@@ -17,27 +19,17 @@ import { check, failedChecks, step } from './report.mjs';
 import { missingRequirements } from './requirements.mjs';
 import { checkSystemdUnit } from './systemd-unit.mjs';
 
-const CGROUP_ROOT = '/sys/fs/cgroup';
 const projectFolder = resolve(import.meta.dirname, '../..');
 const update = process.argv.includes('--update-golden');
-
-/** runc leaves empty cgroups behind when its containers die with their namespace. */
-async function removeCgroups(name) {
-  const remove = async (folder) => {
-    const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
-    for (const entry of entries) if (entry.isDirectory()) await remove(join(folder, entry.name));
-    await rmdir(folder).catch(() => {});
-  };
-  await remove(join(CGROUP_ROOT, name));
-  for (const controller of await readdir(CGROUP_ROOT)) await remove(join(CGROUP_ROOT, controller, name));
-}
 
 async function main() {
   const workFolder = await mkdtemp(join(tmpdir(), 'execwire-deploy-'));
   onCleanup('work folder', () => rm(workFolder, { recursive: true, force: true }));
 
   // Slow the first time, and needs nothing of what comes before its use; a failure shows there.
-  debianTar().catch(() => {});
+  if (!update) debianTar().catch(() => {});
+
+  if (!existsSync(join(projectFolder, 'dist/execwire.cjs'))) await run(['npm', 'run', 'build'], { cwd: projectFolder });
 
   step('manifests');
   const deployment = await checkManifests({ projectFolder, workFolder, update });
@@ -82,13 +74,14 @@ async function main() {
   check('the replicas passed', (await code) === 0);
 }
 
-const missing = missingRequirements();
+// Rendering needs npm alone.
+const missing = update ? [] : missingRequirements(projectFolder);
 if (missing.length > 0) {
   console.log(
     `\n${'*'.repeat(72)}\nSKIPPED: the deployment test did NOT run. Missing:\n${missing.map((what) => `  - ${what}`).join('\n')}\n${'*'.repeat(72)}\n`,
   );
 } else {
-  cleanUpOnSignals();
+  cleanUpOnSignals(stopRunning);
   try {
     await main();
   } catch (error) {
@@ -96,6 +89,7 @@ if (missing.length > 0) {
     process.exitCode = 1;
   } finally {
     step('clean up');
+    await stopRunning();
     await cleanUp();
   }
   if (failedChecks().length > 0) process.exitCode = 1;
