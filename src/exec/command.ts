@@ -81,6 +81,7 @@ export class Command {
   #exit: ExitStatus | undefined;
   #timedOut = false;
   #killSignal: NodeJS.Signals | undefined;
+  #signalAtStart: NodeJS.Signals | undefined;
   #sizeAtStart: TerminalSize | undefined;
   #startedAtMs: number;
   #exitedAtMs = 0;
@@ -148,7 +149,7 @@ export class Command {
 
   /** Sends one signal to the process group. */
   signal(signal: NodeJS.Signals): void {
-    if (this.#process === undefined) this.#killSignal ??= signal;
+    if (this.#process === undefined) this.#signalAtStart = signal;
     else if (this.#exit === undefined) this.#system.signalGroup(this.#process.pid, signal);
   }
 
@@ -188,6 +189,7 @@ export class Command {
     const { timeoutMs } = this.#options;
     if (timeoutMs !== undefined) this.#cancelTimeout = this.#system.clock.after(timeoutMs, () => this.#onTimeout());
     this.onEvent?.('started');
+    if (this.#signalAtStart !== undefined) this.signal(this.#signalAtStart);
     if (this.#killSignal !== undefined) this.#kill(this.#killSignal);
   }
 

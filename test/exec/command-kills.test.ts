@@ -1,0 +1,137 @@
+// Kills, input and size of one command, driven through each race by a fake process and a fake clock.
+import t from 'tap';
+import { StdinFeed } from '../../src/exec/stdin-feed.js';
+import { setUp, started } from '../support/command-setup.js';
+import { settled } from '../support/fake-process.js';
+
+t.test('command is killed with its descendants when it is terminated, twice too', async (t) => {
+  const run = await started();
+  run.command.terminate();
+  run.command.terminate();
+  t.same(run.system.signals, ['tree 101 SIGKILL', 'tree 101 SIGKILL']);
+  run.process.exit('SIGKILL');
+  run.process.endOutput();
+  await settled();
+  t.match(run.end, { exitCode: 137, signal: 'SIGKILL', timedOut: false });
+  run.command.terminate();
+  run.command.signal('SIGTERM');
+  t.equal(run.system.signals.length, 3, 'a closed command is not signalled: its pid may be another one’s');
+});
+
+t.test('command reaches what holds its output when it is terminated after its exit', async (t) => {
+  const run = await started();
+  run.process.exit(0);
+  run.command.terminate();
+  t.same(run.system.signals, ['tree 101 SIGKILL']);
+  run.process.endOutput();
+  await settled();
+  t.match(run.end, { exitCode: 0, signal: null });
+});
+
+t.test('command gets its grace between two signals when it is terminated with one', async (t) => {
+  const run = await started();
+  run.command.terminate({ signal: 'SIGINT', graceMs: 300 });
+  run.system.clock.advance(299);
+  t.same(run.system.signals, ['tree 101 SIGINT']);
+  run.system.clock.advance(1);
+  t.same(run.system.signals, ['tree 101 SIGINT', 'tree 101 SIGKILL']);
+
+  const polite = await started();
+  polite.command.terminate({ graceMs: 300 });
+  polite.process.exit('SIGTERM');
+  polite.process.endOutput();
+  await settled();
+  polite.system.clock.advance(1000);
+  t.same(polite.system.signals, ['tree 101 SIGTERM', 'group 101 SIGKILL'], 'no kill after the end');
+  polite.command.terminate({ graceMs: 300 });
+  t.equal(polite.system.clock.pending, 0, 'a closed command sets no timer');
+});
+
+t.test('command is killed when it has started if that was asked for before', async (t) => {
+  const run = setUp({ startsAtOnce: false });
+  run.command.terminate();
+  t.same(run.system.signals, []);
+  await run.system.finishStart();
+  t.same(run.system.signals, ['tree 101 SIGKILL']);
+
+  const signalled = setUp({ startsAtOnce: false });
+  signalled.command.signal('SIGUSR1');
+  await signalled.system.finishStart();
+  t.same(signalled.system.signals, ['group 101 SIGUSR1']);
+});
+
+t.test('command prefers SIGKILL when terminate and signal both come before its start', async (t) => {
+  const run = setUp({ startsAtOnce: false });
+  run.command.signal('SIGUSR1');
+  run.command.terminate();
+  await run.system.finishStart();
+  t.ok(run.system.signals.includes('tree 101 SIGKILL'), run.system.signals.join());
+});
+
+t.test('command is killed with its start when its client left before', async (t) => {
+  const run = setUp({ startsAtOnce: false, timeoutMs: 1000 });
+  run.command.abandon();
+  await run.system.finishStart();
+  t.same(run.system.signals, ['tree 101 SIGKILL']);
+  run.system.process.exit('SIGKILL');
+  run.system.clock.advance(0);
+  await settled();
+  t.match(run.end, { exitCode: 137 }, 'and nobody waits for held output');
+  t.equal(run.system.clock.pending, 0);
+});
+
+t.test('command drops output, resumes paused streams and waits for no holder when it is abandoned', async (t) => {
+  const run = await started();
+  run.stdout.isSlow = true;
+  run.process.say('a');
+  run.command.abandon();
+  t.same(run.process.calls, ['pause stdout', 'resume stdout'], 'a paused stream would block its writer for ever');
+  run.process.exit('SIGKILL');
+  run.system.clock.advance(0);
+  await settled();
+  t.match(run.end, { exitCode: 137 });
+
+  const exiting = await started();
+  exiting.process.exit(0);
+  exiting.command.abandon();
+  t.same(exiting.process.calls.slice(0, 2), ['cut stdout', 'cut stderr']);
+  await settled();
+  t.equal(exiting.command.state, 'closed');
+});
+
+// Input and size.
+
+t.test('command refuses what waits for stdin when it exits, and later writes too', async (t) => {
+  const stdin = new StdinFeed(4);
+  const run = await started({ stdin });
+  t.equal(stdin.write(Buffer.from('1234')), undefined);
+  const waiting = t.rejects(Promise.resolve(stdin.write(Buffer.from('5'))), { message: 'stdin is already closed' });
+  run.process.exit(0);
+  await waiting;
+  t.throws(() => stdin.write(Buffer.from('6')), { message: 'stdin is already closed' });
+  t.ok(run.process.stdin?.destroyed, 'its descriptor is free BEFORE the end of output');
+});
+
+t.test('command is neither held up nor ended by a stdin that nobody reads', async (t) => {
+  const stdin = new StdinFeed(4);
+  const run = await started({ stdin, timeoutMs: 100 });
+  t.equal(stdin.write(Buffer.from('1234')), undefined);
+  void Promise.resolve(stdin.write(Buffer.from('5'))).catch(() => {});
+  run.command.terminate();
+  t.same(run.system.signals, ['tree 101 SIGKILL']);
+  run.system.clock.advance(100);
+  t.equal(run.system.signals.length, 2);
+});
+
+t.test('command sets the size at once, or with its start when that is still to come', async (t) => {
+  const run = setUp({ startsAtOnce: false, tty: true });
+  run.command.resize({ rows: 1, cols: 2 });
+  run.command.resize({ rows: 3, cols: 4 });
+  await run.system.finishStart();
+  run.command.resize({ rows: 5, cols: 6 });
+  t.same(run.system.process.calls, ['resize 3x4', 'resize 5x6']);
+  run.system.process.exit(0);
+  run.system.process.endOutput();
+  await settled();
+  t.match(run.end, { exitCode: 0 }, 'a terminal has one output');
+});

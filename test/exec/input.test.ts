@@ -1,0 +1,129 @@
+// What becomes of input: base64 as it must be, and the queue in front of a process. No process.
+import fc from 'fast-check';
+import t from 'tap';
+import { decodeBase64 } from '../../src/exec/base64.js';
+import { StdinFeed } from '../../src/exec/stdin-feed.js';
+import { FakeStdin, settled } from '../support/fake-process.js';
+
+t.test('base64 gives the bytes back when it is standard base64', (t) => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => {
+      const text = Buffer.from(bytes).toString('base64');
+      return decodeBase64(text).equals(bytes);
+    }),
+  );
+  t.equal(decodeBase64('').length, 0);
+  t.end();
+});
+
+t.test('base64 is refused when it is anything that only a lenient decoder takes', (t) => {
+  const lenient = [
+    'a',
+    'ab',
+    'abc',
+    'YQ',
+    'YQ=',
+    'YR==',
+    'YWJ=',
+    '====',
+    'Y===',
+    ' YQ==',
+    'YQ==\n',
+    'YQ= =',
+    'YQ==YQ==',
+  ];
+  for (const text of [...lenient, '-_-_', 'Y-==', 'ab c', 'ab\0c', 'äöüß', 'YQ======', '!!!!']) {
+    t.throws(
+      () => decodeBase64(text),
+      { code: -32602, reason: 'invalidBase64', message: /^invalid deltaBase64: / },
+      JSON.stringify(text),
+    );
+  }
+  t.end();
+});
+
+// Standard input.
+
+/** Settles to `accepted`, or to the reason of the refusal. */
+function outcome(write: Promise<void> | undefined): Promise<string> {
+  return Promise.resolve(write).then(
+    () => 'accepted',
+    (error: { reason: string }) => error.reason,
+  );
+}
+
+t.test('stdin feed keeps the order of writes when they come before the process is there', async (t) => {
+  const feed = new StdinFeed(100);
+  const early = [feed.write(Buffer.from('a')), feed.write(Buffer.from('b'))];
+  t.ok(early[0] instanceof Promise, 'not accepted yet');
+  feed.close();
+  const stdin = new FakeStdin();
+  feed.attach(stdin);
+  t.same(await Promise.all(early.map(outcome)), ['accepted', 'accepted']);
+  stdin.readAll();
+  t.same([stdin.read, stdin.ended], ['ab', true]);
+  t.equal(feed.takenBytes, 2);
+});
+
+t.test('stdin feed lets writes wait beyond its bound and refuses what is too much', async (t) => {
+  const feed = new StdinFeed(10);
+  const stdin = new FakeStdin();
+  feed.attach(stdin);
+  t.equal(feed.write(Buffer.alloc(25, 'a')), undefined, 'one write of any size is accepted when nothing is queued');
+  const waiting = feed.write(Buffer.alloc(10, 'b'));
+  const small = feed.write(Buffer.alloc(0));
+  t.throws(() => feed.write(Buffer.from('c')), {
+    code: -32001,
+    reason: 'serverOverloaded',
+    data: { bound: 'maxStdinBytes' },
+  });
+  const accepted: string[] = [];
+  void outcome(waiting).then(() => accepted.push('b'));
+  void outcome(small).then(() => accepted.push('empty'));
+  await settled();
+  t.same(accepted, [], 'nothing overtakes');
+  stdin.readAll();
+  await settled();
+  t.same(accepted, ['b', 'empty']);
+  t.equal(stdin.read, 'a'.repeat(25) + 'b'.repeat(10));
+});
+
+t.test('stdin feed closes behind everything queued, refuses later writes, and may be closed twice', (t) => {
+  const feed = new StdinFeed(5);
+  const stdin = new FakeStdin();
+  feed.attach(stdin);
+  t.equal(feed.write(Buffer.from('12345')), undefined);
+  void outcome(feed.write(Buffer.from('6')));
+  feed.close();
+  feed.close();
+  t.notOk(stdin.ended, 'not before what waits');
+  t.throws(() => feed.write(Buffer.from('7')), { code: -32600, message: 'stdin is already closed' });
+  stdin.readAll();
+  t.same([stdin.read, stdin.ended], ['123456', true]);
+  t.end();
+});
+
+t.test('stdin feed refuses what waits when the command ends or its reader goes', async (t) => {
+  for (const end of ['command', 'reader'] as const) {
+    const feed = new StdinFeed(5);
+    const stdin = new FakeStdin();
+    feed.attach(stdin);
+    t.equal(await outcome(feed.write(Buffer.from('12345'))), 'accepted');
+    const waiting = [outcome(feed.write(Buffer.from('6'))), outcome(feed.write(Buffer.from('7')))];
+    if (end === 'command') feed.end();
+    else stdin.breakPipe();
+    t.same(await Promise.all(waiting), ['stdinClosed', 'stdinClosed'], end);
+    t.throws(() => feed.write(Buffer.from('8')), { code: -32600, reason: 'stdinClosed' });
+    t.ok(stdin.destroyed);
+    t.equal(feed.takenBytes, 0);
+    feed.close();
+    feed.end();
+  }
+});
+
+t.test('stdin feed refuses what waits when the command never starts', async (t) => {
+  const feed = new StdinFeed(5);
+  const waiting = outcome(feed.write(Buffer.from('1')));
+  feed.end();
+  t.equal(await waiting, 'stdinClosed');
+});

@@ -1,0 +1,263 @@
+// What becomes of output: deltas, streamed and captured, and their caps. No process.
+import fc from 'fast-check';
+import t from 'tap';
+import { BufferedOutput } from '../../src/exec/buffered-output.js';
+import { DeltaEncoder, MAX_DELTA_BYTES } from '../../src/exec/delta-encoder.js';
+import { StreamedOutput } from '../../src/exec/streamed-output.js';
+import { HIGH_WATER_BYTES, Outbox } from '../../src/rpc/outbox.js';
+import { MESSAGE_HEADROOM_BYTES } from '../../src/rpc/transport.js';
+import { MemoryTransport } from '../support/memory-transport.js';
+
+const MIB = 1024 * 1024;
+
+// Deltas.
+
+function textOf({ buffer, textBytes }: { buffer: Buffer; textBytes: number }): string {
+  return buffer.toString('utf8', MESSAGE_HEADROOM_BYTES, MESSAGE_HEADROOM_BYTES + textBytes);
+}
+
+t.test('delta encoder writes what JSON.stringify writes when ids and bytes are anything', (t) => {
+  const processId = fc.oneof(
+    fc.string({ unit: 'binary' }),
+    fc.constantFrom('__proto__', '', '"\\', '\u2028', '\ud800'),
+  );
+  fc.assert(
+    fc.property(
+      processId,
+      fc.constantFrom('stdout' as const, 'stderr' as const),
+      fc.boolean(),
+      fc.boolean(),
+      fc.uint8Array({ maxLength: 50_000, size: 'max' }),
+      (id, stream, jsonrpc, capReached, bytes) => {
+        const plain = JSON.stringify({
+          ...(jsonrpc ? { jsonrpc: '2.0' } : {}),
+          method: 'command/exec/outputDelta',
+          params: { processId: id, stream, deltaBase64: Buffer.from(bytes).toString('base64'), capReached },
+        });
+        const message = new DeltaEncoder(id, stream, jsonrpc).encode(Buffer.from(bytes), capReached);
+        return textOf(message) === plain;
+      },
+    ),
+    { numRuns: 150 },
+  );
+  t.end();
+});
+
+t.test('delta encoder leaves a message alone when buffers of sent ones are used again', (t) => {
+  const encoder = new DeltaEncoder('p', 'stdout', true);
+  const chunkOf = (byte: number): Buffer => Buffer.alloc(MAX_DELTA_BYTES, byte);
+  const held = encoder.encode(chunkOf(1), false);
+  const before = textOf(held);
+  const sent = encoder.encode(chunkOf(2), false);
+  sent.onSent?.();
+  const next = encoder.encode(chunkOf(3), false);
+  t.equal(next.buffer, sent.buffer, 'the sent one is used again');
+  t.not(next.buffer, held.buffer);
+  t.equal(textOf(held), before, 'the held one is not');
+  const long = new DeltaEncoder('p'.repeat(5000), 'stdout', true).encode(chunkOf(4), true);
+  t.equal((JSON.parse(textOf(long)) as { params: { processId: string } }).params.processId.length, 5000);
+  t.end();
+});
+
+// Streamed output.
+
+interface Delta {
+  readonly deltaBase64: string;
+  readonly capReached: boolean;
+}
+
+function streamed(capBytes: number): {
+  readonly sink: StreamedOutput;
+  readonly transport: MemoryTransport;
+  readonly deltas: () => { bytes: string; capReached: boolean }[];
+  readonly resumes: () => number;
+} {
+  const transport = new MemoryTransport();
+  const outbox = new Outbox(transport, { maxOwedReplyBytes: MIB, onOwedTooMuch: () => {} });
+  transport.attach({ onMessage() {}, onUnreadable() {}, onDrain: () => outbox.drained(), onClose() {} });
+  let resumes = 0;
+  const encoder = new DeltaEncoder('p', 'stdout', false);
+  const onWritable = (): void => {
+    resumes += 1;
+  };
+  const deltas = (): { bytes: string; capReached: boolean }[] =>
+    transport.messages.map(({ params }) => {
+      const { deltaBase64, capReached } = params as unknown as Delta;
+      return { bytes: Buffer.from(deltaBase64, 'base64').toString('latin1'), capReached };
+    });
+  return {
+    sink: new StreamedOutput({ outbox, encoder, capBytes, onWritable }),
+    transport,
+    deltas,
+    resumes: () => resumes,
+  };
+}
+
+t.test('streamed output says capReached once, on the last delta, when output meets its cap', (t) => {
+  const table: readonly [cap: number, chunks: string[], deltas: [string, boolean][], truncated: boolean][] = [
+    [5, ['abcdefgh', 'ij'], [['abcde', true]], true],
+    [5, ['abcde'], [['abcde', true]], false],
+    [
+      5,
+      ['abc', 'de', 'f'],
+      [
+        ['abc', false],
+        ['de', true],
+      ],
+      true,
+    ],
+    [5, ['abc'], [['abc', false]], false],
+    [5, [], [], false],
+    [0, ['abc', 'd'], [['', true]], true],
+    [0, [], [['', true]], false],
+    [Number.POSITIVE_INFINITY, ['abc'], [['abc', false]], false],
+  ];
+  for (const [cap, chunks, expected, truncated] of table) {
+    const { sink, deltas } = streamed(cap);
+    for (const chunk of chunks) t.ok(sink.take(Buffer.from(chunk)), 'the command never waits at its cap');
+    sink.end();
+    const name = `cap ${cap}, ${JSON.stringify(chunks)}`;
+    t.same(
+      deltas(),
+      expected.map(([bytes, capReached]) => ({ bytes, capReached })),
+      name,
+    );
+    t.equal(sink.truncated, truncated, name);
+    t.equal(sink.receivedBytes, chunks.join('').length, name);
+  }
+  t.end();
+});
+
+t.test('streamed output cuts large chunks and loses nothing when caps and sizes are random', (t) => {
+  const sizes = fc.array(fc.integer({ min: 1, max: 3 * MAX_DELTA_BYTES }), { maxLength: 5 });
+  fc.assert(
+    fc.property(sizes, fc.integer({ min: 0, max: 6 * MAX_DELTA_BYTES }), (chunkSizes, cap) => {
+      const { sink, deltas } = streamed(cap);
+      const all = chunkSizes.map((size, at) => Buffer.alloc(size, 65 + at));
+      for (const chunk of all) sink.take(chunk);
+      sink.end();
+      const wanted = Buffer.concat(all).toString('latin1').slice(0, cap);
+      const got = deltas();
+      const marks = got.map(({ capReached }) => capReached);
+      return (
+        got.map(({ bytes }) => bytes).join('') === wanted &&
+        got.every(({ bytes }) => bytes.length <= MAX_DELTA_BYTES) &&
+        marks.slice(0, -1).every((mark) => !mark) &&
+        (marks.at(-1) ?? false) === (wanted.length === cap)
+      );
+    }),
+    { numRuns: 40 },
+  );
+  t.end();
+});
+
+t.test('streamed output asks its source to pause at the high water mark and calls when there is room', (t) => {
+  const { sink, transport, resumes } = streamed(Number.POSITIVE_INFINITY);
+  transport.stopReading();
+  const chunk = Buffer.alloc(MAX_DELTA_BYTES);
+  let taken = 1;
+  while (sink.take(chunk)) taken += 1;
+  t.ok(transport.bufferedBytes >= HIGH_WATER_BYTES && transport.bufferedBytes < 1.2 * HIGH_WATER_BYTES);
+  t.equal(resumes(), 0);
+  transport.readOn();
+  t.equal(resumes(), 1);
+  t.equal(transport.texts.length, taken);
+  t.end();
+});
+
+t.test('streamed output neither sends nor pauses when it is discarded or capped', (t) => {
+  const { sink, transport, resumes } = streamed(2 * HIGH_WATER_BYTES);
+  transport.stopReading();
+  t.notOk(sink.take(Buffer.alloc(HIGH_WATER_BYTES)));
+  sink.discard();
+  t.ok(sink.take(Buffer.alloc(HIGH_WATER_BYTES)));
+  sink.end();
+  transport.readOn();
+  t.equal(resumes(), 0, 'nobody is called back any more');
+  t.equal(transport.texts.length, HIGH_WATER_BYTES / MAX_DELTA_BYTES);
+
+  const capped = streamed(2 * HIGH_WATER_BYTES);
+  capped.transport.stopReading();
+  t.ok(
+    capped.sink.take(Buffer.alloc(2 * HIGH_WATER_BYTES)),
+    'with its cap reached a full outbox is no reason to pause',
+  );
+  t.end();
+});
+
+// Captured output.
+
+t.test('buffered output keeps up to its cap and knows what was dropped when output meets it', (t) => {
+  const table: readonly [cap: number, chunks: string[], text: string, truncated: boolean][] = [
+    [5, ['abc', 'defg', 'h'], 'abcde', true],
+    [5, ['abc', 'de'], 'abcde', false],
+    [5, ['abcde', 'f'], 'abcde', true],
+    [0, ['a'], '', true],
+    [0, [], '', false],
+    [Number.POSITIVE_INFINITY, ['ab'], 'ab', false],
+  ];
+  for (const [cap, chunks, text, truncated] of table) {
+    const sink = new BufferedOutput(cap);
+    for (const chunk of chunks) t.equal(sink.take(Buffer.from(chunk)), true);
+    t.same([sink.text(), sink.truncated, sink.receivedBytes], [text, truncated, chunks.join('').length]);
+  }
+  t.end();
+});
+
+t.test('buffered output copies its chunks, which are only lent', (t) => {
+  const sink = new BufferedOutput(100);
+  const chunk = Buffer.from('abc');
+  sink.take(chunk);
+  chunk.fill('x');
+  t.equal(sink.text(), 'abc');
+  t.end();
+});
+
+t.test(
+  'buffered output is whole UTF-8 when characters are cut at chunk edges, and U+FFFD where the cap cuts one',
+  (t) => {
+    const euro = Buffer.from('a€🙂');
+    const whole = new BufferedOutput(100);
+    for (const byte of euro) whole.take(Buffer.from([byte]));
+    t.equal(whole.text(), 'a€🙂');
+    const cut = new BufferedOutput(3);
+    cut.take(euro);
+    t.equal(cut.text(), 'a\ufffd');
+    const bom = new BufferedOutput(100);
+    bom.take(Buffer.from([0xef, 0xbb, 0xbf, 0x41, 0xff]));
+    t.equal(bom.text(), '\ufeffA\ufffd', 'a byte order mark is output, too');
+    t.end();
+  },
+);
+
+t.test('buffered output in pieces equals JSON.stringify of its text when it is long', async (t) => {
+  const samples: [name: string, bytes: Buffer][] = [
+    ['multi-byte text', Buffer.from('€🙂"\\\n\u0001ü'.repeat(200_000))],
+    ['control characters', Buffer.alloc(2 * MIB + 1, 1)],
+    ['invalid bytes', Buffer.alloc(MIB + 7, 0xff)],
+    ['a byte order mark first', Buffer.concat([Buffer.from('\ufeff'), Buffer.alloc(MIB + 5, 0x61)])],
+    ['a character cut at the end', Buffer.concat([Buffer.alloc(2 * MIB, 0x61), Buffer.from([0xe2, 0x82])])],
+    ['nothing', Buffer.alloc(0)],
+  ];
+  for (const [name, bytes] of samples) {
+    for (const step of [1000, 65_536, 4 * MIB]) {
+      const sink = new BufferedOutput(Number.POSITIVE_INFINITY);
+      for (let from = 0; from < bytes.length; from += step) sink.take(bytes.subarray(from, from + step));
+      t.equal(sink.isLong, bytes.length > MIB);
+      const text = sink.text();
+      t.equal(text, bytes.toString('utf8'), `${name}: text`);
+      const pieces = Buffer.concat(await sink.jsonPieces());
+      t.equal(`"${pieces.toString('utf8')}"`, JSON.stringify(text), `${name} in steps of ${step}`);
+    }
+  }
+});
+
+t.test('buffered output forgets and takes everything when it is discarded', (t) => {
+  const sink = new BufferedOutput(10);
+  sink.take(Buffer.from('abc'));
+  sink.discard();
+  t.equal(sink.take(Buffer.from('d'.repeat(100))), true);
+  t.equal(sink.text(), '');
+  t.equal(sink.receivedBytes, 103);
+  t.end();
+});

@@ -1,0 +1,76 @@
+/** One command over a fake process, with a client that can be slow, and what became of it. */
+import { BufferedOutput } from '../../src/exec/buffered-output.js';
+import { Command, type CommandEnd, type CommandOptions } from '../../src/exec/command.js';
+import type { OutputSink } from '../../src/exec/output-sink.js';
+import { type FakeProcess, FakeSystem, settled } from './fake-process.js';
+
+/** A sink for a client that can be slow. */
+export class SlowSink implements OutputSink {
+  receivedBytes = 0;
+  truncated = false;
+  isSlow = false;
+  readonly events: string[] = [];
+  take(chunk: Buffer): boolean {
+    this.receivedBytes += chunk.length;
+    this.events.push(chunk.toString());
+    return !this.isSlow;
+  }
+  end(): void {
+    this.events.push('end');
+  }
+  discard(): void {
+    this.isSlow = false;
+    this.events.push('discard');
+  }
+}
+
+export interface Setup {
+  readonly system: FakeSystem;
+  readonly command: Command;
+  readonly stdout: SlowSink;
+  readonly stderr: BufferedOutput;
+  readonly events: string[];
+  /** The end, once there is one. */
+  end: CommandEnd | undefined;
+  failure: Error | undefined;
+}
+
+/** A command that was told to start. */
+export function setUp(options: Partial<CommandOptions> & { startsAtOnce?: boolean; tty?: boolean } = {}): Setup {
+  const system = new FakeSystem({ startsAtOnce: options.startsAtOnce ?? true });
+  const stdout = new SlowSink();
+  const stderr = new BufferedOutput(1000);
+  const command = new Command(system, {
+    process: {
+      argv: ['program'],
+      cwd: '/',
+      env: {},
+      stdin: options.stdin !== undefined,
+      ...(options.tty === true ? { tty: { rows: 24, cols: 80 } } : {}),
+    },
+    marker: 'm.1.1',
+    timeoutMs: undefined,
+    stdin: undefined,
+    sinks: { stdout, stderr },
+    ...options,
+  });
+  const setup: Setup = { system, command, stdout, stderr, events: [], end: undefined, failure: undefined };
+  command.onEvent = (event) => setup.events.push(event);
+  command.ended.then(
+    (end) => {
+      setup.end = end;
+    },
+    (error: Error) => {
+      setup.failure = error;
+    },
+  );
+  command.start();
+  return setup;
+}
+
+/** A command whose process has started. */
+export async function started(options: Parameters<typeof setUp>[0] = {}): Promise<Setup & { process: FakeProcess }> {
+  const setup = setUp(options);
+  await settled();
+  return Object.assign(setup, { process: setup.system.process });
+}
