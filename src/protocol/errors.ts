@@ -203,5 +203,18 @@ export class RpcError extends Error {
 export function rpcError(reason: ErrorReason, data: ErrorData = {}, options?: { cause?: unknown }): RpcError {
   const row: ErrorRow = errorTable[reason];
   const { detail: _inMessage, ...sent } = data;
-  return new RpcError({ code: row.code, message: row.message(data), data: { reason, ...sent } }, options);
+  return withoutStack(
+    () => new RpcError({ code: row.code, message: row.message(data), data: { reason, ...sent } }, options),
+  );
+}
+
+/** A refusal is an answer and no fault: nobody reads its stack, and taking one was a quarter of the work of a refused request. */
+function withoutStack<T>(make: () => T): T {
+  const limit = Error.stackTraceLimit;
+  Error.stackTraceLimit = 0;
+  try {
+    return make();
+  } finally {
+    Error.stackTraceLimit = limit;
+  }
 }
