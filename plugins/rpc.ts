@@ -5,7 +5,7 @@
 import fp from 'fastify-plugin';
 import { authorize } from '../src/auth/authorize.js';
 import type { Principal } from '../src/auth/principal.js';
-import { watchSessionExpiry } from '../src/auth/session-expiry.js';
+import { EXPIRY_WARNING_MS, watchSessionExpiry } from '../src/auth/session-expiry.js';
 import { type Config, limitsOf } from '../src/config.js';
 import { closeCodes } from '../src/protocol/close-codes.js';
 import { rpcError } from '../src/protocol/errors.js';
@@ -52,19 +52,32 @@ export const rpcPlugin = fp<{ config: Config }>(
     };
     const router = new Router<Session>(admit);
     const { initialize, 'rpc.discover': discover } = methods;
+    const handshake = createInitializeHandler({ version, limits: limitsOf(config) });
     router.add(
       { initialize, 'rpc.discover': discover },
       {
-        initialize: createInitializeHandler({ version, limits: limitsOf(config) }),
+        initialize: (params, session, call) => {
+          const result = handshake(params, session, call);
+          const { expiresAtMs = Number.POSITIVE_INFINITY } = session.principal;
+          // AFTER the reply: one that was not initialized when its end came near has not been told of it.
+          if (expiresAtMs - Date.now() <= EXPIRY_WARNING_MS) {
+            setImmediate(() => warnOfExpiry(session, Math.max(0, expiresAtMs - Date.now())));
+          }
+          return result;
+        },
         'rpc.discover': () => openRpcDocument(version),
       },
     );
+
+    function warnOfExpiry(session: Session, expiresInMs: number): void {
+      session.notify('server/authExpiring', { expiresInMs });
+    }
 
     function watchExpiry(session: Session): (() => void) | undefined {
       const { expiresAtMs } = session.principal;
       if (expiresAtMs === undefined) return undefined;
       return watchSessionExpiry(expiresAtMs, {
-        onExpiring: (expiresInMs) => session.notify('server/authExpiring', { expiresInMs }),
+        onExpiring: (leftMs) => warnOfExpiry(session, leftMs),
         onExpired: () => session.connection.close(closeCodes.policyViolation, 'credential expired'),
       });
     }

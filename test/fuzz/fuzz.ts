@@ -56,7 +56,7 @@ const KEPT_INPUT_LENGTH = 2_000;
 /** Runs hostile clients against a server of its own, next to good ones. */
 export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
   const random = createRandom(options.seed);
-  const server = await startServer(options.script, options.flags);
+  const server = await startServer(options.script, { flags: options.flags ?? [] });
   const startedAtMs = Date.now();
   const problems: string[] = [];
   const lastInputs: string[] = [];

@@ -3,12 +3,36 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { resolve as resolvePath } from 'node:path';
 import { createInterface } from 'node:readline';
+
+/** The built server. `SERVER_UNDER_TEST` names another build of it. */
+export const BUILT_SERVER =
+  process.env.SERVER_UNDER_TEST ?? resolvePath(import.meta.dirname, '../../dist/execwire.cjs');
+
+/** How the server is started. */
+export interface StartOptions {
+  /** Further flags of the server. */
+  readonly flags?: readonly string[];
+  /** Default: `ws://127.0.0.1:0`. */
+  readonly listen?: string;
+  /** Variables beside the inherited ones. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** A program, with its arguments, that becomes the server (`setpriv`, `unshare`). Default: none. */
+  readonly through?: readonly string[];
+  /** Told of every line the server writes to stderr. */
+  readonly onLine?: (line: string) => void;
+}
 
 /** A running server in a process of its own. */
 export interface ServerUnderTest {
+  /** As its banner says. */
+  readonly url: string;
+  /** Of the URL. */
   readonly host: string;
+  /** Of the URL; 0 on a Unix socket. */
   readonly port: number;
+  readonly pid: number;
   /** Undefined while it runs; how it ended otherwise. */
   ended(): string | undefined;
   /** Bytes of resident memory. 0 where the kernel does not tell. */
@@ -19,7 +43,9 @@ export interface ServerUnderTest {
   stop(): Promise<string>;
 }
 
-const BANNER = /listening on: wss?:\/\/([\d.]+):(\d+)/;
+const BANNER = /listening on: ((?:wss?|unix):\/\/\S+)/;
+/** The banner's last line; what the server logs comes behind it. */
+const BANNER_END = /healthz: /;
 
 /** Milliseconds. A server that has not said where it listens by then does not start at all. */
 const START_MS = 20_000;
@@ -29,22 +55,24 @@ const STOP_MS = 15_000;
 
 const KEPT_LINES = 40;
 
-/**
- * Starts `node SCRIPT serve --listen ws://127.0.0.1:0` and waits for its banner.
- * @param flags Further flags of the server.
- */
-export async function startServer(script: string, flags: readonly string[] = []): Promise<ServerUnderTest> {
-  const args = [script, 'serve', '--listen', 'ws://127.0.0.1:0', '--drain-timeout', '5', ...flags];
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+/** Starts `node SCRIPT serve` and waits for its banner. */
+export async function startServer(script: string, options: StartOptions = {}): Promise<ServerUnderTest> {
+  const { flags = [], listen = 'ws://127.0.0.1:0', env = {}, through = [], onLine = () => {} } = options;
+  const serve = [process.execPath, script, 'serve', '--listen', listen, '--drain-timeout', '5', ...flags];
+  const [program = process.execPath, ...args] = [...through, ...serve];
+  const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, ...env } });
   const lines: string[] = [];
   let ended: string | undefined;
   child.once('exit', (code, signal) => {
     ended = signal ?? `exit ${code}`;
   });
-  const { host, port } = await bannerOf(child, lines);
+  const url = await bannerOf(child, lines, onLine);
+  const [, host = '', port = '0'] = /^wss?:\/\/(.+):(\d+)$/.exec(url) ?? [];
   return {
+    url,
     host,
-    port,
+    port: Number(port),
+    pid: child.pid ?? 0,
     ended: () => ended,
     residentBytes: () => residentBytesOf(child.pid),
     lastLines: () => lines,
@@ -60,8 +88,9 @@ export async function startServer(script: string, flags: readonly string[] = [])
   };
 }
 
-function bannerOf(child: ChildProcess, lines: string[]): Promise<{ host: string; port: number }> {
+function bannerOf(child: ChildProcess, lines: string[], onLine: (line: string) => void): Promise<string> {
   return new Promise((resolve, reject) => {
+    let url: string | undefined;
     function fail(reason: string): void {
       clearTimeout(timer);
       reject(new Error(`the server ${reason}\n${lines.join('\n')}`));
@@ -76,10 +105,11 @@ function bannerOf(child: ChildProcess, lines: string[]): Promise<{ host: string;
     createInterface({ input: child.stderr }).on('line', (line) => {
       lines.push(line);
       if (lines.length > KEPT_LINES) lines.shift();
-      const [, host, port] = BANNER.exec(line) ?? [];
-      if (host === undefined || port === undefined) return;
+      onLine(line);
+      url ??= BANNER.exec(line)?.[1];
+      if (url === undefined || !BANNER_END.test(line)) return;
       clearTimeout(timer);
-      resolve({ host, port: Number(port) });
+      resolve(url);
     });
   });
 }

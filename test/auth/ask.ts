@@ -1,0 +1,50 @@
+// Owns one HTTP request, or upgrade, of a test and its answer. Speaks no WebSocket: an upgrade that is let in is hung up at once.
+
+import { randomBytes } from 'node:crypto';
+import { type IncomingHttpHeaders, type OutgoingHttpHeaders, request } from 'node:http';
+
+/** What to ask. */
+export interface Question {
+  readonly path?: string;
+  readonly method?: string;
+  readonly headers?: OutgoingHttpHeaders;
+  /** Ask for an upgrade to a WebSocket. Default: a plain request. */
+  readonly upgrade?: boolean;
+}
+
+/** What came back. 101: let in. */
+export interface Answer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: string;
+}
+
+/** Asks over a connection of its own. */
+export function ask(address: { readonly host: string; readonly port: number }, question: Question): Promise<Answer> {
+  const { path = '/', method = 'GET', headers = {}, upgrade = false } = question;
+  const upgradeHeaders = upgrade
+    ? {
+        Connection: 'Upgrade',
+        Upgrade: 'websocket',
+        'Sec-WebSocket-Version': '13',
+        'Sec-WebSocket-Key': randomBytes(16).toString('base64'),
+      }
+    : {};
+  const { host, port } = address;
+  return new Promise((resolve, reject) => {
+    const asking = request({ host, port, path, method, headers: { ...upgradeHeaders, ...headers }, agent: false });
+    asking.on('upgrade', (response, socket) => {
+      socket.destroy();
+      resolve({ status: 101, headers: response.headers, body: '' });
+    });
+    asking.on('response', (response) => {
+      let body = '';
+      response.setEncoding('utf8').on('data', (text: string) => {
+        body += text;
+      });
+      response.on('end', () => resolve({ status: response.statusCode ?? 0, headers: response.headers, body }));
+    });
+    asking.on('error', reject);
+    asking.end();
+  });
+}

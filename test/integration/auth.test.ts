@@ -1,0 +1,329 @@
+// Who is let in by a whole server: credentials, origins, hosts, sockets and certificates, and what of them is ever told to anybody.
+
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { connect as connectTcp } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { connect as connectTls } from 'node:tls';
+import t, { type Test } from 'tap';
+import { WebSocket } from 'ws';
+import { connect } from '../../client/client.js';
+import { bearerSubprotocol } from '../../src/auth/bearer-token.js';
+import { ask } from '../auth/ask.js';
+import { selfSignedCertificate } from '../auth/self-signed-certificate.js';
+import { signedToken } from '../auth/signed-token.js';
+import { BUILT_SERVER, type ServerUnderTest, type StartOptions, startServer } from '../fuzz/server-under-test.js';
+
+const TOKEN = 'a-token-that-nobody-guesses';
+const SECRET = 'a shared secret of more than thirty-two bytes';
+const CLIENT = { clientInfo: { name: 'test', version: '1' }, WebSocket };
+const isRoot = process.getuid?.() === 0;
+/** Network namespaces: a listener on all addresses that nobody can reach. */
+const canUnshare = isRoot && spawnSync('unshare', ['-n', 'true']).status === 0;
+
+async function start(t: Test, options: StartOptions): Promise<ServerUnderTest> {
+  const server = await startServer(BUILT_SERVER, options);
+  t.teardown(async () => {
+    await server.stop();
+  });
+  return server;
+}
+
+/** A folder of the test's own, with a path short enough for a socket. */
+function folderOf(t: Test): string {
+  const folder = mkdtempSync(join(tmpdir(), 'execwire-'));
+  t.teardown(() => rmSync(folder, { recursive: true }));
+  return folder;
+}
+
+/** Writes a file of the test's own. @returns its path */
+function file(t: Test, name: string, contents: string): string {
+  const path = join(folderOf(t), name);
+  writeFileSync(path, contents);
+  return path;
+}
+
+const withTokenFile = (t: Test): string[] => [
+  '--ws-auth',
+  'capability-token',
+  '--ws-token-file',
+  file(t, 'token', TOKEN),
+];
+const withSecret = (t: Test, ...more: string[]): string[] => [
+  ...['--ws-auth', 'signed-bearer-token', '--ws-shared-secret-file', file(t, 'secret', SECRET)],
+  ...['--ws-max-clock-skew-seconds', '0', ...more],
+];
+const bearer = (token: string) => ({ Authorization: `Bearer ${token}` });
+const nowSeconds = () => Date.now() / 1000;
+
+/** Runs a server that is expected not to start. */
+function refusedStart(...flags: string[]): { status: number | null; stdout: string; stderr: string } {
+  const args = [BUILT_SERVER, 'serve', ...flags];
+  return spawnSync(process.execPath, args, { encoding: 'utf8', timeout: 20_000, killSignal: 'SIGKILL' });
+}
+
+t.test('upgrade is answered 401 with its reason when the credential is missing or wrong', async (t) => {
+  async function expectAnswers(server: ServerUnderTest, cases: [object, number, string][]): Promise<void> {
+    for (const [headers, status, body] of cases) {
+      const answer = await ask(server, { upgrade: true, headers: { ...headers } });
+      t.same([answer.status, answer.body], [status, body], JSON.stringify(headers));
+      t.equal(answer.headers['www-authenticate'], status === 401 ? 'Bearer' : undefined);
+    }
+  }
+  const byToken = await start(t, { flags: withTokenFile(t) });
+  await expectAnswers(byToken, [
+    [{}, 401, 'missing websocket bearer token'],
+    [bearer('wrong'), 401, 'invalid websocket bearer token'],
+    [{ Authorization: `Basic ${TOKEN}` }, 401, 'invalid authorization header'],
+    [{ 'Sec-WebSocket-Protocol': `execwire.v1, ${bearerSubprotocol('wrong')}` }, 401, 'invalid websocket bearer token'],
+    [bearer(TOKEN), 101, ''],
+  ]);
+  for (const path of ['/', '/any/path?x=1']) {
+    t.equal((await ask(byToken, { upgrade: true, path: `${path}` })).status, 401, `${path} is no way around`);
+  }
+  for (const path of ['/healthz', '/livez', '/readyz']) {
+    t.equal((await ask(byToken, { path })).status, 200, `${path} needs no token`);
+  }
+
+  const bySignature = await start(t, { flags: withSecret(t, '--ws-issuer', 'me', '--ws-audience', 'you') });
+  const good = { exp: nowSeconds() + 60, iss: 'me', aud: 'you' };
+  const signed = (claims: object) => bearer(signedToken({ ...good, ...claims }, SECRET));
+  await expectAnswers(bySignature, [
+    [{}, 401, 'missing websocket bearer token'],
+    [bearer(signedToken(good, `another ${SECRET}`)), 401, 'invalid websocket jwt'],
+    [signed({ exp: undefined }), 401, 'invalid websocket jwt'],
+    [signed({ exp: nowSeconds() - 1 }), 401, 'expired websocket jwt'],
+    [signed({ nbf: nowSeconds() + 60 }), 401, 'websocket jwt is not valid yet'],
+    [signed({ iss: 'somebody' }), 401, 'websocket jwt issuer mismatch'],
+    [signed({ aud: 'somebody' }), 401, 'websocket jwt audience mismatch'],
+    [signed({}), 101, ''],
+  ]);
+});
+
+t.test('subprotocol echoed is execwire.v1 when a browser offers its token as the other', async (t) => {
+  const server = await start(t, { flags: withTokenFile(t) });
+  const offers: [string, string | undefined][] = [
+    [`execwire.v1, ${bearerSubprotocol(TOKEN)}`, 'execwire.v1'],
+    [`${bearerSubprotocol(TOKEN)}, execwire.v1`, 'execwire.v1'],
+    [bearerSubprotocol(TOKEN), undefined],
+  ];
+  for (const [offer, echoed] of offers) {
+    const answer = await ask(server, { upgrade: true, headers: { 'Sec-WebSocket-Protocol': offer } });
+    t.same([answer.status, answer.headers['sec-websocket-protocol']], [101, echoed], offer);
+    t.notMatch(JSON.stringify(answer.headers), bearerSubprotocol(TOKEN));
+  }
+  const client = await connect(server.url, { ...CLIENT, token: TOKEN });
+  t.equal((await client.exec({ command: ['/bin/echo', 'in'] })).stdout, 'in\n');
+  await client.close();
+});
+
+t.test('connection is warned and closed with 1008 when its token expires', async (t) => {
+  const server = await start(t, { flags: withSecret(t) });
+  const exp = nowSeconds() + 2;
+  const client = await connect(server.url, { ...CLIENT, token: signedToken({ exp }, SECRET) });
+  const warned = new Promise<number>((resolve) =>
+    client.on('server/authExpiring', ({ expiresInMs }) => resolve(expiresInMs)),
+  );
+  const running = client.exec({ command: ['/bin/sleep', '60'], disableTimeout: true });
+  t.rejects(running, { name: 'DisconnectedError', code: 1008 }, 'the command does not outlive the credential');
+  const leftMs = await Promise.race([warned, client.closed.then(() => Number.NaN)]);
+  t.ok(leftMs > 0 && leftMs <= 2000, `warned ${leftMs} ms before`);
+  t.same(await client.closed, { code: 1008, reason: 'credential expired' });
+  t.ok(nowSeconds() >= exp, 'not before its time');
+});
+
+t.test('token is in no log line, span or answer when it is good, wrong or misplaced', async (t) => {
+  const lines: string[] = [];
+  const server = await start(t, {
+    flags: [...withTokenFile(t), '--log-level', 'trace'],
+    onLine: (line) => lines.push(line),
+  });
+  const WRONG = 'a-wrong-token-of-somebody';
+  const answers: unknown[] = [];
+  for (const token of [TOKEN, WRONG]) {
+    answers.push(await ask(server, { upgrade: true, headers: bearer(token) }));
+    answers.push(await ask(server, { upgrade: true, headers: { 'Sec-WebSocket-Protocol': bearerSubprotocol(token) } }));
+    answers.push(await ask(server, { upgrade: true, path: `/?token=${token}` }));
+    answers.push(await ask(server, { path: `/healthz?token=${token}`, headers: bearer(token) }));
+    answers.push(await ask(server, { path: `/healthz`, method: 'POST', headers: bearer(token) }));
+    answers.push(await ask(server, { upgrade: true, path: '/healthz', headers: bearer(token) }));
+    // Bytes that the HTTP parser gives up on, behind a credential.
+    const socket = connectTcp(server);
+    socket.write(`GET / HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${token}\r\nX Y: z\r\n\r\n`);
+    for await (const data of socket) answers.push(String(data));
+    // A frame that breaks the protocol, behind a good credential.
+    const ws = new WebSocket(server.url, { headers: bearer(token) });
+    ws.on('open', () => ws.send(Buffer.from('x')));
+    ws.on('error', (error) => answers.push(error.message));
+    await new Promise((resolve) => ws.on('close', resolve));
+  }
+  // Routes that nobody has answer the path they were asked for; it is the asker's own text.
+  await server.stop();
+  const told = JSON.stringify({ answers, lines });
+  for (const token of [TOKEN, WRONG]) {
+    const hex = Buffer.from(token).toString('hex');
+    for (const form of [token, Buffer.from(token).toString('base64url'), hex, [...Buffer.from(token)].join(',')]) {
+      t.notOk(told.includes(form), `not as ${form.slice(0, 12)}…`);
+    }
+  }
+  t.ok(lines.length > 4, 'something was logged');
+});
+
+t.test('origin and host are checked on every route and upgrade before authentication', async (t) => {
+  const server = await start(t, {
+    flags: [...withTokenFile(t), '--allow-origin', 'https://app.example', '--allow-host', 'proxy.example'],
+  });
+  const ways = [
+    ...['/', '/healthz', '/livez', '/readyz', '/metrics', '/unknown'].flatMap((path) => [
+      { path, upgrade: true },
+      { path, upgrade: false },
+      { path, method: 'POST' },
+      { path, method: 'OPTIONS' },
+    ]),
+  ];
+  const refusedHeaders = [
+    { Origin: 'https://evil.example' },
+    { Origin: '' },
+    { Origin: 'null' },
+    { Host: 'evil.example' },
+    { Host: `localhost.evil.example:${server.port}` },
+    { Host: 'proxy.example', Origin: 'https://evil.example' },
+    { Host: 'evil.example', Origin: 'https://app.example' },
+  ];
+  for (const way of ways) {
+    for (const headers of refusedHeaders) {
+      const answer = await ask(server, { ...way, headers: { ...headers, ...bearer(TOKEN) } });
+      t.equal(answer.status, 403, JSON.stringify({ ...way, ...headers }));
+    }
+  }
+  for (const headers of [{}, { Origin: 'https://app.example' }, { Host: 'proxy.example:8080' }, { Host: '[::1]' }]) {
+    t.equal((await ask(server, { upgrade: true, headers: { ...headers } })).status, 401, 'then the credential counts');
+    t.equal((await ask(server, { upgrade: true, headers: { ...headers, ...bearer(TOKEN) } })).status, 101);
+    t.equal((await ask(server, { path: '/healthz', headers: { ...headers } })).status, 200);
+  }
+});
+
+t.test('server does not start when a reachable listener has no authentication', async (t) => {
+  const { status, stdout, stderr } = refusedStart('--listen', 'ws://0.0.0.0:0');
+  t.same([status, stdout], [1, '']);
+  t.equal(
+    stderr,
+    'refusing to start non-loopback websocket listener 0.0.0.0:0 without auth; configure `--ws-auth capability-token` or ' +
+      '`--ws-auth signed-bearer-token` (or say `--ws-auth none` where something else keeps strangers out)\n',
+  );
+  const missing = refusedStart(
+    '--ws-auth',
+    'capability-token',
+    '--ws-token-file',
+    '/nonexistent',
+    '--listen',
+    'ws://127.0.0.1:0',
+  );
+  t.equal(missing.status, 1);
+  t.match(missing.stderr, 'failed to read --ws-token-file /nonexistent: ENOENT');
+  const useless = refusedStart('--ws-token-file', '/nonexistent', '--listen', 'ws://127.0.0.1:0');
+  t.equal(useless.status, 2);
+  t.match(useless.stderr, 'websocket auth flags require `--ws-auth');
+});
+
+t.test('start is warned of', { skip: canUnshare ? false : 'needs root and network namespaces' }, async (t) => {
+  const warningsOf = async (...flags: string[]): Promise<string[]> => {
+    const warnings: string[] = [];
+    const onLine = (line: string): void => {
+      if (line.startsWith('{') && line.includes('"warning"')) warnings.push(JSON.parse(line).warning);
+    };
+    const server = await startServer(BUILT_SERVER, {
+      listen: 'ws://0.0.0.0:0',
+      flags,
+      through: ['unshare', '-n'],
+      onLine,
+    });
+    await server.stop();
+    return warnings;
+  };
+  await t.test('each time when a reachable listener has no authentication', async (t) => {
+    for (const round of [1, 2]) {
+      t.match(await warningsOf('--ws-auth', 'none'), [/has no authentication \(--ws-auth none\)/], `start ${round}`);
+    }
+  });
+  await t.test('when tokens go over the network without TLS', async (t) => {
+    t.match(await warningsOf(...withTokenFile(t)), [/without TLS.*--tls-cert and --tls-key.*load balancer/]);
+  });
+});
+
+t.test('unix socket is mode 0600 when it can first be connected to', async (t) => {
+  const folder = folderOf(t);
+  const path = join(folder, 'socket');
+  const modes = new Set<number>();
+  // Looks as fast as it can from before the bind until the banner, in a process of its own.
+  const script =
+    'const { statSync } = require("fs"); const end = Date.now() + 20000; let n = 0; process.stdout.write("looking\\n");' +
+    'while (Date.now() < end && n < 20000) { try { process.stdout.write(`${statSync(process.argv[1]).mode & 0o777}\\n`); n++ } catch {} }';
+  const watcher = spawn(process.execPath, ['-e', script, path], { stdio: ['ignore', 'pipe', 'inherit'] });
+  watcher.stdout.setEncoding('utf8').on('data', (text: string) => {
+    for (const line of text.split('\n')) if (/^\d+$/.test(line)) modes.add(Number(line));
+  });
+  await once(watcher.stdout, 'data');
+  // The loosest mask there is: the mode is the server's own doing.
+  const umask = ['sh', '-c', 'umask 0; exec "$@"', 'sh'];
+  const server = await start(t, { listen: `unix://${path}`, through: umask });
+  watcher.kill();
+  await once(watcher, 'close');
+  t.equal(server.url, `unix://${path}`);
+  t.ok(modes.size > 0, 'it was seen');
+  t.same([...modes], [0o600]);
+  t.equal(statSync(path).mode & 0o777, 0o600);
+
+  await t.test('and its name is never followed elsewhere', async (t) => {
+    const target = file(t, 'target', 'precious');
+    const link = join(folder, 'link');
+    symlinkSync(target, link);
+    const { status, stderr } = refusedStart('--listen', `unix://${link}`);
+    t.same([status, stderr], [1, `cannot listen on ${link}: a file that is no socket is in the way\n`]);
+    t.equal(statSync(target).size, 8);
+  });
+});
+
+t.test('tls', async (t) => {
+  const first = selfSignedCertificate('first');
+  const folder = folderOf(t);
+  writeFileSync(join(folder, 'cert.pem'), first.cert);
+  writeFileSync(join(folder, 'key.pem'), first.key);
+  const flags = [...withTokenFile(t), '--tls-cert', join(folder, 'cert.pem'), '--tls-key', join(folder, 'key.pem')];
+  const server = await start(t, { flags });
+
+  await t.test('banner says wss and the client is served when a certificate is given', async (t) => {
+    t.match(server.url, /^wss:\/\/127\.0\.0\.1:\d+$/);
+    class TrustingSocket extends WebSocket {
+      constructor(url: string, protocols?: string[]) {
+        super(url, protocols, { ca: first.cert });
+      }
+    }
+    const client = await connect(server.url, { ...CLIENT, WebSocket: TrustingSocket, token: TOKEN });
+    t.equal((await client.exec({ command: ['/bin/echo', 'safe'] })).stdout, 'safe\n');
+    await client.close();
+    await t.rejects(connect(server.url, { ...CLIENT, token: TOKEN }), /self.signed/, 'it is that certificate');
+    await t.rejects(connect(server.url.replace('wss', 'ws'), { ...CLIENT, token: TOKEN }), 'not without TLS');
+  });
+
+  await t.test('certificate in use is the new one when the files were replaced', async (t) => {
+    const subjectNow = async (): Promise<unknown> => {
+      const socket = connectTls({ host: server.host, port: server.port, rejectUnauthorized: false });
+      await once(socket, 'secureConnect');
+      const { CN } = socket.getPeerCertificate().subject;
+      socket.destroy();
+      return CN;
+    };
+    t.equal(await subjectNow(), 'first');
+    const second = selfSignedCertificate('second');
+    writeFileSync(join(folder, 'cert.pem'), second.cert);
+    writeFileSync(join(folder, 'key.pem'), second.key);
+    const givenUpAtMs = Date.now() + 30_000;
+    while ((await subjectNow()) === 'first' && Date.now() < givenUpAtMs) {
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    t.equal(await subjectNow(), 'second');
+  });
+});
