@@ -1,0 +1,232 @@
+/**
+ * Our spans: connections, requests, commands and the drain, and who is whose parent. Uses OpenTelemetry's API, which is loaded with this
+ * file and only when somebody asks for traces; knows no SDK.
+ *
+ *     parent of a request: its own `trace`, else the server's TRACEPARENT, else the upgrade's headers, else none
+ *     an invalid `trace`:  warned about, and no parent: a wrong one would be worse
+ */
+import {
+  type Context,
+  createTraceState,
+  ROOT_CONTEXT,
+  type Span,
+  SpanKind,
+  SpanStatusCode,
+  type Tracer,
+  trace,
+} from '@opentelemetry/api';
+import type { TraceCarrier } from '../telemetry-settings.js';
+import { environmentOf, isPresent, parseCarrier, type TraceContext } from './trace-carrier.js';
+import { type Attributes, type EventName, spanNames } from './trace-vocabulary.js';
+
+/** Longest name or id that a client can put into a span. */
+const MAX_TEXT_CHARS = 200;
+const UNKNOWN_METHOD = '_OTHER';
+
+/** Who asks, once `initialize` has said so. */
+export interface ClientName {
+  readonly clientName: string;
+  readonly clientVersion: string;
+}
+
+/** What a span says of a request. */
+export interface TracedRequest {
+  readonly id: string | number;
+  readonly method: string;
+  readonly trace: unknown;
+  readonly jsonrpc: boolean;
+}
+
+export interface TracingOptions {
+  readonly tracer: Tracer;
+  /** Trace context that the server was started in. */
+  readonly serverParent: TraceCarrier | undefined;
+  /** Names that requests may have: any other is `_OTHER`. */
+  readonly isMethod: (name: string) => boolean;
+  readonly onInvalidServerCarrier: () => void;
+}
+
+/** Makes the spans of one server. */
+export class Tracing {
+  readonly #options: TracingOptions;
+  readonly #serverParent: Context | undefined;
+
+  constructor(options: TracingOptions) {
+    this.#options = options;
+    const { serverParent } = options;
+    if (!isPresent(serverParent)) return;
+    this.#serverParent = contextOf(serverParent);
+    if (this.#serverParent === undefined) options.onInvalidServerCarrier();
+  }
+
+  /** Starts the span of a connection. @param upgrade headers it came with */
+  connection(id: string, transport: string, upgrade: TraceCarrier | undefined): ConnectionSpan {
+    const parent = this.#serverParent ?? contextOf(upgrade) ?? ROOT_CONTEXT;
+    return new ConnectionSpan(this.#options, { id, transport, parent });
+  }
+
+  /** Starts the span of the drain. */
+  drain(attributes: Attributes): ActiveSpan {
+    const span = this.#options.tracer.startSpan(spanNames.drain, { attributes }, this.#serverParent ?? ROOT_CONTEXT);
+    return new ActiveSpan(span);
+  }
+}
+
+/** A span that can get events and an end. */
+export class ActiveSpan {
+  protected readonly span: Span;
+
+  constructor(span: Span) {
+    this.span = span;
+  }
+
+  event(name: EventName): void {
+    this.span.addEvent(name);
+  }
+
+  end(attributes: Attributes = {}): void {
+    this.span.setAttributes(attributes).end();
+  }
+}
+
+interface ConnectionTrace {
+  readonly id: string;
+  readonly transport: string;
+  /** Of its requests, too, unless they bring one. */
+  readonly parent: Context;
+}
+
+/** The long span of a connection. Its requests are links of it, not children: they belong to the traces of whoever sent them. */
+export class ConnectionSpan {
+  readonly #options: TracingOptions;
+  readonly #connection: ConnectionTrace;
+  readonly #span: Span;
+  #requests = 0;
+
+  constructor(options: TracingOptions, connection: ConnectionTrace) {
+    this.#options = options;
+    this.#connection = connection;
+    const { id, transport, parent } = connection;
+    const attributes: Attributes = { 'execwire.connection.id': id, 'execwire.transport': transport };
+    this.#span = options.tracer.startSpan(spanNames.connection, { attributes }, parent);
+  }
+
+  /** Starts the span of a request. */
+  request(request: TracedRequest, onInvalidCarrier: () => void): RequestSpan {
+    const { tracer, isMethod } = this.#options;
+    const { id, transport, parent } = this.#connection;
+    let context = parent;
+    if (isPresent(request.trace)) {
+      const own = contextOf(request.trace);
+      if (own === undefined) onInvalidCarrier();
+      context = own ?? ROOT_CONTEXT;
+    }
+    const isKnown = isMethod(request.method);
+    const name = isKnown ? request.method : UNKNOWN_METHOD;
+    const attributes: Attributes = {
+      'rpc.system.name': 'jsonrpc',
+      'rpc.method': name,
+      'jsonrpc.request.id': String(request.id).slice(0, MAX_TEXT_CHARS),
+      'execwire.transport': transport,
+      'execwire.connection.id': id,
+    };
+    if (request.jsonrpc) attributes['jsonrpc.protocol.version'] = '2.0';
+    if (!isKnown) attributes['rpc.method_original'] = request.method.slice(0, MAX_TEXT_CHARS);
+    const span = tracer.startSpan(name, { kind: SpanKind.SERVER, attributes }, context);
+    this.#requests += 1;
+    if (span.isRecording()) this.#span.addLink({ context: span.spanContext() });
+    return new RequestSpan(tracer, span, id);
+  }
+
+  end(code: number, client: ClientName | undefined): void {
+    this.#span.setAttributes({
+      ...clientAttributes(client),
+      'execwire.connection.close_code': code,
+      'execwire.connection.requests': this.#requests,
+    } satisfies Attributes);
+    this.#span.end();
+  }
+}
+
+/** The span of one request. */
+export class RequestSpan {
+  readonly #tracer: Tracer;
+  readonly #span: Span;
+  readonly #connectionId: string;
+
+  constructor(tracer: Tracer, span: Span, connectionId: string) {
+    this.#tracer = tracer;
+    this.#span = span;
+    this.#connectionId = connectionId;
+  }
+
+  get traceId(): string {
+    return this.#span.spanContext().traceId;
+  }
+
+  get spanId(): string {
+    return this.#span.spanContext().spanId;
+  }
+
+  /** Starts the span of the command that this request runs. */
+  command(attributes: Attributes): CommandSpan {
+    const context = trace.setSpan(ROOT_CONTEXT, this.#span);
+    const own: Attributes = { ...attributes, 'execwire.connection.id': this.#connectionId };
+    return new CommandSpan(this.#tracer.startSpan(spanNames.command, { attributes: own }, context));
+  }
+
+  end(error: { code: number; reason: string | undefined } | undefined, client: ClientName | undefined): void {
+    const span = this.#span;
+    if (span.isRecording()) {
+      if (client !== undefined) span.setAttributes(clientAttributes(client));
+      if (error !== undefined) {
+        const code = String(error.code);
+        const failure: Attributes = { 'error.type': code, 'rpc.response.status_code': code };
+        if (error.reason !== undefined) failure['execwire.error.reason'] = error.reason;
+        // No text of the error: it may quote an argument.
+        span.setAttributes(failure).setStatus({ code: SpanStatusCode.ERROR, message: error.reason ?? code });
+      }
+    }
+    span.end();
+  }
+}
+
+/** The span of one command. */
+export class CommandSpan extends ActiveSpan {
+  /** Makes whatever the command starts part of this trace. */
+  get env(): Record<string, string | null> {
+    const { traceId, spanId, traceFlags, traceState } = this.span.spanContext();
+    return environmentOf({ traceId, spanId, flags: traceFlags, tracestate: traceState?.serialize() || undefined });
+  }
+
+  /** Ends the span of a command that could not be started. @param error what its `name` or errno is, nothing else of it */
+  fail(type: string, attributes: Attributes): void {
+    this.span.setAttributes({ ...attributes, 'error.type': type } satisfies Attributes);
+    this.span.setStatus({ code: SpanStatusCode.ERROR });
+    this.span.end();
+  }
+}
+
+function clientAttributes(client: ClientName | undefined): Attributes {
+  if (client === undefined) return {};
+  return {
+    'execwire.client.name': client.clientName.slice(0, MAX_TEXT_CHARS),
+    'execwire.client.version': client.clientVersion.slice(0, MAX_TEXT_CHARS),
+  };
+}
+
+/** @returns undefined where there is no valid carrier */
+function contextOf(carrier: unknown): Context | undefined {
+  const parsed = parseCarrier(carrier);
+  return parsed === undefined ? undefined : remoteContext(parsed);
+}
+
+function remoteContext({ traceId, spanId, flags, tracestate }: TraceContext): Context {
+  return trace.setSpanContext(ROOT_CONTEXT, {
+    traceId,
+    spanId,
+    traceFlags: flags,
+    isRemote: true,
+    ...(tracestate === undefined ? {} : { traceState: createTraceState(tracestate) }),
+  });
+}
