@@ -1,11 +1,18 @@
 /** The upgrade to a WebSocket, on every path that is no other route. */
+import type { Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { ANONYMOUS } from '../src/auth/principal.js';
-import type { FrameSocket } from '../src/rpc/websocket-frames.js';
+import { dropUpgradeLeftovers, type UpgradedSocket } from '../src/rpc/upgrade-leftovers.js';
 import { WebSocketTransport } from '../src/rpc/websocket-transport.js';
 
 /** Adds the upgrade. */
 export async function rpcRoute(app: FastifyInstance): Promise<void> {
+  function onError(this: UpgradedSocket, error: Error): void {
+    // A frame that breaks the protocol, or a socket that broke: `ws` has sent the close code already where there is one.
+    app.log.debug({ err: error }, 'websocket error');
+    this.close();
+  }
+
   app.route({
     method: 'GET',
     url: '/*',
@@ -13,9 +20,10 @@ export async function rpcRoute(app: FastifyInstance): Promise<void> {
     handler: async (_request, reply) => reply.code(404).send(),
     wsHandler: (ws, request) => {
       // An injected upgrade has no socket.
-      const socket: (FrameSocket & { setNoDelay?: (on: boolean) => unknown }) | undefined = request.raw.socket;
+      const socket: Socket | undefined = request.raw.socket;
       // Without it a keystroke's echo waits up to 40 ms for the peer's acknowledgement.
       socket?.setNoDelay?.(true);
+      dropUpgradeLeftovers(ws, socket, onError);
       app.rpc.attach(new WebSocketTransport(ws, socket), request.principal ?? ANONYMOUS);
     },
   });

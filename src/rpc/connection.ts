@@ -90,7 +90,8 @@ export class Connection {
   mirrorsVersion = false;
   readonly #options: ConnectionOptions;
   readonly #inbox: Inbox;
-  readonly #pending = new Map<RequestId, PendingRequest>();
+  /** Requests of ours that have no answer yet; made for the first. */
+  #pending: Map<RequestId, PendingRequest> | undefined;
   #nextRequestId = 1;
   #inFlight = 0;
   #state: 'open' | 'closing' | 'closed' = 'open';
@@ -148,9 +149,10 @@ export class Connection {
     const timeoutMs = options.timeoutMs ?? DEFAULT_REQUEST_TIMEOUT_MS;
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
-        this.#pending.delete(id);
+        this.#pending?.delete(id);
         reject(new Error(`The client did not answer ${method} within ${timeoutMs} ms`));
       }, timeoutMs);
+      this.#pending ??= new Map();
       this.#pending.set(id, { resolve, reject, timer });
       this.outbox.send(encodeRequest(id, method, params, this.mirrorsVersion));
     });
@@ -245,9 +247,9 @@ export class Connection {
   }
 
   #settle(message: ResponseMessage): void {
-    const pending = this.#pending.get(message.id);
+    const pending = this.#pending?.get(message.id);
     if (pending === undefined) return;
-    this.#pending.delete(message.id);
+    this.#pending?.delete(message.id);
     clearTimeout(pending.timer);
     if (message.error === undefined) pending.resolve(message.result);
     else pending.reject(message.error);
@@ -257,11 +259,11 @@ export class Connection {
     if (this.#state === 'closed') return;
     this.#state = 'closed';
     this.#inbox.close();
-    for (const pending of this.#pending.values()) {
+    for (const pending of this.#pending?.values() ?? []) {
       clearTimeout(pending.timer);
       pending.reject(new ConnectionClosedError());
     }
-    this.#pending.clear();
+    this.#pending = undefined;
     this.#options.onClose(code);
   }
 }

@@ -30,7 +30,8 @@ export class Outbox {
   #owedBytes = 0;
   #owed: OwedReply[] = [];
   #owedTooMuch = false;
-  #waiting = new Set<() => void>();
+  /** Made for the first who waits: an idle connection has none. */
+  #waiting: Set<() => void> | undefined;
 
   constructor(transport: Transport, options: OutboxOptions) {
     this.#transport = transport;
@@ -54,12 +55,13 @@ export class Outbox {
 
   /** Calls back once when there is room again. The same function is kept once. */
   whenWritable(callback: () => void): void {
+    this.#waiting ??= new Set();
     this.#waiting.add(callback);
   }
 
   /** Takes back {@link whenWritable}. */
   forget(callback: () => void): void {
-    this.#waiting.delete(callback);
+    this.#waiting?.delete(callback);
   }
 
   /** Sends a notification or a request of ours. */
@@ -91,9 +93,9 @@ export class Outbox {
   /** To be called when the transport has handed everything on. */
   drained(): void {
     this.#settleOwed();
-    if (this.#waiting.size === 0) return;
     const callbacks = this.#waiting;
-    this.#waiting = new Set();
+    if (callbacks === undefined) return;
+    this.#waiting = undefined;
     for (const callback of callbacks) callback();
   }
 

@@ -19,6 +19,13 @@ export interface HandshakeOptions {
 
 type InitializeParams = z.output<(typeof methods)['initialize']['params']>;
 
+/** Of most sessions: one for all of them, as an empty set takes 200 bytes. */
+const NO_NAMES: ReadonlySet<string> = new Set();
+
+function namesOf(names: readonly string[] | null | undefined): ReadonlySet<string> {
+  return names == null || names.length === 0 ? NO_NAMES : new Set(names);
+}
+
 /** Makes the handler of `initialize`. @throws {RpcError} invalidClientName */
 export function createInitializeHandler(options: HandshakeOptions) {
   return (params: InitializeParams, session: Session, call: Call): MethodResult<'initialize'> => {
@@ -28,7 +35,7 @@ export function createInitializeHandler(options: HandshakeOptions) {
       clientName: name,
       clientVersion: version,
       experimentalApi: params.capabilities?.experimentalApi ?? false,
-      optOut: new Set(params.capabilities?.optOutNotificationMethods ?? []),
+      optOut: namesOf(params.capabilities?.optOutNotificationMethods),
       heartbeatMs: params.capabilities?.heartbeatMs ?? undefined,
     });
     session.connection.mirrorsVersion = call.request.jsonrpc;

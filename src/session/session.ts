@@ -58,6 +58,7 @@ export class Session {
   initialize(agreement: Agreement): void {
     this.#agreement = agreement;
     clearTimeout(this.#timer);
+    this.#timer = undefined;
     if (agreement.heartbeatMs === undefined) return;
     this.#timer = setInterval(() => this.notify('server/heartbeat', {}), agreement.heartbeatMs);
   }
