@@ -1,0 +1,330 @@
+// The exec manager over a fake operating system: ids, bounds, ends, reports.
+import t from 'tap';
+import {
+  type CommandObservation,
+  type CommandReport,
+  ExecManager,
+  type ExecManagerOptions,
+} from '../../src/exec/exec-manager.js';
+import { decideExecRequest, type ExecRequest } from '../../src/exec/exec-request.js';
+import { FamilyKiller } from '../../src/exec/family-killer.js';
+import { SpawnError } from '../../src/process/os-process.js';
+import type { MethodParams } from '../../src/protocol/methods.js';
+import type { Call } from '../../src/rpc/connection.js';
+import { FakeSystem, settled } from '../support/fake-process.js';
+import { openSession } from '../support/test-connection.js';
+
+type ExecParams = MethodParams<'command/exec'>;
+
+const CALL: Call = {
+  request: { kind: 'request', id: 1, method: 'command/exec', params: {}, trace: undefined, jsonrpc: true },
+  observation: undefined,
+};
+
+interface Setup {
+  readonly system: FakeSystem;
+  readonly manager: ExecManager;
+  /** Pids and marker prefix of each family that was to be killed. */
+  readonly killed: [number[], string][];
+  readonly markers: string[];
+}
+
+function setUp(options: Partial<ExecManagerOptions> & { startsAtOnce?: boolean } = {}): Setup {
+  const system = new FakeSystem(options);
+  const killed: [number[], string][] = [];
+  const markers: string[] = [];
+  const manager = new ExecManager({
+    system,
+    prepare: (request, marker, traceEnv) => {
+      markers.push(marker);
+      return {
+        argv: request.argv,
+        cwd: '/',
+        env: Object.fromEntries(Object.entries(traceEnv).map(([name, value]) => [name, value ?? ''])),
+        stdin: request.streamStdin,
+      };
+    },
+    killFamily: (pids, prefix) => killed.push([[...pids], prefix]),
+    serverMarker: 'server',
+    maxProcesses: 100,
+    maxProcessesPerConnection: 100,
+    maxStdinBytes: 1024,
+    maxBufferedBytes: 1024,
+    shortage: () => undefined,
+    ...options,
+  });
+  return { system, manager, killed, markers };
+}
+
+function request(processId?: string, more: Partial<ExecParams> = {}): ExecRequest {
+  return decideExecRequest({ command: ['a'], ...(processId === undefined ? {} : { processId }), ...more });
+}
+
+/** Runs, with the refusal instead of a rejection. */
+async function run(
+  { manager }: Setup,
+  session: ReturnType<typeof openSession>['session'],
+  what: ExecRequest,
+): Promise<{ exitCode: number } | { code: number; reason: string; data: unknown }> {
+  try {
+    return (await manager.run(what, session, CALL)).end;
+  } catch (error) {
+    return error as { code: number; reason: string; data: unknown };
+  }
+}
+
+t.test('exec manager refuses a process id when this session runs one, and frees it with the end', async (t) => {
+  const setup = setUp();
+  const { session } = openSession();
+  const other = openSession().session;
+  for (const id of ['p', '__proto__', 'constructor', '']) {
+    const first = run(setup, session, request(id));
+    t.match(await run(setup, session, request(id)), { code: -32600, reason: 'duplicateProcessId' }, JSON.stringify(id));
+    void run(setup, other, request(id));
+    await settled();
+    t.equal(setup.manager.find(session, id).request.processId, id);
+    const process = setup.system.processes.at(-2);
+    process?.exit(0);
+    process?.endOutput();
+    t.match(await first, { exitCode: 0 });
+    t.throws(() => setup.manager.find(session, id), { message: `no active command/exec for process id "${id}"` });
+    t.ok(setup.manager.find(other, id), 'another session’s command of that name lives on');
+    void run(setup, session, request(id));
+    await settled();
+    t.ok(setup.manager.find(session, id), 'free again');
+  }
+  t.throws(() => setup.manager.find(openSession().session, 'p'), { code: -32600, reason: 'processNotFound' });
+});
+
+t.test('exec manager finds a command at once, while it is still being started', (t) => {
+  const setup = setUp({ startsAtOnce: false });
+  const { session } = openSession();
+  void run(setup, session, request('p'));
+  t.equal(setup.manager.find(session, 'p').command.state, 'starting');
+  t.equal(setup.manager.list(session).length, 1);
+  t.end();
+});
+
+t.test('exec manager refuses with -32001 and starts nothing when a bound is reached', async (t) => {
+  let shortage: string | undefined;
+  const setup = setUp({ maxProcesses: 3, maxProcessesPerConnection: 2, shortage: () => shortage });
+  const { session } = openSession();
+  const other = openSession().session;
+  const overloaded = (bound: string): object => ({
+    code: -32001,
+    message: 'Server overloaded; retry later.',
+    data: { bound },
+  });
+  const first = run(setup, session, request());
+  void run(setup, session, request());
+  t.match(await run(setup, session, request()), overloaded('maxProcessesPerConnection'));
+  t.notOk(setup.manager.isFull);
+  void run(setup, other, request());
+  t.ok(setup.manager.isFull);
+  t.match(await run(setup, other, request('x')), overloaded('maxProcesses'));
+  t.throws(() => setup.manager.find(other, 'x'));
+  await settled();
+  setup.system.processes[0]?.exit(0);
+  setup.system.processes[0]?.endOutput();
+  await first;
+  shortage = 'descriptors';
+  t.match(await run(setup, other, request()), overloaded('descriptors'));
+  t.equal(setup.system.specs.length, 3);
+  t.equal(setup.manager.running, 2);
+});
+
+t.test('exec manager turns errors of the operating system into spawnFailed and leaves others alone', async (t) => {
+  const setup = setUp({ startsAtOnce: false });
+  const { session } = openSession();
+  const failing = run(setup, session, request('p'));
+  await setup.system.failStart(new SpawnError('no program "a"', 'ENOENT'));
+  t.match(await failing, {
+    code: -32603,
+    message: 'failed to spawn command: no program "a"',
+    data: { reason: 'spawnFailed', errno: 'ENOENT' },
+  });
+  t.equal(setup.manager.running, 0);
+  const other = run(setup, session, request('p'));
+  const bug = new Error('a bug');
+  await setup.system.failStart(bug);
+  t.equal(await other, bug);
+
+  const unprepared = setUp({
+    prepare: () => {
+      throw new SpawnError('a NUL in the name', 'EINVAL');
+    },
+  });
+  t.match(await run(unprepared, session, request('p')), { code: -32603, data: { errno: 'EINVAL' } });
+  t.equal(unprepared.manager.running, 0, 'nothing is left of it');
+  t.same(unprepared.manager.list(session), []);
+});
+
+t.test('exec manager ends what a session started, and nobody else’s, when it closes', async (t) => {
+  const setup = setUp();
+  const { session } = openSession();
+  const other = openSession().session;
+  const ended = run(setup, session, request('p'));
+  void run(setup, other, request('p'));
+  void run(setup, session, request());
+  await settled();
+  setup.manager.closeSession(session);
+  setup.manager.closeSession(session);
+  t.same(setup.killed, [[[101, 103], 'server.1.']], 'once, its own pids and markers');
+  t.same(
+    setup.markers.map((marker) => marker.startsWith('server.1.')),
+    [true, false, true],
+  );
+  t.equal(new Set(setup.markers).size, 3);
+  setup.system.processes[0]?.exit('SIGKILL');
+  setup.system.clock.advance(0);
+  t.match(await ended, { exitCode: 137 }, 'and waits for no holder of its output');
+  t.equal(setup.manager.list(other).length, 1);
+});
+
+t.test('exec manager kills a command of a session that closed while it was being started', async (t) => {
+  const setup = setUp({ startsAtOnce: false });
+  const { session } = openSession();
+  void run(setup, session, request('p'));
+  setup.manager.closeSession(session);
+  t.same(setup.killed, [[[], 'server.1.']]);
+  await setup.system.finishStart();
+  t.same(setup.system.signals, ['tree 101 SIGKILL']);
+});
+
+t.test('exec manager kills what closed sessions left, too, when everything is to end', async (t) => {
+  const setup = setUp();
+  for (const at of [0, 1]) void run(setup, openSession().session, request(`p${at}`));
+  await settled();
+  setup.manager.killAll();
+  t.same(
+    setup.killed.map(([pids]) => pids),
+    [[101], [102]],
+  );
+  t.same([...setup.manager.all()].length, 2, 'until they have ended');
+});
+
+t.test('exec manager gives every command its grace and calls back when none runs any more', async (t) => {
+  const setup = setUp();
+  const { session } = openSession();
+  let idle = 0;
+  setup.manager.whenIdle(() => idle++);
+  t.equal(idle, 1);
+  const runs = [run(setup, session, request()), run(setup, openSession().session, request())];
+  await settled();
+  setup.manager.whenIdle(() => idle++);
+  setup.manager.terminateAll(50);
+  t.same(setup.system.signals, ['tree 101 SIGTERM', 'tree 102 SIGTERM']);
+  setup.system.clock.advance(50);
+  t.equal(setup.system.signals.length, 4);
+  for (const process of setup.system.processes) {
+    t.equal(idle, 1);
+    process.exit('SIGKILL');
+    process.endOutput();
+    await settled();
+  }
+  t.equal(idle, 2);
+  await Promise.all(runs);
+});
+
+t.test('exec manager sends output before the reply, capped, and to nobody who opted out', async (t) => {
+  const setup = setUp({ maxBufferedBytes: 4 });
+  const { session, transport } = openSession();
+  const streamed = run(setup, session, request('p', { streamStdoutStderr: true, outputBytesCap: 3 }));
+  await settled();
+  setup.system.process.say('abcd');
+  setup.system.process.say('x', 'stderr');
+  setup.system.process.exit(0);
+  setup.system.process.endOutput();
+  await streamed;
+  t.match(transport.messages, [
+    {
+      method: 'command/exec/outputDelta',
+      params: { processId: 'p', stream: 'stdout', deltaBase64: 'YWJj', capReached: true },
+    },
+    { params: { stream: 'stderr', deltaBase64: 'eA==', capReached: false } },
+  ]);
+
+  const deaf = openSession({ optOut: ['command/exec/outputDelta'] });
+  void run(setup, deaf.session, request('p', { streamStdoutStderr: true }));
+  await settled();
+  setup.system.process.say('abcd');
+  t.same(deaf.transport.texts, []);
+
+  const captured = setup.manager.run(request(undefined, { disableOutputCap: true }), session, CALL);
+  await settled();
+  setup.system.process.say('abcdef');
+  setup.system.process.exit(0);
+  setup.system.process.endOutput();
+  t.match((await captured).ran.sinks.stdout, { truncated: true, receivedBytes: 6 }, 'the server’s own bound stands');
+});
+
+t.test('exec manager slows one command and no other when a client does not read', async (t) => {
+  const setup = setUp();
+  const slow = openSession();
+  const fast = openSession();
+  for (const { session } of [slow, fast]) {
+    void run(setup, session, request('p', { streamStdoutStderr: true, disableOutputCap: true }));
+  }
+  await settled();
+  const [stalled, flowing] = setup.system.processes;
+  slow.transport.stopReading();
+  const chunk = Buffer.alloc(64 * 1024);
+  for (let at = 0; at < 40; at += 1) {
+    if (stalled?.calls.length === 0) stalled.say(chunk);
+    flowing?.say(chunk);
+  }
+  t.same([stalled?.calls, flowing?.calls], [['pause stdout'], []]);
+  slow.transport.readOn();
+  t.same(stalled?.calls, ['pause stdout', 'resume stdout']);
+});
+
+t.test('exec manager reports each command to its observer once', async (t) => {
+  const reports: CommandReport[] = [];
+  const events: string[] = [];
+  const observe = (): CommandObservation => ({
+    env: { TRACEPARENT: 'tp' },
+    event: (event) => events.push(event),
+    ended: (report) => reports.push(report),
+  });
+  const setup = setUp({ startsAtOnce: false, observe });
+  const { session } = openSession();
+  const well = run(setup, session, request('p', { streamStdin: true }));
+  void setup.manager.find(session, 'p').stdin?.write(Buffer.from('abc'));
+  await setup.system.finishStart();
+  t.match(setup.system.specs[0], { env: { TRACEPARENT: 'tp' } });
+  setup.system.process.stdin?.readAll();
+  setup.system.process.say('12345');
+  setup.system.process.exit(0);
+  setup.system.process.endOutput();
+  await well;
+  const badly = run(setup, session, request('q'));
+  await setup.system.failStart(new SpawnError('x', 'EACCES'));
+  await badly;
+  t.match(reports, [
+    { pid: 101, end: { exitCode: 0 }, error: undefined, outputBytes: 5, stdinBytes: 3 },
+    { pid: undefined, end: undefined, error: { errno: 'EACCES' } },
+  ]);
+  t.same(events, ['started', 'exited']);
+});
+
+t.test('family killer kills all families of one turn together and names survivors', async (t) => {
+  const rounds: string[][] = [];
+  const survivors: number[] = [];
+  const killer = new FamilyKiller({
+    kill: async (families) => {
+      rounds.push(families.map(({ markerPrefix }) => markerPrefix));
+      return rounds.length === 1 ? [7] : [];
+    },
+    onSurvivors: (pids) => survivors.push(...pids),
+  });
+  killer.add({ pids: [1], markerPrefix: 'a' });
+  killer.add({ pids: [], markerPrefix: 'b' });
+  t.same(rounds, []);
+  await settled();
+  killer.add({ pids: [], markerPrefix: 'c' });
+  killer.flush();
+  killer.flush();
+  await settled();
+  t.same(rounds, [['a', 'b'], ['c']]);
+  t.same(survivors, [7]);
+});

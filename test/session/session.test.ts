@@ -1,0 +1,171 @@
+// The session of one connection, the registry of all, the handshake, and the phases of the service.
+import t from 'tap';
+import { ANONYMOUS } from '../../src/auth/principal.js';
+import { Lifecycle, type Phase } from '../../src/lifecycle.js';
+import { methods } from '../../src/protocol/methods.js';
+import type { Call } from '../../src/rpc/connection.js';
+import { createInitializeHandler } from '../../src/session/handshake.js';
+import { Session } from '../../src/session/session.js';
+import { SessionRegistry } from '../../src/session/session-registry.js';
+import { openConnection, openSession } from '../support/test-connection.js';
+
+const handler = createInitializeHandler({ version: '9.9.9', limits: { maxFrameBytes: 5 } });
+
+function fresh(): { session: Session; transport: ReturnType<typeof openConnection>['transport'] } {
+  const { connection, transport } = openConnection();
+  return { session: new Session(connection, ANONYMOUS), transport };
+}
+
+function initialize(session: Session, params: unknown, jsonrpc = true): ReturnType<typeof handler> {
+  const call: Call = {
+    request: { kind: 'request', id: 1, method: 'initialize', params, trace: undefined, jsonrpc },
+    observation: undefined,
+  };
+  return handler(methods.initialize.params.parse(params), session, call);
+}
+
+t.test('handshake settles what the session may use and answers who serves when the params are good', (t) => {
+  const { session } = fresh();
+  t.same([session.initialized, session.experimentalApi, session.wants('n')], [false, false, false]);
+  const result = initialize(session, {
+    clientInfo: { name: 'my client', title: null, version: '1.2' },
+    capabilities: { experimentalApi: true, optOutNotificationMethods: ['a', 'unknown/method'], heartbeatMs: null },
+  });
+  t.match(result, {
+    platformFamily: 'unix',
+    platformOs: /^(linux|macos)$/,
+    serverInfo: { name: 'execwire', version: '9.9.9' },
+    connectionId: session.id,
+    limits: { maxFrameBytes: 5 },
+  });
+  t.ok(result.userAgent.includes('my client'), 'the user agent names the client');
+  t.ok(result.codexHome.startsWith('/'), 'absolute');
+  t.same([session.initialized, session.experimentalApi], [true, true]);
+  t.same([session.wants('a'), session.wants('b'), session.wants('a/b')], [false, true, true]);
+  t.end();
+});
+
+t.test('handshake takes null and absent capabilities for none', (t) => {
+  for (const capabilities of [null, undefined, {}, { experimentalApi: null, optOutNotificationMethods: null }]) {
+    const { session } = fresh();
+    initialize(session, { clientInfo: { name: '', version: '' }, capabilities });
+    t.same([session.initialized, session.experimentalApi, session.wants('a')], [true, false, true]);
+  }
+  t.end();
+});
+
+t.test('handshake refuses a client name that is no header value and accepts a later good one', (t) => {
+  const { session } = fresh();
+  for (const name of ['a\nb', 'a\r', '\0', '\x7f', 'a\u0100', '🙂', '\ud800']) {
+    t.throws(() => initialize(session, { clientInfo: { name, version: '1' } }), {
+      code: -32600,
+      message: `Invalid clientInfo.name: '${name}'. Must be a valid HTTP header value.`,
+    });
+    t.notOk(session.initialized);
+  }
+  for (const name of ['', ' a b\t', 'é', '!"#~']) initialize(fresh().session, { clientInfo: { name, version: '1' } });
+  initialize(session, { clientInfo: { name: 'good', version: '1' } });
+  t.ok(session.initialized);
+  t.end();
+});
+
+t.test('handshake makes notifications say jsonrpc exactly when initialize did', (t) => {
+  for (const jsonrpc of [true, false]) {
+    const { session, transport } = fresh();
+    initialize(session, { clientInfo: { name: 'a', version: '1' } }, jsonrpc);
+    session.notify('n', { x: 1 });
+    t.same(transport.messages, [{ ...(jsonrpc ? { jsonrpc: '2.0' } : {}), method: 'n', params: { x: 1 } }]);
+  }
+  t.end();
+});
+
+t.test('session registry broadcasts to initialized sessions that want it and to no other', (t) => {
+  const registry = new SessionRegistry();
+  const wants = openSession();
+  const opted = openSession({ optOut: ['server/draining'] });
+  const uninitialized = fresh();
+  for (const { session } of [wants, opted, uninitialized]) registry.add(session);
+  registry.broadcast('server/draining', { deadlineMs: 5 });
+  registry.broadcast('server/other', {});
+  t.match(wants.transport.messages, [
+    { method: 'server/draining', params: { deadlineMs: 5 } },
+    { method: 'server/other' },
+  ]);
+  t.match(opted.transport.messages, [{ method: 'server/other' }]);
+  t.same(uninitialized.transport.texts, []);
+  t.equal(registry.get(wants.session.id), wants.session);
+  registry.remove(wants.session);
+  t.equal(registry.size, 2);
+  t.equal(registry.get(wants.session.id), undefined);
+  registry.broadcast('server/other', {});
+  t.equal(wants.transport.messages.length, 2);
+  t.end();
+});
+
+t.test('session calls back when initialize is late, and neither then nor later once it has come or gone', (t) => {
+  const timers = new Map<object, { callback: () => void; ms: number }>();
+  const set = (callback: () => void, ms: number): object => {
+    const timer = {};
+    timers.set(timer, { callback, ms });
+    return timer;
+  };
+  t.intercept(globalThis, 'setTimeout', { value: set });
+  t.intercept(globalThis, 'setInterval', { value: set });
+  t.intercept(globalThis, 'clearTimeout', { value: (timer: object) => timers.delete(timer) });
+  const [late, punctual, gone] = [fresh().session, fresh(), fresh().session];
+  const isLate: string[] = [];
+  late.expectInitialize(30_000, () => isLate.push('late'));
+  punctual.session.expectInitialize(30_000, () => isLate.push('punctual'));
+  gone.expectInitialize(30_000, () => isLate.push('gone'));
+  initialize(punctual.session, { clientInfo: { name: 'a', version: '1' }, capabilities: { heartbeatMs: 250 } });
+  gone.close();
+  const pending = [...timers.values()];
+  t.same(
+    pending.map(({ ms }) => ms),
+    [30_000, 250],
+  );
+  for (const { callback } of pending) callback();
+  t.same(isLate, ['late']);
+  t.same(punctual.transport.messages, [{ jsonrpc: '2.0', method: 'server/heartbeat', params: {} }]);
+  punctual.session.close();
+  t.equal(timers.size, 1, 'the heartbeat stops with the connection');
+  t.end();
+});
+
+// Phases.
+
+t.test('lifecycle moves forward only and tells once who waits for a phase', (t) => {
+  const lifecycle = new Lifecycle();
+  const told: string[] = [];
+  for (const phase of ['running', 'leaving', 'draining', 'closed'] as const) {
+    lifecycle.on(phase, () => told.push(phase));
+  }
+  t.equal(lifecycle.phase, 'starting');
+  t.ok(lifecycle.advance('running'));
+  t.notOk(lifecycle.advance('running'));
+  t.same(told, ['running']);
+  t.ok(lifecycle.advance('draining'), 'a phase may be passed over');
+  t.same(told, ['running', 'leaving', 'draining'], 'whoever waited for it is told');
+  for (const phase of ['starting', 'running', 'leaving'] satisfies Phase[]) t.notOk(lifecycle.advance(phase));
+  t.same([lifecycle.phase, lifecycle.reached('leaving'), lifecycle.reached('closed')], ['draining', true, false]);
+  lifecycle.on('running', () => told.push('at once'));
+  t.equal(told.at(-1), 'at once');
+  lifecycle.advance('closed');
+  t.equal(told.filter((phase) => phase === 'draining').length, 1);
+  t.end();
+});
+
+t.test('lifecycle survives a callback that moves it on', (t) => {
+  const lifecycle = new Lifecycle();
+  const told: string[] = [];
+  lifecycle.on('leaving', () => {
+    told.push('leaving');
+    lifecycle.advance('draining');
+  });
+  lifecycle.on('leaving', () => told.push('leaving too'));
+  lifecycle.on('draining', () => told.push('draining'));
+  lifecycle.advance('leaving');
+  t.same(told.sort(), ['draining', 'leaving', 'leaving too'], 'each once');
+  t.equal(lifecycle.phase, 'draining');
+  t.end();
+});
