@@ -47,15 +47,20 @@ async function drain(app: FastifyInstance, config: Config): Promise<void> {
   exec.terminateAll(config.killGraceMs);
   const flushedAtMs = performance.now() + config.killGraceMs + CLOSE_TIMEOUT_MS;
   await untilGone(app, flushedAtMs, closeCodes.serviceRestart);
+  // Left are those whose command cannot end because they take none of its output.
   for (const session of [...sessions.all()]) session.connection.transport.abort();
 }
 
-/** Closes every connection as soon as it has nothing left to say. @returns when none is left, or at the deadline */
+/**
+ * Closes every connection as soon as it has its last reply. Before the drain's deadline it may take that as slowly as it likes; after it
+ * the reply is queued in front of the Close, for which a transport has its own limit. @returns when none is left, or at the deadline
+ */
 async function untilGone(app: FastifyInstance, deadlineAtMs: number, code: number): Promise<void> {
-  const reason = code === closeCodes.goingAway ? 'server going away' : 'drain deadline passed';
+  const isLate = code === closeCodes.serviceRestart;
+  const reason = isLate ? 'drain deadline passed' : 'server going away';
   for (;;) {
     for (const { connection } of app.sessions.all()) {
-      if (connection.inFlight === 0 && connection.outbox.pendingBytes === 0) connection.close(code, reason);
+      if (connection.inFlight === 0 && (isLate || connection.outbox.pendingBytes === 0)) connection.close(code, reason);
     }
     if (app.sessions.size === 0 || performance.now() >= deadlineAtMs) return;
     await sleep(Math.min(LOOK_EVERY_MS, Math.max(1, deadlineAtMs - performance.now())));

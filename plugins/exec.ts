@@ -8,10 +8,11 @@ import { ExecManager } from '../src/exec/exec-manager.js';
 import type { ExecRequest } from '../src/exec/exec-request.js';
 import { FamilyKiller } from '../src/exec/family-killer.js';
 import { createExecHandlers } from '../src/exec/handlers.js';
+import { TreeSignaller } from '../src/exec/tree-signaller.js';
 import { childEnvironment } from '../src/process/environment.js';
 import { createGuardian, guardedStart } from '../src/process/guardian.js';
 import type { ProcessSpec } from '../src/process/os-process.js';
-import { killFamilies, killGroup, killTree } from '../src/process/process-tree.js';
+import { killFamilies, killGroup, killTrees } from '../src/process/process-tree.js';
 import { startProcess } from '../src/process/start-process.js';
 import { lookUpUser, type UserAccount } from '../src/process/user-account.js';
 import { methods } from '../src/protocol/methods.js';
@@ -21,6 +22,8 @@ declare module 'fastify' {
   interface FastifyInstance {
     /** Owner of all commands. */
     readonly exec: ExecManager;
+    /** Kills every command at once, whatever becomes of its reply; resolves when none is left. New ones are refused from now on. */
+    readonly killCommands: () => Promise<void>;
   }
 }
 
@@ -30,17 +33,14 @@ export const execPlugin = fp<{ config: Config }>(
     const guardian = createGuardian(serverMarker, (problem) => app.log.error({ problem }, 'guardian'));
     const onSurvivors = (pids: readonly number[]): void => app.log.error({ pids }, 'processes survived SIGKILL');
     const families = new FamilyKiller({ kill: killFamilies, onSurvivors });
+    const trees = new TreeSignaller({ signal: killTrees, onSurvivors });
     const account = config.runAs === undefined ? undefined : lookUpUser(config.runAs);
 
     const exec = new ExecManager({
       system: {
         startProcess: guardedStart(startProcess, guardian),
         clock: systemClock,
-        signalTree: (target, signal) => {
-          void killTree(target, signal).then((left) => {
-            if (signal === 'SIGKILL' && left.length > 0) onSurvivors(left);
-          });
-        },
+        signalTree: (target, signal) => trees.add(target, signal),
         signalGroup,
       },
       prepare: (request, marker, traceEnv) => prepare(config, account, request, marker, traceEnv),
@@ -52,13 +52,20 @@ export const execPlugin = fp<{ config: Config }>(
       maxBufferedBytes: config.maxBufferedBytes,
       shortage: () => app.overload.shortage(DESCRIPTORS_PER_COMMAND),
     });
+    async function killCommands(): Promise<void> {
+      app.lifecycle.advance('draining');
+      exec.killAll();
+      // A command that is being started is killed as soon as there is a process to kill.
+      await Promise.all([families.flush(), new Promise<void>((resolve) => exec.whenIdle(resolve))]);
+    }
+
     app.decorate('exec', exec);
+    app.decorate('killCommands', killCommands);
     const { initialize: _handshake, 'rpc.discover': _discover, ...commandMethods } = methods;
     app.rpc.router.add(commandMethods, createExecHandlers(exec));
     app.rpc.onSessionClosed((session) => exec.closeSession(session));
     app.addHook('onClose', async () => {
-      exec.killAll();
-      families.flush();
+      await killCommands();
       guardian.dispose();
     });
   },

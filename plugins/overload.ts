@@ -11,6 +11,8 @@ import { countOpenDescriptors, descriptorLimit } from '../src/process/open-descr
 export interface Overload {
   /** The bound of the machine that leaves no room for something that takes so many descriptors, or undefined. */
   shortage(descriptors: number): string | undefined;
+  /** Whether so few descriptors are left that a socket cannot even wait for its own refusal. */
+  readonly isOutOfSockets: boolean;
   /** Whether new clients should go elsewhere, with hysteresis. */
   readonly isOverloaded: boolean;
   readonly loopDelay: EventLoopDelay;
@@ -22,14 +24,20 @@ declare module 'fastify' {
   }
 }
 
-/** Descriptors left free for logs, files of the server and a spawn in progress. */
+/** Descriptors left free for logs, files of the server, probes, and sockets that wait for their refusal. */
 const SPARE_DESCRIPTORS = 64;
+/** Of these, so many are never given to a socket at all: at the very limit libuv closes what it accepts without a word. */
+const LAST_DESCRIPTORS = 16;
+/** A small limit is not eaten up by what is spare. */
+const SPARE_PART = 4;
 /** A command takes up to this many while it starts: three pipes with two ends each, and those of the spawn itself. */
 export const DESCRIPTORS_PER_COMMAND = 10;
-/** A connection has its socket. */
+/** A connection has its socket, which is open already when the question is asked. */
 export const DESCRIPTORS_PER_CONNECTION = 1;
-/** Counting reads a directory with an entry per descriptor: at most this often. */
+/** Counting reads a directory with an entry per descriptor: at most this often, and between two counts starts are added up. */
 const COUNT_EVERY_MS = 100;
+/** What was added up is too much when things end as fast as they start: before a refusal it is counted again, at most this often. */
+const RECOUNT_EVERY_MS = 10;
 /** Overload ends when everything is below this part of its bound. */
 const RECOVERED_AT = 0.9;
 
@@ -38,45 +46,66 @@ export const overloadPlugin = fp<{ config: Config }>(
     const loopDelay = new EventLoopDelay();
     loopDelay.start();
     const limit = descriptorLimit() ?? Number.POSITIVE_INFINITY;
+    const spare = Math.min(SPARE_DESCRIPTORS, Math.floor(limit / SPARE_PART));
+    const last = Math.min(LAST_DESCRIPTORS, Math.floor(spare / SPARE_PART));
     let open = 0;
     let countedAtMs = Number.NEGATIVE_INFINITY;
     let overloaded = false;
-    let warned = false;
+    let isShort = false;
+
+    function count(notWithinMs: number): void {
+      const nowMs = performance.now();
+      if (nowMs - countedAtMs < notWithinMs) return;
+      // What a command takes that is only being started does not show yet.
+      open = (countOpenDescriptors() ?? 0) + app.exec.starting * DESCRIPTORS_PER_COMMAND;
+      countedAtMs = nowMs;
+    }
+
+    function hasRoom(descriptors: number, reserve: number): boolean {
+      count(COUNT_EVERY_MS);
+      if (open + descriptors + reserve >= limit) count(RECOUNT_EVERY_MS);
+      return open + descriptors + reserve < limit;
+    }
 
     function shortage(descriptors: number): string | undefined {
-      const nowMs = performance.now();
-      if (nowMs - countedAtMs >= COUNT_EVERY_MS) {
-        open = countOpenDescriptors() ?? 0;
-        countedAtMs = nowMs;
+      const isFree = hasRoom(descriptors, spare);
+      if (isFree) open += descriptors;
+      tell(!isFree);
+      return isFree ? undefined : 'descriptors';
+    }
+
+    function tell(short: boolean): void {
+      if (short && !isShort) {
+        app.log.warn({ open, limit }, 'out of descriptors: new connections and commands are refused');
       }
-      // Between two counts every question is taken for a start.
-      open += descriptors;
-      if (open + SPARE_DESCRIPTORS < limit) {
-        warned = false;
-        return undefined;
-      }
-      if (!warned) app.log.warn({ open, limit }, 'out of descriptors: new connections and commands are refused');
-      warned = true;
-      return 'descriptors';
+      isShort = short;
     }
 
     /** How much of its bound the fullest thing has taken. */
     function load(): number {
+      count(COUNT_EVERY_MS);
       const connections = app.sessions.size / config.maxConnections;
       const requests = app.rpc.requests.inFlight / config.maxRequests;
       const processes = app.exec.running / config.maxProcesses;
-      return Math.max(connections, requests, processes, loopDelay.maxMs / config.maxEventLoopDelayMs);
+      const descriptors = open / (limit - spare);
+      const delay = loopDelay.maxMs / config.maxEventLoopDelayMs;
+      return Math.max(connections, requests, processes, descriptors, delay);
     }
 
     app.decorate('overload', {
       shortage,
       loopDelay,
+      get isOutOfSockets(): boolean {
+        const isOut = !hasRoom(DESCRIPTORS_PER_CONNECTION, last);
+        if (isOut) tell(true);
+        return isOut;
+      },
       get isOverloaded(): boolean {
         const now = load();
         if (overloaded ? now < RECOVERED_AT : now >= 1) {
           overloaded = !overloaded;
           app.log.warn(
-            { loopDelayMs: Math.round(loopDelay.maxMs) },
+            { loopDelayMs: Math.round(loopDelay.maxMs), open, limit },
             overloaded ? 'overloaded' : 'no longer overloaded',
           );
         }

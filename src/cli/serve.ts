@@ -41,7 +41,7 @@ export async function serve(argv: readonly string[]): Promise<number> {
   } catch (error) {
     return refuse(`execwire cannot start: ${error instanceof Error ? error.message : String(error)}`, EXIT_FAILURE);
   }
-  signals.attach({ drain: () => app.drain(), killAll: () => app.exec.killAll() });
+  signals.attach({ drain: () => app.drain(), killCommands: () => app.killCommands() });
 
   try {
     await (config.address.kind === 'stdio' ? serveStdio(app, config) : serveListener(app, config, config.address));

@@ -10,13 +10,13 @@ import { constants } from 'node:os';
 /** What can be ended. */
 export interface Endable {
   drain(): Promise<void>;
-  /** Kills every command at once. */
-  killAll(): void;
+  /** Kills every command at once; resolves when none is left, which takes the kernel a moment. */
+  killCommands(): Promise<void>;
 }
 
 const SIGNAL_EXIT_BASE = 128;
-/** Time for killed processes to be gone before the server is. */
-const LAST_LOOK_MS = 300;
+/** Longest wait for killed processes to be gone: the exit must come within a second. @see PROTOCOL "Drain" */
+const KILL_TIMEOUT_MS = 700;
 
 /** Takes the signals of this process over. */
 export function handleSignals(): { attach(service: Endable): void } {
@@ -33,8 +33,10 @@ export function handleSignals(): { attach(service: Endable): void } {
       isDraining = true;
       drain();
     } else if (signal !== 'SIGHUP') {
-      service?.killAll();
-      setTimeout(() => process.exit(SIGNAL_EXIT_BASE + constants.signals[signal]), LAST_LOOK_MS);
+      const exit = (): never => process.exit(SIGNAL_EXIT_BASE + constants.signals[signal]);
+      setTimeout(exit, KILL_TIMEOUT_MS);
+      if (service === undefined) exit();
+      else service.killCommands().then(exit, exit);
     }
   };
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onSignal);

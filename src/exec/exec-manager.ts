@@ -100,6 +100,15 @@ export class ExecManager {
     return this.#running;
   }
 
+  /** Commands whose process is not there yet. */
+  get starting(): number {
+    let count = 0;
+    for (const { running } of this.#sessions.values()) {
+      for (const { command } of running) if (command.state === 'starting') count += 1;
+    }
+    return count;
+  }
+
   /** Whether the bound on all processes is reached. */
   get isFull(): boolean {
     return this.#running.size >= this.#options.maxProcesses;

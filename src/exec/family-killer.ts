@@ -25,18 +25,16 @@ export class FamilyKiller {
   }
 
   add(family: Family): void {
-    if (this.#families.length === 0) setImmediate(() => this.flush());
+    if (this.#families.length === 0) setImmediate(() => void this.flush());
     this.#families.push(family);
   }
 
-  /** Kills now what was collected. */
-  flush(): void {
+  /** Kills now what was collected; resolves when it is gone, or known to stay. Never rejects. */
+  async flush(): Promise<void> {
     const families = this.#families;
     if (families.length === 0) return;
     this.#families = [];
-    // It never rejects: whoever cannot be killed is a survivor.
-    void this.#options.kill(families).then((survivors) => {
-      if (survivors.length > 0) this.#options.onSurvivors(survivors);
-    });
+    const survivors = await this.#options.kill(families);
+    if (survivors.length > 0) this.#options.onSurvivors(survivors);
   }
 }

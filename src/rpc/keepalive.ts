@@ -21,6 +21,8 @@ const LOOKS_PER_LIMIT = 4;
 interface Watched {
   receivedBytes: number;
   receivedMessages: number;
+  /** Bytes received by then: more than these belong to a message that is not whole yet. */
+  bytesWhenWhole: number;
   progressBytes: number;
   /** When something last came in, and how much had been sent by then. */
   heardAtMs: number;
@@ -47,6 +49,7 @@ export class Keepalive {
     this.#watched.set(connection, {
       receivedBytes: connection.transport.receivedBytes,
       receivedMessages: 0,
+      bytesWhenWhole: connection.transport.receivedBytes,
       wholeAtMs: nowMs,
       progressBytes: 0,
       heardAtMs: nowMs,
@@ -86,8 +89,9 @@ export class Keepalive {
     const { pingIntervalMs, stallTimeoutMs } = this.#options;
     const { receivedBytes, receivedMessages, sentBytes } = connection.transport;
     const { progressBytes, pendingBytes } = connection.outbox;
-    if (receivedMessages !== seen.receivedMessages || receivedBytes === seen.receivedBytes) {
+    if (receivedMessages !== seen.receivedMessages || receivedBytes === seen.bytesWhenWhole) {
       seen.receivedMessages = receivedMessages;
+      seen.bytesWhenWhole = receivedBytes;
       seen.wholeAtMs = nowMs;
     } else if (nowMs - seen.wholeAtMs >= stallTimeoutMs) {
       connection.close(closeCodes.policyViolation, 'a message takes too long to arrive');
@@ -106,7 +110,8 @@ export class Keepalive {
       connection.close(closeCodes.policyViolation, 'output is not being read');
       return;
     }
-    if (pingIntervalMs === 0) return;
+    // Standard input has no answer to a ping, and its end is told by the kernel.
+    if (pingIntervalMs === 0 || connection.transport.kind === 'stdio') return;
     const silentMs = nowMs - Math.max(seen.heardAtMs, pendingBytes > 0 ? seen.movedAtMs : 0);
     const limitMs = sentBytes === seen.sentWhenHeard ? SILENT_INTERVALS * pingIntervalMs : stallTimeoutMs;
     if (silentMs > limitMs) connection.transport.abort();
