@@ -1,0 +1,25 @@
+/**
+ * Answers bytes that are no HTTP request, and requests that never end. It logs nothing: what the parser hands over holds the bytes as they
+ * came, credentials among them.
+ */
+import { STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
+
+/** What Node's parser says of a request it gave up. */
+interface BrokenRequest extends Error {
+  readonly code?: string | undefined;
+}
+
+/** Says why, where somebody can still read it, and hangs up. For the server's `clientError`. */
+export function answerBrokenRequest({ code }: BrokenRequest, socket: Socket): void {
+  if (socket.writable && code !== 'ECONNRESET') {
+    const status = statusOf(code);
+    socket.write(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+  }
+  socket.destroy();
+}
+
+function statusOf(code: string | undefined): 400 | 408 | 431 {
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return 408;
+  return code === 'HPE_HEADER_OVERFLOW' ? 431 : 400;
+}
