@@ -10,6 +10,7 @@ import { lifecyclePlugin } from '../plugins/lifecycle.js';
 import { overloadPlugin } from '../plugins/overload.js';
 import { rpcPlugin } from '../plugins/rpc.js';
 import { sessionsPlugin } from '../plugins/sessions.js';
+import { tcpAdmissionPlugin } from '../plugins/tcp-admission.js';
 import { websocketPlugin } from '../plugins/websocket.js';
 import { healthRoutes } from '../routes/health.js';
 import { rpcRoute } from '../routes/rpc.js';
@@ -22,8 +23,6 @@ const KEEP_ALIVE_TIMEOUT_MS = 75_000;
 const REQUEST_TIMEOUT_MS = 10_000;
 /** How often Node looks for such clients. */
 const CHECK_CONNECTIONS_EVERY_MS = 5000;
-/** TCP connections beside those of sessions: probes, scrapes, upgrades that are being refused. */
-const SPARE_CONNECTIONS = 256;
 
 /**
  * Builds the app. The caller listens, and closes it.
@@ -35,6 +34,8 @@ export async function buildApp(config: Config, log: FastifyBaseLogger): Promise<
   const options: FastifyHttpOptions<Server> = {
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true }),
+    // The drain has refused what is to be refused by then; `/healthz` answers 200 to the very end.
+    return503OnClosing: false,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
     requestTimeout: REQUEST_TIMEOUT_MS,
     http: { headersTimeout: REQUEST_TIMEOUT_MS, connectionsCheckingInterval: CHECK_CONNECTIONS_EVERY_MS },
@@ -42,13 +43,13 @@ export async function buildApp(config: Config, log: FastifyBaseLogger): Promise<
   // Fastify's types have one kind of instance for each kind of server; nothing here uses what differs.
   const app: FastifyInstance =
     pair === undefined ? Fastify(options) : (Fastify({ ...options, https: pair } as object) as FastifyInstance);
-  app.server.maxConnections = config.maxConnections + SPARE_CONNECTIONS;
   await app.register(lifecyclePlugin);
   await app.register(sessionsPlugin);
   await app.register(authPlugin, { config });
   await app.register(rpcPlugin, { config });
   await app.register(overloadPlugin, { config });
   await app.register(execPlugin, { config });
+  await app.register(tcpAdmissionPlugin, { config });
   await app.register(websocketPlugin, { config });
   await app.register(drainPlugin, { config });
   await app.register(healthRoutes);
