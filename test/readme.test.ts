@@ -78,9 +78,17 @@ t.test('client example of the README prints what it shows when it is run', async
   t.equal(printed, first('text'));
 });
 
-t.test('stdio example of the README answers both requests when it is run by a shell', async (t) => {
-  const example = blocks('sh').find((text) => text.includes('dist/execwire.cjs')) ?? '';
-  const lines = (await outputOf('sh', ['-c', example])).trim().split('\n');
-  const ids = lines.map((line) => (JSON.parse(line) as { id: unknown }).id);
-  t.same(ids, [1, 2]);
+t.test('stdio example of the README gets the answers it shows, and the server ends with its input', async (t) => {
+  const [command = '', ...lines] = first('console').trim().split('\n');
+  t.equal(command, '$ node dist/execwire.cjs');
+  const server = spawn(process.execPath, [SERVER], { stdio: ['pipe', 'pipe', 'inherit'] });
+  t.teardown(() => server.kill('SIGKILL'));
+  const exited = new Promise((resolve) => server.once('exit', resolve));
+  const answers = createInterface({ input: server.stdout })[Symbol.asyncIterator]();
+  for (const line of lines) {
+    if (line.startsWith('> ')) server.stdin.write(`${line.slice(2)}\n`);
+    else t.match((await answers.next()).value, pattern(line.slice(2)));
+  }
+  server.stdin.end();
+  t.equal(await exited, 0);
 });
