@@ -51,6 +51,7 @@ export const execPlugin = fp<{ config: Config }>(
       maxStdinBytes: config.maxStdinBytes,
       maxBufferedBytes: config.maxBufferedBytes,
       shortage: () => app.overload.shortage(DESCRIPTORS_PER_COMMAND),
+      observe: (request, session, call) => app.telemetry.command(request, session, call),
     });
     async function killCommands(): Promise<void> {
       app.lifecycle.advance('draining');
@@ -69,7 +70,7 @@ export const execPlugin = fp<{ config: Config }>(
       guardian.dispose();
     });
   },
-  { name: 'exec', dependencies: ['rpc', 'overload'] },
+  { name: 'exec', dependencies: ['rpc', 'overload', 'telemetry'] },
 );
 
 function signalGroup(pid: number, signal: NodeJS.Signals): void {

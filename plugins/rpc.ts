@@ -18,15 +18,17 @@ import { Router } from '../src/rpc/router.js';
 import type { Transport } from '../src/rpc/transport.js';
 import { createInitializeHandler } from '../src/session/handshake.js';
 import { Session } from '../src/session/session.js';
+import type { TraceCarrier } from '../src/telemetry-settings.js';
 import { version } from '../src/version.js';
+import { requestFields } from './telemetry.js';
 
 /** What the other plugins and the routes use of the RPC service. */
 export interface RpcService {
   readonly router: Router<Session>;
   /** Requests in flight of all connections. */
   readonly requests: TotalRequests;
-  /** Opens a session over a transport, for whoever is at its other end. */
-  attach(transport: Transport, principal: Principal): Session;
+  /** Opens a session over a transport, for whoever is at its other end. @param upgrade headers with their trace context */
+  attach(transport: Transport, principal: Principal, upgrade?: TraceCarrier): Session;
   /** Calls back whenever a session's connection has ended. */
   onSessionClosed(callback: (session: Session) => void): void;
 }
@@ -82,34 +84,34 @@ export const rpcPlugin = fp<{ config: Config }>(
       });
     }
 
-    function attach(transport: Transport, principal: Principal): Session {
-      const { log } = app;
+    function attach(transport: Transport, principal: Principal, upgrade?: TraceCarrier): Session {
       const connection: Connection = new Connection({
         transport,
         budget: new RequestBudget(config.maxRequestsPerConnection, requests),
         maxOwedReplyBytes: config.maxOwedReplyBytes,
         serve: (call) => router.serve(session, call),
         // `initialized` asks for nothing, and what is unknown is never answered.
-        onNotification: (method) => log.debug({ connectionId: connection.id, method }, 'notification'),
-        onInternalError: (error, traceId, method) =>
-          log.error({ connectionId: connection.id, err: error, traceId, method }, 'request failed'),
+        onNotification: (method) => app.log.debug({ connectionId: connection.id, method }, 'notification'),
+        observe: (request) => observer.request(request),
+        onInternalError: (error, traceId, call) =>
+          observer.log.error({ ...requestFields(call), trace_id: traceId, err: error }, 'request failed'),
         onClose: (code) => {
           keepalive.remove(connection);
           session.close();
           stopWatching?.();
           app.sessions.remove(session);
-          log.debug({ connectionId: connection.id, code }, 'connection closed');
           for (const callback of closedCallbacks) callback(session);
+          observer.closed(code);
         },
       });
       const session = new Session(connection, principal);
+      const observer = app.telemetry.connection(session, upgrade);
       app.sessions.add(session);
       session.expectInitialize(config.initializeTimeoutMs, () =>
         connection.close(closeCodes.policyViolation, 'not initialized in time'),
       );
       const stopWatching = watchExpiry(session);
       keepalive.add(connection);
-      log.debug({ connectionId: connection.id, transport: transport.kind }, 'connection opened');
       connection.open();
       return session;
     }
@@ -117,5 +119,5 @@ export const rpcPlugin = fp<{ config: Config }>(
     app.decorate('rpc', { router, requests, attach, onSessionClosed: (callback) => closedCallbacks.push(callback) });
     app.addHook('onClose', async () => keepalive.close());
   },
-  { name: 'rpc', dependencies: ['lifecycle', 'sessions'] },
+  { name: 'rpc', dependencies: ['lifecycle', 'sessions', 'telemetry'] },
 );

@@ -24,7 +24,8 @@ export async function rpcRoute(app: FastifyInstance): Promise<void> {
       // Without it a keystroke's echo waits up to 40 ms for the peer's acknowledgement.
       socket?.setNoDelay?.(true);
       dropUpgradeLeftovers(ws, socket, onError);
-      app.rpc.attach(new WebSocketTransport(ws, socket), request.principal ?? ANONYMOUS);
+      const { traceparent, tracestate } = request.headers;
+      app.rpc.attach(new WebSocketTransport(ws, socket), request.principal ?? ANONYMOUS, { traceparent, tracestate });
     },
   });
   app.setNotFoundHandler(async (_request, reply) => reply.code(404).send());

@@ -7,15 +7,20 @@ import { authPlugin } from '../plugins/auth.js';
 import { drainPlugin } from '../plugins/drain.js';
 import { execPlugin } from '../plugins/exec.js';
 import { lifecyclePlugin } from '../plugins/lifecycle.js';
+import { metricsPlugin } from '../plugins/metrics.js';
 import { overloadPlugin } from '../plugins/overload.js';
 import { rpcPlugin } from '../plugins/rpc.js';
 import { sessionsPlugin } from '../plugins/sessions.js';
 import { tcpAdmissionPlugin } from '../plugins/tcp-admission.js';
-import { websocketPlugin } from '../plugins/websocket.js';
+import { telemetryPlugin } from '../plugins/telemetry.js';
+import { answerBadUrl, websocketPlugin } from '../plugins/websocket.js';
 import { healthRoutes } from '../routes/health.js';
+import { metricsRoute } from '../routes/metrics.js';
 import { rpcRoute } from '../routes/rpc.js';
 import { loadTlsPair, renewTlsPair, type TlsFiles, type TlsServer } from './auth/tls-files.js';
+import { answerBrokenRequest } from './broken-request.js';
 import type { Config } from './config.js';
+import type { Sdk } from './telemetry/sdk.js';
 
 /** Above what balancers use, so that none sends a request into a connection that is just being closed. */
 const KEEP_ALIVE_TIMEOUT_MS = 75_000;
@@ -24,13 +29,29 @@ const REQUEST_TIMEOUT_MS = 10_000;
 /** How often Node looks for such clients. */
 const CHECK_CONNECTIONS_EVERY_MS = 5000;
 
+/** What was started before the app. */
+export interface TelemetryParts {
+  /** Undefined unless `OTEL_*` asks for it. */
+  readonly sdk?: Sdk | undefined;
+  /** Lines that the log has lost. */
+  readonly droppedLogLines?: () => number;
+}
+
 /**
  * Builds the app. The caller listens, and closes it.
  * @throws {CredentialFileError} when a file of the authentication or of TLS cannot be used
  */
-export async function buildApp(config: Config, log: FastifyBaseLogger): Promise<FastifyInstance> {
+export async function buildApp(
+  config: Config,
+  log: FastifyBaseLogger,
+  { sdk, droppedLogLines }: TelemetryParts = {},
+): Promise<FastifyInstance> {
   const tls = tlsFilesOf(config);
   const pair = tls === undefined ? undefined : loadTlsPair(tls);
+  const slowClients = {
+    headersTimeout: REQUEST_TIMEOUT_MS,
+    connectionsCheckingInterval: CHECK_CONNECTIONS_EVERY_MS,
+  };
   const options: FastifyHttpOptions<Server> = {
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true }),
@@ -38,13 +59,23 @@ export async function buildApp(config: Config, log: FastifyBaseLogger): Promise<
     return503OnClosing: false,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
     requestTimeout: REQUEST_TIMEOUT_MS,
-    http: { headersTimeout: REQUEST_TIMEOUT_MS, connectionsCheckingInterval: CHECK_CONNECTIONS_EVERY_MS },
+    clientErrorHandler: answerBrokenRequest,
+    frameworkErrors: answerBadUrl,
+    http: slowClients,
   };
+  const createServer = sdk?.instrumentFastify(Fastify) ?? Fastify;
   // Fastify's types have one kind of instance for each kind of server; nothing here uses what differs.
   const app: FastifyInstance =
-    pair === undefined ? Fastify(options) : (Fastify({ ...options, https: pair } as object) as FastifyInstance);
+    pair === undefined
+      ? createServer(options)
+      : (createServer({
+          ...options,
+          https: { ...slowClients, handshakeTimeout: REQUEST_TIMEOUT_MS, ...pair },
+        } as object) as FastifyInstance);
   await app.register(lifecyclePlugin);
   await app.register(sessionsPlugin);
+  await app.register(metricsPlugin, { spans: sdk?.spans, droppedLogLines });
+  await app.register(telemetryPlugin, { config, sdk });
   await app.register(authPlugin, { config });
   await app.register(rpcPlugin, { config });
   await app.register(overloadPlugin, { config });
@@ -53,6 +84,9 @@ export async function buildApp(config: Config, log: FastifyBaseLogger): Promise<
   await app.register(websocketPlugin, { config });
   await app.register(drainPlugin, { config });
   await app.register(healthRoutes);
+  if (config.metricsAddress === undefined) {
+    await app.register(metricsRoute, { exposition: app.exposition, protected: true });
+  }
   await app.register(rpcRoute);
   if (tls !== undefined && pair !== undefined) {
     const onWarning = (warning: string): void => app.log.warn({ warning }, 'tls');

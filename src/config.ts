@@ -3,7 +3,13 @@
  * children. `--help` and `docs/configuration.md` are made from this table.
  */
 import type * as z from 'zod';
-import { type ListenAddress, ListenUrlError, parseListenUrl } from './listen-address.js';
+import {
+  type ListenAddress,
+  ListenUrlError,
+  parseListenUrl,
+  parseMetricsUrl,
+  type SocketAddress,
+} from './listen-address.js';
 import {
   bytes,
   choice,
@@ -17,6 +23,7 @@ import {
   optionalText,
   text,
 } from './option-kinds.js';
+import { readTelemetrySettings, type TelemetrySettings } from './telemetry-settings.js';
 
 /** Most of anything that is counted. */
 const MANY = 1_000_000;
@@ -119,7 +126,7 @@ export const options = {
   ),
   metricsListen: optionalText(
     'URL',
-    'Serves `/metrics` on an address of its own, `ws://IP:PORT`, and no longer on the main one.',
+    'Serves `/metrics` on an address of its own, `http://IP:PORT` or `unix:///path`, without a credential, and no longer on the main one.',
   ),
   traceArgv: flag('Puts the arguments of commands into traces.'),
   compression: flag('Offers permessage-deflate. Costs CPU and memory for every connection.'),
@@ -132,6 +139,10 @@ type Values = { readonly [N in OptionName]: z.output<(typeof options)[N]['schema
 export interface Config extends Readonly<Values> {
   /** `listen`, read. */
   readonly address: ListenAddress;
+  /** `metricsListen`, read; undefined without one. */
+  readonly metricsAddress: SocketAddress | undefined;
+  /** What `OTEL_*` and `TRACEPARENT` ask for. */
+  readonly telemetry: TelemetrySettings;
 }
 
 /** Everything that was wrong with the flags and variables, in one message. */
@@ -177,14 +188,17 @@ export function readConfig(argv: readonly string[], env: NodeJS.ProcessEnv = pro
     else problems.push(`${source}: ${parsed.error.issues.map((issue) => issue.message).join('; ')}`);
   }
   let address: ListenAddress = { kind: 'stdio' };
+  let metricsAddress: SocketAddress | undefined;
   try {
     address = parseListenUrl(String(values.listen));
+    if (typeof values.metricsListen === 'string') metricsAddress = parseMetricsUrl(values.metricsListen);
   } catch (error) {
     if (!(error instanceof ListenUrlError)) throw error;
     problems.push(error.message);
   }
   if (problems.length > 0) throw new ConfigError(problems);
-  return Object.freeze({ ...(values as Values), address });
+  const telemetry = readTelemetrySettings(env);
+  return Object.freeze({ ...(values as Values), address, metricsAddress, telemetry });
 }
 
 /** The bounds as `initialize` reports them. */

@@ -9,6 +9,9 @@ export type ListenAddress =
   | { readonly kind: 'ws'; readonly host: string; readonly port: number }
   | { readonly kind: 'unix'; readonly path: string };
 
+/** An address with a listener. */
+export type SocketAddress = Exclude<ListenAddress, { kind: 'stdio' }>;
+
 /** Longest path a Unix socket can have: `sun_path` holds 108 bytes with the final zero. */
 const MAX_SOCKET_PATH_BYTES = 107;
 const MAX_PORT = 65_535;
@@ -24,6 +27,17 @@ export function parseListenUrl(url: string): ListenAddress {
   throw new ListenUrlError(
     `unsupported --listen URL \`${url}\`; expected \`stdio://\`, \`ws://IP:PORT\` or \`unix:///path\``,
   );
+}
+
+/** Reads `--metrics-listen URL`: what is served there is plain HTTP. @throws {ListenUrlError} */
+export function parseMetricsUrl(url: string): SocketAddress {
+  try {
+    const address = parseListenUrl(url.replace(/^http:/, 'ws:'));
+    if (address.kind !== 'stdio') return address;
+  } catch (error) {
+    if (!(error instanceof ListenUrlError)) throw error;
+  }
+  throw new ListenUrlError(`invalid --metrics-listen URL \`${url}\`; expected \`http://IP:PORT\` or \`unix:///path\``);
 }
 
 function parseUnix(url: string): ListenAddress {

@@ -1,7 +1,136 @@
-/** The log: pino's JSON lines on standard error, which is the only place for anything but messages. */
-import pino, { type Logger } from 'pino';
+/**
+ * The log: pino's JSON lines on standard error, which is the only place for anything but messages. Owns its level at run time, what may
+ * never be in it, and the rule that a full disk or a reader that stands still costs lines and never time. Knows nothing of what is logged.
+ */
+import { writeSync } from 'node:fs';
+import pino, { type DestinationStream, type Logger } from 'pino';
 
-/** Makes the logger of one server. */
-export function createLog(level: string): Logger {
-  return pino({ level, base: null }, pino.destination({ dest: 2, sync: true }));
+const STDERR_FD = 2;
+/** Lines that wait for standard error; further ones are dropped and counted. */
+const MAX_WAITING_BYTES = 1024 * 1024;
+/** How long the exit waits for standard error to take what is left. */
+const FLUSH_AT_EXIT_MS = 300;
+/** Never in a log, whoever puts it there, at the first and at the second level of a line. */
+const SECRETS = ['argv', 'args', 'command', 'env', 'params', 'stdin', 'stdout', 'stderr', 'deltaBase64'];
+const CREDENTIALS = ['token', 'secret', 'password', 'authorization', 'cookie', 'headers', 'spawnargs', 'url'];
+const REDACTED_PATHS = [...SECRETS, ...CREDENTIALS].flatMap((name) => [name, `*.${name}`]);
+const CENSOR = '[redacted]';
+
+export interface LogOptions {
+  /** Least level that is logged, `silent` for none. */
+  readonly level: string;
+  /** Default: standard error. */
+  readonly fd?: number;
+  /** Default: whether standard error is a terminal. Lines are JSON where pino-pretty is not installed, as in production. */
+  readonly pretty?: boolean;
+}
+
+/** The log of one server. */
+export interface ServerLog {
+  readonly logger: Logger;
+  /** Lines that standard error did not take. */
+  readonly droppedLines: number;
+  /** Lets the lines out; they are held until then, because the first lines are for whoever started the server. */
+  release(): Promise<void>;
+  /** Changes between `debug` and the level of the start (`info` where that is `debug`). */
+  toggleDebug(): void;
+}
+
+type Sink = ReturnType<typeof pino.destination>;
+
+/** Makes the log of one server. */
+export function createLog(options: LogOptions): ServerLog {
+  const fd = options.fd ?? STDERR_FD;
+  // Touching it makes a pipe or a socket on descriptor 2 non-blocking: a write that found it full would stop a thread for ever.
+  const isTerminal = fd === STDERR_FD && process.stderr.isTTY === true;
+  const gate = new Gate();
+  let isExiting = false;
+  let exitDeadlineMs = 0;
+  const sink = pino.destination({
+    dest: fd,
+    sync: false,
+    maxLength: MAX_WAITING_BYTES,
+    retryEAGAIN: () => !isExiting || performance.now() < exitDeadlineMs,
+  } as Parameters<typeof pino.destination>[0]);
+  let droppedLines = 0;
+  sink.on('drop', () => {
+    droppedLines += 1;
+  });
+  // Such as ENOSPC: the lines stay until the next write tries again, or there are too many.
+  sink.on('error', () => {});
+  // BEFORE pino's own handler, which would wait for ever for a reader that stands still.
+  process.prependListener('exit', () => {
+    isExiting = true;
+    exitDeadlineMs = performance.now() + FLUSH_AT_EXIT_MS;
+    flushAndEnd(sink, gate);
+  });
+  const redact = { paths: REDACTED_PATHS, censor: CENSOR };
+  const logger = pino({ level: options.level, base: null, redact }, gate);
+
+  return {
+    logger,
+    get droppedLines() {
+      return droppedLines;
+    },
+    async release() {
+      gate.open((options.pretty ?? isTerminal) ? await prettySink(sink) : sink);
+    },
+    toggleDebug() {
+      const usual = options.level === 'debug' ? 'info' : options.level;
+      logger.level = logger.level === 'debug' ? usual : 'debug';
+      logger.info({ logLevel: logger.level }, 'log level changed');
+    },
+  };
+}
+
+/** Writes to standard error what is no log: the banner, the reason of a refused start. Gives up where nobody takes it. */
+export function writeError(text: string): void {
+  const deadlineMs = performance.now() + FLUSH_AT_EXIT_MS;
+  let rest = Buffer.from(text);
+  while (rest.length > 0) {
+    try {
+      rest = rest.subarray(writeSync(STDERR_FD, rest));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN' || performance.now() > deadlineMs) return;
+    }
+  }
+}
+
+/** Holds lines until it is opened. */
+class Gate implements DestinationStream {
+  #sink: DestinationStream | undefined;
+  #held: string[] = [];
+
+  write(line: string): void {
+    if (this.#sink === undefined) this.#held.push(line);
+    else this.#sink.write(line);
+  }
+
+  /** A second call changes nothing. */
+  open(sink: DestinationStream): void {
+    if (this.#sink !== undefined) return;
+    this.#sink = sink;
+    for (const line of this.#held) sink.write(line);
+    this.#held = [];
+  }
+}
+
+/** Writes for people where pino-pretty is there; it is a development dependency. */
+async function prettySink(sink: Sink): Promise<DestinationStream> {
+  try {
+    const { default: pretty } = await import('pino-pretty');
+    return pretty({ destination: sink, colorize: true });
+  } catch {
+    return sink;
+  }
+}
+
+function flushAndEnd(sink: Sink, gate: Gate): void {
+  try {
+    gate.open(sink);
+    sink.flushSync();
+  } catch {
+    // Nobody takes it, and nobody is left to be told.
+  }
+  sink.destroy();
 }

@@ -1,13 +1,16 @@
 /** `execwire serve`: from flags to a running service and to its exit code. */
-import type { FastifyInstance } from 'fastify';
+import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
 import { authListenerOf, authOptionsOf } from '../../plugins/auth.js';
 import { buildApp } from '../app.js';
 import { authStartWarnings, validateAuthOptions } from '../auth/auth-options.js';
 import { ANONYMOUS } from '../auth/principal.js';
 import { type Config, ConfigError, readConfig } from '../config.js';
-import type { ListenAddress } from '../listen-address.js';
-import { createLog } from '../log.js';
+import type { SocketAddress } from '../listen-address.js';
+import { createLog, type ServerLog, writeError } from '../log.js';
+import { buildMetricsApp } from '../metrics-app.js';
 import { StdioTransport } from '../rpc/stdio-transport.js';
+import type { Sdk } from '../telemetry/sdk.js';
+import { version } from '../version.js';
 import { banner, ListenError, listen } from './listener.js';
 import { handleSignals } from './signals.js';
 
@@ -17,6 +20,8 @@ const EXIT_USAGE = 2;
 const EXIT_FAILURE = 1;
 /** How long the last connections have to go when everything is said. */
 const CLOSE_TIMEOUT_MS = 3000;
+/** How long the last spans have to reach their receiver: a second try comes after a second, which is too late to wait for. */
+const TELEMETRY_TIMEOUT_MS = 1500;
 
 /** Serves until it is told to end. @returns the exit code */
 export async function serve(argv: readonly string[]): Promise<number> {
@@ -33,10 +38,12 @@ export async function serve(argv: readonly string[]): Promise<number> {
     const code = problems.some(({ exitCode }) => exitCode === EXIT_USAGE) ? EXIT_USAGE : EXIT_FAILURE;
     return refuse(problems.map(({ message }) => message).join('\n'), code);
   }
-  const log = createLog(config.logLevel);
+  const log = createLog({ level: config.logLevel });
+  process.on('SIGUSR1', () => log.toggleDebug());
+  const sdk = await loadTelemetry(config, log.logger);
   let app: FastifyInstance;
   try {
-    app = await buildApp(config, log);
+    app = await buildApp(config, log.logger, { sdk, droppedLogLines: () => log.droppedLines });
     await app.ready();
   } catch (error) {
     return refuse(`execwire cannot start: ${error instanceof Error ? error.message : String(error)}`, EXIT_FAILURE);
@@ -44,7 +51,10 @@ export async function serve(argv: readonly string[]): Promise<number> {
   signals.attach({ drain: () => app.drain(), killCommands: () => app.killCommands() });
 
   try {
-    await (config.address.kind === 'stdio' ? serveStdio(app, config) : serveListener(app, config, config.address));
+    await serveMetrics(app, config);
+    await (config.address.kind === 'stdio'
+      ? serveStdio(app, config, log)
+      : serveListener(app, config, config.address, log));
   } catch (error) {
     if (!(error instanceof ListenError)) throw error;
     await app.close();
@@ -52,12 +62,31 @@ export async function serve(argv: readonly string[]): Promise<number> {
   }
   // A socket that nobody knows of must not keep a server that has drained.
   await Promise.race([app.close(), new Promise((resolve) => setTimeout(resolve, CLOSE_TIMEOUT_MS))]);
-  log.flush();
+  await sdk?.shutdown(TELEMETRY_TIMEOUT_MS);
   return 0;
 }
 
+/** Loads the SDK if the environment asks for it: half a second and 40 MB that nobody else shall pay. */
+async function loadTelemetry({ telemetry }: Config, log: FastifyBaseLogger): Promise<Sdk | undefined> {
+  if (!telemetry.traces && !telemetry.metrics) return undefined;
+  const { startSdk } = await import('../telemetry/sdk.js');
+  return startSdk({ settings: telemetry, version, onProblem: (problem) => log.warn({ problem }, 'telemetry') });
+}
+
+/** Serves the metrics on a listener of their own, where one is asked for. @throws {ListenError} */
+async function serveMetrics(app: FastifyInstance, { metricsAddress }: Config): Promise<void> {
+  if (metricsAddress === undefined) return;
+  const metricsApp = await buildMetricsApp(app.exposition, app.log);
+  await metricsApp.ready();
+  const url = await listen(metricsApp.server, metricsAddress, false);
+  app.log.info({ metrics: `${url.replace(/^ws/, 'http')}/metrics` }, 'metrics');
+  // AFTER the last connection has gone: a drain is what one wants to watch.
+  app.addHook('onClose', () => metricsApp.close());
+}
+
 /** Serves the one connection of standard input and output until it ends. */
-async function serveStdio(app: FastifyInstance, config: Config): Promise<void> {
+async function serveStdio(app: FastifyInstance, config: Config, log: ServerLog): Promise<void> {
+  await log.release();
   app.lifecycle.advance('running');
   const transport = new StdioTransport(process.stdin, process.stdout, config.maxFrameBytes);
   const session = app.rpc.attach(transport, ANONYMOUS);
@@ -68,11 +97,13 @@ async function serveStdio(app: FastifyInstance, config: Config): Promise<void> {
 async function serveListener(
   app: FastifyInstance,
   config: Config,
-  address: Exclude<ListenAddress, { kind: 'stdio' }>,
+  address: SocketAddress,
+  log: ServerLog,
 ): Promise<void> {
   const url = await listen(app.server, address, config.tlsCert !== undefined);
   // BEFORE any line of the log: a parent reads the address from the first lines.
-  process.stderr.write(banner(url));
+  writeError(banner(url));
+  await log.release();
   app.lifecycle.advance('running');
   for (const warning of authStartWarnings(authOptionsOf(config), authListenerOf(config)))
     app.log.warn({ warning }, 'auth');
@@ -81,6 +112,6 @@ async function serveListener(
 }
 
 function refuse(message: string, code: number): number {
-  process.stderr.write(`${message}\n`);
+  writeError(`${message}\n`);
   return code;
 }

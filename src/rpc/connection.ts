@@ -67,7 +67,7 @@ export interface ConnectionOptions {
   /** Called once, when the transport has ended. */
   readonly onClose: (code: number) => void;
   /** An error that is nobody's refusal: to be logged whole under the id that the client was told. */
-  readonly onInternalError: (error: unknown, traceId: string, method: string) => void;
+  readonly onInternalError: (error: unknown, traceId: string, call: Call) => void;
   readonly observe?: ((request: RequestMessage) => RequestObservation) | undefined;
   /** Requests in flight, of this connection and of all. */
   readonly budget: RequestBudget;
@@ -239,7 +239,7 @@ export class Connection {
       error = cause;
     } else {
       const traceId = observation?.traceId ?? randomUUID().replaceAll('-', '');
-      this.#options.onInternalError(cause, traceId, request.method);
+      this.#options.onInternalError(cause, traceId, { request, observation });
       error = rpcError('internalError', { traceId });
     }
     observation?.ended(error);

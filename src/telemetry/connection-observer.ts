@@ -1,6 +1,6 @@
 /**
  * Follows one connection: its logger, its span, its requests and their numbers. Knows sessions and requests by their shape only, and
- * works the same with and without traces.
+ * works the same with and without traces. An idle connection costs two small objects.
  */
 import type { Metrics } from './metric-store.js';
 import type { ClientName, ConnectionSpan, RequestSpan, TracedRequest } from './tracing.js';
@@ -24,36 +24,68 @@ export interface LabelTables {
   readonly closeCodes: ReadonlySet<number>;
 }
 
-export interface ConnectionObserverOptions {
+/** A logger as pino makes them. */
+export interface ParentLogger {
+  level: string;
+  child(bindings: { connectionId: string }): ParentLogger;
+  debug(fields: object, text: string): void;
+  warn(fields: object, text: string): void;
+  error(fields: object, text: string): void;
+}
+
+/** What all connections share. */
+export interface ConnectionObserverContext {
   readonly metrics: Metrics;
   readonly labels: LabelTables;
-  readonly transport: string;
-  /** Undefined without traces. */
-  readonly span: ConnectionSpan | undefined;
-  /** Who is at the other end, once that is known. */
-  readonly client: () => ClientName | undefined;
-  readonly onInvalidCarrier: (request: TracedRequest) => void;
+  readonly log: ParentLogger;
+  /** Loggers of connections: they follow the level of `log`. */
+  readonly loggers: Set<ParentLogger>;
+}
+
+/** The state behind a connection. */
+export interface ObservedSession {
+  readonly id: string;
+  /** Undefined before `initialize`. */
+  readonly agreement: ClientName | undefined;
 }
 
 /** One connection as telemetry sees it. */
 export class ConnectionObserver {
-  readonly #options: ConnectionObserverOptions;
+  readonly context: ConnectionObserverContext;
+  readonly session: ObservedSession;
+  /** Undefined without traces. */
+  readonly span: ConnectionSpan | undefined;
+  #log: ParentLogger | undefined;
 
-  constructor(options: ConnectionObserverOptions) {
-    this.#options = options;
-    options.metrics.connectionsOpened.add(1, options.transport);
+  constructor(context: ConnectionObserverContext, session: ObservedSession, transport: string, span?: ConnectionSpan) {
+    this.context = context;
+    this.session = session;
+    this.span = span;
+    context.metrics.connectionsOpened.add(1, transport);
+    context.log.debug({ connectionId: session.id, transport }, 'connection opened');
+  }
+
+  /** Logs with `connectionId`. Made at its first use: most connections have nothing to say. */
+  get log(): ParentLogger {
+    if (this.#log === undefined) {
+      this.#log = this.context.log.child({ connectionId: this.session.id });
+      this.context.loggers.add(this.#log);
+    }
+    return this.#log;
   }
 
   /** Follows a request until {@link ObservedRequest.ended}. */
   request(request: TracedRequest): ObservedRequest {
-    return new ObservedRequest(this.#options, request);
+    return new ObservedRequest(this, request);
   }
 
   /** To be called once. @param code WebSocket close code */
   closed(code: number): void {
-    const { metrics, labels, span, client } = this.#options;
+    const { metrics, labels, log, loggers } = this.context;
     metrics.connectionsClosed.add(1, labels.closeCodes.has(code) ? String(code) : OTHER);
-    span?.end(code, client());
+    log.debug({ connectionId: this.session.id, code }, 'connection closed');
+    if (this.#log !== undefined) loggers.delete(this.#log);
+    this.span?.end(code, this.session.agreement);
   }
 }
 
@@ -61,14 +93,19 @@ export class ConnectionObserver {
 export class ObservedRequest {
   /** Undefined without traces. */
   readonly span: RequestSpan | undefined;
-  readonly #options: ConnectionObserverOptions;
+  readonly #connection: ConnectionObserver;
   readonly #method: string;
   readonly #arrivedAtMs = performance.now();
 
-  constructor(options: ConnectionObserverOptions, request: TracedRequest) {
-    this.#options = options;
-    this.#method = options.labels.methods.has(request.method) ? request.method : OTHER;
-    this.span = options.span?.request(request, () => options.onInvalidCarrier(request));
+  constructor(connection: ConnectionObserver, request: TracedRequest) {
+    this.#connection = connection;
+    this.#method = connection.context.labels.methods.has(request.method) ? request.method : OTHER;
+    this.span = connection.span?.request(request, () =>
+      connection.log.warn(
+        { requestId: request.id, method: this.#method },
+        'the trace of a request is no valid trace context: it has no parent',
+      ),
+    );
   }
 
   /** What a client is told in place of an inner error's text. */
@@ -77,7 +114,8 @@ export class ObservedRequest {
   }
 
   ended(error: Refusal | undefined): void {
-    const { metrics, labels, client } = this.#options;
+    const { context, session } = this.#connection;
+    const { metrics, labels } = context;
     metrics.requestDuration.observe((performance.now() - this.#arrivedAtMs) / MS_PER_SECOND, this.#method);
     if (error === undefined) {
       metrics.requests.add(1, this.#method, NO_ERROR);
@@ -86,6 +124,6 @@ export class ObservedRequest {
       const { reason } = error;
       metrics.refusals.add(1, reason !== undefined && labels.reasons.has(reason) ? reason : OTHER);
     }
-    this.span?.end(error, client());
+    this.span?.end(error, session.agreement);
   }
 }

@@ -1,0 +1,27 @@
+/** `/metrics` in the text format of Prometheus. Knows nothing of what is counted. */
+import type { FastifyInstance } from 'fastify';
+import type { Exposition } from '../src/telemetry/prometheus.js';
+
+/** Methods that a route which is only read refuses. */
+const WRITING_METHODS = ['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
+
+export interface MetricsRouteOptions {
+  readonly exposition: Exposition;
+  /** Whether a scrape needs the credential that an upgrade needs. */
+  readonly protected: boolean;
+}
+
+/** Adds the route. */
+export async function metricsRoute(app: FastifyInstance, options: MetricsRouteOptions): Promise<void> {
+  const { exposition } = options;
+  app.get('/metrics', { config: { protected: options.protected } }, async (_request, reply) =>
+    reply.type(exposition.contentType).send(await exposition.text()),
+  );
+  app.route({
+    method: WRITING_METHODS,
+    url: '/metrics',
+    // BEFORE the body is read: its type may be one that nobody here understands.
+    onRequest: async (_request, reply) => reply.code(405).header('allow', 'GET, HEAD').send(),
+    handler: async () => {},
+  });
+}
