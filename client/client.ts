@@ -14,6 +14,7 @@ import type {
 } from '../src/protocol/methods.js';
 import { RemoteCommand } from './remote-command.js';
 import { type SocketConstructor, type SocketLike, socketConstructor } from './socket.js';
+import { activeTrace, type TraceSource } from './trace.js';
 
 export { RpcError } from '../src/protocol/errors.js';
 export type {
@@ -24,6 +25,7 @@ export type {
   ServerNotificationParams,
 } from '../src/protocol/methods.js';
 export type { CommandOutput, RemoteCommand } from './remote-command.js';
+export type { TraceCarrier, TraceSource } from './trace.js';
 
 /** The subprotocol asked for when a token travels as one, too. */
 const SUBPROTOCOL = 'execwire.v1';
@@ -36,6 +38,8 @@ export interface ConnectOptions {
   readonly token?: string;
   /** Class to connect with. Default: the global `WebSocket`. */
   readonly WebSocket?: SocketConstructor;
+  /** Trace context of each request. Default: the active one of the program's OpenTelemetry, where it has registered one. */
+  readonly traceContext?: TraceSource;
 }
 
 /** The connection ended before an answer came. */
@@ -64,6 +68,7 @@ export class Client {
   /** Resolves with code and reason when the connection has ended. */
   readonly closed: Promise<{ code: number; reason: string }>;
   readonly #socket: SocketLike;
+  readonly #traceContext: TraceSource;
   readonly #pending = new Map<number, Pending>();
   readonly #listeners = new Map<string, Set<NotificationListener>>();
   readonly #requestListeners = new Map<string, RequestListener>();
@@ -72,8 +77,9 @@ export class Client {
   #ended: DisconnectedError | undefined;
 
   /** Use {@link connect}. */
-  constructor(socket: SocketLike) {
+  constructor(socket: SocketLike, traceContext: TraceSource = activeTrace) {
     this.#socket = socket;
+    this.#traceContext = traceContext;
     socket.addEventListener('message', ({ data }) => this.#receive(String(data)));
     this.closed = new Promise((resolve) => {
       socket.addEventListener('close', ({ code, reason }) => {
@@ -95,7 +101,7 @@ export class Client {
     const id = this.#nextId++;
     return new Promise((resolve, reject) => {
       this.#pending.set(id, { resolve, reject });
-      this.#socket.send(JSON.stringify({ jsonrpc: '2.0', id, method, params }));
+      this.#socket.send(JSON.stringify({ jsonrpc: '2.0', id, method, params, trace: this.#traceContext() }));
     });
   }
 
@@ -200,7 +206,7 @@ export async function connect(url: string, options: ConnectOptions): Promise<Cli
     });
     socket.addEventListener('close', ({ code }) => reject(new DisconnectedError(code, 'before it was open')));
   });
-  const client = new Client(socket);
+  const client = new Client(socket, options.traceContext);
   await client.request('initialize', { clientInfo: options.clientInfo, capabilities: options.capabilities ?? null });
   client.notify('initialized');
   return client;
