@@ -1,7 +1,7 @@
 /**
  * WebSocket upgrades: which are let in, and how the listener lets go of them when the app closes. Knows no JSON-RPC.
  */
-import type { Server } from 'node:http';
+import type { IncomingMessage, Server } from 'node:http';
 import websocket from '@fastify/websocket';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
@@ -60,13 +60,18 @@ export const websocketPlugin = fp<{ config: Config }>(
       },
     });
 
-    refuseUpgradesBehindRequests(app.server);
+    const upgrading = refuseUpgradesBehindRequests(app.server);
 
     app.addHook('onRequest', async (request: FastifyRequest, reply: FastifyReply) => {
       if (request.ws && request.routeOptions.config.upgrade !== true) {
         return reply.code(400).send('this path takes no upgrade\n');
       }
       return undefined;
+    });
+
+    // `@fastify/websocket` does so too, but only for what was refused after its own first hook: origin and host are checked before.
+    app.addHook('onResponse', async (request) => {
+      if (upgrading.has(request.raw)) request.raw.socket.destroy();
     });
 
     // AFTER the credential has been checked, which takes a while: between here and the upgrade nobody else is let in.
@@ -82,6 +87,15 @@ export const websocketPlugin = fp<{ config: Config }>(
   { name: 'websocket', dependencies: ['auth', 'lifecycle', 'sessions', 'overload'] },
 );
 
+/**
+ * Answers a path that no route can be looked up for, and hangs up: no hook is called for it, and the socket of an upgrade has left the
+ * HTTP server that would close it.
+ */
+export function answerBadUrl(_error: unknown, request: FastifyRequest, reply: FastifyReply): void {
+  reply.raw.once('finish', () => request.raw.socket.destroy());
+  reply.code(400).header('connection', 'close').send();
+}
+
 function refuse(reply: FastifyReply, reason: string): FastifyReply {
   return reply.code(503).header('retry-after', RETRY_AFTER_SECONDS).header('connection', 'close').send(`${reason}\n`);
 }
@@ -89,9 +103,11 @@ function refuse(reply: FastifyReply, reason: string): FastifyReply {
 /**
  * An upgrade that comes behind a request of the same connection, before that has its answer, cannot be served: the answer still owns
  * the socket. `@fastify/websocket` would leave such a socket open for ever.
+ * @returns all other requests for an upgrade
  */
-function refuseUpgradesBehindRequests(server: Server): void {
+function refuseUpgradesBehindRequests(server: Server): WeakSet<IncomingMessage> {
   const answering = new WeakSet<object>();
+  const upgrading = new WeakSet<IncomingMessage>();
   server.on('request', (request, response) => {
     answering.add(request.socket);
     response.once('close', () => answering.delete(request.socket));
@@ -99,7 +115,12 @@ function refuseUpgradesBehindRequests(server: Server): void {
   const listeners = server.listeners('upgrade');
   server.removeAllListeners('upgrade');
   server.on('upgrade', (request, socket, head) => {
-    if (answering.has(request.socket)) socket.destroy();
-    else for (const listener of listeners) listener(request, socket, head);
+    if (answering.has(request.socket)) {
+      socket.destroy();
+      return;
+    }
+    upgrading.add(request);
+    for (const listener of listeners) listener(request, socket, head);
   });
+  return upgrading;
 }

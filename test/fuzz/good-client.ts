@@ -5,10 +5,12 @@ import { request } from 'node:http';
 import { WebSocket } from 'ws';
 import { VICTIM_PROCESS_ID } from './message-generator.js';
 
-/** Where a server listens. */
+/** Where a server listens, and what lets a good client in. */
 export interface Address {
   readonly host: string;
   readonly port: number;
+  /** Bearer token. Default: none. */
+  readonly token?: string | undefined;
 }
 
 interface Reply {
@@ -30,7 +32,9 @@ class GoodConnection {
   onDelta: (text: string) => void = () => {};
 
   constructor(address: Address) {
-    this.socket = new WebSocket(`ws://${address.host}:${address.port}`);
+    const { host, port, token } = address;
+    const headers = token === undefined ? {} : { Authorization: `Bearer ${token}` };
+    this.socket = new WebSocket(`ws://${host}:${port}`, { headers });
     this.socket.on('error', () => {});
     this.socket.on('message', (data) => this.take(JSON.parse(String(data)) as Reply));
   }
@@ -83,6 +87,17 @@ export interface Victim {
   close(): void;
 }
 
+/**
+ * The victim writes it before all else, and nobody but its own client may ever read it. A multiple of three bytes: it looks the same in
+ * every base64 text that begins with it.
+ */
+const VICTIM_SECRET = 'only the victim reads this.';
+
+/** Whether something that a server sent to somebody else holds what only the victim may read. */
+export function holdsVictimSecret(text: string): boolean {
+  return text.includes(VICTIM_SECRET) || text.includes(Buffer.from(VICTIM_SECRET).toString('base64'));
+}
+
 /** Starts `cat` under the guessed processId; what is written to it comes back, and nothing else may. */
 export async function startVictim(address: Address): Promise<Victim> {
   const connection = new GoodConnection(address);
@@ -100,7 +115,7 @@ export async function startVictim(address: Address): Promise<Victim> {
   let round = 0;
   return {
     async check() {
-      const line = `round ${++round}\n`;
+      const line = `${VICTIM_SECRET} round ${++round}\n`;
       let echoed = '';
       const complete = new Promise<void>((resolve) => {
         connection.onDelta = (text) => {
@@ -118,9 +133,9 @@ export async function startVictim(address: Address): Promise<Victim> {
   };
 }
 
-function healthStatus(address: Address): Promise<number> {
+function healthStatus({ host, port }: Address): Promise<number> {
   return new Promise((resolve, reject) => {
-    const probe = request({ ...address, path: '/healthz', agent: false }, (response) => {
+    const probe = request({ host, port, path: '/healthz', agent: false }, (response) => {
       response.resume();
       resolve(response.statusCode ?? 0);
     });

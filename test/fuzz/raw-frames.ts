@@ -1,7 +1,7 @@
 // Owns hostile bytes below JSON: requests that are no good upgrade, and frames that are no good WebSocket. Opens no connection.
 
 import { randomBytes } from 'node:crypto';
-import { deflateRawSync } from 'node:zlib';
+import { constants, deflateRawSync } from 'node:zlib';
 import type { Random } from './random.js';
 
 /** One hostile connection. */
@@ -36,6 +36,9 @@ const GIANT_HEADER_BYTES = 256 * 1024;
 
 /** Bytes of zeros in the compression bomb; four times the largest message a server takes by default. */
 const BOMB_BYTES = 64 * 1024 * 1024;
+
+/** Bytes of white space in the largest messages that are let in: just below what a server takes by default. */
+const LARGE_BYTES = 15 * 1024 * 1024;
 
 /** Frames. Enough for a server that keeps a piece of bookkeeping per fragment without bound to show it. */
 const ENDLESS_FRAGMENTS = 50_000;
@@ -90,6 +93,16 @@ function compressionBomb(): Buffer {
   return bomb;
 }
 
+/** A small frame, and a large message that does nothing: with compression a server must take it, and forget it. */
+let inflating: Buffer | undefined;
+function inflatingMessage(): Buffer {
+  inflating ??= deflateRawSync(Buffer.concat([text('{}'), Buffer.alloc(LARGE_BYTES, ' ')]), {
+    finishFlush: constants.Z_SYNC_FLUSH,
+  });
+  // RFC 7692, 7.2.1: the empty block at the end is left out.
+  return inflating.subarray(0, -4);
+}
+
 /** Every kind of hostile connection, by name. */
 export const RAW_SCENARIOS: Readonly<Record<string, MakeScenario>> = {
   // Before the upgrade.
@@ -106,10 +119,12 @@ export const RAW_SCENARIOS: Readonly<Record<string, MakeScenario>> = {
     'POST /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET / HTTP/1.1\r\n\r\n',
   ),
   'unknown method': request('BREW / HTTP/1.1\r\nHost: localhost\r\n\r\n'),
-  'wrong WebSocket version': request(`${upgradeHead().replace('Version: 13', 'Version: 12')}\r\n`, false),
-  'bad WebSocket key': request(`${upgradeHead().replace(/Key: .*\r\n/, 'Key: x\r\n')}\r\n`, false),
-  'upgrade of a health route': request(`${upgradeHead().replace('GET /', 'GET /healthz')}\r\n`, false),
-  'upgrade from a foreign origin': request(`${upgradeHead('Origin: https://evil.example\r\n')}\r\n`, false),
+  'wrong WebSocket version': request(`${upgradeHead().replace('Version: 13', 'Version: 12')}\r\n`),
+  'bad WebSocket key': request(`${upgradeHead().replace(/Key: .*\r\n/, 'Key: x\r\n')}\r\n`),
+  'upgrade of a health route': request(`${upgradeHead().replace('GET /', 'GET /healthz')}\r\n`),
+  'upgrade on a path that is none': request(`${upgradeHead().replace('GET /', 'GET /%zz')}\r\n`),
+  'upgrade for a foreign host': request(`${upgradeHead().replace('localhost', 'evil.example')}\r\n`),
+  'upgrade from a foreign origin': request(`${upgradeHead('Origin: https://evil.example\r\n')}\r\n`),
   'tokens of every broken kind': (random) => ({
     chunks: [
       text(
@@ -130,10 +145,9 @@ export const RAW_SCENARIOS: Readonly<Record<string, MakeScenario>> = {
   }),
   'half an upgrade': (random) => ({ chunks: [text(upgradeHead().slice(0, random.int(1, 150)))], mustClose: false }),
   'upgrade byte by byte': () => ({ chunks: [...`${upgradeHead()}\r\n`].map(text), mustClose: false }),
-  'upgrade behind a request': request(`GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n${upgradeHead()}\r\n`, false),
+  'upgrade behind a request': request(`GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n${upgradeHead()}\r\n`),
   'many requests in one go': request(
     `${'GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(500)}${upgradeHead()}\r\n`,
-    false,
   ),
   // After it.
   'unmasked frame': frames(() => [frame({ opcode: TEXT, payload: text('{}'), masked: false })]),
@@ -173,6 +187,11 @@ export const RAW_SCENARIOS: Readonly<Record<string, MakeScenario>> = {
     () => [frame({ opcode: TEXT, rsv: 4, payload: compressionBomb() })],
     true,
     'Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n',
+  ),
+  'messages that inflate up to the bound': frames(
+    () => Array.from({ length: 5 }, () => frame({ opcode: TEXT, rsv: 4, payload: inflatingMessage() })),
+    false,
+    'Sec-WebSocket-Extensions: permessage-deflate; client_no_context_takeover\r\n',
   ),
   'random frames': frames((random) => [randomBytes(random.int(1, 4000))], false),
 };

@@ -1,0 +1,305 @@
+/** How a server leaves: signals, refusals, closing codes, deadlines, and that nothing is lost, run twice or left behind. */
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { Agent } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import t, { type Test } from 'tap';
+import { exitOf, httpGet, processesWith, spawnServer, startServer, until } from './server-process.js';
+import {
+  connect,
+  tcpConnect,
+  textFrame,
+  upgradeAnswer,
+  upgradeRequest,
+  type WireClient,
+  type WireMessage,
+} from './wire-client.js';
+
+t.jobs = 3;
+
+const CLEAN = { code: 0, signal: null };
+const STREAMED = { streamStdin: true, streamStdoutStderr: true, disableTimeout: true };
+let words = 0;
+
+/** A word that only the processes of one test carry. */
+function newWord(): string {
+  words += 1;
+  return `drain-test-${process.pid}-${words}`;
+}
+
+function base64(text: string): string {
+  return Buffer.from(text).toString('base64');
+}
+
+/** Starts a shell script and resolves to its reply once it has said `ready`. */
+async function startScript(
+  client: WireClient,
+  processId: string,
+  script: string,
+  params: Record<string, unknown> = {},
+): Promise<{ reply: Promise<WireMessage> }> {
+  const reply = client.exec(['sh', '-c', `${script}`], { processId, ...STREAMED, ...params });
+  await client.said(processId, 'ready');
+  return { reply };
+}
+
+function folderOf(t: Test): string {
+  const folder = mkdtempSync(join(tmpdir(), 'execwire-drain-'));
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+t.test('a first signal changes nothing but readyz when there is a drain delay', async (t) => {
+  const server = await startServer(t, { flags: ['--drain-delay', '10m'] });
+  const client = await connect(t, server.url);
+  t.equal((await server.get('/readyz')).status, 200);
+  server.signal('SIGTERM');
+  await until('not ready', async () => (await server.get('/readyz')).status === 503);
+  t.equal((await server.get('/healthz')).status, 200);
+  t.equal((await client.exec(['true'])).result?.exitCode, 0, 'a command is served');
+  const late = await connect(t, server.url);
+  t.equal((await late.exec(['true'])).result?.exitCode, 0, 'an upgrade is served');
+  t.notOk(client.messages.some(({ method }) => method === 'server/draining'));
+
+  const word = newWord();
+  void client.exec(['sleep', '600'], { env: { WORD: word }, disableTimeout: true });
+  await until('the command runs', () => processesWith(word).length > 0);
+  server.signal('SIGINT');
+  t.strictSame(await server.exited, { code: 130, signal: null });
+  t.strictSame(processesWith(word), [], 'no child is left');
+});
+
+t.test('a draining server refuses what is new and finishes what runs', async (t) => {
+  const server = await startServer(t, { flags: ['--drain-timeout', '10m'] });
+  const idle = await connect(t, server.url);
+  const busy = await connect(t, server.url);
+  const terminal = await connect(t, server.url);
+  const cat = await startScript(busy, 'cat', 'echo ready; cat');
+  const shell = await startScript(terminal, 'shell', 'echo ready; exec sleep 600', { tty: true });
+
+  server.signal('SIGHUP');
+  t.equal(await idle.closed, 1001, 'an idle connection is told to go at once');
+  t.strictSame((await busy.notified('server/draining')).params, { deadlineMs: 600_000 });
+  t.ok(
+    idle.messages.some(({ method }) => method === 'server/draining'),
+    'the idle one was told, too',
+  );
+  const refused = await upgradeAnswer(server.url);
+  t.equal(refused.status, 503);
+  t.ok(Number(refused.retryAfter) > 0);
+  t.equal((await server.get('/healthz')).status, 200, 'healthz answers on a new connection');
+  t.equal((await server.get('/readyz')).status, 503);
+
+  const { error } = await busy.exec(['true']);
+  t.match(error, { code: -32004, data: { reason: 'serverDraining' } });
+  t.ok((await busy.request('command/exec/write', { processId: 'cat', deltaBase64: base64('more\n') })).result);
+  await busy.said('cat', 'more');
+  const size = { rows: 10, cols: 20 };
+  t.ok((await terminal.request('command/exec/resize', { processId: 'shell', size })).result);
+  server.signal('SIGHUP');
+  t.equal((await server.get('/healthz')).status, 200, 'a second HUP changes nothing');
+
+  t.ok((await terminal.request('command/exec/terminate', { processId: 'shell' })).result);
+  t.equal((await shell.reply).result?.exitCode, 137, 'an open terminal counts as work until it ends');
+  t.equal(await terminal.closed, 1001);
+  await busy.request('command/exec/write', { processId: 'cat', closeStdin: true });
+  t.equal((await cat.reply).result?.exitCode, 0);
+  t.equal(await busy.closed, 1001);
+  t.strictSame(await server.exited, CLEAN);
+});
+
+t.test('what still runs at the deadline is ended, and its replies are sent', async (t) => {
+  const server = await startServer(t, { flags: ['--drain-timeout', '300ms', '--kill-grace', '500ms'] });
+  const word = newWord();
+  const params = { env: { WORD: word } };
+  const loop = 'echo ready; while :; do sleep 0.05; done';
+  const client = await connect(t, server.url);
+  const polite = await startScript(client, 'polite', `trap 'echo bye; exit 7' TERM; ${loop}`, params);
+  const deaf = await startScript(client, 'deaf', `trap '' TERM; ${loop}`, params);
+  const other = await connect(t, server.url);
+  const terminal = await startScript(other, 'terminal', `trap '' TERM HUP; ${loop}`, { ...params, tty: true });
+  const lost = await startScript(other, 'lost', `setsid sleep 600 & ${loop}`, params);
+
+  server.signal('SIGTERM');
+  t.equal((await polite.reply).result?.exitCode, 7, 'SIGTERM comes first');
+  t.match(client.output('polite'), 'bye');
+  t.equal((await deaf.reply).result?.exitCode, 137, 'SIGKILL after the grace');
+  t.equal((await terminal.reply).result?.exitCode, 137);
+  t.equal((await lost.reply).result?.exitCode, 143);
+  t.equal(await client.closed, 1012);
+  t.equal(await other.closed, 1012);
+  t.strictSame(await server.exited, CLEAN);
+  t.strictSame(processesWith(word), [], 'no process is left');
+});
+
+for (const [first, second, code] of [
+  ['SIGTERM', 'SIGINT', 130],
+  ['SIGHUP', 'SIGTERM', 143],
+] as const) {
+  t.test(`${second} after ${first} ends everything at once`, async (t) => {
+    const server = await startServer(t, { flags: ['--drain-timeout', '10m'] });
+    const client = await connect(t, server.url);
+    const word = newWord();
+    const script = `trap '' TERM INT HUP; setsid sleep 600 & echo ready; while :; do sleep 0.05; done`;
+    await startScript(client, 'deaf', script, { env: { WORD: word } });
+    server.signal(first);
+    await client.notified('server/draining');
+    server.signal(second);
+    t.strictSame(await server.exited, { code, signal: null });
+    t.strictSame(processesWith(word), [], 'no child is left');
+  });
+}
+
+t.test('two signals a millisecond apart end the server as the second one says', async (t) => {
+  const server = await startServer(t, { flags: ['--drain-timeout', '10m'] });
+  const client = await connect(t, server.url);
+  const word = newWord();
+  await startScript(client, 'sleep', 'echo ready; exec sleep 600', { env: { WORD: word } });
+  server.signal('SIGINT');
+  setTimeout(() => server.signal('SIGTERM'), 1);
+  const { code } = await server.exited;
+  // Both may be pending before the first is looked at, and then the kernel chooses the order.
+  t.ok(code === 143 || code === 130, `exit code ${code}`);
+  t.strictSame(processesWith(word), []);
+});
+
+t.test('a signal at any moment of the start ends the server', async (t) => {
+  const moments = [0, 40, 80, 120, 160, 200, 260, 340];
+  for (const ms of moments) {
+    const child = spawnServer(t, { listen: 'ws://127.0.0.1:0', flags: ['--drain-delay', '0s'] });
+    child.stderr?.resume();
+    const exited = exitOf(child);
+    setTimeout(() => child.kill('SIGTERM'), ms);
+    const { code, signal } = await exited;
+    // Before Node has run a line of ours the signal does what it always does.
+    t.ok(code === 0 || signal === 'SIGTERM', `after ${ms} ms: ${code ?? signal}`);
+  }
+});
+
+t.test('peers that never answer a Close are cut, and nothing they send after it is executed', async (t) => {
+  const server = await startServer(t, { flags: ['--drain-timeout', '10m'] });
+  const file = join(folderOf(t), 'executed');
+  const mute = 500;
+  const sockets = await Promise.all(
+    Array.from({ length: mute }, async () => {
+      const socket = await tcpConnect(t, server.port);
+      socket.write(upgradeRequest());
+      await once(socket, 'data');
+      return socket;
+    }),
+  );
+  const [late] = sockets;
+  if (late === undefined) throw new Error('no socket');
+  for (const socket of sockets) if (socket !== late) socket.pause();
+  late.write(textFrame('{"id":1,"method":"initialize","params":{"clientInfo":{"name":"late","version":"1"}}}'));
+  await once(late, 'data');
+  server.signal('SIGTERM');
+  // The broadcast, then our Close: 0x88.
+  await new Promise<void>((resolve) => late.on('data', (bytes: Buffer) => bytes.includes(0x88) && resolve()));
+  late.write(textFrame(JSON.stringify({ id: 2, method: 'command/exec', params: { command: ['touch', file] } })));
+  t.strictSame(await server.exited, CLEAN, 'long before the deadline');
+  t.notOk(existsSync(file), 'a frame after our Close is not executed');
+});
+
+t.test('a kept-alive connection and half a request do not keep a server', async (t) => {
+  const server = await startServer(t);
+  const agent = new Agent({ keepAlive: true });
+  t.teardown(() => agent.destroy());
+  t.equal((await server.get('/healthz', agent)).status, 200);
+  const half = await tcpConnect(t, server.port);
+  half.write('GET /healthz HTTP/1.1\r\nHost: local');
+  server.signal('SIGTERM');
+  t.strictSame(await server.exited, CLEAN);
+});
+
+t.test('healthz answers 200 on new connections until nobody listens any more', async (t) => {
+  const server = await startServer(t, { flags: ['--drain-delay', '200ms', '--drain-timeout', '300ms'] });
+  const client = await connect(t, server.url);
+  await startScript(client, 'sleep', 'echo ready; exec sleep 600');
+  const statuses = new Set<number>();
+  let asked = 0;
+  server.signal('SIGTERM');
+  for (;;) {
+    try {
+      statuses.add((await httpGet(server.port, '/healthz')).status);
+      asked += 1;
+    } catch {
+      break; // Refused or reset: the listener is closed.
+    }
+  }
+  t.strictSame(await server.exited, CLEAN);
+  t.strictSame([...statuses], [200]);
+  t.ok(asked > 5, `asked ${asked} times`);
+});
+
+t.test('a connection that never initializes is closed with 1008', async (t) => {
+  const server = await startServer(t, { flags: ['--initialize-timeout', '200ms'] });
+  const silent = await connect(t, server.url, { initialize: false });
+  const busy = await connect(t, server.url);
+  t.equal(await silent.closed, 1008);
+  t.ok(busy.ws.readyState === busy.ws.OPEN, 'the one that did stays');
+});
+
+t.test('commands whose start meets a drain run once and are answered, or do not run', async (t) => {
+  const folder = folderOf(t);
+  for (let round = 0; round < 3; round += 1) {
+    const server = await startServer(t);
+    const file = join(folder, `ran-${round}`);
+    const clients = await Promise.all(Array.from({ length: 4 }, () => connect(t, server.url)));
+    const replies: WireMessage[] = [];
+    const run = async (client: WireClient, index: number): Promise<void> => {
+      replies.push(await client.exec(['sh', '-c', `echo ${index} >> ${file}`]));
+    };
+    for (let index = 0; index < 20; index += 1) for (const client of clients) void run(client, index);
+    await until('the first have run', () => replies.length > 0);
+    server.signal('SIGTERM');
+    t.strictSame(await server.exited, CLEAN);
+    await Promise.all(clients.map(({ closed }) => closed));
+    const ran = readFileSync(file, 'utf8').trim().split('\n').length;
+    t.equal(ran, replies.filter(({ result }) => result?.exitCode === 0).length, 'as many effects as good replies');
+    t.ok(replies.every(({ result, error }) => result !== undefined || error?.code === -32004));
+  }
+});
+
+t.test('a slow reader still gets its output and its reply after the deadline', async (t) => {
+  const server = await startServer(t, { flags: ['--drain-timeout', '200ms', '--kill-grace', '100ms'] });
+  const client = await connect(t, server.url);
+  const { reply } = await startScript(client, 'flood', 'echo ready; exec yes', { disableOutputCap: true });
+  client.ws.pause();
+  server.signal('SIGTERM');
+  await server.logged('drain deadline passed');
+  client.ws.resume();
+  t.ok((await reply).result, 'the reply arrives behind the output');
+  t.equal(await client.closed, 1012);
+  t.strictSame(await server.exited, CLEAN);
+});
+
+t.test('a server on standard input and output drains, too', async (t) => {
+  const child = spawnServer(t, { flags: ['--drain-timeout', '10m'] });
+  const exited = exitOf(child);
+  child.stderr?.resume();
+  const messages: WireMessage[] = [];
+  if (child.stdout === null) throw new Error('no stdout');
+  createInterface({ input: child.stdout }).on('line', (line) => messages.push(JSON.parse(line)));
+  const say = (message: unknown): void => void child.stdin?.write(`${JSON.stringify(message)}\n`);
+  const reply = (id: number): WireMessage | undefined => messages.find((message) => message.id === id);
+  say({ id: 1, method: 'initialize', params: { clientInfo: { name: 'test', version: '1' } } });
+  say({ id: 2, method: 'command/exec', params: { command: ['cat'], processId: 'cat', ...STREAMED } });
+  await until('initialized', () => reply(1) !== undefined);
+  child.kill('SIGTERM');
+  await until('draining', () => messages.some(({ method }) => method === 'server/draining'));
+  say({ id: 3, method: 'command/exec', params: { command: ['true'] } });
+  await until('refused', () => reply(3)?.error?.code === -32004);
+  say({ id: 4, method: 'command/exec/write', params: { processId: 'cat', closeStdin: true } });
+  t.strictSame(await exited, CLEAN);
+  t.equal(reply(2)?.result?.exitCode, 0, 'the running command was finished');
+
+  const idle = spawnServer(t, {});
+  const idleExit = exitOf(idle);
+  idle.stdin?.write(`${JSON.stringify({ id: 1, method: 'rpc.discover' })}\n`);
+  if (idle.stdout !== null) await once(idle.stdout, 'data');
+  idle.kill('SIGHUP');
+  t.strictSame(await idleExit, CLEAN, 'an idle one at once');
+});

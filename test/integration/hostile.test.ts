@@ -1,0 +1,95 @@
+// Hostile clients against a whole server: what is refused is hung up, what never ends does not keep others out, what is guessed is unknown.
+
+import { createHash } from 'node:crypto';
+import { connect as connectTcp } from 'node:net';
+import t from 'tap';
+import { WebSocket } from 'ws';
+import { type Client, connect } from '../../client/client.js';
+import { checkNextClient, startVictim } from '../fuzz/good-client.js';
+import { openHalfUpgrades } from '../fuzz/hostile-clients.js';
+import { VICTIM_PROCESS_ID } from '../fuzz/message-generator.js';
+import { BUILT_SERVER, startServer } from '../fuzz/server-under-test.js';
+
+const MIB = 1024 * 1024;
+const TOKEN = 'a-token-that-nobody-guesses';
+const TOKEN_SHA256 = createHash('sha256').update(TOKEN).digest('hex');
+const CLIENT = { clientInfo: { name: 'test', version: '1' }, capabilities: { experimentalApi: true }, WebSocket };
+const UPGRADE =
+  'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n';
+const HOST = 'Host: localhost\r\n';
+
+t.test('socket is hung up when its upgrade is refused, whatever refuses it', async (t) => {
+  const server = await startServer(BUILT_SERVER, {
+    flags: ['--ws-auth', 'capability-token', '--ws-token-sha256', '0'.repeat(64)],
+  });
+  t.teardown(() => server.stop());
+  const cases: [string, string, string][] = [
+    ['credential', `GET / HTTP/1.1\r\n${HOST}${UPGRADE}`, '401'],
+    ['origin', `GET / HTTP/1.1\r\n${HOST}Origin: https://evil.example\r\n${UPGRADE}`, '403'],
+    ['host', `GET / HTTP/1.1\r\nHost: evil.example\r\n${UPGRADE}`, '403'],
+    ['bad path', `GET /%zz HTTP/1.1\r\n${HOST}${UPGRADE}`, '400'],
+    ['bad path and origin', `GET /%zz HTTP/1.1\r\n${HOST}Origin: https://evil.example\r\n${UPGRADE}`, '400'],
+    ['route without upgrade', `GET /healthz HTTP/1.1\r\n${HOST}${UPGRADE}`, '400'],
+    ['method', `POST / HTTP/1.1\r\n${HOST}${UPGRADE}`, '400'],
+    ['method that has no body', `HEAD / HTTP/1.1\r\n${HOST}${UPGRADE}`, '401'],
+    ['other protocol', `GET / HTTP/1.1\r\n${HOST}Connection: Upgrade\r\nUpgrade: h2c\r\n\r\n`, '401'],
+    ['request before it', `GET /healthz HTTP/1.1\r\n${HOST}\r\nGET / HTTP/1.1\r\n${HOST}${UPGRADE}`, ''],
+    ['no HTTP', 'hello\r\n\r\n', '400'],
+    ['giant header', `GET / HTTP/1.1\r\n${HOST}X: ${'x'.repeat(100_000)}\r\n${UPGRADE}`, '431'],
+  ];
+  for (const [name, bytes, status] of cases) {
+    const socket = connectTcp(server);
+    let answer = '';
+    socket.setEncoding('latin1').on('data', (text: string) => {
+      answer += text;
+    });
+    // A reset may overtake the answer to one who still sends.
+    socket.on('error', () => {});
+    socket.write(bytes);
+    // Its own end never comes: only the server's does.
+    await new Promise((resolve) => socket.once('end', resolve).once('close', resolve));
+    socket.destroy();
+    t.equal(answer.split(' ')[1] ?? '', status, name);
+  }
+});
+
+t.test('next client is served when upgrades are begun and never ended', async (t) => {
+  const WANTED = 10_000;
+  const flags = ['--ws-auth', 'capability-token', '--ws-token-sha256', TOKEN_SHA256];
+  const server = await startServer(BUILT_SERVER, { flags });
+  t.teardown(() => server.stop());
+  const client = { ...server, token: TOKEN };
+  await checkNextClient(client);
+  const before = server.residentBytes();
+  const sockets = await openHalfUpgrades(server, WANTED);
+  t.ok(sockets.length >= WANTED / 2, `${sockets.length} are open`);
+  await checkNextClient(client);
+  const perSocket = (server.residentBytes() - before) / sockets.length;
+  t.ok(perSocket < MIB / 16, `${Math.round(perSocket / 1024)} KiB each`);
+  for (const socket of sockets) socket.destroy();
+  await checkNextClient(client);
+  t.equal(server.ended(), undefined);
+});
+
+t.test('client gets nothing when it guesses the processId of another', async (t) => {
+  const server = await startServer(BUILT_SERVER);
+  t.teardown(() => server.stop());
+  const victim = await startVictim(server);
+  t.teardown(() => victim.close());
+  const guesser: Client = await connect(server.url, CLIENT);
+  const heard: unknown[] = [];
+  guesser.on('command/exec/outputDelta', (params) => heard.push(params));
+  const processId = VICTIM_PROCESS_ID;
+  const unknown = { code: -32600, message: `no active command/exec for process id "${processId}"` };
+  await t.rejects(guesser.request('command/exec/write', { processId, deltaBase64: 'eA==' }), unknown);
+  await t.rejects(guesser.request('command/exec/write', { processId, closeStdin: true }), unknown);
+  await t.rejects(guesser.request('command/exec/resize', { processId, size: { rows: 1, cols: 1 } }), unknown);
+  await t.rejects(guesser.request('command/exec/terminate', { processId }), unknown);
+  await t.rejects(guesser.request('command/exec/signal', { processId, signal: 'SIGTERM' }), unknown);
+  t.same(await guesser.request('command/exec/list', {}), { commands: [] });
+  const own = guesser.exec({ command: ['/bin/echo', 'mine'], processId });
+  t.equal((await own).stdout, 'mine\n', 'the same id is free for its own command');
+  await victim.check();
+  t.same(heard, []);
+  await guesser.close();
+});
