@@ -9,7 +9,7 @@ import type { ExecRequest } from '../src/exec/exec-request.js';
 import { FamilyKiller } from '../src/exec/family-killer.js';
 import { createExecHandlers } from '../src/exec/handlers.js';
 import { TreeSignaller } from '../src/exec/tree-signaller.js';
-import { childEnvironment } from '../src/process/environment.js';
+import { environmentOver, inheritedEnvironment } from '../src/process/environment.js';
 import { createGuardian, guardedStart } from '../src/process/guardian.js';
 import type { ProcessSpec } from '../src/process/os-process.js';
 import { killFamilies, killGroup, killTrees } from '../src/process/process-tree.js';
@@ -35,6 +35,7 @@ export const execPlugin = fp<{ config: Config }>(
     const families = new FamilyKiller({ kill: killFamilies, onSurvivors });
     const trees = new TreeSignaller({ signal: killTrees, onSurvivors });
     const account = config.runAs === undefined ? undefined : lookUpUser(config.runAs);
+    const inherited = inheritedEnvironment({ allow: config.envAllow, deny: config.envDeny });
 
     const exec = new ExecManager({
       system: {
@@ -43,7 +44,7 @@ export const execPlugin = fp<{ config: Config }>(
         signalTree: (target, signal) => trees.add(target, signal),
         signalGroup,
       },
-      prepare: (request, marker, traceEnv) => prepare(config, account, request, marker, traceEnv),
+      prepare: (request, marker, traceEnv) => prepare(config, account, inherited, request, marker, traceEnv),
       killFamily: (pids, markerPrefix) => families.add({ pids, markerPrefix }),
       serverMarker,
       maxProcesses: config.maxProcesses,
@@ -81,6 +82,7 @@ function signalGroup(pid: number, signal: NodeJS.Signals): void {
 function prepare(
   config: Config,
   account: UserAccount | undefined,
+  inherited: Readonly<Record<string, string>>,
   request: ExecRequest,
   marker: string,
   traceEnv: Readonly<Record<string, string | null>>,
@@ -89,12 +91,10 @@ function prepare(
   return {
     argv: request.argv,
     cwd: resolve(config.defaultCwd ?? '.', request.cwd ?? '.'),
-    env: childEnvironment({
+    env: environmentOver(inherited, {
       overrides: { ...ofAccount, ...traceEnv, ...request.env },
       marker,
       tty: request.tty !== undefined,
-      allow: config.envAllow,
-      deny: config.envDeny,
     }),
     stdin: request.streamStdin,
     ...(request.tty === undefined ? {} : { tty: request.tty }),

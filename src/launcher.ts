@@ -9,6 +9,7 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { createRequire, wrap } from 'node:module';
 import { join } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
 import { Script } from 'node:vm';
 
 /** Hash of the bundle, put in by the build: V8 itself compares no more than the length of the source. */
@@ -41,6 +42,12 @@ function writeCache(script: Script): void {
   }
 }
 
+/*
+ * V8 would let the heap's youngest part grow from 1 to 16 MiB twice over, and never give it back, at the first burst of work. What is
+ * young here is short-lived: work costs the same (measured: within a few percent on requests and streams), and 1,000 idle connections
+ * take 7 KB each in place of 16. BEFORE the cache is read: it is bound to the flags it was made with.
+ */
+setFlagsFromString('--semi-space-growth-factor=1');
 const cachedData = readCache();
 // The build writes ASCII only, and as one byte a character V8 takes it without a look.
 const script = new Script(wrap(readFileSync(bundle, 'latin1')), {

@@ -39,7 +39,14 @@ export interface ChildEnvironmentOptions {
 
 /** The complete environment of a child. `allow` and `deny` never touch what the request sets. */
 export function childEnvironment(options: ChildEnvironmentOptions): Record<string, string> {
-  const { overrides, marker, tty, allow, deny, inherited = process.env } = options;
+  return environmentOver(inheritedEnvironment(options), options);
+}
+
+/** What every child inherits. A server makes it once: reading and matching the variables took 0.1 ms a command. */
+export function inheritedEnvironment(
+  options: Pick<ChildEnvironmentOptions, 'allow' | 'deny' | 'inherited'>,
+): Record<string, string> {
+  const { allow, deny, inherited = process.env } = options;
   // No prototype: `__proto__` is a variable name like any other.
   const environment: Record<string, string> = Object.create(null);
   for (const [name, value] of Object.entries(inherited)) {
@@ -48,6 +55,16 @@ export function childEnvironment(options: ChildEnvironmentOptions): Record<strin
     if (deny !== undefined && matchesAny(name, deny)) continue;
     environment[name] = value;
   }
+  return environment;
+}
+
+/** The environment of one child over what every child inherits. */
+export function environmentOver(
+  inherited: Readonly<Record<string, string>>,
+  options: Pick<ChildEnvironmentOptions, 'overrides' | 'marker' | 'tty'>,
+): Record<string, string> {
+  const { overrides, marker, tty } = options;
+  const environment: Record<string, string> = Object.assign(Object.create(null), inherited);
   for (const [name, value] of Object.entries(overrides)) {
     if (value === null) delete environment[name];
     else environment[name] = value;

@@ -11,6 +11,11 @@ import type { StartProcess } from './os-process.js';
 const SHELL = '/bin/sh';
 /** All it needs to find `grep` and `sleep`. Nothing of the server's: it must carry no marker, or it would kill itself. */
 const ENVIRONMENT = { PATH: '/usr/bin:/bin:/usr/local/bin', LC_ALL: 'C' };
+/**
+ * A command that ends within so many milliseconds is never told: most do, and the two lines are a fifth of what starting one costs.
+ * Should the server die in these milliseconds, the shell still finds the command by its marker.
+ */
+const TELL_AFTER_MS = 20;
 /** A shell that cannot live on this host is not started for ever. */
 const MAX_STARTS = 100;
 
@@ -54,6 +59,9 @@ class ShellGuardian implements Guardian {
   readonly #marker: string;
   readonly #onProblem: (problem: string) => void;
   readonly #watched = new Set<number>();
+  /** Those of them that the shell does not know yet. */
+  readonly #untold = new Set<number>();
+  #tellTimer: NodeJS.Timeout | undefined;
   #shell: ChildProcess | undefined;
   #starts = 0;
   #disposed = false;
@@ -69,17 +77,20 @@ class ShellGuardian implements Guardian {
 
   watch(pid: number): void {
     this.#watched.add(pid);
+    this.#untold.add(pid);
     if (this.#shell === undefined) this.#start();
-    else this.#tell(`+${pid}\n`);
+    this.#tellTimer ??= setTimeout(() => this.#tellUntold(), TELL_AFTER_MS).unref();
   }
 
   forget(pid: number): void {
-    if (this.#watched.delete(pid)) this.#tell(`-${pid}\n`);
+    this.#watched.delete(pid);
+    if (!this.#untold.delete(pid)) this.#tell(`-${pid}\n`);
   }
 
   dispose(): void {
     if (this.#disposed) return;
     this.#disposed = true;
+    clearTimeout(this.#tellTimer);
     this.#tell('.\n');
     this.#shell?.stdin?.end();
   }
@@ -115,7 +126,14 @@ class ShellGuardian implements Guardian {
     // It must not keep a server alive that has nothing else to do.
     shell.unref();
     if (shell.stdin !== null && 'unref' in shell.stdin && typeof shell.stdin.unref === 'function') shell.stdin.unref();
-    this.#tell([...this.#watched].map((pid) => `+${pid}\n`).join(''));
+    // Another shell has to be told of all.
+    for (const pid of this.#watched) this.#untold.add(pid);
+  }
+
+  #tellUntold(): void {
+    this.#tellTimer = undefined;
+    this.#tell([...this.#untold].map((pid) => `+${pid}\n`).join(''));
+    this.#untold.clear();
   }
 
   #tell(lines: string): void {
