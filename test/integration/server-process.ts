@@ -17,6 +17,8 @@ export interface StartOptions {
   readonly descriptorLimit?: number;
   /** What standard error is connected to, as a shell writes it. Default: a pipe that is read. */
   readonly stderr?: string;
+  /** Variables set for it. Default: none. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** How a process ended. */
@@ -90,6 +92,7 @@ export function spawnServer(t: Test, options: StartOptions): ChildProcess {
   const args = ['--listen', options.listen ?? 'stdio://', ...(options.flags ?? [])];
   const child = spawn('sh', ['-c', `${limit}exec "$0" "$@"${target}`, process.execPath, SERVER, 'serve', ...args], {
     stdio: ['pipe', 'pipe', options.stderr === undefined ? 'pipe' : 'ignore'],
+    env: { ...process.env, ...options.env },
   });
   child.stdin?.on('error', () => {});
   t.teardown(async () => {

@@ -1,0 +1,312 @@
+/** Traces from a client's span to the environment of a command's child, through the built server and a real OTLP/HTTP receiver. */
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { context, propagation, trace } from '@opentelemetry/api';
+import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
+import { NodeTracerProvider, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-node';
+import t, { type Test } from 'tap';
+import { WebSocket } from 'ws';
+import { type Client, connect, type TraceSource } from '../../client/client.js';
+import { attributes, events } from '../../src/telemetry/trace-vocabulary.js';
+import { type ServerProcess, spawnServer, startServer } from '../integration/server-process.js';
+import { type OtlpReceiver, type ReceivedSpan, startReceiver } from './otlp-receiver.js';
+
+const SERVER_SPAN = 2;
+const PARENT = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+const PARENT_TRACE = '0af7651916cd43dd8448eb211c80319c';
+const OTHER_PARENT = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
+const OTHER_TRACE = '4bf92f3577b34da6a3ce929d0e0e4736';
+const REPORT = ['sh', '-c', 'printf %s "$TRACEPARENT $TRACESTATE"'];
+
+interface Traced {
+  readonly receiver: OtlpReceiver;
+  readonly server: ServerProcess;
+  open(traceContext?: TraceSource): Promise<Client>;
+  /** Drains the server and resolves to all spans it sent. */
+  spans(): Promise<ReceivedSpan[]>;
+}
+
+async function startTraced(t: Test, options: { env?: Record<string, string>; flags?: string[] } = {}): Promise<Traced> {
+  const receiver = await startReceiver(t);
+  const env = { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.endpoint, TRACEPARENT: '', TRACESTATE: '', ...options.env };
+  const server = await startServer(t, { env, flags: options.flags ?? [] });
+  return {
+    receiver,
+    server,
+    open: (traceContext) =>
+      connect(server.url, {
+        clientInfo: { name: 'tracer', version: '7' },
+        WebSocket: WebSocket as never,
+        ...(traceContext === undefined ? {} : { traceContext }),
+      }),
+    async spans() {
+      server.signal('SIGTERM');
+      t.equal((await server.exited).code, 0);
+      return receiver.spans;
+    },
+  };
+}
+
+function only(spans: readonly ReceivedSpan[], name: string): ReceivedSpan {
+  const found = spans.filter((span) => span.name === name);
+  const [span] = found;
+  if (span === undefined || found.length > 1) throw new Error(`${found.length} spans are named ${name}`);
+  return span;
+}
+
+t.test('trace runs from a client span over WebSocket to the child of a command when both export', async (t) => {
+  const { receiver, open, spans } = await startTraced(t);
+  const exporter = new OTLPTraceExporter({ url: `${receiver.endpoint}/v1/traces` });
+  const provider = new NodeTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] });
+  provider.register();
+  t.teardown(() => provider.shutdown());
+  const client = await open();
+  const { stdout } = await trace.getTracer('test').startActiveSpan('client work', async (span) => {
+    const reply = await client.exec({ command: REPORT });
+    span.end();
+    return reply;
+  });
+  await client.close();
+  await provider.forceFlush();
+  const all = await spans();
+  const [work, request, command] = [only(all, 'client work'), only(all, 'command/exec'), only(all, 'command')];
+  t.equal(request.parentSpanId, work.spanId);
+  t.equal(command.parentSpanId, request.spanId);
+  t.equal(stdout, `00-${work.traceId}-${command.spanId}-01 `);
+  t.same(new Set([work, request, command].map(({ traceId }) => traceId)).size, 1);
+  t.equal(request.kind, SERVER_SPAN);
+  t.equal(request.service, 'execwire');
+  t.match(request.attributes, {
+    'rpc.system.name': 'jsonrpc',
+    'rpc.method': 'command/exec',
+    'jsonrpc.protocol.version': '2.0',
+    'jsonrpc.request.id': '2',
+    'execwire.transport': 'websocket',
+    'execwire.client.name': 'tracer',
+    'execwire.client.version': '7',
+  });
+  t.match(command.attributes, {
+    'process.pid': Number,
+    'process.exit.code': 0,
+    'execwire.command.kind': 'buffered',
+    'execwire.command.cause': 'exit',
+    'execwire.command.output_bytes': stdout.length,
+    'execwire.command.stdin_bytes': 0,
+  });
+  t.same(command.events, ['started', 'exited']);
+  t.match(only(all, 'initialize').attributes, { 'execwire.client.name': 'tracer', 'execwire.client.version': '7' });
+  const connection = only(all, 'connection');
+  t.not(connection.traceId, request.traceId, 'the connection is no parent');
+  t.ok(
+    connection.links.some(({ spanId }) => spanId === request.spanId),
+    'but linked',
+  );
+  t.equal(connection.attributes['execwire.connection.id'], request.attributes['execwire.connection.id']);
+  t.same(only(all, 'drain').events, ['draining']);
+  const own = all.filter(({ scope }) => scope === 'execwire');
+  for (const span of own) {
+    for (const name of Object.keys(span.attributes)) t.ok(name in attributes, `${name} is in the vocabulary`);
+    for (const name of span.events) t.ok(name in events, `${name} is in the vocabulary`);
+  }
+});
+
+t.test('trace runs from a request over stdio to the child of a command', async (t) => {
+  const receiver = await startReceiver(t);
+  const child = spawnServer(t, { env: { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.endpoint, TRACEPARENT: '' } });
+  child.stderr?.resume();
+  if (child.stdout === null || child.stdin === null) throw new Error('no pipes');
+  const replies: Array<{ id: number; result: { stdout: string } }> = [];
+  const reader = createInterface({ input: child.stdout }).on('line', (line) => replies.push(JSON.parse(line)));
+  const clientInfo = { name: 'lines', version: '1' };
+  child.stdin.write(`${JSON.stringify({ id: 1, method: 'initialize', params: { clientInfo } })}\n`);
+  const carrier = { traceparent: PARENT, tracestate: 'vendor=value' };
+  const exec = { id: 'two', method: 'command/exec', params: { command: REPORT }, trace: carrier };
+  child.stdin.write(`${JSON.stringify(exec)}\n`);
+  while (replies.length < 2) await once(reader, 'line');
+  child.stdin.end();
+  await once(child, 'exit');
+  const request = only(receiver.spans, 'command/exec');
+  const command = only(receiver.spans, 'command');
+  t.equal(request.traceId, PARENT_TRACE);
+  t.equal(request.parentSpanId, 'b7ad6b7169203331');
+  t.match(request.attributes, { 'execwire.transport': 'stdio', 'jsonrpc.request.id': 'two' });
+  t.notOk('jsonrpc.protocol.version' in request.attributes);
+  t.equal(command.parentSpanId, request.spanId);
+  t.equal(replies[1]?.result.stdout, `00-${PARENT_TRACE}-${command.spanId}-01 vendor=value`);
+});
+
+t.test(
+  'request has as parent its own trace, else the one of the server, and none when its own is invalid',
+  async (t) => {
+    const traced = await startTraced(t, { env: { TRACEPARENT: OTHER_PARENT } });
+    const carriers = [
+      { traceparent: PARENT },
+      undefined,
+      { traceparent: 'garbage' },
+      { traceparent: PARENT.replace('00-', 'ff-') },
+    ];
+    const client = await traced.open(() => carriers.shift());
+    carriers.unshift({ traceparent: PARENT });
+    await client.exec({ command: ['true'] });
+    await client.request('command/exec', { command: ['true'] });
+    carriers.length = 0;
+    carriers.push({ traceparent: 'garbage' }, { traceparent: PARENT.replace('00-', 'ff-') });
+    await client.request('command/exec', { command: ['true'] });
+    await client.request('command/exec', { command: ['true'] });
+    const all = await traced.spans();
+    const requests = all.filter(({ name }) => name === 'command/exec');
+    t.same(
+      requests.map(({ traceId }) => [PARENT_TRACE, OTHER_TRACE].indexOf(traceId)),
+      [0, 1, -1, -1],
+    );
+    t.same(requests[2]?.parentSpanId || undefined, undefined);
+    t.not(requests[2]?.traceId, requests[3]?.traceId);
+    t.equal(only(all, 'connection').traceId, OTHER_TRACE);
+    const warnings = traced.server.lines.filter((line) => line.includes('no valid trace context'));
+    t.equal(warnings.length, 2);
+    t.match(JSON.parse(warnings[0] ?? ''), {
+      level: 40,
+      connectionId: String,
+      requestId: Number,
+      method: 'command/exec',
+    });
+    t.notOk(warnings.join().includes('garbage'));
+  },
+);
+
+t.test('request has the context of the upgrade as parent when neither it nor the server has one', async (t) => {
+  const traced = await startTraced(t);
+  const socket = new WebSocket(traced.server.url, { headers: { traceparent: PARENT } });
+  await once(socket, 'open');
+  socket.send(JSON.stringify({ id: 1, method: 'initialize', params: { clientInfo: { name: 'a', version: '1' } } }));
+  await once(socket, 'message');
+  socket.close();
+  const all = await traced.spans();
+  t.equal(only(all, 'initialize').parentSpanId, 'b7ad6b7169203331');
+  t.equal(only(all, 'connection').parentSpanId, 'b7ad6b7169203331');
+});
+
+t.test('span of a failed request says code and reason, and that of a command its events and cause', async (t) => {
+  const traced = await startTraced(t);
+  const client = await traced.open();
+  await t.rejects(client.request('command/exec/terminate', { processId: 'nobody' }));
+  await t.rejects(client.request('no/such/method' as never, {} as never));
+  await t.rejects(client.exec({ command: ['/secret-program/that/is/not/there'] }));
+  const stopped = client.start({ command: ['sh', '-c', 'echo ready; sleep 60'], tty: true });
+  await new Promise((resolve) => stopped.onOutput(resolve));
+  await stopped.resize({ rows: 30, cols: 90 });
+  await stopped.terminate();
+  await stopped.result;
+  await client.exec({ command: ['sleep', '60'], timeoutMs: 20 });
+  await client.exec({ command: ['echo', 'more than three'], outputBytesCap: 3 });
+  const left = client.start({ command: ['sh', '-c', 'echo ready; sleep 60'] });
+  await new Promise((resolve) => left.onOutput(resolve));
+  await client.close();
+  const all = await traced.spans();
+  const failed = only(all, 'command/exec/terminate');
+  t.ok(failed.failed);
+  t.match(failed.attributes, {
+    'error.type': '-32600',
+    'rpc.response.status_code': '-32600',
+    'execwire.error.reason': 'processNotFound',
+  });
+  t.match(only(all, '_OTHER').attributes, { 'rpc.method': '_OTHER', 'rpc.method_original': 'no/such/method' });
+  const commands = all
+    .filter(({ name }) => name === 'command')
+    .map((span) => [span.attributes['execwire.command.cause'], span]);
+  const byCause = Object.fromEntries(commands) as Record<string, ReceivedSpan>;
+  t.match(byCause.not_started, { failed: true, attributes: { 'error.type': 'ENOENT' }, events: [] });
+  t.match(byCause.terminate, { attributes: { 'execwire.command.kind': 'tty', 'execwire.command.signal': 'SIGKILL' } });
+  t.same(byCause.terminate?.events, ['started', 'resize', 'terminate', 'exited']);
+  t.same(byCause.timeout?.events, ['started', 'timeout', 'exited']);
+  t.equal(byCause.timeout?.attributes['process.exit.code'], 124);
+  t.ok(byCause.exit?.events.includes('capReached'));
+  t.match(byCause.disconnect?.attributes, {
+    'execwire.command.kind': 'streamed',
+    'execwire.command.signal': 'SIGKILL',
+  });
+  const everything = traced.receiver.bodies.join();
+  t.notOk(everything.includes('secret-program'), 'no argument is sent');
+  t.notOk(everything.includes('process.command_args'));
+});
+
+t.test('arguments are in a trace when --trace-argv asks for them', async (t) => {
+  const traced = await startTraced(t, { flags: ['--trace-argv'] });
+  const client = await traced.open();
+  await client.exec({ command: ['echo', 'argument'] });
+  const command = only(await traced.spans(), 'command');
+  t.same(command.attributes['process.command_args'], ['echo', 'argument']);
+});
+
+t.test('span is not sent when its parent is not sampled, and the command is told so', async (t) => {
+  const traced = await startTraced(t);
+  const unsampled = { traceparent: PARENT.replace(/01$/, '00') };
+  const client = await traced.open(() => unsampled);
+  const { stdout } = await client.exec({ command: REPORT });
+  t.match(stdout, new RegExp(`^00-${PARENT_TRACE}-[0-9a-f]{16}-00 $`));
+  const all = await traced.spans();
+  t.notOk(all.some(({ traceId }) => traceId === PARENT_TRACE));
+});
+
+t.test('plain HTTP requests make spans of node:http and of Fastify in the built server', async (t) => {
+  const traced = await startTraced(t);
+  t.equal((await traced.server.get('/healthz?token=very-secret')).status, 200);
+  const all = await traced.spans();
+  const ofHttp = all.find(({ scope }) => scope === '@opentelemetry/instrumentation-http');
+  const ofFastify = all.find(({ scope }) => scope === '@opentelemetry/instrumentation-fastify');
+  t.match(ofHttp, { kind: SERVER_SPAN, attributes: { 'http.response.status_code': 200, 'http.route': '/healthz' } });
+  t.equal(ofFastify?.traceId, ofHttp?.traceId);
+  t.notOk(traced.receiver.bodies.join().includes('very-secret'));
+});
+
+t.test('metrics of a scrape go to the OTLP receiver, too', async (t) => {
+  const traced = await startTraced(t);
+  const client = await traced.open();
+  await client.exec({ command: ['echo', 'hello'] });
+  await client.close();
+  await traced.spans();
+  const byName = new Map(traced.receiver.metrics.map((metric) => [metric.name, metric]));
+  t.match(byName.get('execwire_requests_total')?.sum, { isMonotonic: true });
+  t.match(byName.get('execwire_output_bytes_total')?.sum?.dataPoints, [{ asDouble: 6 }]);
+  t.ok(byName.get('execwire_phase')?.gauge);
+  t.ok(byName.has('nodejs_version_info'), 'defaults of Node');
+  const [durations] = byName.get('execwire_request_duration_seconds')?.histogram?.dataPoints ?? [];
+  t.equal(durations?.bucketCounts.length, (durations?.explicitBounds.length ?? 0) + 1);
+});
+
+t.test('server without a receiver serves, and ends in time', async (t) => {
+  const env = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:9' };
+  const server = await startServer(t, { env });
+  const client = await connect(server.url, { clientInfo: { name: 'a', version: '1' }, WebSocket: WebSocket as never });
+  t.match(await client.exec({ command: ['true'] }), { exitCode: 0 });
+  const beganAtMs = performance.now();
+  server.signal('SIGTERM');
+  t.equal((await server.exited).code, 0);
+  t.ok(performance.now() - beganAtMs < 5000, 'the SDK alone would try for 8 s');
+});
+
+t.test('request hands its trace on to its command when no telemetry is asked for', async (t) => {
+  const server = await startServer(t, { env: { OTEL_EXPORTER_OTLP_ENDPOINT: '', TRACEPARENT: '' } });
+  const carrier = { traceparent: PARENT, tracestate: 'vendor=value' };
+  const options = { clientInfo: { name: 'a', version: '1' }, WebSocket: WebSocket as never };
+  const client = await connect(server.url, { ...options, traceContext: () => carrier });
+  t.match(await client.exec({ command: REPORT }), { stdout: `${PARENT} vendor=value` });
+});
+
+t.test('client sends no trace when the program has no OpenTelemetry', (t) => {
+  context.disable();
+  propagation.disable();
+  trace.disable();
+  const sent: string[] = [];
+  const socket = {
+    readyState: 1,
+    addEventListener: () => {},
+    send: (text: string) => sent.push(text),
+    close: () => {},
+  };
+  return import('../../client/client.js').then(({ Client }) => {
+    const client = new Client(socket as never);
+    client.request('command/exec/list', {}).catch(() => {});
+    t.notOk(sent[0]?.includes('trace'));
+  });
+});
