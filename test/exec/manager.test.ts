@@ -322,8 +322,8 @@ t.test('family killer kills all families of one turn together and names survivor
   t.same(rounds, []);
   await settled();
   killer.add({ pids: [], markerPrefix: 'c' });
-  killer.flush();
-  killer.flush();
+  void killer.flush();
+  void killer.flush();
   await settled();
   t.same(rounds, [['a', 'b'], ['c']]);
   t.same(survivors, [7]);
