@@ -63,7 +63,7 @@ export async function serve(argv: readonly string[]): Promise<number> {
   // A socket that nobody knows of must not keep a server that has drained.
   await Promise.race([app.close(), new Promise((resolve) => setTimeout(resolve, CLOSE_TIMEOUT_MS))]);
   await sdk?.shutdown(TELEMETRY_TIMEOUT_MS);
-  return 0;
+  return signals.exitCode;
 }
 
 /** Loads the SDK if the environment asks for it: half a second and 40 MB that nobody else shall pay. */

@@ -41,7 +41,8 @@ async function startScript(
   params: Record<string, unknown> = {},
 ): Promise<{ reply: Promise<WireMessage> }> {
   const reply = client.exec(['sh', '-c', `${script}`], { processId, ...STREAMED, ...params });
-  await client.said(processId, 'ready');
+  const early = await Promise.race([client.said(processId, 'ready'), reply]);
+  if (early !== undefined) throw new Error(`ended before it was ready: ${JSON.stringify(early)}`);
   return { reply };
 }
 
@@ -166,7 +167,7 @@ t.test('two signals a millisecond apart end the server as the second one says', 
 });
 
 t.test('a signal at any moment of the start ends the server', async (t) => {
-  const moments = [0, 40, 80, 120, 160, 200, 260, 340];
+  const moments = [0, 60, 120, 180, 240, 300, 400, 500, 700];
   for (const ms of moments) {
     const child = spawnServer(t, { listen: 'ws://127.0.0.1:0', flags: ['--drain-delay', '0s'] });
     child.stderr?.resume();
