@@ -42,6 +42,7 @@ export async function serve(argv: readonly string[]): Promise<number> {
   process.on('SIGUSR1', () => log.toggleDebug());
   const sdk = await loadTelemetry(config, log.logger);
   let app: FastifyInstance;
+  let metricsApp: FastifyInstance | undefined;
   try {
     app = await buildApp(config, log.logger, { sdk, droppedLogLines: () => log.droppedLines });
     await app.ready();
@@ -51,7 +52,7 @@ export async function serve(argv: readonly string[]): Promise<number> {
   signals.attach({ drain: () => app.drain(), killCommands: () => app.killCommands() });
 
   try {
-    await serveMetrics(app, config);
+    metricsApp = await serveMetrics(app, config);
     await (config.address.kind === 'stdio'
       ? serveStdio(app, config, log)
       : serveListener(app, config, config.address, log));
@@ -62,6 +63,8 @@ export async function serve(argv: readonly string[]): Promise<number> {
   }
   // A socket that nobody knows of must not keep a server that has drained.
   await Promise.race([app.close(), new Promise((resolve) => setTimeout(resolve, CLOSE_TIMEOUT_MS))]);
+  // AFTER the last connection has gone: a drain is what one wants to watch.
+  await metricsApp?.close();
   await sdk?.shutdown(TELEMETRY_TIMEOUT_MS);
   return signals.exitCode;
 }
@@ -74,14 +77,13 @@ async function loadTelemetry({ telemetry }: Config, log: FastifyBaseLogger): Pro
 }
 
 /** Serves the metrics on a listener of their own, where one is asked for. @throws {ListenError} */
-async function serveMetrics(app: FastifyInstance, { metricsAddress }: Config): Promise<void> {
-  if (metricsAddress === undefined) return;
+async function serveMetrics(app: FastifyInstance, { metricsAddress }: Config): Promise<FastifyInstance | undefined> {
+  if (metricsAddress === undefined) return undefined;
   const metricsApp = await buildMetricsApp(app.exposition, app.log);
   await metricsApp.ready();
   const url = await listen(metricsApp.server, metricsAddress, false);
   app.log.info({ metrics: `${url.replace(/^ws/, 'http')}/metrics` }, 'metrics');
-  // AFTER the last connection has gone: a drain is what one wants to watch.
-  app.addHook('onClose', () => metricsApp.close());
+  return metricsApp;
 }
 
 /** Serves the one connection of standard input and output until it ends. */
