@@ -98,7 +98,8 @@ function prepare(
     }),
     stdin: request.streamStdin,
     ...(request.tty === undefined ? {} : { tty: request.tty }),
-    ...(account === undefined ? {} : { runAs: account }),
+    // Who is not root is that user already, or the server would not have started.
+    ...(account === undefined || process.getuid?.() !== 0 ? {} : { runAs: account }),
     ...(config.oomScoreAdj === 0 ? {} : { oomScoreAdj: config.oomScoreAdj }),
   };
 }

@@ -9,15 +9,19 @@ export interface UserAccount extends RunAs {
 
 /**
  * Looks a user up through `getent`, which knows every source of accounts the host has.
- * @throws {Error} when there is no such user
+ * @throws {Error} when there is no such user, or this process cannot start programs as that user
  */
 export function lookUpUser(nameOrUid: string): UserAccount {
-  const { stdout, error } = spawnSync('getent', ['passwd', nameOrUid], { encoding: 'utf8' });
+  const { stdout, error } = spawnSync('getent', ['passwd', '--', nameOrUid], { encoding: 'utf8' });
   const [name, , uid, gid, , home] = (stdout ?? '').trim().split(':');
   if (error !== undefined || name === undefined || uid === undefined || gid === undefined || home === undefined) {
     throw new Error(
       `--run-as ${nameOrUid}: the host knows no such user${error === undefined ? '' : ` (${error.message})`}`,
     );
+  }
+  const ownUid = process.getuid?.();
+  if (ownUid !== 0 && ownUid !== Number(uid)) {
+    throw new Error(`--run-as ${nameOrUid}: only root can run commands as another user`);
   }
   return { name, uid: Number(uid), gid: Number(gid), home };
 }

@@ -20,6 +20,8 @@ export interface FuzzOptions {
   readonly inputs: number;
   /** Upgrades that are begun and never ended, all at once. */
   readonly halfOpenUpgrades: number;
+  /** The token that lets good clients in. Hostile ones have none, and none of them may ever be let in. Default: none is needed. */
+  readonly token?: string;
   /** Bytes of resident memory the server may not pass. */
   readonly maxResidentBytes: number;
 }
@@ -31,6 +33,8 @@ export interface FuzzReport {
   readonly messages: number;
   readonly rawConnections: number;
   readonly goodClientsServed: number;
+  /** Upgrades that were begun, and how many of them the server hung up by itself. */
+  readonly halfOpen: { readonly opened: number; readonly hungUp: number };
   readonly peakResidentBytes: number;
   readonly finalResidentBytes: number;
   readonly serverEnd: string;
@@ -49,6 +53,9 @@ const MAX_MESSAGES_PER_CONNECTION = 400;
 /** Milliseconds between two good clients. */
 const PROBE_INTERVAL_MS = 500;
 
+/** Milliseconds after which a server has hung up all upgrades that do not end, on a busy machine. */
+const SLOW_UPGRADE_MS = 60_000;
+
 const KEPT_INPUTS = 100;
 /** Characters kept of an input. */
 const KEPT_INPUT_LENGTH = 2_000;
@@ -57,12 +64,14 @@ const KEPT_INPUT_LENGTH = 2_000;
 export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
   const random = createRandom(options.seed);
   const server = await startServer(options.script, { flags: options.flags ?? [] });
+  const good = { host: server.host, port: server.port, token: options.token };
   const startedAtMs = Date.now();
   const problems: string[] = [];
   const lastInputs: string[] = [];
   let messages = 0;
   let rawConnections = 0;
   let goodClientsServed = 0;
+  let halfOpen = { opened: 0, hungUp: 0 };
   let peakResidentBytes = 0;
 
   const elapsedMs = () => Date.now() - startedAtMs;
@@ -86,8 +95,13 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
     const own = random.fork();
     const next = createMessageGenerator(own.fork());
     while (!isOver()) {
-      const sent = await sendMessages(server, next, own, own.int(1, MAX_MESSAGES_PER_CONNECTION), remember);
+      const { sent, leaked } = await sendMessages(server, next, own, {
+        count: own.int(1, MAX_MESSAGES_PER_CONNECTION),
+        mustBeRefused: options.token !== undefined,
+        onInput: remember,
+      });
       messages += sent;
+      if (leaked !== undefined) problems.push(leaked);
       // Refused at the door (the server is full): not in a busy loop.
       if (sent === 0) await pause(20);
     }
@@ -112,10 +126,10 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
   }
 
   async function watcher(): Promise<void> {
-    const victim = await startVictim(server);
+    const victim = await startVictim(good);
     while (!isOver()) {
       checkServer();
-      await attempt('good client', () => checkNextClient(server));
+      await attempt('good client', () => checkNextClient(good));
       await attempt('victim', () => victim.check());
       goodClientsServed += 1;
       await pause(PROBE_INTERVAL_MS);
@@ -126,8 +140,12 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
   async function halfOpenClient(): Promise<void> {
     const sockets = await openHalfUpgrades(server, options.halfOpenUpgrades);
     while (!isOver() && elapsedMs() < (options.seconds * 1000) / 2) await pause(100);
+    halfOpen = { opened: sockets.length, hungUp: sockets.filter((socket) => socket.closed).length };
     for (const socket of sockets) socket.destroy();
     remember(`half-open upgrades: ${sockets.length}`);
+    if (elapsedMs() > SLOW_UPGRADE_MS && halfOpen.hungUp < halfOpen.opened) {
+      problems.push(`of ${halfOpen.opened} upgrades that never end the server hung up ${halfOpen.hungUp} only`);
+    }
   }
 
   await attempt('watcher', async () => {
@@ -139,7 +157,7 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
     ]);
   });
   checkServer();
-  await attempt('next client after the run', () => checkNextClient(server));
+  await attempt('next client after the run', () => checkNextClient(good));
   const finalResidentBytes = server.residentBytes();
   const seconds = Math.round(elapsedMs() / 1000);
   const serverEnd = await server.stop();
@@ -150,6 +168,7 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
     messages,
     rawConnections,
     goodClientsServed,
+    halfOpen,
     peakResidentBytes,
     finalResidentBytes,
     serverEnd,

@@ -3,7 +3,7 @@
 
 import { connect, type Socket } from 'node:net';
 import { WebSocket } from 'ws';
-import type { Address } from './good-client.js';
+import { type Address, holdsVictimSecret } from './good-client.js';
 import type { NextMessage } from './message-generator.js';
 import type { Random } from './random.js';
 import { halfOpenUpgrade, type RawScenario } from './raw-frames.js';
@@ -23,20 +23,44 @@ const CLOSE_FRAME = 0x88;
 /** Milliseconds for which a connection that broke no rule is watched. */
 const LINGER_MS = 50;
 
+/** What one connection is to do. */
+export interface HostileVisit {
+  /** Messages, at most. */
+  readonly count: number;
+  /** Whether this client should not have been let in at all. */
+  readonly mustBeRefused: boolean;
+  /** Told of every message just before it is sent. */
+  readonly onInput: (message: string) => void;
+}
+
+/** Credentials of those who have none. */
+const BAD_CREDENTIALS: readonly [Record<string, string>, ...Record<string, string>[]] = [
+  {},
+  { Authorization: 'Bearer wrong' },
+  { Authorization: 'Bearer ' },
+  { Authorization: `Bearer ${'x'.repeat(8000)}` },
+  { Authorization: 'Bearer eyJhbGciOiJub25lIn0.eyJleHAiOjk5OTk5OTk5OTl9.' },
+  { Authorization: 'Basic YTpi' },
+  { 'Sec-WebSocket-Protocol': 'execwire.v1, execwire.bearer.d3Jvbmc' },
+  { Cookie: 'token=x', 'X-Forwarded-For': '127.0.0.1' },
+];
+
 /**
  * One connection that sends up to `count` messages, then leaves politely or not.
- * @param onInput Told of every message just before it is sent.
- * @returns How many were sent.
+ * @returns How many were sent, and what this client got that it should not have.
  */
 export function sendMessages(
   address: Address,
   next: NextMessage,
   random: Random,
-  count: number,
-  onInput: (message: string) => void,
-): Promise<number> {
+  { count, mustBeRefused, onInput }: HostileVisit,
+): Promise<{ sent: number; leaked: string | undefined }> {
   return new Promise((resolve) => {
-    const socket = new WebSocket(`ws://${address.host}:${address.port}`, { perMessageDeflate: random.chance(0.3) });
+    const socket = new WebSocket(`ws://${address.host}:${address.port}`, {
+      perMessageDeflate: random.chance(0.3),
+      headers: random.pick(BAD_CREDENTIALS),
+    });
+    let leaked: string | undefined;
     let sent = 0;
     let patience: NodeJS.Timeout | undefined;
 
@@ -58,7 +82,12 @@ export function sendMessages(
       patience = setTimeout(() => socket.terminate(), PATIENCE_MS);
     }
 
+    socket.on('message', (data) => {
+      if (holdsVictimSecret(String(data)))
+        leaked = `a hostile client read what the victim wrote: ${String(data).slice(0, 200)}`;
+    });
     socket.on('open', () => {
+      if (mustBeRefused) leaked = 'a client without a credential was let in';
       if (random.chance(0.9)) {
         const capabilities = random.chance(0.7) ? { experimentalApi: true } : null;
         const params = { clientInfo: { name: 'hostile', version: '1' }, capabilities };
@@ -71,7 +100,7 @@ export function sendMessages(
     socket.on('error', () => {});
     socket.on('close', () => {
       clearTimeout(patience);
-      resolve(sent);
+      resolve({ sent, leaked });
     });
   });
 }

@@ -14,6 +14,8 @@ const { values, positionals } = parseArgs({
     seed: { type: 'string', default: String(Date.now() % 2 ** 32) },
     'half-open': { type: 'string', default: '10000' },
     'max-rss-mib': { type: 'string', default: '1024' },
+    /** The token of good clients; the flags must say the same. */
+    token: { type: 'string' },
     server: { type: 'string', default: 'dist/execwire.cjs' },
   },
 });
@@ -22,6 +24,7 @@ process.stderr.write(`fuzz: seed ${values.seed}\n`);
 const report = await fuzz({
   script: values.server,
   flags: positionals,
+  ...(values.token === undefined ? {} : { token: values.token }),
   seed: Number(values.seed),
   seconds: Number(values.seconds),
   inputs: Number(values.inputs),

@@ -1,0 +1,160 @@
+// What a command has of the server: its variables, its secrets, its user, its groups, its place in the queue of the out-of-memory killer.
+
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, realpathSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { WebSocket } from 'ws';
+import { type Client, connect } from '../../client/client.js';
+import { BUILT_SERVER, type StartOptions, startServer } from '../fuzz/server-under-test.js';
+
+const isRoot = process.getuid?.() === 0;
+const isLinux = process.platform === 'linux';
+const NOBODY = 65534;
+const AS_NOBODY = ['setpriv', `--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups', '--'];
+/** Another user must be able to read the program. */
+const canBeNobody =
+  isRoot && spawnSync('setpriv', [...AS_NOBODY.slice(1), process.execPath, BUILT_SERVER, '--version']).status === 0;
+const ROOT_ONLY = isRoot ? false : 'needs root';
+const NOBODY_ONLY = canBeNobody ? false : 'needs root, setpriv, and a checkout that everybody may read';
+
+async function clientOf(t: Test, options: StartOptions): Promise<Client> {
+  const server = await startServer(BUILT_SERVER, options);
+  t.teardown(() => server.stop());
+  const client = await connect(server.url, { clientInfo: { name: 'test', version: '1' }, WebSocket });
+  t.teardown(() => client.close());
+  return client;
+}
+
+/** Output of a shell script, on pipes and on a terminal. */
+async function outputs(client: Client, script: string, env: Record<string, string | null> = {}): Promise<string[]> {
+  const command = ['/bin/sh', '-c', script];
+  const onPipes = await client.exec({ command, env });
+  let onTerminal = '';
+  const stop = client.on('command/exec/outputDelta', ({ deltaBase64 }) => {
+    onTerminal += Buffer.from(deltaBase64, 'base64').toString();
+  });
+  await client.exec({ command, env, tty: true, processId: 'terminal' });
+  stop();
+  return [onPipes.stdout + onPipes.stderr, onTerminal.replaceAll('\r\n', '\n')];
+}
+
+t.test('command has what flags and request say, and nothing of the server, in its environment', async (t) => {
+  const client = await clientOf(t, {
+    flags: ['--env-allow', 'KEEP_*', '--env-allow', 'PATH', '--env-deny', '*_DENIED'],
+    env: {
+      KEEP_ME: 'kept',
+      KEEP_DENIED: 'denied',
+      DROP_ME: 'dropped',
+      EXECWIRE_LOG_LEVEL: 'warn',
+      OTEL_RESOURCE_ATTRIBUTES: 'token=secret',
+      NOTIFY_SOCKET: '/nonexistent',
+    },
+  });
+  for (const output of await outputs(client, 'env', { DROP_ME: 'set', ASKED_DENIED: 'set', PATH: null, TERM: 'x' })) {
+    const names = output.split('\n').map((line) => line.split('=')[0]);
+    t.match(output, /^KEEP_ME=kept$/m);
+    t.match(output, /^DROP_ME=set$/m, 'what a request sets is never dropped');
+    t.match(output, /^ASKED_DENIED=set$/m);
+    for (const name of ['KEEP_DENIED', 'EXECWIRE_LOG_LEVEL', 'OTEL_RESOURCE_ATTRIBUTES', 'NOTIFY_SOCKET', 'HOME']) {
+      t.notOk(names.includes(name), name);
+    }
+  }
+});
+
+t.test('command starts in the default directory when its request names none', async (t) => {
+  const folder = realpathSync(mkdtempSync(join(tmpdir(), 'execwire-')));
+  t.teardown(() => rmSync(folder, { recursive: true }));
+  const client = await clientOf(t, { flags: ['--default-cwd', folder] });
+  t.same(await outputs(client, 'pwd'), [`${folder}\n`, `${folder}\n`]);
+  t.equal((await client.exec({ command: ['/bin/pwd'], cwd: '/' })).stdout, '/\n');
+  t.equal((await client.exec({ command: ['/bin/pwd'], cwd: '..' })).stdout, `${join(folder, '..')}\n`);
+});
+
+t.test(
+  "command cannot read the server's environment from /proc when it is not root",
+  { skip: NOBODY_ONLY },
+  async (t) => {
+    const env = { SERVER_SECRET: 'the-secret-of-the-server' };
+    const client = await clientOf(t, { through: AS_NOBODY, env, flags: ['--env-deny', 'SERVER_SECRET'] });
+    // The very first command of the server: there is no moment before.
+    const script = 'id -u; wc -c < /proc/$PPID/environ; wc -c < /proc/$PPID/mem; ls /proc/$PPID/fd | wc -l';
+    for (const output of await outputs(client, script)) {
+      t.match(output, /^65534$/m);
+      for (const file of ['environ', 'mem', 'fd']) t.match(output, new RegExp(`${file}.*Permission denied`), file);
+    }
+    const everyone = await client.exec({ command: ['/bin/sh', '-c', 'cat /proc/[0-9]*/environ 2>/dev/null'] });
+    t.notMatch(everyone.stdout, /the-secret/, 'nor from any other process, the guardian for one');
+  },
+);
+
+t.test('command has user and groups of --run-as and no other', { skip: ROOT_ONLY }, async (t) => {
+  const client = await clientOf(t, {
+    // A server with groups that a command must not keep.
+    through: ['setpriv', '--groups=0,4,24', '--'],
+    flags: ['--run-as', 'nobody'],
+  });
+  const groups = spawnSync('id', ['-G', 'nobody'], { encoding: 'utf8' }).stdout.trim();
+  const [home] = spawnSync('getent', ['passwd', 'nobody'], { encoding: 'utf8' }).stdout.split(':').slice(5);
+  const script =
+    'id -u; id -ru; id -G; echo $HOME $USER $LOGNAME; grep -E "^(CapEff|CapPrm)" /proc/self/status; ' +
+    'echo named > /dev/stdout; cat /etc/shadow';
+  for (const output of await outputs(client, script)) {
+    const [uid, realUid, gids, names, ...rest] = output.split('\n');
+    t.same([uid, realUid, gids, names], ['65534', '65534', groups, `${home} nobody nobody`]);
+    t.match(rest.join('\n'), /CapPrm:\t0+\nCapEff:\t0+\n/, 'and no capability');
+    t.match(rest.join('\n'), /^named$/m, 'its output can be opened by name');
+    t.match(rest.join('\n'), /shadow: Permission denied/);
+  }
+  const [asked] = await outputs(client, 'echo $HOME', { HOME: '/asked' });
+  t.equal(asked, '/asked\n', 'a request may set what it likes');
+});
+
+t.test('server does not start when it cannot run commands as the user', async (t) => {
+  function start(through: readonly string[], ...flags: string[]): { status: number | null; stderr: string } {
+    const serve = [process.execPath, BUILT_SERVER, 'serve', '--listen', 'ws://127.0.0.1:0', ...flags];
+    const [program = '', ...args] = [...through, ...serve];
+    return spawnSync(program, args, { encoding: 'utf8', timeout: 20_000, killSignal: 'SIGKILL' });
+  }
+  const unknown = start([], '--run-as', 'no-such-user');
+  t.equal(unknown.status, 1);
+  t.match(unknown.stderr, /^execwire cannot start: --run-as no-such-user: the host knows no such user$/m);
+  await t.test('because it is not root', { skip: NOBODY_ONLY }, async (t) => {
+    const { status, stderr } = start(AS_NOBODY, '--run-as', 'daemon');
+    t.equal(status, 1);
+    t.match(stderr, /^execwire cannot start: --run-as daemon: only root can run commands as another user$/m);
+  });
+});
+
+t.test('command runs when --run-as names the user that the server has already', { skip: NOBODY_ONLY }, async (t) => {
+  const client = await clientOf(t, { through: AS_NOBODY, flags: ['--run-as', 'nobody'] });
+  t.same(await outputs(client, 'id -u; echo $USER'), ['65534\nnobody\n', '65534\nnobody\n']);
+});
+
+t.test(
+  'command is ended by the kernel before the server when memory runs out',
+  { skip: !isLinux && 'needs Linux' },
+  async (t) => {
+    // It is raised right after the start; a command that it never comes to ends by its timeout and says nothing.
+    const scores = (score: number) =>
+      `until read mine < /proc/$$/oom_score_adj && [ $mine = ${score} ]; do :; done; echo $mine; cat /proc/$PPID/oom_score_adj`;
+    // Orchestrators give a server a score of its own; a command's is above that, and never beyond the kernel's most.
+    for (const [own, raised] of [
+      [0, 500],
+      [300, 800],
+      [900, 1000],
+    ] as const) {
+      const through = ['sh', '-c', `echo ${own} > /proc/self/oom_score_adj; exec "$@"`, 'sh'];
+      const client = await clientOf(t, { through });
+      const expected = `${raised}\n${own}\n`;
+      t.same(await outputs(client, scores(raised)), [expected, expected], `server with ${own}`);
+    }
+    await t.test('also when it is not root', { skip: NOBODY_ONLY }, async (t) => {
+      const client = await clientOf(t, { through: AS_NOBODY });
+      for (let round = 0; round < 3; round += 1) {
+        t.same(await outputs(client, scores(500)), ['500\n0\n', '500\n0\n']);
+      }
+    });
+  },
+);
