@@ -9,6 +9,11 @@ import { type OnReadOpts, Socket, type SocketConstructorOpts } from 'node:net';
 
 /** One read's worth: the capacity of a Linux pipe. Larger buffers and larger pipes measured no faster. */
 const READ_BYTES = 65_536;
+/**
+ * Reads of one pipe in one turn of the event loop. libuv would do 32, which with encoding and sending is 4 ms in which no other
+ * connection is served; with 4 of them a keystroke's echo beside a stream is several times as fast, and the stream no slower.
+ */
+const READS_PER_TURN = 4;
 /** The most a child can have made its pipe hold: /proc/sys/fs/pipe-max-size, 1 MiB by default. */
 const MAX_PIPE_BYTES = 1_048_576;
 
@@ -26,6 +31,9 @@ export class PipeReader {
   readonly #socket: Socket;
   readonly #events: PipeReaderEvents;
   #ended = false;
+  #paused = false;
+  #readsThisTurn = 0;
+  #nextTurn: NodeJS.Immediate | undefined;
 
   private constructor(socket: Socket, events: PipeReaderEvents) {
     this.#socket = socket;
@@ -45,7 +53,7 @@ export class PipeReader {
         buffer: shared,
         callback: (bytes) => {
           if (!reader.#ended) events.onChunk(shared.subarray(0, bytes));
-          return true;
+          return reader.#mayReadOn();
         },
       },
     };
@@ -65,11 +73,27 @@ export class PipeReader {
   }
 
   pause(): void {
-    if (!this.#ended) this.#socket.pause();
+    if (this.#ended) return;
+    this.#paused = true;
+    this.#socket.pause();
   }
 
   resume(): void {
-    if (!this.#ended) this.#socket.resume();
+    if (this.#ended) return;
+    this.#paused = false;
+    this.#socket.resume();
+  }
+
+  /** @returns false when others are to have their turn first: the socket stops reading and is started again behind them. */
+  #mayReadOn(): boolean {
+    this.#nextTurn ??= setImmediate(() => {
+      this.#nextTurn = undefined;
+      const stopped = this.#readsThisTurn >= READS_PER_TURN;
+      this.#readsThisTurn = 0;
+      if (stopped && !this.#paused && !this.#ended) this.#socket.resume();
+    });
+    this.#readsThisTurn += 1;
+    return this.#readsThisTurn < READS_PER_TURN;
   }
 
   /** Takes what the pipe holds at this moment, hands it over and ends. No-op after the end. */

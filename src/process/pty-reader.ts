@@ -20,6 +20,8 @@ const CHUNK_BYTES = 65_536;
 const READ_BYTES = 4096;
 /** Bytes that trickle in at every turn are handed over after this long, in ms: shorter than a frame of any screen. */
 const MAX_COLLECT_MS = 2;
+/** Less than this in a turn is no stream: it is handed over at the end of the same turn, which is an echo's shortest way. */
+const TRICKLE_BYTES = 1024;
 /** More than the kernel can hold for one terminal (two flip buffers of 8 KiB and the line discipline's 4 KiB). */
 const MAX_KERNEL_BYTES = 65_536;
 /** Buffers kept for the next terminal that has something to say. */
@@ -37,8 +39,6 @@ export interface PtyReaderEvents {
   /** Every byte was handed over and the master is closed. Once, not after `destroy`. */
   onEnd(): void;
 }
-
-type ReadOutcome = 'full' | 'empty' | 'hungUp';
 
 export class PtyReader {
   readonly #master: number;
@@ -106,19 +106,14 @@ export class PtyReader {
     this.#turning ??= setImmediate(() => this.#onTurn());
   }
 
-  /** One turn of the event loop later: reads on, and hands over when there was nothing. */
+  /** One turn of the event loop later: hands over when it brought nothing new, or when what came is no stream but a key. */
   #onTurn(): void {
     this.#turning = undefined;
     if (this.#ended) return;
-    let outcome: ReadOutcome = 'empty';
-    if (!this.#paused) outcome = this.#readMore();
-    if (this.#ended) return;
-    if (outcome === 'hungUp') {
-      this.#finish();
-      return;
-    }
+    const isTrickle = this.#filled < TRICKLE_BYTES;
     const waitedLong = this.#filled > 0 && performance.now() - this.#firstByteAt >= MAX_COLLECT_MS;
-    if (!this.#broughtNew || this.#paused || waitedLong) this.#handOver();
+    if (!this.#broughtNew || this.#paused || isTrickle || waitedLong) this.#handOver();
+    // Goes round without sleeping while a stream lasts: waking up would cost more than the turn.
     if (this.#broughtNew && !this.#paused && !this.#ended) this.#turning = setImmediate(() => this.#onTurn());
     this.#broughtNew = false;
   }
@@ -135,16 +130,6 @@ export class PtyReader {
       if (bytes <= 0) return;
       taken += bytes;
     }
-  }
-
-  /** Reads until the chunk is handed over or the kernel has nothing: one chunk a turn leaves time for others. */
-  #readMore(): ReadOutcome {
-    do {
-      const bytes = this.#readOnce();
-      if (bytes < 0) return 'hungUp';
-      if (bytes === 0) return 'empty';
-    } while (this.#filled > 0 && !this.#ended && !this.#paused);
-    return 'full';
   }
 
   /** @returns bytes read, 0 when there are none at the moment, -1 when there never will be. */
