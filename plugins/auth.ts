@@ -20,6 +20,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Whether a plain request to the route needs the credential that an upgrade needs. */
     readonly protected?: boolean;
+    /** Whether the route answers whatever `Host` says: balancers probe without one, and a probe tells a stranger nothing. */
+    readonly anyHost?: boolean;
   }
 }
 
@@ -59,7 +61,8 @@ export const authPlugin = fp<{ config: Config }>(
       if (!isOriginAllowed(request.headers.origin, config.allowOrigin)) {
         return reply.code(403).send('origin not allowed; see --allow-origin\n');
       }
-      if (checksHost && !isHostAllowed(request.headers.host, config.allowHost)) {
+      const anyHost = request.routeOptions.config.anyHost === true && request.headers.upgrade === undefined;
+      if (checksHost && !anyHost && !isHostAllowed(request.headers.host, config.allowHost)) {
         return reply.code(403).send('host not allowed; see --allow-host\n');
       }
       return undefined;
