@@ -18,6 +18,8 @@ export interface FuzzOptions {
   readonly seconds: number;
   /** Messages plus raw connections. */
   readonly inputs: number;
+  /** Whether raw connections attack too. Default: true. */
+  readonly rawFrames?: boolean;
   /** Upgrades that are begun and never ended, all at once. */
   readonly halfOpenUpgrades: number;
   /** The token that lets good clients in. Hostile ones have none, and none of them may ever be let in. Default: none is needed. */
@@ -153,7 +155,7 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
       watcher(),
       halfOpenClient(),
       ...Array.from({ length: MESSAGE_CLIENTS }, messageClient),
-      ...Array.from({ length: RAW_CLIENTS }, rawClient),
+      ...Array.from({ length: options.rawFrames === false ? 0 : RAW_CLIENTS }, rawClient),
     ]);
   });
   checkServer();
