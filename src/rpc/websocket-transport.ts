@@ -9,6 +9,7 @@ import { type FrameSocket, FrameWriter } from './websocket-frames.js';
 
 /** As much of a `ws` WebSocket as is used. */
 export interface WebSocketLike {
+  readonly readyState: number;
   readonly bufferedAmount: number;
   readonly extensions: string;
   on(event: 'message', listener: (data: Buffer, isBinary: boolean) => void): unknown;
@@ -21,6 +22,9 @@ export interface WebSocketLike {
   close(code: number, reason: string): void;
   terminate(): void;
 }
+
+/** `readyState` until either side has sent its Close. @see https://websockets.spec.whatwg.org */
+const OPEN = 1;
 
 /** How long a peer has to take what is queued and to answer our Close. @see PROTOCOL "Drain" */
 export const CLOSE_TIMEOUT_MS = 5000;
@@ -110,15 +114,15 @@ export class WebSocketTransport implements Transport {
   }
 
   send(text: string): void {
-    this.#writer.send(text);
+    if (this.#isOpen) this.#writer.send(text);
   }
 
   sendEncoded(message: EncodedMessage): void {
-    this.#writer.sendEncoded(message);
+    if (this.#isOpen) this.#writer.sendEncoded(message);
   }
 
   sendParts(parts: MessageParts): void {
-    this.#writer.sendParts(parts);
+    if (this.#isOpen) this.#writer.sendParts(parts);
   }
 
   pause(): void {
@@ -145,7 +149,13 @@ export class WebSocketTransport implements Transport {
     this.#ws.terminate();
   }
 
+  /** No message counts behind a Close, in neither direction. */
+  get #isOpen(): boolean {
+    return this.#ws.readyState === OPEN;
+  }
+
   #onMessage(data: Buffer, isBinary: boolean): void {
+    if (!this.#isOpen) return;
     this.receivedMessages += 1;
     if (isBinary) this.close(closeCodes.unsupportedData, 'messages are text frames');
     else this.#listener?.onMessage(data.toString('utf8'));

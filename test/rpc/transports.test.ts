@@ -133,6 +133,7 @@ t.test('frame writer tells the owner of a buffer when it was sent, and not when 
 // The WebSocket transport.
 
 class FakeWebSocket extends EventEmitter implements WebSocketLike {
+  readyState = 1;
   bufferedAmount = 0;
   extensions = '';
   readonly calls: string[] = [];
@@ -151,6 +152,7 @@ class FakeWebSocket extends EventEmitter implements WebSocketLike {
     this.calls.push('resume');
   }
   close(code: number, reason: string): void {
+    this.readyState = 2;
     this.calls.push(`close ${code} ${reason}`);
   }
   terminate(): void {
@@ -193,6 +195,26 @@ t.test('websocket transport sends what is held before its Close, and reads the a
   t.equal(Buffer.concat(socket.chunks).toString('latin1').slice(2), 'last words');
   t.same(ws.calls, ['pause', 'resume', 'close 1001 going']);
   ws.emit('close', 1001);
+  t.end();
+});
+
+t.test('websocket transport neither takes nor sends a message when either side has sent its Close', (t) => {
+  for (const closes of ['a binary frame', 'the server', 'the peer'] as const) {
+    const ws = new FakeWebSocket();
+    const socket = new FakeSocket();
+    const transport = new WebSocketTransport(ws, socket);
+    const events = attach(transport);
+    if (closes === 'a binary frame') ws.emit('message', Buffer.from('x'), true);
+    else if (closes === 'the server') transport.close(1001, '');
+    else ws.readyState = 2;
+    ws.emit('message', Buffer.from('{}'), false);
+    transport.send('1');
+    transport.sendEncoded(encoded('2'));
+    transport.sendParts([Buffer.from('3')]);
+    transport.close(1000, '');
+    t.same([events, socket.chunks], [[], []], closes);
+    ws.emit('close', 1000);
+  }
   t.end();
 });
 

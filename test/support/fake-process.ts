@@ -106,10 +106,10 @@ export class FakeProcess implements OsProcess {
     for (const stream of streams.length === 0 ? this.outputs : streams) this.#events.onOutputEnd(stream);
   }
 
-  exit(status: number | string): void {
-    const isCode = typeof status === 'number';
-    const ended: ExitStatus = { exitCode: isCode ? status : null, signal: isCode ? null : status };
-    this.#events.onExit(ended);
+  exit(status: number | string | ExitStatus): void {
+    if (typeof status === 'number') this.#events.onExit({ exitCode: status, signal: null });
+    else if (typeof status === 'string') this.#events.onExit({ exitCode: null, signal: status });
+    else this.#events.onExit(status);
   }
 }
 
