@@ -263,9 +263,9 @@ export class Command {
     this.#release();
     // What is left of the group goes with the reply; what made its own session lives until its connection closes.
     if (this.#process !== undefined) this.#system.signalGroup(this.#process.pid, 'SIGKILL');
-    const { exitCode, signal } = this.#exit;
-    const signalNumber = signal === null ? 0 : (constants.signals[signal as NodeJS.Signals] ?? 0);
-    const ownCode = signal === null ? (exitCode ?? 0) : SIGNAL_EXIT_BASE + signalNumber;
+    const { exitCode, signal, signalNumber } = this.#exit;
+    const number = signalNumber ?? constants.signals[signal as NodeJS.Signals] ?? 0;
+    const ownCode = signal === null ? (exitCode ?? 0) : SIGNAL_EXIT_BASE + number;
     this.#resolve({
       exitCode: this.#timedOut ? TIMEOUT_EXIT_CODE : ownCode,
       signal,

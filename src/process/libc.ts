@@ -6,6 +6,7 @@ import { readdirSync } from 'node:fs';
 import { getSystemErrorName } from 'node:util';
 import type { LibraryHandle } from 'koffi';
 import { SpawnError } from './os-process.js';
+import { posixSpawn, type SpawnChild } from './posix-spawn.js';
 
 /** O_CLOEXEC of Linux, as an octal number on every architecture that Node has a build for (asm-generic/fcntl.h). */
 const O_CLOEXEC = 0o2000000;
@@ -49,6 +50,8 @@ export interface Libc {
   readonly reason: string | undefined;
   /** @throws {SpawnError} `EMFILE` or `ENFILE` when no descriptor is left. */
   openPipe(): PipeEnds;
+  /** Starts a child on such pipes; absent where the C library is too old for it, and Node's own way is the one. */
+  readonly spawnChild?: SpawnChild | undefined;
   /** Marks every descriptor from 3 up close-on-exec, so that the next child has 0, 1 and 2 and no other. */
   markAllCloseOnExec(): void;
   /** Keeps processes of the same user from reading this one's memory and environment. @returns whether it took effect. */
@@ -73,7 +76,7 @@ async function load(): Promise<Libc> {
     const { default: koffi } = await import('koffi');
     return linuxLibc(koffi.load(null), () => koffi.errno());
   } catch (error) {
-    return withoutLibc(`koffi cannot be used: ${error instanceof Error ? error.message : String(error)}`);
+    return withoutLibc(`koffi cannot be used: ${messageOf(error)}`);
   }
 }
 
@@ -114,7 +117,7 @@ function linuxLibc(lib: LibraryHandle, errno: () => number): Libc {
 
   return {
     realPipes: true,
-    reason: undefined,
+    ...spawning(lib),
     lastError,
     openPipe() {
       const ends = [0, 0];
@@ -144,4 +147,16 @@ function linuxLibc(lib: LibraryHandle, errno: () => number): Libc {
       };
     },
   };
+}
+
+function spawning(lib: LibraryHandle): Pick<Libc, 'spawnChild' | 'reason'> {
+  try {
+    return { spawnChild: posixSpawn(lib), reason: undefined };
+  } catch (error) {
+    return { spawnChild: undefined, reason: `posix_spawn cannot be used: ${messageOf(error)}` };
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

@@ -34,14 +34,16 @@ export interface ProcessSpec {
   readonly stdin: boolean;
   /** Another user to run as; needs a privileged server and `setpriv` of util-linux. Default: the server's own user. */
   readonly runAs?: RunAs;
-  /** `-1000` to `1000`, for /proc/PID/oom_score_adj of the child. Raising needs no privilege. Default: inherited. */
+  /** 0 to 1000, how far /proc/PID/oom_score_adj of the child is above the server's own. Default: inherited. */
   readonly oomScoreAdj?: number;
 }
 
-/** How a process ended: exactly one of the two is not null. `signal` is a name such as `SIGTERM`. */
+/** How a process ended: exactly one of `exitCode` and `signal` is not null. `signal` is a name such as `SIGTERM`. */
 export interface ExitStatus {
   readonly exitCode: number | null;
   readonly signal: string | null;
+  /** Number of `signal` when Node has no name for it: `SIGRTMIN+1` is 35. */
+  readonly signalNumber?: number;
 }
 
 /**

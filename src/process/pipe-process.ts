@@ -3,26 +3,24 @@
  *
  * The child leads a session and a group of its own: pid = pgid = sid.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, fchownSync } from 'node:fs';
-import { Socket } from 'node:net';
 import type { Libc } from './libc.js';
+import { socketOf, spawnByNode } from './node-spawn.js';
 import {
   type ExitStatus,
   type OsProcess,
   type OutputName,
   type ProcessEvents,
-  type ProcessSpec,
   SpawnError,
   type StdinWriter,
 } from './os-process.js';
 import { PipeReader, type PipeReaderEvents } from './pipe-reader.js';
 import { PipeWriter, pipeSocket } from './pipe-writer.js';
-import { errnoOf, spawnError } from './program-path.js';
+import { errnoOf, type StartableSpec, spawnError } from './program-path.js';
 
 const OUTPUTS: readonly OutputName[] = ['stdout', 'stderr'];
 
-/** The server's ends of the child's three pipes; `stdin` only when the child reads one. */
+/** One side's ends of the child's three pipes; `stdin` only when the child reads one. */
 interface Pipes {
   readonly stdin: number | undefined;
   readonly stdout: number;
@@ -30,30 +28,46 @@ interface Pipes {
 }
 
 /** @throws {SpawnError} when the operating system refuses. */
-export async function startPipeProcess(spec: ProcessSpec, events: ProcessEvents, libc: Libc): Promise<OsProcess> {
+export async function startPipeProcess(spec: StartableSpec, events: ProcessEvents, libc: Libc): Promise<OsProcess> {
+  // An exit is reported by a turn of the event loop: by then there is somebody to tell.
+  let started: PipeProcess | undefined;
+  const onExit = (status: ExitStatus): void => started?.leaderExited(status);
   if (!libc.realPipes) {
-    const child = await spawnChild(spec, [spec.stdin ? 'pipe' : 'ignore', 'pipe', 'pipe']);
-    return new PipeProcess(child, events, {
+    const { child, pid } = await spawnByNode(spec, [spec.stdin ? 'pipe' : 'ignore', 'pipe', 'pipe'], onExit);
+    started = new PipeProcess(pid, events, {
       reader: (name, readerEvents) => PipeReader.ofSocket(socketOf(child[name]), readerEvents),
       writer: () => (spec.stdin ? new PipeWriter(socketOf(child.stdin)) : undefined),
     });
+    return started;
   }
   const { ours, theirs } = openPipes(spec, libc);
-  let child: ChildProcess;
+  let pid: number;
   try {
     libc.markAllCloseOnExec();
-    child = await spawnChild(spec, [theirs.stdin ?? 'ignore', theirs.stdout, theirs.stderr], () => closeAll(theirs));
+    pid = libc.spawnChild?.({ ...spec, ...theirs }, onExit) ?? (await spawnOnPipes(spec, theirs, onExit));
   } catch (error) {
     closeAll(ours);
     throw error;
+  } finally {
+    closeAll(theirs);
   }
-  return new PipeProcess(child, events, {
+  started = new PipeProcess(pid, events, {
     reader: (name, readerEvents) => PipeReader.ofPipe(ours[name], readerEvents),
     writer: () => (ours.stdin === undefined ? undefined : new PipeWriter(pipeSocket(ours.stdin))),
   });
+  return started;
 }
 
-function openPipes(spec: ProcessSpec, libc: Libc): { ours: Pipes; theirs: Pipes } {
+/** @returns the pid. @throws {SpawnError} when the operating system refuses. */
+async function spawnOnPipes(
+  spec: StartableSpec,
+  { stdin, stdout, stderr }: Pipes,
+  onExit: (status: ExitStatus) => void,
+): Promise<number> {
+  return (await spawnByNode(spec, [stdin ?? 'ignore', stdout, stderr], onExit)).pid;
+}
+
+function openPipes(spec: StartableSpec, libc: Libc): { ours: Pipes; theirs: Pipes } {
   const opened: number[] = [];
   const open = (): { readEnd: number; writeEnd: number } => {
     const ends = libc.openPipe();
@@ -85,35 +99,6 @@ function closeAll(pipes: Pipes): void {
   for (const fd of descriptorsOf(pipes)) closeSync(fd);
 }
 
-/** @param onForked called in the same tick, whether the start went well or not. */
-async function spawnChild(
-  spec: ProcessSpec,
-  stdio: ('pipe' | 'ignore' | number)[],
-  onForked: () => void = () => {},
-): Promise<ChildProcess> {
-  const [program, ...args] = spec.argv;
-  const subject = `program ${JSON.stringify(program)}`;
-  let child: ChildProcess;
-  try {
-    child = spawn(program, args, { cwd: spec.cwd, env: { ...spec.env }, stdio, detached: true });
-  } catch (error) {
-    throw spawnError(subject, errnoOf(error) ?? 'EINVAL');
-  } finally {
-    onForked();
-  }
-  if (child.pid === undefined) {
-    // Node tells the reason of some failed starts only in the next tick.
-    const error = await new Promise<unknown>((resolve) => child.once('error', resolve));
-    throw spawnError(subject, errnoOf(error) ?? 'EAGAIN');
-  }
-  return child;
-}
-
-function socketOf(stream: unknown): Socket {
-  if (stream instanceof Socket) return stream;
-  throw new SpawnError('the child has no such stream', 'EBADF');
-}
-
 interface PipeParts {
   reader(name: OutputName, events: PipeReaderEvents): PipeReader;
   writer(): StdinWriter | undefined;
@@ -124,10 +109,12 @@ class PipeProcess implements OsProcess {
   readonly outputs = OUTPUTS;
   readonly stdin: StdinWriter | undefined;
   readonly #readers: Readonly<Record<OutputName, PipeReader>>;
+  readonly #events: ProcessEvents;
   #disposed = false;
 
-  constructor(child: ChildProcess, events: ProcessEvents, parts: PipeParts) {
-    this.pid = child.pid ?? -1;
+  constructor(pid: number, events: ProcessEvents, parts: PipeParts) {
+    this.pid = pid;
+    this.#events = events;
     const read = (name: OutputName): PipeReader =>
       parts.reader(name, {
         onChunk: (chunk) => events.onOutput(name, chunk),
@@ -135,11 +122,10 @@ class PipeProcess implements OsProcess {
       });
     this.#readers = { stdout: read('stdout'), stderr: read('stderr') };
     this.stdin = parts.writer();
-    child.on('exit', (exitCode, signal) => {
-      if (!this.#disposed) events.onExit(statusOf(exitCode, signal));
-    });
-    // A late error of a child that did start has nobody to go to; without a listener it would end the server.
-    child.on('error', () => {});
+  }
+
+  leaderExited(status: ExitStatus): void {
+    if (!this.#disposed) this.#events.onExit(status);
   }
 
   pauseOutput(stream: OutputName): void {
@@ -164,8 +150,4 @@ class PipeProcess implements OsProcess {
     this.#readers.stdout.destroy();
     this.#readers.stderr.destroy();
   }
-}
-
-function statusOf(exitCode: number | null, signal: string | null): ExitStatus {
-  return signal === null ? { exitCode: exitCode ?? 0, signal: null } : { exitCode: null, signal };
 }

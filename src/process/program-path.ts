@@ -27,29 +27,30 @@ const PT_INTERP = 3;
 /** execvp goes on to the next directory of PATH after these. */
 const NOT_HERE = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG', 'ENODEV', 'ESTALE', 'ETIMEDOUT']);
 
+/** What has been found fit to start. */
+export interface StartableSpec extends ProcessSpec {
+  /** Path of the program's file, absolute or relative to `cwd`: what execvp makes of `argv[0]`. */
+  readonly file: string;
+}
+
 /** @throws {SpawnError} `EINVAL` on a NUL byte or a bad variable name, `E2BIG`, or the errno of the directory or the program. */
-export function checkStart(spec: ProcessSpec): void {
+export function checkStart(spec: ProcessSpec): StartableSpec {
   checkStrings(spec);
   const directoryError = errnoOfDirectory(spec.cwd);
   if (directoryError !== undefined) throw spawnError(`cwd ${JSON.stringify(spec.cwd)}`, directoryError);
-  resolveProgram(spec.argv[0], spec.cwd, spec.env.PATH);
+  return { ...spec, file: findProgram(spec.argv[0], spec.cwd, spec.env.PATH) };
 }
 
-/**
- * The file that execvp would run.
- * @param path the child's PATH, undefined when it has none.
- * @throws {SpawnError} `ENOENT`, `EACCES`, `ENOTDIR` and the like.
- */
-export function resolveProgram(name: string, cwd: string, path: string | undefined): string {
+/** @param path the child's PATH, undefined when it has none. */
+function findProgram(name: string, cwd: string, path: string | undefined): string {
   if (name.includes('/')) {
-    const file = resolve(cwd, name);
-    const code = errnoOfProgram(file, cwd);
+    const code = errnoOfProgram(name, cwd);
     if (code !== undefined) throw spawnError(`program ${JSON.stringify(name)}`, code);
-    return file;
+    return name;
   }
   let verdict = 'ENOENT';
   for (const directory of name === '' ? [] : (path ?? DEFAULT_PATH).split(':')) {
-    const file = resolve(cwd, directory, name);
+    const file = directory === '' ? name : `${directory}/${name}`;
     const code = errnoOfProgram(file, cwd);
     if (code === undefined) return file;
     if (code === 'EACCES') verdict = code;
@@ -116,7 +117,8 @@ function errnoOfDirectory(directory: string): string | undefined {
   }
 }
 
-function errnoOfProgram(file: string, cwd: string): string | undefined {
+function errnoOfProgram(path: string, cwd: string): string | undefined {
+  const file = resolve(cwd, path);
   try {
     if (!statSync(file).isFile()) return 'EACCES';
     accessSync(file, constants.X_OK);

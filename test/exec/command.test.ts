@@ -55,6 +55,11 @@ t.test('command counts 128+n when a signal ended it', async (t) => {
     await settled();
     t.match(run.end, { exitCode: code, signal, timedOut: false });
   }
+  const run = await started();
+  run.process.endOutput();
+  run.process.exit({ exitCode: null, signal: 'SIGRTMIN+2', signalNumber: 36 });
+  await settled();
+  t.match(run.end, { exitCode: 164, signal: 'SIGRTMIN+2' }, 'also one that Node has no name for');
 });
 
 t.test('command fails once when it cannot be started', async (t) => {

@@ -129,7 +129,7 @@ t.test('a process on sockets serves all the same when real pipes cannot be had',
       if (events.length === 3) resolve();
     };
     startPipeProcess(
-      { argv: ['sh', '-c', 'cat; yes & sleep 600'], cwd: '/tmp', env: ENVIRONMENT, stdin: true },
+      { argv: ['sh', '-c', 'cat; yes & sleep 600'], file: '/bin/sh', cwd: '/tmp', env: ENVIRONMENT, stdin: true },
       {
         onOutput(stream, chunk) {
           bytes += chunk.length;

@@ -1,0 +1,46 @@
+/**
+ * Starts a child by Node's own `spawn`, for hosts where the C library's cannot be had. It knows neither readers nor writers.
+ * The child leads a session and a group of its own.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { Socket } from 'node:net';
+import { type ExitStatus, type ProcessSpec, SpawnError } from './os-process.js';
+import { errnoOf, spawnError } from './program-path.js';
+
+/**
+ * `onExit` is called once, from the event loop.
+ * @param stdio what becomes of descriptors 0, 1 and 2: a number is given to the child and stays the caller's.
+ * @throws {SpawnError} when the operating system refuses.
+ */
+export async function spawnByNode(
+  spec: ProcessSpec,
+  stdio: ('pipe' | 'ignore' | number)[],
+  onExit: (status: ExitStatus) => void,
+): Promise<{ readonly child: ChildProcess; readonly pid: number }> {
+  const [program, ...args] = spec.argv;
+  const subject = `program ${JSON.stringify(program)}`;
+  let child: ChildProcess;
+  try {
+    child = spawn(program, args, { cwd: spec.cwd, env: { ...spec.env }, stdio, detached: true });
+  } catch (error) {
+    throw spawnError(subject, errnoOf(error) ?? 'EINVAL');
+  }
+  const { pid } = child;
+  if (pid === undefined) {
+    // Node tells the reason of some failed starts only in the next tick.
+    const error = await new Promise<unknown>((resolve) => child.once('error', resolve));
+    throw spawnError(subject, errnoOf(error) ?? 'EAGAIN');
+  }
+  child.on('exit', (exitCode, signal) => {
+    onExit(signal === null ? { exitCode: exitCode ?? 0, signal: null } : { exitCode: null, signal });
+  });
+  // A late error of a child that did start has nobody to go to; without a listener it would end the server.
+  child.on('error', () => {});
+  return { child, pid };
+}
+
+/** One of the streams that Node opened for a child. */
+export function socketOf(stream: unknown): Socket {
+  if (stream instanceof Socket) return stream;
+  throw new SpawnError('the child has no such stream', 'EBADF');
+}

@@ -1,0 +1,134 @@
+// How children end that Node does not know of: exits in a flood, signals without a name, neighbours that must not be disturbed.
+
+import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { readdirSync } from 'node:fs';
+import t from 'tap';
+import { ChildReaper, decodeStatus } from '../../src/process/child-reaper.js';
+import { loadLibc } from '../../src/process/libc.js';
+import { countOpenDescriptors } from '../../src/process/open-descriptors.js';
+import type { ExitStatus } from '../../src/process/os-process.js';
+import { readProcEntry, readProcTable } from '../../src/process/proc-table.js';
+import { ENVIRONMENT, run, start, TERMINAL } from './start.js';
+
+const { spawnChild } = await loadLibc();
+
+// One at a time: descriptors and children are counted.
+t.jobs = 1;
+
+t.before(async () => {
+  for (const options of [{}, { tty: TERMINAL }]) await run({ argv: ['true'], ...options });
+});
+
+t.test('posix_spawn is there on a Linux with a C library of this decade', async (t) => {
+  t.type(spawnChild, process.platform === 'linux' ? 'function' : 'undefined');
+});
+
+t.test('a status says the exit code, the signal, or the number of a signal without a name', async (t) => {
+  t.same(decodeStatus(0), { exitCode: 0, signal: null });
+  t.same(decodeStatus(255 << 8), { exitCode: 255, signal: null });
+  t.same(decodeStatus(9), { exitCode: null, signal: 'SIGKILL' });
+  t.same(decodeStatus(6 | 0x80), { exitCode: null, signal: 'SIGABRT' }, 'with a core dump');
+  t.same(decodeStatus(32), { exitCode: null, signal: 'SIG32', signalNumber: 32 });
+  t.same(decodeStatus(34), { exitCode: null, signal: 'SIGRTMIN', signalNumber: 34 });
+  t.same(decodeStatus(64), { exitCode: null, signal: 'SIGRTMIN+30', signalNumber: 64 });
+});
+
+t.test('a look tells every end once when one signal stands for several', async (t) => {
+  const raw = new Map<number, number | null>();
+  const reaper = new ChildReaper((pid) => raw.get(pid));
+  const told: [number, ExitStatus][] = [];
+  for (const pid of [11, 12, 13]) reaper.watch(pid, (status) => told.push([pid, status]));
+  reaper.look();
+  t.same(told, []);
+  raw.set(11, 3 << 8).set(13, null);
+  reaper.look();
+  reaper.look();
+  t.same(told, [
+    [11, { exitCode: 3, signal: null }],
+    [13, { exitCode: 255, signal: null }],
+  ]);
+  raw.set(12, 15);
+  process.emit('SIGCHLD', 'SIGCHLD');
+  t.same(told[2], [12, { exitCode: null, signal: 'SIGTERM' }]);
+});
+
+t.test('a child that ends at a real-time signal says which', { skip: spawnChild === undefined }, async (t) => {
+  const { status } = await run({ argv: ['sh', '-c', 'kill -36 $$'] });
+  t.same(status, { exitCode: null, signal: 'SIGRTMIN+2', signalNumber: 36 });
+});
+
+t.test('the event loop lives on until a child has ended that has closed its output', async (t) => {
+  const running = await start({ argv: ['sh', '-c', 'exec >&- 2>&-; sleep 0.3; exit 4'] });
+  t.same(await running.done, { exitCode: 4, signal: null });
+});
+
+t.test('a child that is disposed of before its end is reaped all the same', async (t) => {
+  const running = await start({ argv: ['sleep', '60'] });
+  running.process.dispose();
+  process.kill(running.process.pid, 'SIGKILL');
+  // Exits are told in the order of their starts when one look sees both.
+  for (let i = 0; i < 100 && readProcEntry(running.process.pid) !== undefined; i += 1) await run({ argv: ['true'] });
+  t.equal(readProcEntry(running.process.pid), undefined);
+});
+
+t.test("children of Node's own and on terminals end with their own status beside a flood of others", async (t) => {
+  const before = countOpenDescriptors();
+  const codes: number[] = [];
+  let next = 0;
+  const flood = async (): Promise<void> => {
+    for (let i = next++; i < 1000; i = next++) {
+      const { status } = await run({ argv: ['sh', '-c', `exit ${i % 200}`] });
+      if (status.exitCode !== i % 200) codes.push(i);
+    }
+  };
+  const byNode = async (): Promise<void> => {
+    for (let i = 0; i < 40; i += 1) {
+      const child = spawn('sh', ['-c', `exit ${i}`], { stdio: 'ignore' });
+      t.same(await once(child, 'exit'), [i, null]);
+    }
+  };
+  const onTerminals = async (): Promise<void> => {
+    for (let i = 0; i < 40; i += 1) {
+      const { status } = await run({ argv: ['sh', '-c', `exit ${i}`], tty: TERMINAL });
+      t.same(status, { exitCode: i, signal: null });
+    }
+  };
+  await Promise.all([...Array.from({ length: 16 }, flood), byNode(), onTerminals()]);
+  t.same(codes, []);
+  t.same(
+    readProcTable().filter(({ parent, alive }) => parent === process.pid && !alive),
+    [],
+    'no zombie is left',
+  );
+  t.equal(countOpenDescriptors(), before);
+});
+
+t.test('a child gets long arguments and any text as they are', { skip: spawnChild === undefined }, async (t) => {
+  const args = ['', 'ü€😀', '-', 'a b\n', 'x'.repeat(131_000)];
+  const many = Array.from({ length: 10 }, () => 'y'.repeat(100_000));
+  const env = { ...ENVIRONMENT, EMPTY: '', TEXT: 'ä=ö' };
+  const script = 'printf "%s|" "$@" | md5sum; printf "%s|%s" "$EMPTY" "$TEXT"';
+  const { text } = await run({ argv: ['sh', '-c', script, 'sh', ...args, ...many], env });
+  const wanted = createHash('md5')
+    .update([...args, ...many].map((word) => `${word}|`).join(''))
+    .digest('hex');
+  t.match(text(), wanted);
+  t.match(Buffer.from(text(), 'latin1').toString(), '|ä=ö');
+});
+
+t.test('a failed exec leaves no descriptor, no child and no message', { skip: spawnChild === undefined }, async (t) => {
+  const before = readdirSync('/proc/self/fd').length;
+  for (const [file, cwd, errno] of [
+    ['/no/such', '/', 'ENOENT'],
+    ['/bin/sh', '/no/such', 'ENOENT'],
+    ['/tmp', '/', 'EACCES'],
+    ['/bin/sh/x', '/', 'ENOTDIR'],
+  ] as const) {
+    const spec = { file, argv: [file], cwd, env: {}, stdin: undefined, stdout: 1, stderr: 2 };
+    const attempt = (): unknown => spawnChild?.(spec, () => t.fail('no exit of a child that never was'));
+    t.throws(attempt, new RegExp(`\\(${errno}\\)`), cwd + file);
+  }
+  t.equal(readdirSync('/proc/self/fd').length, before);
+});
