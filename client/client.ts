@@ -207,7 +207,13 @@ export async function connect(url: string, options: ConnectOptions): Promise<Cli
     socket.addEventListener('close', ({ code }) => reject(new DisconnectedError(code, 'before it was open')));
   });
   const client = new Client(socket, options.traceContext);
-  await client.request('initialize', { clientInfo: options.clientInfo, capabilities: options.capabilities ?? null });
+  try {
+    await client.request('initialize', { clientInfo: options.clientInfo, capabilities: options.capabilities ?? null });
+  } catch (error) {
+    // Nobody else holds the socket: it would stay open for good.
+    socket.close(1000);
+    throw error;
+  }
   client.notify('initialized');
   return client;
 }
