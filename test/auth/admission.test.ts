@@ -1,5 +1,7 @@
 // Who may ask at all: origins, hosts, loopback addresses, and which flags make a server that starts.
 
+import { existsSync, readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import t from 'tap';
 import {
   type AuthListener,
@@ -249,5 +251,25 @@ t.test('start warns when a reachable listener has no authentication, or tokens w
   t.same(authStartWarnings({ mode: 'none' }, LOOPBACK), []);
   t.same(authStartWarnings(TOKEN, LOOPBACK), []);
   t.same(authStartWarnings({}, { kind: 'unix' }), []);
+  t.end();
+});
+
+t.test('threat model names in every line the test that holds it', (t) => {
+  const root = resolve(import.meta.dirname, '../..');
+  const page = readFileSync(resolve(root, 'docs/security.md'), 'utf8');
+  const lines = page.split('\n').filter((line) => /^\| \d+ \|/.test(line));
+  t.ok(lines.length >= 30, `${lines.length} threats`);
+  for (const [index, line] of lines.entries()) {
+    const [, number, threat, answer, file = '', title = ''] =
+      /^\| (\d+) \| ([^|]+) \| ([^|]+) \| `(test\/[\w/.-]+)`: ([^|]+) \|$/.exec(line) ?? [];
+    t.equal(Number(number), index + 1, line);
+    t.ok(threat !== undefined && answer !== undefined);
+    const source = existsSync(resolve(root, file)) ? readFileSync(resolve(root, file), 'utf8') : '';
+    const begins = [`t.test('${title}'`, `t.test("${title}"`, `t.test(\n  '${title}'`, `t.test(\n  "${title}"`];
+    t.ok(
+      begins.some((begin) => source.includes(begin)),
+      `${file}: ${title}`,
+    );
+  }
   t.end();
 });

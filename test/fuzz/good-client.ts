@@ -22,7 +22,7 @@ interface Reply {
 }
 
 /** Milliseconds. How long a good client may wait for any one answer while the server is being attacked on a shared machine. */
-const ANSWER_MS = 15_000;
+const ANSWER_MS = 30_000;
 
 /** One connection that sends requests one after the other. */
 class GoodConnection {

@@ -15,7 +15,7 @@ const MESSAGES_PER_PING = 50;
 const PATIENCE_MS = 2_000;
 
 /** Milliseconds within which a server must end a connection that broke the rules. Generous: the machine is shared. */
-const MUST_CLOSE_MS = 15_000;
+const MUST_CLOSE_MS = 30_000;
 
 /** First byte of a Close frame. */
 const CLOSE_FRAME = 0x88;
