@@ -87,7 +87,7 @@ export const overloadPlugin = fp<{ config: Config }>(
       const connections = app.sessions.size / config.maxConnections;
       const requests = app.rpc.requests.inFlight / config.maxRequests;
       const processes = app.exec.running / config.maxProcesses;
-      const descriptors = open / (limit - spare);
+      const descriptors = (open + DESCRIPTORS_PER_COMMAND) / (limit - spare);
       const delay = loopDelay.maxMs / config.maxEventLoopDelayMs;
       return Math.max(connections, requests, processes, descriptors, delay);
     }

@@ -9,8 +9,8 @@ import type { Config } from '../src/config.js';
 
 /** TCP connections beside those of sessions: probes, scrapes, upgrades that are being refused. */
 const SPARE_CONNECTIONS = 256;
-/** How long a refused peer has to take its answer. */
-const ANSWER_TIMEOUT_MS = 1000;
+/** How long the request of a refused peer is waited for. It follows the connection closely, and descriptors are what is short. */
+const REQUEST_TIMEOUT_MS = 50;
 const REFUSAL =
   'HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nfull\n';
 
@@ -39,8 +39,10 @@ export const tcpAdmissionPlugin = fp<{ config: Config }>(
 
 function refuse(socket: Socket): void {
   socket.on('error', () => socket.destroy());
-  socket.setTimeout(ANSWER_TIMEOUT_MS, () => socket.destroy());
-  // Read and forget: unread bytes would turn the close into a reset, which may overtake the answer.
-  socket.resume();
-  socket.end(REFUSAL, () => socket.destroySoon());
+  socket.end(REFUSAL);
+  // AFTER its request has come: bytes that nobody has read would turn the close into a reset, which may overtake the answer.
+  const close = (): void => socket.destroySoon();
+  socket.once('data', close);
+  socket.once('end', close);
+  socket.setTimeout(REQUEST_TIMEOUT_MS, close);
 }

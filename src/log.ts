@@ -56,13 +56,21 @@ export function createLog(options: LogOptions): ServerLog {
   sink.on('drop', () => {
     droppedLines += 1;
   });
+  let isBroken = false;
   // Such as ENOSPC: the lines stay until the next write tries again, or there are too many.
-  sink.on('error', () => {});
+  sink.on('error', () => {
+    isBroken = true;
+  });
+  sink.on('write', () => {
+    isBroken = false;
+  });
   // BEFORE pino's own handler, which would wait for ever for a reader that stands still.
   process.prependListener('exit', () => {
     isExiting = true;
     exitDeadlineMs = performance.now() + FLUSH_AT_EXIT_MS;
-    flushAndEnd(sink, gate);
+    // `flushSync` would try for ever on a full disk.
+    if (isBroken) sink.destroy();
+    else flushAndEnd(sink, gate);
   });
   const redact = { paths: REDACTED_PATHS, censor: CENSOR };
   const logger = pino({ level: options.level, base: null, redact }, gate);

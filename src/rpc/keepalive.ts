@@ -24,9 +24,11 @@ interface Watched {
   /** Bytes received by then: more than these belong to a message that is not whole yet. */
   bytesWhenWhole: number;
   progressBytes: number;
-  /** When something last came in, and how much had been sent by then. */
+  /** When something last came in, and how much had surely been sent before that. */
   heardAtMs: number;
   sentWhenHeard: number;
+  /** Bytes sent by the last look: what follows may have been sent after the peer's last sign of life. */
+  sentAtLook: number;
   /** When the last whole message came in, or there was no part of one. */
   wholeAtMs: number;
   /** When pending output last moved, or there was none. */
@@ -54,6 +56,7 @@ export class Keepalive {
       progressBytes: 0,
       heardAtMs: nowMs,
       sentWhenHeard: 0,
+      sentAtLook: 0,
       movedAtMs: nowMs,
       pingedAtMs: nowMs,
     });
@@ -100,8 +103,9 @@ export class Keepalive {
     if (receivedBytes !== seen.receivedBytes) {
       seen.receivedBytes = receivedBytes;
       seen.heardAtMs = nowMs;
-      seen.sentWhenHeard = sentBytes;
+      seen.sentWhenHeard = seen.sentAtLook;
     }
+    seen.sentAtLook = sentBytes;
     if (progressBytes !== seen.progressBytes || pendingBytes === 0) {
       seen.progressBytes = progressBytes;
       seen.movedAtMs = nowMs;
@@ -113,7 +117,8 @@ export class Keepalive {
     // Standard input has no answer to a ping, and its end is told by the kernel.
     if (pingIntervalMs === 0 || connection.transport.kind === 'stdio') return;
     const silentMs = nowMs - Math.max(seen.heardAtMs, pendingBytes > 0 ? seen.movedAtMs : 0);
-    const limitMs = sentBytes === seen.sentWhenHeard ? SILENT_INTERVALS * pingIntervalMs : stallTimeoutMs;
+    const limitMs =
+      pendingBytes === 0 && sentBytes === seen.sentWhenHeard ? SILENT_INTERVALS * pingIntervalMs : stallTimeoutMs;
     if (silentMs > limitMs) connection.transport.abort();
     else if (nowMs - seen.pingedAtMs >= pingIntervalMs) {
       seen.pingedAtMs = nowMs;
