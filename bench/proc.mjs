@@ -5,7 +5,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 /** Ticks per second of the times in /proc/PID/stat (USER_HZ, 100 on every Linux that Node supports). */
 const TICKS_PER_SECOND = 100;
 
-/** @typedef {{ rssMb: number, pssMb: number }} Memory In megabytes (10^6 bytes). */
+/** @typedef {{ rssMb: number, pssMb: number, anonMb: number }} Memory In megabytes (10^6 bytes); `anonMb` is PSS without files. */
 
 /** The fields of /proc/PID/stat behind the command name, field 3 of proc(5) first. @param {number} pid @returns {string[]} */
 function statFields(pid) {
@@ -46,7 +46,7 @@ export function memory(pid) {
   const text = readFileSync(`/proc/${pid}/smaps_rollup`, 'latin1');
   /** @param {string} name */
   const megabytes = (name) => (Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(text)?.[1]) * 1024) / 1e6;
-  return { rssMb: megabytes('Rss'), pssMb: megabytes('Pss') };
+  return { rssMb: megabytes('Rss'), pssMb: megabytes('Pss'), anonMb: megabytes('Pss_Anon') };
 }
 
 /** All descendants of a process, at this moment. @param {number} root @returns {number[]} */

@@ -146,11 +146,12 @@ export class ServerProcess {
 
   /** Memory now, helper processes of the server included, its commands not. */
   memory() {
-    const sum = { rssMb: 0, pssMb: 0 };
+    const sum = { rssMb: 0, pssMb: 0, anonMb: 0 };
     for (const pid of this.#own()) {
-      const { rssMb, pssMb } = memory(pid);
+      const { rssMb, pssMb, anonMb } = memory(pid);
       sum.rssMb += rssMb;
       sum.pssMb += pssMb;
+      sum.anonMb += anonMb;
     }
     return sum;
   }
