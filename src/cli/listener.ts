@@ -1,12 +1,13 @@
 /** Binds the one listener of a service and says where it can be reached. Knows nothing of what is served there. */
-import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
+import { lstatSync, unlinkSync } from 'node:fs';
 import type { Server } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import type { ListenAddress } from '../listen-address.js';
 
-/** Only the server's own user may connect. */
-const SOCKET_MODE = 0o600;
-/** Nothing but the owner's read and write while the socket file is made: chmod alone would leave a gap. */
+/**
+ * Only the server's own user may connect (mode 0600) from the first moment: a chmod behind the bind would leave a gap, and follow a link.
+ * A default access list of the folder widens nothing, because the kernel takes the mask off a socket first.
+ */
 const SOCKET_UMASK = 0o177;
 /** Connections the kernel keeps until they are accepted; a rolling restart brings them all at once. */
 const BACKLOG = 4096;
@@ -35,7 +36,6 @@ export async function listen(
   } finally {
     process.umask(umask);
   }
-  chmodSync(address.path, SOCKET_MODE);
   return `unix://${address.path}`;
 }
 
