@@ -106,7 +106,8 @@ export class Keepalive {
       seen.sentWhenHeard = seen.sentAtLook;
     }
     seen.sentAtLook = sentBytes;
-    if (progressBytes !== seen.progressBytes || pendingBytes === 0) {
+    // More, not other: an answer to a ping of the peer waits here, too, and counts as pending without ever having been sent by us.
+    if (progressBytes > seen.progressBytes || pendingBytes === 0) {
       seen.progressBytes = progressBytes;
       seen.movedAtMs = nowMs;
     }
@@ -120,7 +121,8 @@ export class Keepalive {
     const limitMs =
       pendingBytes === 0 && sentBytes === seen.sentWhenHeard ? SILENT_INTERVALS * pingIntervalMs : stallTimeoutMs;
     if (silentMs > limitMs) connection.transport.abort();
-    else if (nowMs - seen.pingedAtMs >= pingIntervalMs) {
+    // Behind pending output a ping would ask nothing, and wait as long.
+    else if (pendingBytes === 0 && nowMs - seen.pingedAtMs >= pingIntervalMs) {
       seen.pingedAtMs = nowMs;
       connection.transport.ping();
     }

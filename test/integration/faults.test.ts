@@ -1,0 +1,242 @@
+/** Faults of the world around a server: peers that die, hang, crawl or stop reading, logs nobody takes, forks without end. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { connect as connectTcp, createServer, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import t, { type Test } from 'tap';
+import { openConnection } from '../support/test-connection.js';
+import { exitOf, processesWith, spawnServer, startServer, until } from './server-process.js';
+import { connect, tcpConnect, textFrame, upgradeRequest, type WireClient } from './wire-client.js';
+
+t.jobs = 3;
+
+const STREAMED = { streamStdoutStderr: true, disableTimeout: true, disableOutputCap: true };
+let words = 0;
+
+/** A word that only the processes of one test carry. */
+function newWord(): string {
+  words += 1;
+  return `fault-test-${process.pid}-${words}`;
+}
+
+/** Starts a command that never ends by itself and resolves once it runs. */
+async function startForever(client: WireClient, word: string, command: string[] = ['sleep', '600']): Promise<void> {
+  void client.exec(command, { processId: word, env: { WORD: word }, ...STREAMED });
+  await until('the command runs', () => processesWith(word).length > 0);
+}
+
+/** Resolves after so many pings have reached a client that answers them: the server's own measure of time. */
+function pings(client: WireClient, count: number): Promise<void> {
+  let left = count;
+  return new Promise((resolve) => {
+    client.ws.on('ping', () => {
+      left -= 1;
+      if (left === 0) resolve();
+    });
+  });
+}
+
+/** A TCP proxy that can stop forwarding without closing anything: the network behind a cable that was pulled. */
+async function startProxy(t: Test, port: number): Promise<{ url: string; freeze(): void }> {
+  const sockets: Socket[] = [];
+  const proxy = createServer((near) => {
+    const far = connectTcp(port, '127.0.0.1');
+    sockets.push(near, far);
+    near.pipe(far);
+    far.pipe(near);
+    near.on('error', () => {});
+    far.on('error', () => {});
+  });
+  proxy.listen(0, '127.0.0.1');
+  await once(proxy, 'listening');
+  t.teardown(() => {
+    for (const socket of sockets) socket.destroy();
+    proxy.close();
+  });
+  const address = proxy.address();
+  const ownPort = typeof address === 'object' && address !== null ? address.port : 0;
+  const freeze = (): void => {
+    for (const socket of sockets) {
+      socket.unpipe();
+      socket.pause();
+    }
+  };
+  return { url: `ws://127.0.0.1:${ownPort}`, freeze };
+}
+
+t.test('a client that is killed mid-stream takes its commands with it and nothing else', async (t) => {
+  const server = await startServer(t);
+  const other = await connect(t, server.url);
+  const [word, otherWord] = [newWord(), newWord()];
+  await startForever(other, otherWord);
+  const script = `
+    const { WebSocket } = require('ws');
+    const ws = new WebSocket(process.argv[1]);
+    const send = (id, method, params) => ws.send(JSON.stringify({ id, method, params }));
+    ws.on('open', () => {
+      send(1, 'initialize', { clientInfo: { name: 'victim', version: '1' } });
+      const command = ['sh', '-c', 'setsid sleep 600 & exec yes'];
+      const params = { command, processId: 'p', env: { WORD: process.argv[2] } };
+      send(2, 'command/exec', { ...params, streamStdoutStderr: true, disableTimeout: true, disableOutputCap: true });
+    });
+    let seen = 0;
+    ws.on('message', () => { seen += 1; if (seen === 100) console.log('streaming'); });`;
+  const victim = spawn(process.execPath, ['-e', script, server.url, `${word}`], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  t.teardown(() => victim.kill('SIGKILL'));
+  await once(victim.stdout, 'data');
+  victim.kill('SIGKILL');
+  await once(victim, 'exit');
+  await until('its commands are gone', () => processesWith(word).length === 0);
+  t.equal(processesWith(otherWord).length, 1, "another client's command runs on");
+  t.equal((await other.exec(['true'])).result?.exitCode, 0);
+});
+
+t.test('a peer behind a dead network is dropped and its commands ended, one that answers pings stays', async (t) => {
+  const server = await startServer(t, { flags: ['--ping-interval', '150ms'] });
+  const proxy = await startProxy(t, server.port);
+  const word = newWord();
+  const alive = await connect(t, server.url);
+  const lost = await connect(t, proxy.url);
+  await startForever(lost, word);
+  // Its answers show that it has read everything: after that, silence is death and no slow reader.
+  await pings(lost, 3);
+  t.equal(processesWith(word).length, 1);
+  proxy.freeze();
+  await until('its command is gone', () => processesWith(word).length === 0);
+  await pings(alive, 10);
+  t.equal(alive.ws.readyState, alive.ws.OPEN, 'an idle peer that answers stays');
+});
+
+t.test('a peer whose output stands still is closed after the stall timeout', async (t) => {
+  const server = await startServer(t, { flags: ['--stall-timeout', '400ms', '--ping-interval', '100ms'] });
+  const word = newWord();
+  const client = await connect(t, server.url);
+  await startForever(client, word, ['yes']);
+  client.ws.pause();
+  await until('its command is gone', () => processesWith(word).length === 0);
+  t.pass('the command of a reader that has stopped is ended');
+});
+
+t.test('a heartbeat comes as data where a client asks for it', async (t) => {
+  const server = await startServer(t);
+  const client = await connect(t, server.url, { capabilities: { heartbeatMs: 100 } });
+  const other = await connect(t, server.url);
+  const beats = (): number => client.messages.filter(({ method }) => method === 'server/heartbeat').length;
+  await client.message(() => beats() >= 3);
+  t.equal(other.messages.filter(({ method }) => method === 'server/heartbeat').length, 0, 'and nowhere else');
+});
+
+t.test('standard input is no silent peer, however long it says nothing', async (t) => {
+  const child = spawnServer(t, { flags: ['--ping-interval', '30ms'] });
+  child.stderr?.resume();
+  const exited = exitOf(child);
+  if (child.stdout === null) throw new Error('no stdout');
+  const lines = createInterface({ input: child.stdout });
+  const say = (message: unknown): void => void child.stdin?.write(`${JSON.stringify(message)}\n`);
+  const line = async (): Promise<Record<string, unknown>> => JSON.parse(String((await once(lines, 'line'))[0]));
+  say({ id: 1, method: 'initialize', params: { clientInfo: { name: 'test', version: '1' } } });
+  await line();
+  // Silent for more than ten intervals.
+  say({ id: 2, method: 'command/exec', params: { command: ['sleep', '0.5'] } });
+  const ended = exited.then(({ code }) => ({ exit: code }));
+  t.match(await Promise.race([line(), ended]), { id: 2, result: { exitCode: 0 } });
+  child.stdin?.end();
+  t.strictSame(await exited, { code: 0, signal: null });
+});
+
+t.test('a frame and an upgrade that come byte by byte are cut off', async (t) => {
+  const server = await startServer(t, { flags: ['--stall-timeout', '400ms', '--initialize-timeout', '10m'] });
+  async function crawl(before: string, bytes: Buffer): Promise<Buffer> {
+    const socket = await tcpConnect(t, server.port);
+    const received: Buffer[] = [];
+    if (before !== '') {
+      socket.write(before);
+      await once(socket, 'data');
+    }
+    socket.on('data', (chunk: Buffer) => received.push(chunk));
+    let at = 0;
+    // Rarer than the server looks, and more bytes than it will wait for.
+    const timer = setInterval(() => socket.write(bytes.subarray(at, ++at)), 150);
+    await new Promise((resolve) => socket.once('end', resolve).once('close', resolve));
+    clearInterval(timer);
+    t.ok(at < bytes.length, `cut after ${at} of ${bytes.length} bytes`);
+    return Buffer.concat(received);
+  }
+  const header = 'x'.repeat(4000);
+  const [frame, upgrade] = await Promise.all([
+    crawl(upgradeRequest(), textFrame(JSON.stringify({ id: 1, method: 'x'.repeat(4000) }))),
+    crawl('', Buffer.from(upgradeRequest().replace('\r\n\r\n', `\r\nX-Long: ${header}\r\n\r\n`))),
+  ]);
+  const close = frame.indexOf(Buffer.from([0x88]));
+  t.equal(frame.readUInt16BE(close + 2), 1008, 'a Close says why');
+  t.match(upgrade.toString(), /^HTTP\/1\.1 408 /);
+});
+
+t.test('a request to a client that never answers ends with its deadline or its connection', async (t) => {
+  const { connection, transport } = openConnection();
+  await t.rejects(connection.request('client/ask', {}, { timeoutMs: 20 }), /did not answer client\/ask within 20 ms/);
+  const asked = connection.request('client/ask', {});
+  transport.leave();
+  await t.rejects(asked, { name: 'ConnectionClosedError' });
+});
+
+t.test('a server whose log nobody takes serves and leaves as ever', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'execwire-faults-'));
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  for (const stderr of ['/dev/full', undefined]) {
+    const path = join(folder, stderr === undefined ? 'blocked' : 'full');
+    // Without a reader a pipe blocks as soon as it is full.
+    const child = spawnServer(t, {
+      listen: `unix://${path}`,
+      flags: ['--log-level', 'trace'],
+      ...(stderr === undefined ? {} : { stderr }),
+    });
+    const exited = exitOf(child);
+    await until('the socket is there', () => existsSync(path));
+    const client = await connect(t, `ws+unix:${path}:/`);
+    // Each leaves a line in the log: together more than a pipe or a socket holds.
+    for (let index = 0; index < 10_000; index += 1) client.ws.send('{"method":"initialized"}');
+    t.equal((await client.exec(['true'])).result?.exitCode, 0, stderr ?? 'a blocked pipe');
+    child.kill('SIGTERM');
+    t.equal(await client.closed, 1001);
+    t.strictSame(await exited, { code: 0, signal: null });
+  }
+});
+
+t.test('terminate leaves nothing of a program that forks a thousand children', async (t) => {
+  const server = await startServer(t);
+  const client = await connect(t, server.url);
+  const word = newWord();
+  const script = 'i=0; while [ $i -lt 1000 ]; do sleep 600 & i=$((i+1)); done; echo ready; wait';
+  const params = { processId: 'forks', env: { WORD: word }, ...STREAMED };
+  const reply = client.exec(['sh', '-c', script], params);
+  await client.said('forks', 'ready');
+  t.ok(processesWith(word).length >= 1000);
+  await client.request('command/exec/terminate', { processId: 'forks' });
+  t.equal((await reply).result?.exitCode, 137);
+  await until('all are gone', () => processesWith(word).length === 0);
+  t.equal((await client.exec(['true'])).result?.exitCode, 0);
+});
+
+t.test('no timing reads the clock of the wall, which may jump', (t) => {
+  // Wall time is right where it is shown to somebody or compared with a date that came from outside.
+  const allowed: Readonly<Record<string, string>> = {
+    'src/auth/': 'tokens and certificates carry dates',
+    'plugins/rpc.ts': 'a credential ends at a date',
+    'src/exec/exec-manager.ts': '`startedAtMs` of a listed command is a date for people',
+    'src/telemetry/': 'spans carry dates',
+  };
+  const sources = ['src', 'plugins', 'routes'].flatMap((folder) =>
+    readdirSync(folder, { recursive: true, encoding: 'utf8' }).map((name) => join(folder, name)),
+  );
+  const found = sources
+    .filter((path) => path.endsWith('.ts') && !Object.keys(allowed).some((prefix) => path.startsWith(prefix)))
+    .filter((path) => /Date\.now\(|new Date\(\)/.test(readFileSync(path, 'utf8')));
+  t.strictSame(found, []);
+  t.end();
+});

@@ -1,0 +1,203 @@
+/** Every bound of the server: what is refused, how, that nothing was started, and that nobody else notices. */
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { startServer, until } from './server-process.js';
+import { connect, upgradeAnswer, type WireClient } from './wire-client.js';
+
+t.jobs = 3;
+
+const OPEN_END = { disableTimeout: true };
+const FULL = { code: -32001, message: 'Server overloaded; retry later.' };
+
+function folderOf(t: Test): string {
+  const folder = mkdtempSync(join(tmpdir(), 'execwire-overload-'));
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+function startSleep(client: WireClient, processId: string, params: Record<string, unknown> = {}): void {
+  void client.exec(['sleep', '600'], { processId, ...OPEN_END, ...params });
+}
+
+t.test('connections over the bound are refused with 503, and readyz returns with hysteresis', async (t) => {
+  const server = await startServer(t, { flags: ['--max-connections', '10'] });
+  const clients: WireClient[] = [];
+  for (let index = 0; index < 10; index += 1) clients.push(await connect(t, server.url));
+  const { status, retryAfter } = await upgradeAnswer(server.url);
+  t.equal(status, 503);
+  t.ok(Number(retryAfter) > 0);
+  t.equal((await server.get('/readyz')).status, 503);
+  t.equal((await server.get('/healthz')).status, 200);
+  t.equal((await clients[0]?.exec(['true']))?.result?.exitCode, 0, 'who is in notices nothing');
+
+  const leave = async (): Promise<void> => {
+    const client = clients.pop();
+    client?.ws.close();
+    await client?.closed;
+  };
+  await leave();
+  await until('room again', async () => (await upgradeAnswer(server.url)).status === 101);
+  await until('the probe has left', async () => (await server.get('/readyz')).status === 503);
+  await leave();
+  await until('ready below nine tenths', async () => (await server.get('/readyz')).status === 200);
+});
+
+t.test('requests in flight over the bounds are refused, and what frees something is served', async (t) => {
+  const flags = ['--max-requests-per-connection', '3', '--max-requests', '5'];
+  const server = await startServer(t, { flags });
+  const file = join(folderOf(t), 'started');
+  const first = await connect(t, server.url);
+  const second = await connect(t, server.url);
+  for (const id of ['1', '2', '3']) startSleep(first, id);
+  const refused = await first.exec(['touch', file]);
+  t.match(refused.error, { ...FULL, data: { reason: 'serverOverloaded', bound: 'maxRequestsPerConnection' } });
+  for (const id of ['1', '2']) startSleep(second, id);
+  t.match((await second.exec(['touch', file])).error, { ...FULL, data: { bound: 'maxRequests' } });
+  t.equal((await server.get('/readyz')).status, 503);
+  t.notOk(existsSync(file), 'nothing was started');
+  t.ok((await first.request('command/exec/terminate', { processId: '1' })).result, 'terminate is served');
+  await first.message(({ result }) => result?.exitCode === 137);
+  t.equal((await second.exec(['true'])).result?.exitCode, 0, 'the place is free again');
+});
+
+t.test('processes over the bounds are refused', async (t) => {
+  const server = await startServer(t, { flags: ['--max-processes-per-connection', '2', '--max-processes', '3'] });
+  const file = join(folderOf(t), 'started');
+  const first = await connect(t, server.url);
+  const second = await connect(t, server.url);
+  for (const id of ['1', '2']) startSleep(first, id);
+  t.match((await first.exec(['touch', file])).error, { ...FULL, data: { bound: 'maxProcessesPerConnection' } });
+  startSleep(second, '1');
+  t.match((await second.exec(['touch', file])).error, { ...FULL, data: { bound: 'maxProcesses' } });
+  t.equal((await server.get('/readyz')).status, 503);
+  t.notOk(existsSync(file));
+  await first.request('command/exec/terminate', { processId: '1' });
+  await until('ready again', async () => (await server.get('/readyz')).status === 200);
+});
+
+t.test('a frame over the bound closes its connection with 1009 and no other', async (t) => {
+  const server = await startServer(t, { flags: ['--max-frame-bytes', '2k'] });
+  const large = await connect(t, server.url);
+  const other = await connect(t, server.url);
+  void large.exec(['true', 'x'.repeat(3000)]);
+  t.equal(await large.closed, 1009);
+  t.equal((await other.exec(['true', 'x'.repeat(1000)])).result?.exitCode, 0);
+});
+
+t.test('writes to a command that does not read wait, and terminate does not', async (t) => {
+  const server = await startServer(t, { flags: ['--max-stdin-bytes', '64k'] });
+  const client = await connect(t, server.url);
+  const params = { processId: 'deaf', streamStdin: true, streamStdoutStderr: true, ...OPEN_END };
+  const command = client.exec(['sh', '-c', 'echo ready; exec sleep 600'], params);
+  await client.said('deaf', 'ready');
+  const deltaBase64 = Buffer.alloc(32 * 1024).toString('base64');
+  const writes = Array.from({ length: 10 }, () =>
+    client.request('command/exec/write', { processId: 'deaf', deltaBase64 }),
+  );
+  const outcomes = Promise.all(writes);
+  const refused = await client.message(({ error }) => error !== undefined);
+  t.match(refused.error, { ...FULL, data: { bound: 'maxStdinBytes' } }, 'too many waiting bytes are refused');
+  t.ok((await client.request('command/exec/terminate', { processId: 'deaf' })).result);
+  t.equal((await command).result?.exitCode, 137);
+  const codes = (await outcomes).map(({ error }) => error?.message ?? 'accepted');
+  t.ok(codes.includes('accepted'), 'some fitted');
+  t.ok(codes.includes('stdin is already closed'), 'some waited');
+  t.ok(codes.includes(FULL.message), 'some were one too many');
+});
+
+t.test('a client that leaves too many replies unread is closed with 1008', async (t) => {
+  const server = await startServer(t, { flags: ['--max-owed-reply-bytes', '64k'] });
+  const file = join(folderOf(t), 'ran');
+  const client = await connect(t, server.url);
+  client.ws.pause();
+  // Zeros are six characters each in JSON: more than any socket buffer holds.
+  for (let index = 0; index < 12; index += 1) {
+    void client.exec(['sh', '-c', `head -c 1000000 /dev/zero; echo x >> ${file}`]);
+  }
+  await until('all have run', () => existsSync(file) && readFileSync(file, 'utf8').length >= 24);
+  client.ws.resume();
+  t.equal(await client.closed, 1008);
+});
+
+t.test('output that is not read never counts as owed replies and is delivered in the end', async (t) => {
+  const server = await startServer(t, { flags: ['--max-owed-reply-bytes', '64k', '--ping-interval', '50ms'] });
+  const client = await connect(t, server.url);
+  const other = await connect(t, server.url);
+  const bytes = 30_000_000;
+  const params = { processId: 'stream', streamStdoutStderr: true, disableOutputCap: true, ...OPEN_END };
+  client.ws.pause();
+  const reply = client.exec(['head', '-c', String(bytes), '/dev/zero'], params);
+  let pings = 0;
+  await new Promise<void>((resolve) => {
+    other.ws.on('ping', () => {
+      pings += 1;
+      if (pings === 12) resolve();
+    });
+  });
+  client.ws.resume();
+  t.equal((await reply).result?.exitCode, 0, 'the paused reader was not dropped, though it answered no ping');
+  t.equal(client.output('stream').length, bytes, 'and lost nothing');
+});
+
+t.test('readyz is 503 while the event loop lags and returns after it', async (t) => {
+  const server = await startServer(t, { flags: ['--max-event-loop-delay', '300ms'] });
+  await until('ready', async () => (await server.get('/readyz')).status === 200);
+  server.signal('SIGSTOP');
+  const probe = server.get('/readyz');
+  setTimeout(() => server.signal('SIGCONT'), 1500);
+  t.equal((await probe).status, 503);
+  await until('ready again', async () => (await server.get('/readyz')).status === 200);
+  await server.logged('no longer overloaded');
+});
+
+t.test('a server that runs out of descriptors refuses by name and closes nobody silently', async (t) => {
+  const server = await startServer(t, { descriptorLimit: 160 });
+  const clients: WireClient[] = [await connect(t, server.url)];
+  let answer = { status: 101, retryAfter: undefined as string | undefined };
+  while (answer.status === 101 && clients.length < 160) {
+    try {
+      clients.push(await connect(t, server.url));
+    } catch {
+      break;
+    }
+    answer = await upgradeAnswer(server.url);
+  }
+  t.equal(answer.status, 503);
+  t.ok(Number(answer.retryAfter) > 0);
+  t.ok(clients.length > 20, `${clients.length} were let in`);
+  t.match((await clients[0]?.exec(['true']))?.error, { ...FULL, data: { bound: 'descriptors' } });
+  await server.logged('out of descriptors');
+  t.equal((await server.get('/readyz')).status, 503);
+
+  const burst = await Promise.all(Array.from({ length: 300 }, () => upgradeAnswer(server.url)));
+  t.strictSame([...new Set(burst.map(({ status }) => status))], [503], 'each of a burst has its answer');
+  t.ok(
+    clients.every(({ ws }) => ws.readyState === ws.OPEN),
+    'nobody who is in was closed',
+  );
+
+  for (const client of clients.splice(1)) client.ws.close();
+  await until('room again', async () => (await clients[0]?.exec(['true']))?.result?.exitCode === 0);
+  t.equal((await upgradeAnswer(server.url)).status, 101);
+});
+
+t.test('commands are refused below the limit of descriptors and never fail for want of one', async (t) => {
+  const server = await startServer(t, { descriptorLimit: 160 });
+  const client = await connect(t, server.url);
+  const replies = Array.from({ length: 60 }, (_, index) =>
+    client.exec(['cat'], { processId: String(index), streamStdin: true, ...OPEN_END }),
+  );
+  await client.message(({ error }) => error !== undefined);
+  for (let index = 0; index < 60; index += 1) {
+    void client.request('command/exec/write', { processId: String(index), closeStdin: true });
+  }
+  const ended = await Promise.all(replies);
+  const refused = ended.filter(({ error }) => error !== undefined);
+  t.ok(refused.every(({ error }) => error?.data?.bound === 'descriptors'));
+  t.ok(
+    ended.some(({ result }) => result?.exitCode === 0),
+    'some ran',
+  );
+});
