@@ -144,6 +144,8 @@ class Hunt {
     found.sort(
       (a, b) => Number(this.#leaders.has(a.pid)) - Number(this.#leaders.has(b.pid)) || b.startTime - a.startTime,
     );
+    // BEFORE its children: a shell whose children die under it would go on, and might end with a code of its own before its turn.
+    if (this.#signal === 'SIGKILL') for (const entry of found) if (this.#leaders.has(entry.pid)) stop(entry);
     for (const entry of found) this.#signalOne(entry);
     return found.map(({ pid }) => pid);
   }
@@ -214,11 +216,19 @@ class Hunt {
       send(-entry.pid, this.#signal);
       return;
     }
-    // The table is some milliseconds old: make sure that the number still means the same process.
-    if (readProcEntry(entry.pid)?.startTime !== entry.startTime) return;
+    if (!isStill(entry)) return;
     send(entry.pid, this.#signal);
     if (this.#signal !== 'SIGKILL') send(entry.pid, 'SIGCONT');
   }
+}
+
+/** Whether the number still means the same process: the table is some milliseconds old. */
+function isStill(entry: ProcEntry): boolean {
+  return readProcEntry(entry.pid)?.startTime === entry.startTime;
+}
+
+function stop(entry: ProcEntry): void {
+  if (process.platform === 'linux' && isStill(entry)) send(entry.pid, 'SIGSTOP');
 }
 
 function mayBeSignalled(pid: number): boolean {

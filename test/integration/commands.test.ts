@@ -154,6 +154,17 @@ t.test('terminate ends a command with its descendants in other sessions, and its
   await t.rejects(command.terminate(), { code: -32600 });
 });
 
+t.test('terminate is what ends a shell, and never the end of the children it waits for', async (t) => {
+  const script = 'for i in 1 2 3 4 5 6; do setsid sleep 600 & done; echo ready; wait; exit 0';
+  const codes = Array.from({ length: 12 }, async () => {
+    const command = client.start({ ...sh(script), disableTimeout: true });
+    await new Promise<void>((resolve) => command.onOutput(() => resolve()));
+    await command.terminate();
+    return (await command.result).exitCode;
+  });
+  t.same(await Promise.all(codes), new Array(12).fill(137));
+});
+
 t.test('everything a connection started ends when it closes, what earlier commands left behind, too', async (t) => {
   const leaver = await server.connect();
   // In its own session BEFORE the reply, which kills the group.
