@@ -9,10 +9,12 @@ import { ChildReaper, decodeStatus } from '../../src/process/child-reaper.js';
 import { loadLibc } from '../../src/process/libc.js';
 import { countOpenDescriptors } from '../../src/process/open-descriptors.js';
 import type { ExitStatus } from '../../src/process/os-process.js';
+import { startPipeProcess } from '../../src/process/pipe-process.js';
 import { readProcEntry, readProcTable } from '../../src/process/proc-table.js';
 import { ENVIRONMENT, run, start, TERMINAL } from './start.js';
 
-const { spawnChild } = await loadLibc();
+const libc = await loadLibc();
+const { spawnChild } = libc;
 
 // One at a time: descriptors and children are counted.
 t.jobs = 1;
@@ -131,4 +133,26 @@ t.test('a failed exec leaves no descriptor, no child and no message', { skip: sp
     t.throws(attempt, new RegExp(`\\(${errno}\\)`), cwd + file);
   }
   t.equal(readdirSync('/proc/self/fd').length, before);
+});
+
+t.test("a process on real pipes is started in Node's own way when the C library's cannot be had", async (t) => {
+  const spec = { argv: ['sh', '-c', 'cat; exit 6'], file: '/bin/sh', cwd: '/', env: ENVIRONMENT, stdin: true } as const;
+  const before = countOpenDescriptors();
+  const said: string[] = [];
+  await new Promise<void>((resolve, reject) => {
+    const note = (event: string): void => {
+      if (said.push(event) === 4) resolve();
+    };
+    const events = {
+      onOutput: (stream: string, chunk: Buffer) => note(`${stream}: ${chunk}`),
+      onOutputEnd: (stream: string) => note(`end of ${stream}`),
+      onExit: (status: ExitStatus) => note(`exit ${status.exitCode}`),
+    };
+    startPipeProcess(spec, events, { ...libc, spawnChild: undefined }).then(({ stdin }) => {
+      stdin?.write(Buffer.from('hello'), (error) => t.equal(error, undefined));
+      stdin?.end();
+    }, reject);
+  });
+  t.same(said.toSorted(), ['end of stderr', 'end of stdout', 'exit 6', 'stdout: hello']);
+  t.equal(countOpenDescriptors(), before);
 });
