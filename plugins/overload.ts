@@ -11,8 +11,10 @@ import { countOpenDescriptors, descriptorLimit } from '../src/process/open-descr
 export interface Overload {
   /** The bound of the machine that leaves no room for something that takes so many descriptors, or undefined. */
   shortage(descriptors: number): string | undefined;
-  /** Whether so few descriptors are left that a socket cannot even wait for its own refusal. */
-  readonly isOutOfSockets: boolean;
+  /** Counts an accepted socket. @returns false when so few descriptors are left that it cannot even wait for its own refusal */
+  takeSocket(): boolean;
+  /** Counts a socket that has closed. */
+  releaseSocket(): void;
   /** Whether new clients should go elsewhere, with hysteresis. */
   readonly isOverloaded: boolean;
   readonly loopDelay: EventLoopDelay;
@@ -25,16 +27,16 @@ declare module 'fastify' {
 }
 
 /** Descriptors left free for logs, files of the server, probes, and sockets that wait for their refusal. */
-const SPARE_DESCRIPTORS = 64;
-/** Of these, so many are never given to a socket at all: at the very limit libuv closes what it accepts without a word. */
-const LAST_DESCRIPTORS = 16;
-/** A small limit is not eaten up by what is spare. */
-const SPARE_PART = 4;
+const SPARE_DESCRIPTORS = 128;
+/** Part of a small limit that is spare. */
+const SPARE_PART = 1 / 4;
+/** Part of the spare ones in which a socket is answered at once: at the very limit libuv closes what it accepts without a word. */
+const LAST_PART = 1 / 2;
 /** A command takes up to this many while it starts: three pipes with two ends each, and those of the spawn itself. */
 export const DESCRIPTORS_PER_COMMAND = 10;
-/** A connection has its socket, which is open already when the question is asked. */
-export const DESCRIPTORS_PER_CONNECTION = 1;
-/** Counting reads a directory with an entry per descriptor: at most this often, and between two counts starts are added up. */
+/** A connection has its socket, which is counted already when the question is asked. */
+export const DESCRIPTORS_PER_CONNECTION = 0;
+/** Counting reads a directory with an entry per descriptor: at most this often. Between two counts starts and sockets are added up. */
 const COUNT_EVERY_MS = 100;
 /** What was added up is too much when things end as fast as they start: before a refusal it is counted again, at most this often. */
 const RECOUNT_EVERY_MS = 10;
@@ -46,8 +48,8 @@ export const overloadPlugin = fp<{ config: Config }>(
     const loopDelay = new EventLoopDelay();
     loopDelay.start();
     const limit = descriptorLimit() ?? Number.POSITIVE_INFINITY;
-    const spare = Math.min(SPARE_DESCRIPTORS, Math.floor(limit / SPARE_PART));
-    const last = Math.min(LAST_DESCRIPTORS, Math.floor(spare / SPARE_PART));
+    const spare = Math.min(SPARE_DESCRIPTORS, Math.floor(limit * SPARE_PART));
+    const last = Math.floor(spare * LAST_PART);
     let open = 0;
     let countedAtMs = Number.NEGATIVE_INFINITY;
     let overloaded = false;
@@ -56,9 +58,12 @@ export const overloadPlugin = fp<{ config: Config }>(
     function count(notWithinMs: number): void {
       const nowMs = performance.now();
       if (nowMs - countedAtMs < notWithinMs) return;
-      // What a command takes that is only being started does not show yet.
-      open = (countOpenDescriptors() ?? 0) + app.exec.starting * DESCRIPTORS_PER_COMMAND;
       countedAtMs = nowMs;
+      const counted = countOpenDescriptors();
+      // Counting takes a descriptor itself: when there is none, what was known last is the best that is known.
+      if (counted === undefined) return;
+      // What a command takes that is only being started does not show yet.
+      open = counted + app.exec.starting * DESCRIPTORS_PER_COMMAND;
     }
 
     function hasRoom(descriptors: number, reserve: number): boolean {
@@ -95,10 +100,14 @@ export const overloadPlugin = fp<{ config: Config }>(
     app.decorate('overload', {
       shortage,
       loopDelay,
-      get isOutOfSockets(): boolean {
-        const isOut = !hasRoom(DESCRIPTORS_PER_CONNECTION, last);
-        if (isOut) tell(true);
-        return isOut;
+      takeSocket(): boolean {
+        open += 1;
+        const isFree = hasRoom(0, last);
+        if (!isFree) tell(true);
+        return isFree;
+      },
+      releaseSocket(): void {
+        open -= 1;
       },
       get isOverloaded(): boolean {
         const now = load();

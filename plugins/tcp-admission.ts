@@ -11,6 +11,8 @@ import type { Config } from '../src/config.js';
 const SPARE_CONNECTIONS = 256;
 /** How long the request of a refused peer is waited for. It follows the connection closely, and descriptors are what is short. */
 const REQUEST_TIMEOUT_MS = 50;
+/** Refused peers whose request is waited for at a time. */
+const MAX_WAITING = 8;
 const REFUSAL =
   'HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nfull\n';
 
@@ -21,14 +23,36 @@ export const tcpAdmissionPlugin = fp<{ config: Config }>(
     // TLS has no words for it before the handshake: there the peer sees a closed connection.
     const speaksPlainly = server instanceof HttpServer;
     let open = 0;
+    let waiting = 0;
+
+    function refuse(socket: Socket): void {
+      const close = (): void => socket.destroySoon();
+      socket.on('error', () => socket.destroy());
+      socket.end(REFUSAL);
+      if (waiting >= MAX_WAITING) {
+        close();
+        return;
+      }
+      waiting += 1;
+      socket.once('close', () => {
+        waiting -= 1;
+      });
+      // AFTER its request has come: bytes that nobody has read turn the close into a reset, which may overtake the answer.
+      socket.once('data', close);
+      socket.once('end', close);
+      socket.setTimeout(REQUEST_TIMEOUT_MS, close);
+    }
+
     const listeners = server.listeners('connection');
     server.removeAllListeners('connection');
     server.on('connection', (socket: Socket) => {
       open += 1;
+      const hasDescriptor = app.overload.takeSocket();
       socket.once('close', () => {
         open -= 1;
+        app.overload.releaseSocket();
       });
-      if (open <= max && !app.overload.isOutOfSockets) {
+      if (open <= max && hasDescriptor) {
         for (const listener of listeners) listener.call(server, socket);
       } else if (speaksPlainly) refuse(socket);
       else socket.destroy();
@@ -36,13 +60,3 @@ export const tcpAdmissionPlugin = fp<{ config: Config }>(
   },
   { name: 'tcp-admission', dependencies: ['overload'] },
 );
-
-function refuse(socket: Socket): void {
-  socket.on('error', () => socket.destroy());
-  socket.end(REFUSAL);
-  // AFTER its request has come: bytes that nobody has read would turn the close into a reset, which may overtake the answer.
-  const close = (): void => socket.destroySoon();
-  socket.once('data', close);
-  socket.once('end', close);
-  socket.setTimeout(REQUEST_TIMEOUT_MS, close);
-}
