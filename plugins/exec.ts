@@ -12,7 +12,7 @@ import { TreeSignaller } from '../src/exec/tree-signaller.js';
 import { environmentOver, inheritedEnvironment } from '../src/process/environment.js';
 import { createGuardian, guardedStart } from '../src/process/guardian.js';
 import type { ProcessSpec } from '../src/process/os-process.js';
-import { killFamilies, killGroup, killTrees } from '../src/process/process-tree.js';
+import { killFamilies, killTrees, signalGroup } from '../src/process/process-tree.js';
 import { startProcess } from '../src/process/start-process.js';
 import { lookUpUser, type UserAccount } from '../src/process/user-account.js';
 import { methods } from '../src/protocol/methods.js';
@@ -73,11 +73,6 @@ export const execPlugin = fp<{ config: Config }>(
   },
   { name: 'exec', dependencies: ['rpc', 'overload', 'telemetry'] },
 );
-
-function signalGroup(pid: number, signal: NodeJS.Signals): void {
-  if (signal === 'SIGKILL') killGroup(pid);
-  else process.kill(-pid, signal);
-}
 
 function prepare(
   config: Config,

@@ -87,11 +87,17 @@ async function chase(
  * @returns whether there was such a group, if only of zombies.
  */
 export function killGroup(pid: number): boolean {
+  return signalGroup(pid, 'SIGKILL');
+}
+
+/** Sends a signal to the group that a child leads, if that is still our child. @returns whether somebody got it */
+export function signalGroup(pid: number, signal: NodeJS.Signals): boolean {
   if (!mayBeSignalled(pid)) return false;
   // A leader is our child as long as its number is in use; a process of that number with another parent is a stranger.
   const holder = readProcEntry(pid);
   if (holder !== undefined && holder.parent !== process.pid) return false;
-  return send(-pid, 'SIGKILL');
+  // A child on a terminal has no group of its own until a moment after its fork.
+  return send(-pid, signal) || (holder !== undefined && send(pid, signal));
 }
 
 /** Every living process of the commands, in no order. */

@@ -93,3 +93,31 @@ t.test('client gets nothing when it guesses the processId of another', async (t)
   t.same(heard, []);
   await guesser.close();
 });
+
+t.test('server lives on when commands are signalled in the moment of their start and of their end', async (t) => {
+  const server = await startServer(BUILT_SERVER);
+  t.teardown(() => server.stop());
+  const client = await connect(server.url, CLIENT);
+  const ROUNDS = 40;
+  // Several at once, so that the machine has something else to do between a fork and its program.
+  const AT_ONCE = 8;
+  for (let round = 0; round < ROUNDS; round += 1) {
+    await Promise.all(
+      Array.from({ length: AT_ONCE }, async (_, index) => {
+        const processId = `${round}.${index}`;
+        const tty = index % 2 === 0;
+        const running = client.exec({ command: ['/bin/sleep', '60'], processId, tty, disableTimeout: true });
+        const signalled = client.request('command/exec/signal', { processId, signal: 'SIGTERM' });
+        t.same(await signalled, {}, processId);
+        t.equal((await running).exitCode, 143, 'and no signal is lost');
+        const short = client.exec({ command: ['/bin/true'], processId, tty });
+        const late = client.request('command/exec/signal', { processId, signal: 'SIGTERM' });
+        // Ended already, or just not.
+        await late.catch((error) => t.match(error, { code: -32600 }));
+        t.match(await short, { exitCode: Number });
+      }),
+    );
+  }
+  t.equal(server.ended(), undefined);
+  await client.close();
+});
