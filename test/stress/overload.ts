@@ -1,0 +1,102 @@
+/**
+ * Shows that full queues cannot stop the server: many clients write requests without reading, all at once, and read only then. Every
+ * request must have exactly one answer, a result or -32001, and memory must stay bounded. Knows nothing of processes.
+ */
+import type { WebSocket } from 'ws';
+import { startServer, until } from './stress-server.js';
+
+export interface OverloadOptions {
+  readonly connections: number;
+  readonly requestsPerConnection: number;
+}
+
+export interface OverloadResult {
+  readonly answered: number;
+  readonly refused: number;
+  /** Ids with no answer or with several. */
+  readonly wrong: number;
+  /** Growth of the server's resident memory at its worst, in bytes. */
+  readonly grownBytes: number;
+}
+
+/** Every so many requests one starts a process; the others are small and answered at once. */
+const EXEC_EVERY = 10;
+/** Generous: a machine with two cores starts a hundred processes a second when it is busy with other things. */
+const TIMEOUT_MS = 240_000;
+
+/** Runs it against a server of its own, in which more is asked than it lets in. */
+export async function stressOverload(options: OverloadOptions): Promise<OverloadResult> {
+  const flags = ['--max-requests', '2000', '--max-processes', '64', '--max-processes-per-connection', '8'];
+  const server = await startServer(flags);
+  const before = server.residentBytes();
+  let peak = before;
+  const watch = setInterval(() => {
+    peak = Math.max(peak, server.residentBytes());
+  }, 50);
+  try {
+    const clients = await Promise.all(Array.from({ length: options.connections }, () => server.connect()));
+    const counts = clients.map(({ socket }) => new AnswerCount(socket, options.requestsPerConnection));
+    for (const { socket } of clients) socket.pause();
+    for (const { socket } of clients) {
+      for (let index = 0; index < options.requestsPerConnection; index += 1) socket.send(requestText(index));
+    }
+    // Whatever the kernel and the server take without a reader they have taken when nothing moves any more.
+    await settled(clients.map(({ socket }) => socket));
+    for (const { socket } of clients) socket.resume();
+    await until('all answers', TIMEOUT_MS, () => counts.every(({ isComplete }) => isComplete));
+    for (const { client } of clients) await client.close();
+    return {
+      answered: counts.reduce((sum, { results }) => sum + results, 0),
+      refused: counts.reduce((sum, { refusals }) => sum + refusals, 0),
+      wrong: counts.reduce((sum, { wrong }) => sum + wrong, 0),
+      grownBytes: peak - before,
+    };
+  } finally {
+    clearInterval(watch);
+    await server.stop();
+  }
+}
+
+function requestText(index: number): string {
+  const isExec = index % EXEC_EVERY === 0;
+  const method = isExec ? 'command/exec' : 'command/exec/list';
+  return JSON.stringify({ id: `s${index}`, method, params: isExec ? { command: ['true'] } : {} });
+}
+
+/** Counts the answers to one connection's requests. */
+class AnswerCount {
+  results = 0;
+  refusals = 0;
+  /** Answers of another kind, and second answers. */
+  wrong = 0;
+  readonly #missing = new Set<string>();
+
+  constructor(socket: WebSocket, requests: number) {
+    for (let index = 0; index < requests; index += 1) this.#missing.add(`s${index}`);
+    socket.on('message', (data) => this.#take(JSON.parse(String(data))));
+  }
+
+  get isComplete(): boolean {
+    return this.#missing.size === 0;
+  }
+
+  #take(message: { id?: unknown; result?: unknown; error?: { code: number } }): void {
+    if (typeof message.id !== 'string') return;
+    if (!this.#missing.delete(message.id)) this.wrong += 1;
+    else if (message.error === undefined) this.results += 1;
+    else if (message.error.code === -32001) this.refusals += 1;
+    else this.wrong += 1;
+  }
+}
+
+/** Resolves when what the sockets still hold has not changed between some looks. */
+async function settled(sockets: readonly WebSocket[]): Promise<void> {
+  let last = -1;
+  let same = 0;
+  await until('nothing moves', TIMEOUT_MS, () => {
+    const held = sockets.reduce((sum, { bufferedAmount }) => sum + bufferedAmount, 0);
+    same = held === last ? same + 1 : 0;
+    last = held;
+    return held === 0 || same > 20;
+  });
+}
