@@ -1,0 +1,139 @@
+/** The log: what is never in it, its level at run time, and that a full disk or a reader that stands still costs lines and never time. */
+
+import { type ChildProcess, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setImmediate as turn } from 'node:timers/promises';
+import t, { type Test } from 'tap';
+import { WebSocket } from 'ws';
+import { createLog } from '../../src/log.js';
+import { spawnServer, startServer } from '../integration/server-process.js';
+
+/** Debug lines of about a hundred bytes: more than a pipe and the log's own room together. */
+const MANY_LINES = 20_000;
+const INITIALIZE = { id: 1, method: 'initialize', params: { clientInfo: { name: 'a', version: '1' } } };
+
+/** Resolves to the lines of a file once there are so many. */
+async function linesOf(file: string, count: number): Promise<Array<Record<string, unknown>>> {
+  for (;;) {
+    const lines = readFileSync(file, 'utf8').split('\n').slice(0, -1);
+    if (lines.length >= count) return lines.map((line) => JSON.parse(line));
+    await turn();
+  }
+}
+
+/** A plain GET over a Unix socket, once there is one. */
+async function get(socketPath: string, path: string): Promise<{ status: number; text: string }> {
+  const asked = request({ socketPath, path, agent: false }).end();
+  const [response] = await once(asked, 'response');
+  let text = '';
+  for await (const chunk of response) text += chunk;
+  return { status: response.statusCode, text };
+}
+
+async function untilReady(socketPath: string, server: ChildProcess): Promise<void> {
+  while (server.exitCode === null) {
+    const ready = await get(socketPath, '/readyz').catch(() => undefined);
+    if (ready?.status === 200) return;
+    await turn();
+  }
+}
+
+t.test('log holds no argument, environment, output or token when somebody logs them', async (t) => {
+  const file = join(t.testdir({ log: '' }), 'log');
+  const log = createLog({ level: 'info', fd: openSync(file, 'a'), pretty: false });
+  const spawnError = Object.assign(new Error('spawn failed'), { spawnargs: ['SECRET'], code: 'ENOENT' });
+  const secrets = {
+    argv: ['SECRET'],
+    env: { A: 'SECRET' },
+    command: ['SECRET'],
+    token: 'SECRET',
+    params: { a: 'SECRET' },
+  };
+  log.logger.info(secrets, 'first level');
+  log.logger.info({ request: { ...secrets, headers: { authorization: 'SECRET' } } }, 'second level');
+  log.logger.error({ err: spawnError }, 'an error');
+  log.logger.child({ connectionId: 'c' }).warn({ stdin: 'SECRET', deltaBase64: 'SECRET' }, 'of a child');
+  t.equal(readFileSync(file, 'utf8'), '', 'held until it is released');
+  await log.release();
+  const lines = await linesOf(file, 4);
+  t.notOk(JSON.stringify(lines).includes('SECRET'));
+  t.match(lines[2], { err: { message: 'spawn failed', code: 'ENOENT' } });
+  t.match(lines[3], { connectionId: 'c', msg: 'of a child' });
+});
+
+t.test('log drops lines, counts them and throws nothing when the disk is full', async (t) => {
+  const log = createLog({ level: 'info', fd: openSync('/dev/full', 'w'), pretty: false });
+  await log.release();
+  for (let line = 0; line < MANY_LINES && log.droppedLines === 0; line += 1) {
+    log.logger.info({ filler: 'x'.repeat(500) }, 'line');
+    if (line % 100 === 0) await turn();
+  }
+  t.ok(log.droppedLines > 0);
+});
+
+t.test(
+  'server answers and ends in time when nobody reads its standard error',
+  { skip: process.platform !== 'linux' },
+  async (t) => {
+    // A socket's path must be short.
+    const folder = mkdtempSync(join(tmpdir(), 'log-'));
+    t.teardown(() => rmSync(folder, { recursive: true }));
+    const fifo = join(folder, 'stderr');
+    spawnSync('mkfifo', [fifo]);
+    // Both ends are open, and nothing is ever read.
+    openSync(fifo, 'r+');
+    const path = join(folder, 'socket');
+    const child = spawnServer(t, { listen: `unix://${path}`, stderr: fifo, flags: ['--log-level', 'debug'] });
+    await untilReady(path, child);
+    const socket = new WebSocket(`ws+unix://${path}:/`);
+    await once(socket, 'open');
+    const answers: string[] = [];
+    // BEFORE anything is asked: both answers may come at once.
+    const answered = new Promise<void>((resolve) => {
+      socket.on('message', (text) => answers.push(String(text)) === 2 && resolve());
+    });
+    socket.send(JSON.stringify(INITIALIZE));
+    for (let line = 0; line < MANY_LINES; line += 1) socket.send('{"method":"initialized"}');
+    socket.send(JSON.stringify({ id: 2, method: 'command/exec', params: { command: ['true'] } }));
+    await answered;
+    t.match(answers[1], /"exitCode":0/);
+    const { text } = await get(path, '/metrics');
+    t.ok(Number(/^execwire_log_lines_dropped_total (\d+)$/m.exec(text)?.[1]) > 0, 'lost lines are counted');
+    child.kill('SIGTERM');
+    const [code] = await once(child, 'exit');
+    t.equal(code, 0);
+  },
+);
+
+t.test('SIGUSR1 toggles debug, and starts no debugger', async (t) => {
+  const server = await startServer(t);
+  const socket = new WebSocket(server.url);
+  await once(socket, 'open');
+  socket.send(JSON.stringify(INITIALIZE));
+  await once(socket, 'message');
+  server.signal('SIGUSR1');
+  await server.logged('"logLevel":"debug"');
+  socket.send('{"method":"initialized"}');
+  await server.logged('"msg":"notification"');
+  server.signal('SIGUSR1');
+  await server.logged('"logLevel":"info"');
+  t.notOk(server.lines.some((line) => line.includes('Debugger')));
+  t.match(
+    server.lines.slice(0, 4).join('\n'),
+    /^execwire \(WebSocket\)\n.*\n.*\n {2}healthz: /,
+    'the banner comes first',
+  );
+});
+
+t.test('log is for people when standard error is a terminal and pino-pretty is there', async (t: Test) => {
+  const file = join(t.testdir({ log: '' }), 'log');
+  const log = createLog({ level: 'info', fd: openSync(file, 'a'), pretty: true });
+  log.logger.info({ connectionId: 'c' }, 'opened');
+  await log.release();
+  while (readFileSync(file, 'utf8') === '') await turn();
+  t.match(readFileSync(file, 'utf8'), /INFO.*opened/);
+});
