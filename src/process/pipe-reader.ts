@@ -11,7 +11,8 @@ import { type OnReadOpts, Socket, type SocketConstructorOpts } from 'node:net';
 const READ_BYTES = 65_536;
 /**
  * Reads of one pipe in one turn of the event loop. libuv would do 32, which with encoding and sending is 4 ms in which no other
- * connection is served; with 4 of them a keystroke's echo beside a stream is several times as fast, and the stream no slower.
+ * connection is served. Measured in five alternating runs: the best p99 of an echo beside a stream 3.6 ms in place of 13, the middle
+ * one 13 in place of 15 on a busy machine, and a stream alone no slower.
  */
 const READS_PER_TURN = 4;
 /** The most a child can have made its pipe hold: /proc/sys/fs/pipe-max-size, 1 MiB by default. */
