@@ -15,6 +15,7 @@ import { ask } from '../auth/ask.js';
 import { selfSignedCertificate } from '../auth/self-signed-certificate.js';
 import { signedToken } from '../auth/signed-token.js';
 import { BUILT_SERVER, type ServerUnderTest, type StartOptions, startServer } from '../fuzz/server-under-test.js';
+import { startReceiver } from '../telemetry/otlp-receiver.js';
 
 const TOKEN = 'a-token-that-nobody-guesses';
 const SECRET = 'a shared secret of more than thirty-two bytes';
@@ -141,8 +142,10 @@ t.test('connection is warned and closed with 1008 when its token expires', async
 
 t.test('token is in no log line, span or answer when it is good, wrong or misplaced', async (t) => {
   const lines: string[] = [];
+  const receiver = await startReceiver(t);
   const server = await start(t, {
     flags: [...withTokenFile(t), '--log-level', 'trace'],
+    env: { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.endpoint },
     onLine: (line) => lines.push(line),
   });
   const WRONG = 'a-wrong-token-of-somebody';
@@ -164,9 +167,13 @@ t.test('token is in no log line, span or answer when it is good, wrong or mispla
     ws.on('error', (error) => answers.push(error.message));
     await new Promise((resolve) => ws.on('close', resolve));
   }
-  // Routes that nobody has answer the path they were asked for; it is the asker's own text.
+  const client = await connect(server.url, { ...CLIENT, token: TOKEN });
+  answers.push(await client.exec({ command: ['/usr/bin/env'] }));
+  answers.push(await client.request('no/such/method' as 'rpc.discover', {}).catch((error: Error) => error.message));
+  await client.close();
   await server.stop();
-  const told = JSON.stringify({ answers, lines });
+  t.ok(receiver.spans.length > 0, 'spans were sent');
+  const told = JSON.stringify({ answers, lines, spans: receiver.spans });
   for (const token of [TOKEN, WRONG]) {
     const hex = Buffer.from(token).toString('hex');
     for (const form of [token, Buffer.from(token).toString('base64url'), hex, [...Buffer.from(token)].join(',')]) {
