@@ -1,6 +1,7 @@
 /** Gives the app its exec manager, which owns the processes, and the `command/*` methods. Knows no transport. */
 import { randomBytes } from 'node:crypto';
 import { resolve } from 'node:path';
+import type { FastifyBaseLogger } from 'fastify';
 import fp from 'fastify-plugin';
 import type { Config } from '../src/config.js';
 import { systemClock } from '../src/exec/clock.js';
@@ -11,7 +12,8 @@ import { createExecHandlers } from '../src/exec/handlers.js';
 import { TreeSignaller } from '../src/exec/tree-signaller.js';
 import { environmentOver, inheritedEnvironment } from '../src/process/environment.js';
 import { createGuardian, guardedStart } from '../src/process/guardian.js';
-import type { ProcessSpec } from '../src/process/os-process.js';
+import { loadLibc } from '../src/process/libc.js';
+import type { ProcessSpec, StartProcess } from '../src/process/os-process.js';
 import { killFamilies, killTrees, signalGroup } from '../src/process/process-tree.js';
 import { startProcess } from '../src/process/start-process.js';
 import { lookUpUser, type UserAccount } from '../src/process/user-account.js';
@@ -39,7 +41,7 @@ export const execPlugin = fp<{ config: Config }>(
 
     const exec = new ExecManager({
       system: {
-        startProcess: guardedStart(startProcess, guardian),
+        startProcess: tellingWhatIsMissing(guardedStart(startProcess, guardian), app.log),
         clock: systemClock,
         signalTree: (target, signal) => trees.add(target, signal),
         signalGroup,
@@ -73,6 +75,19 @@ export const execPlugin = fp<{ config: Config }>(
   },
   { name: 'exec', dependencies: ['rpc', 'overload', 'telemetry'] },
 );
+
+/** Where the C library cannot be called commands run on sockets, and start slower: worth a line at the first of them. */
+function tellingWhatIsMissing(start: StartProcess, log: FastifyBaseLogger): StartProcess {
+  let told = false;
+  return async (spec, events) => {
+    if (!told) {
+      told = true;
+      const { reason } = await loadLibc();
+      if (reason !== undefined) log.warn({ reason }, 'commands run without some of the C library');
+    }
+    return start(spec, events);
+  };
+}
 
 function prepare(
   config: Config,
