@@ -139,6 +139,22 @@ t.test('every metric of the table is exposed', async (t) => {
   for (const { name, kind } of Object.values(instruments)) t.ok(text.includes(`# TYPE ${name} ${kind}\n`), name);
 });
 
+t.test('server loads neither the SDK nor prom-client when nobody asks for them', async (t) => {
+  const report = `process.on('exit', () => require('fs').writeSync(2, Object.keys(require.cache).join('\\n') + '\\nloaded\\n'))`;
+  const folder = t.testdir({ 'report.cjs': report });
+  const env = { NODE_OPTIONS: `--require=${folder}/report.cjs`, OTEL_EXPORTER_OTLP_ENDPOINT: '' };
+  const server = await startServer(t, { env });
+  const client = await open(server);
+  await client.exec({ command: ['true'] });
+  server.signal('SIGTERM');
+  await server.logged('loaded');
+  t.ok(server.lines.some((line) => line.includes('koffi') || line.includes('execwire')));
+  t.same(
+    server.lines.filter((line) => /node_modules.(@opentelemetry|prom-client)/.test(line)),
+    [],
+  );
+});
+
 const hasPrometheus = spawnSync('prometheus', ['--version']).status === 0;
 
 t.test(
