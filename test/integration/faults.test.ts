@@ -216,9 +216,9 @@ t.test('terminate leaves nothing of a program that forks a thousand children', a
   const params = { processId: 'forks', env: { WORD: word }, ...STREAMED };
   const reply = client.exec(['sh', '-c', script], params);
   await client.said('forks', 'ready');
-  t.ok(processesWith(word).length >= 1000);
+  await until('all have come', () => processesWith(word).length > 1000);
   await client.request('command/exec/terminate', { processId: 'forks' });
-  t.equal((await reply).result?.exitCode, 137);
+  t.equal((await reply).result?.exitCode, 137, 'the shell did not end by itself when its children had gone');
   await until('all are gone', () => processesWith(word).length === 0);
   t.equal((await client.exec(['true'])).result?.exitCode, 0);
 });
