@@ -36,6 +36,8 @@ export interface ConnectOptions {
   readonly capabilities?: NonNullable<MethodParams<'initialize'>['capabilities']>;
   /** Credential, sent as a subprotocol because browsers cannot set headers. Default: none. */
   readonly token?: string;
+  /** Listeners that are there before the first notification can come; {@link Client.on} adds more. Default: none. */
+  readonly notifications?: { readonly [N in ServerNotificationName]?: (params: ServerNotificationParams<N>) => void };
   /** Class to connect with. Default: the global `WebSocket`. */
   readonly WebSocket?: SocketConstructor;
   /** Trace context of each request. Default: the active one of the program's OpenTelemetry, where it has registered one. */
@@ -77,9 +79,12 @@ export class Client {
   #ended: DisconnectedError | undefined;
 
   /** Use {@link connect}. */
-  constructor(socket: SocketLike, traceContext: TraceSource = activeTrace) {
+  constructor(socket: SocketLike, options: Pick<ConnectOptions, 'traceContext' | 'notifications'> = {}) {
     this.#socket = socket;
-    this.#traceContext = traceContext;
+    this.#traceContext = options.traceContext ?? activeTrace;
+    for (const [method, listener] of Object.entries(options.notifications ?? {})) {
+      this.#listeners.set(method, new Set([listener as NotificationListener]));
+    }
     socket.addEventListener('message', ({ data }) => this.#receive(String(data)));
     this.closed = new Promise((resolve) => {
       socket.addEventListener('close', ({ code, reason }) => {
@@ -206,7 +211,7 @@ export async function connect(url: string, options: ConnectOptions): Promise<Cli
     });
     socket.addEventListener('close', ({ code }) => reject(new DisconnectedError(code, 'before it was open')));
   });
-  const client = new Client(socket, options.traceContext);
+  const client = new Client(socket, options);
   try {
     await client.request('initialize', { clientInfo: options.clientInfo, capabilities: options.capabilities ?? null });
   } catch (error) {

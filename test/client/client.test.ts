@@ -140,6 +140,28 @@ t.test('client answers requests of the server, and refuses those it does not kno
   other.close();
 });
 
+t.test('client hears a notification that comes in one go with the answer to initialize', async (t) => {
+  const other = new WebSocketServer({ port: 0, host: '127.0.0.1' });
+  await once(other, 'listening');
+  other.on('connection', (ws) => {
+    ws.once('message', (data) => {
+      const { id } = JSON.parse(String(data)) as Json;
+      ws.send(JSON.stringify({ id, result: {} }));
+      ws.send(JSON.stringify({ method: 'server/authExpiring', params: { expiresInMs: 5 } }));
+    });
+  });
+  const { port } = other.address() as AddressInfo;
+  const heard: unknown[] = [];
+  const client = await connect(`ws://127.0.0.1:${port}`, {
+    ...OPTIONS,
+    notifications: { 'server/authExpiring': (params) => heard.push(params) },
+  });
+  for (const ws of other.clients) ws.close(1001, 'going');
+  await client.closed;
+  t.same(heard, [{ expiresInMs: 5 }]);
+  other.close();
+});
+
 t.test('client offers its token as a subprotocol, and no other way', async (t) => {
   const other = new WebSocketServer({ port: 0, host: '127.0.0.1' });
   await once(other, 'listening');

@@ -52,8 +52,10 @@ t.test('metrics count connections, requests and commands', async (t) => {
   await t.rejects(client.request('command/exec/terminate', { processId: 'nobody' }));
   await t.rejects(client.request('no/such/method' as never, {} as never));
   const running = client.start({ command: ['cat'] });
+  // BEFORE the write: its answer and the output may come in one go.
+  const echoed = new Promise((resolve) => running.onOutput(resolve));
   await running.write('12345');
-  await new Promise((resolve) => running.onOutput(resolve));
+  await echoed;
   const during = await scrape(server);
   t.match(Object.fromEntries(during), {
     'execwire_connections{transport="websocket"}': 1,
