@@ -65,7 +65,8 @@ for (const { kind, options } of KINDS) {
     `a process on ${kind} has descriptors 0, 1 and 2 and no other when terminals are open beside it`,
     async (t) => {
       const shells = await Promise.all([1, 2, 3].map(() => start({ argv: ['cat'], tty: TERMINAL })));
-      const running = await start({ argv: ['sh', '-c', 'echo ready; exec sleep 60'], ...options });
+      // It stands still while it is looked at: a program that is just being loaded has its libraries open.
+      const running = await start({ argv: ['sh', '-c', 'echo ready; kill -STOP $$'], ...options });
       await running.said('ready');
       t.same(readdirSync(`/proc/${running.process.pid}/fd`), ['0', '1', '2']);
       process.kill(running.process.pid, 'SIGKILL');
