@@ -119,11 +119,9 @@ export class ExecManager {
     return [...(this.#sessions.get(session)?.running ?? [])];
   }
 
-  /** @throws {RpcError} processNotFound, for ids of other sessions too */
-  find(session: Session, processId: string): RunningCommand {
-    const found = this.#sessions.get(session)?.byId.get(processId);
-    if (found === undefined) throw rpcError('processNotFound', { processId });
-    return found;
+  /** A running command by its client's name for it; undefined for the names of other sessions, too. */
+  find(session: Session, processId: string): RunningCommand | undefined {
+    return this.#sessions.get(session)?.byId.get(processId);
   }
 
   /**

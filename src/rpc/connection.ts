@@ -60,7 +60,7 @@ export class ConnectionClosedError extends Error {
 
 export interface ConnectionOptions {
   readonly transport: Transport;
-  /** Serves a request: returns or resolves to the result, throws an {@link RpcError}. */
+  /** Serves a request: returns or resolves to the result; throws an {@link RpcError} to refuse, or returns it at once. */
   readonly serve: (call: Call) => unknown;
   /** Called for every notification of the client. */
   readonly onNotification: (method: string, params: unknown) => void;
@@ -197,6 +197,10 @@ export class Connection {
       result = this.#options.serve({ request, observation });
     } catch (error) {
       this.#fail(request, observation, error);
+      return;
+    }
+    if (result instanceof RpcError) {
+      this.#fail(request, observation, result);
       return;
     }
     if (!(result instanceof Promise)) {

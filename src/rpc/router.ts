@@ -12,7 +12,7 @@ export interface Caller {
   readonly experimentalApi: boolean;
 }
 
-/** Serves one method. Returns or resolves to the result; throws an RpcError to refuse. */
+/** Serves one method. Returns or resolves to the result; throws an RpcError to refuse, or returns it at once. */
 export type Handler<S extends Caller> = (params: never, caller: S, call: Call) => unknown;
 
 interface Route<S extends Caller> {
