@@ -1,8 +1,7 @@
 /**
  * The stress of commands and terminals: prints the figures of docs/reliability.md and ends with 1 when one is out of bounds.
  *
- *     npm run test:stress            the whole of it, some minutes
- *     npm run test:stress -- --short what `npm test` runs
+ *     npm run test:stress   the whole of it; `npm test` runs a short form
  */
 import { crashes, killTrees } from './kills.js';
 import { leaks } from './leaks.js';

@@ -1,10 +1,10 @@
 /** `npm run test:stress`: runs the stress of commands and prints its figures. */
-import { SHORT, stress, WHOLE } from './commands.js';
+import { stress, WHOLE } from './commands.js';
 
 let bad = 0;
 const started = performance.now();
 console.log(`Node ${process.version}`);
-await stress(process.argv.includes('--short') ? SHORT : WHOLE, ({ name, text, good }) => {
+await stress(WHOLE, ({ name, text, good }) => {
   if (!good) bad += 1;
   console.log(`${good ? 'ok ' : 'BAD'} ${name}: ${text}`);
 });

@@ -1,0 +1,27 @@
+/** The rolling restart of three replicas behind HAProxy, as part of the whole check where HAProxy is installed. */
+import { spawnSync } from 'node:child_process';
+import t from 'tap';
+
+/** The run asks for 5,000 requests and takes about 15 s; a busy machine takes several times as long. */
+const LIMIT_MS = 180_000;
+
+const hasHaproxy = spawnSync('sh', ['-c', 'command -v haproxy']).status === 0;
+
+t.setTimeout(LIMIT_MS);
+
+t.test(
+  'a rolling restart behind HAProxy loses no request and executes none twice when the load goes on',
+  { skip: !hasHaproxy && 'haproxy is not installed' },
+  (t) => {
+    const run = spawnSync(process.execPath, ['deploy/test/rolling-haproxy.mjs'], {
+      encoding: 'utf8',
+      timeout: LIMIT_MS,
+    });
+    const [, sent, answered, lost, twice] =
+      /requests sent (\d+), answered (\d+), lost (\d+), executed twice (\d+)/.exec(run.stdout) ?? [];
+    t.equal(run.status, 0, run.stdout.split('\n').slice(-12).join('\n'));
+    t.ok(Number(sent) >= 5000, `${sent} requests sent`);
+    t.same([answered, lost, twice], [sent, '0', '0']);
+    t.end();
+  },
+);
