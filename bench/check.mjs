@@ -2,11 +2,13 @@
 // bench/baseline.json. `node bench/check.mjs --write` makes the baseline anew.
 
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { FLOOR, US } from './contenders.mjs';
 import { medianOf, ratioTo, show } from './results.mjs';
 import { main } from './run.mjs';
 
 const BASELINE = new URL('./baseline.json', import.meta.url);
+const CHECK_RESULTS = fileURLToPath(new URL('./results/check.json', import.meta.url));
 /** A ratio may be so many times worse than the baseline's: shared machines differ by a third from run to run. */
 const MARGIN = 1.75;
 const ROUNDS = '3';
@@ -78,6 +80,9 @@ try {
     ROUNDS,
     '--only',
     CASES,
+    // Beside the results of a whole run, which the page is made from.
+    '--json',
+    CHECK_RESULTS,
     ...rest.filter((arg) => arg !== '--write'),
   ]);
   if (!results) process.exit(0);
