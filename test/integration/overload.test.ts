@@ -114,9 +114,15 @@ t.test('a client that leaves too many replies unread is closed with 1008', async
   client.ws.pause();
   // Zeros are six characters each in JSON: more than any socket buffer holds.
   for (let index = 0; index < 12; index += 1) {
-    void client.exec(['sh', '-c', `head -c 1000000 /dev/zero; echo x >> ${file}`]);
+    // They end together: the first replies alone would have the connection closed, and the other commands killed with it.
+    const allHaveRun = `until [ $(wc -c < ${file}) -ge 24 ]; do sleep 0.01; done`;
+    void client.exec(['sh', '-c', `head -c 1000000 /dev/zero; echo x >> ${file}; ${allHaveRun}`]);
   }
   await until('all have run', () => existsSync(file) && readFileSync(file, 'utf8').length >= 24);
+  // BEFORE it reads again: a reply that came now would find the earlier ones taken.
+  await until('all have replied', async () =>
+    (await server.get('/metrics')).text.includes('execwire_commands_running 0\n'),
+  );
   client.ws.resume();
   t.equal(await client.closed, 1008);
 });
