@@ -17,7 +17,7 @@ import type { ProcessSpec, StartProcess } from '../src/process/os-process.js';
 import { killFamilies, killTrees, signalGroup } from '../src/process/process-tree.js';
 import { startProcess } from '../src/process/start-process.js';
 import { lookUpUser, type UserAccount } from '../src/process/user-account.js';
-import { methods } from '../src/protocol/methods.js';
+import { commandExecMethods } from '../src/protocol/methods/command-exec.js';
 import { DESCRIPTORS_PER_COMMAND } from './overload.js';
 
 declare module 'fastify' {
@@ -65,8 +65,7 @@ export const execPlugin = fp<{ config: Config }>(
 
     app.decorate('exec', exec);
     app.decorate('killCommands', killCommands);
-    const { initialize: _handshake, 'rpc.discover': _discover, ...commandMethods } = methods;
-    app.rpc.router.add(commandMethods, createExecHandlers(exec));
+    app.rpc.router.add(commandExecMethods, createExecHandlers(exec));
     app.rpc.onSessionClosed((session) => exec.closeSession(session));
     app.addHook('onClose', async () => {
       await killCommands();

@@ -9,7 +9,8 @@ import { EXPIRY_WARNING_MS, watchSessionExpiry } from '../src/auth/session-expir
 import { type Config, limitsOf } from '../src/config.js';
 import { closeCodes } from '../src/protocol/close-codes.js';
 import { rpcError } from '../src/protocol/errors.js';
-import { type MethodDefinition, methods } from '../src/protocol/methods.js';
+import type { MethodDefinition } from '../src/protocol/methods/method-definition.js';
+import { methods } from '../src/protocol/methods.js';
 import { openRpcDocument } from '../src/protocol/open-rpc.js';
 import { Connection } from '../src/rpc/connection.js';
 import { Keepalive } from '../src/rpc/keepalive.js';

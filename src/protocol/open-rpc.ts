@@ -1,7 +1,8 @@
 /** Describes the service in OpenRPC, from the method and error tables. Knows nothing of how a method is served. @see https://spec.open-rpc.org */
 import * as z from 'zod';
 import { errorTable } from './errors.js';
-import { type MethodDefinition, methods } from './methods.js';
+import type { MethodDefinition } from './methods/method-definition.js';
+import { methods } from './methods.js';
 
 const OPEN_RPC_VERSION = '1.3.2';
 

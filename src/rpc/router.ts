@@ -3,7 +3,7 @@
  * nothing of what a handler does. @see PROTOCOL "Finer points", order of checks
  */
 import { rpcError } from '../protocol/errors.js';
-import type { MethodDefinition } from '../protocol/methods.js';
+import type { MethodDefinition } from '../protocol/methods/method-definition.js';
 import type { Call } from './connection.js';
 
 /** What the router must know of the caller. */

@@ -1,12 +1,8 @@
 // The tables of what is on the wire: texts and codes that clients match on, schemas, and the OpenRPC document.
 import t from 'tap';
 import { type ErrorData, type ErrorReason, errorTable, RpcError, rpcError } from '../../src/protocol/errors.js';
-import {
-  clientNotifications,
-  type MethodDefinition,
-  methods,
-  serverNotifications,
-} from '../../src/protocol/methods.js';
+import type { MethodDefinition } from '../../src/protocol/methods/method-definition.js';
+import { clientNotifications, methods, serverNotifications } from '../../src/protocol/methods.js';
 import { openRpcDocument } from '../../src/protocol/open-rpc.js';
 
 /** Code and text of each error that PROTOCOL.md promises. */

@@ -1,0 +1,151 @@
+/** Methods and notifications of `command/exec`. */
+import * as z from 'zod';
+import { empty, processId, signalName, terminalSize } from './fields.js';
+import type { MethodDefinition } from './method-definition.js';
+
+const execParams = z.object({
+  command: z.array(z.string()).describe('Program and arguments. Nothing is passed through a shell.'),
+  processId: processId
+    .nullish()
+    .describe('Names the command for write, resize and terminate. Required by `tty` and streaming.'),
+  tty: z
+    .boolean()
+    .nullish()
+    .describe('Gives the command a terminal; implies streaming of stdin and output. Default false.'),
+  streamStdin: z
+    .boolean()
+    .nullish()
+    .describe('stdin is a pipe fed by `command/exec/write`; otherwise it is /dev/null. Default false.'),
+  streamStdoutStderr: z
+    .boolean()
+    .nullish()
+    .describe('Sends output as `command/exec/outputDelta` notifications and not in the reply. Default false.'),
+  outputBytesCap: z
+    .number()
+    .int()
+    .min(0)
+    .nullish()
+    .describe('Most bytes captured or sent per stream. Default 1048576.'),
+  disableOutputCap: z.boolean().nullish().describe('No cap. Not with `outputBytesCap`.'),
+  timeoutMs: z.number().int().nullish().describe('Milliseconds until the command is killed, 0 or more. Default 10000.'),
+  disableTimeout: z.boolean().nullish().describe('Runs until it exits or is terminated. Not with `timeoutMs`.'),
+  cwd: z
+    .string()
+    .nullish()
+    .describe("Working directory; relative paths resolve against the server's. Default: the server's."),
+  env: z
+    .record(z.string(), z.string().nullable())
+    .nullish()
+    .describe('Merged over the inherited environment; null unsets a variable.'),
+  size: terminalSize.nullish().describe('First size of the terminal; only with `tty`. Default 24 rows, 80 columns.'),
+  sandboxPolicy: z
+    .object({ type: z.string().describe('`dangerFullAccess` or `externalSandbox`.') })
+    .nullish()
+    .describe('Accepted for compatibility: the container is the sandbox.'),
+  permissionProfile: z
+    .unknown()
+    .optional()
+    .describe('Experimental in the reference; refused here: the container is the sandbox.'),
+});
+
+const execResult = z.object({
+  exitCode: z
+    .number()
+    .int()
+    .describe('Exit code of the process; 128+n when signal n ended it; 124 when the timeout did.'),
+  stdout: z.string().describe('Captured standard output as UTF-8 with U+FFFD for invalid bytes; empty when streamed.'),
+  stderr: z.string().describe('Captured standard error, likewise.'),
+  signal: z.string().nullish().describe('Experimental. Name of the signal that ended the process, or null.'),
+  timedOut: z.boolean().optional().describe('Experimental. Whether the timeout ended it.'),
+  truncated: z
+    .object({
+      stdout: z.boolean().describe('Whether a byte of standard output was dropped.'),
+      stderr: z.boolean().describe('Whether a byte of standard error was dropped.'),
+    })
+    .optional()
+    .describe('Experimental. Whether a cap dropped output.'),
+  durationMs: z.number().optional().describe('Experimental. Milliseconds from start to exit.'),
+});
+
+const runningCommand = z.object({
+  processId: processId.nullable().describe("The client's name for it, or null."),
+  pid: z.number().int().nullable().describe("The kernel's number of the process; null while it is being started."),
+  tty: z.boolean().describe('Whether it has a terminal.'),
+  state: z
+    .enum(['starting', 'running', 'exiting'])
+    .describe('`exiting`: the process ended and output is still being delivered.'),
+  startedAtMs: z.number().describe('Start, in milliseconds since 1970.'),
+});
+
+/** Requests about commands. */
+export const commandExecMethods = {
+  'command/exec': {
+    params: execParams,
+    result: execResult,
+    description: 'Runs a command. The reply comes when it has ended and its output is complete.',
+    experimentalParams: ['permissionProfile'],
+    startsWork: true,
+  },
+  'command/exec/write': {
+    params: z.object({
+      processId,
+      deltaBase64: z.string().nullish().describe('Bytes for stdin in strict standard base64.'),
+      closeStdin: z
+        .boolean()
+        .nullish()
+        .describe('End of input behind these bytes; on a terminal it types end-of-file.'),
+    }),
+    result: empty,
+    description: 'Feeds stdin. Answered once the bytes are accepted, in order.',
+  },
+  'command/exec/resize': {
+    params: z.object({ processId, size: terminalSize.describe('The new size.') }),
+    result: empty,
+    description: 'Sets the size of a terminal; the program gets SIGWINCH.',
+    servedWhenFull: true,
+  },
+  'command/exec/terminate': {
+    params: z.object({
+      processId,
+      signal: signalName.nullish().describe('Experimental. First signal when `graceMs` is given. Default `SIGTERM`.'),
+      graceMs: z
+        .number()
+        .int()
+        .min(0)
+        .max(3_600_000)
+        .nullish()
+        .describe('Experimental. Milliseconds between the first signal and SIGKILL. Default: SIGKILL at once.'),
+    }),
+    result: empty,
+    description: 'Kills the command and all its descendants; the reply of the command itself follows.',
+    experimentalParams: ['signal', 'graceMs'],
+    servedWhenFull: true,
+  },
+  'command/exec/signal': {
+    params: z.object({ processId, signal: signalName }),
+    result: empty,
+    description: "Sends one signal to the command's process group.",
+    experimental: true,
+    servedWhenFull: true,
+  },
+  'command/exec/list': {
+    params: z.object({}).nullish(),
+    result: z.object({ commands: z.array(runningCommand).describe('In the order of their start.') }),
+    description: 'The running commands of this connection.',
+    experimental: true,
+    servedWhenFull: true,
+  },
+} as const satisfies Record<string, MethodDefinition>;
+
+/** Notifications of the server about commands. */
+export const commandExecServerNotifications = {
+  'command/exec/outputDelta': {
+    params: z.object({
+      processId,
+      stream: z.enum(['stdout', 'stderr']).describe("A terminal's output is `stdout`."),
+      deltaBase64: z.string().describe('Output bytes in standard base64.'),
+      capReached: z.boolean().describe('True on the last delta of a stream that reached its cap, and only there.'),
+    }),
+    description: 'Output of a streaming command, in order, before its reply.',
+  },
+} as const;

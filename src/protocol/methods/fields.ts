@@ -1,0 +1,23 @@
+/** Fields that several methods share. Knows no method. */
+import * as z from 'zod';
+
+/** Most rows or columns a terminal can have: the kernel keeps them in 16 bits. */
+const MAX_CELLS = 65_535;
+
+/** Name of a running command on one connection. */
+export const processId = z
+  .string()
+  .describe("The client's name for a running command, unique among this connection's running commands.");
+
+/** Window size on the wire; 0 is refused later, with its own text. */
+export const terminalSize = z
+  .object({
+    rows: z.number().int().min(0).max(MAX_CELLS).describe('Rows, 1 to 65535.'),
+    cols: z.number().int().min(0).max(MAX_CELLS).describe('Columns, 1 to 65535.'),
+  })
+  .describe('Window size of a terminal in character cells.');
+
+/** Name of a signal. */
+export const signalName = z.string().describe('Name of a signal, such as `SIGTERM`.');
+/** A result that says no more than that it was done. */
+export const empty = z.object({}).describe('Nothing.');

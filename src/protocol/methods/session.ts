@@ -1,0 +1,85 @@
+/** Methods and notifications about the connection itself. Knows no command. */
+import * as z from 'zod';
+import type { MethodDefinition } from './method-definition.js';
+
+const initializeParams = z.object({
+  clientInfo: z
+    .object({
+      name: z.string().describe('Name of the client program; a valid HTTP header value.'),
+      title: z.string().nullish().describe('Name for people.'),
+      version: z.string().describe('Version of the client program.'),
+    })
+    .describe('Who is calling.'),
+  capabilities: z
+    .object({
+      experimentalApi: z.boolean().nullish().describe('Asks for experimental methods and fields. Default false.'),
+      optOutNotificationMethods: z
+        .array(z.string())
+        .nullish()
+        .describe('Exact names of notifications this connection does not want; unknown names are ignored.'),
+      heartbeatMs: z
+        .number()
+        .int()
+        .min(100)
+        .max(3_600_000)
+        .nullish()
+        .describe(
+          'Asks for a `server/heartbeat` notification every so many milliseconds, 100 to 3600000. Default none.',
+        ),
+    })
+    .nullish()
+    .describe('What the client can do and wants.'),
+});
+
+const initializeResult = z.object({
+  userAgent: z.string().describe('Names the server and the client.'),
+  codexHome: z
+    .string()
+    .describe("The server's home directory, absolute. Clients generated from the reference's schema require it."),
+  platformFamily: z.string().describe('`unix`.'),
+  platformOs: z.string().describe('`linux` or `macos`.'),
+  serverInfo: z
+    .object({ name: z.string().describe('`execwire`.'), version: z.string().describe("The server's version.") })
+    .describe('Who answers.'),
+  connectionId: z.string().describe('Names this connection in logs, traces and metrics.'),
+  limits: z.record(z.string(), z.number()).describe("The server's bounds, by the names of their flags in camelCase."),
+});
+
+/** Requests about the connection. */
+export const sessionMethods = {
+  initialize: {
+    params: initializeParams,
+    result: initializeResult,
+    description: 'First request of every connection.',
+  },
+  'rpc.discover': {
+    params: z.object({}).nullish(),
+    result: z.record(z.string(), z.unknown()).describe('An OpenRPC document.'),
+    description: 'Describes the service in OpenRPC.',
+    experimental: true,
+  },
+} as const satisfies Record<string, MethodDefinition>;
+
+/** Notifications of the client about its connection. */
+export const sessionClientNotifications = {
+  initialized: {
+    params: z.object({}).nullish(),
+    description: 'The client has read the reply to `initialize`. Needs no action.',
+  },
+} as const;
+
+/** Notifications of the server about the connection. */
+export const sessionServerNotifications = {
+  'server/draining': {
+    params: z.object({ deadlineMs: z.number().describe('Milliseconds until what still runs is ended.') }),
+    description: 'The server is about to leave: finish here, start new work elsewhere.',
+  },
+  'server/heartbeat': {
+    params: z.object({}),
+    description: 'Sent at the interval asked for in `initialize`, for balancers that ignore WebSocket pings.',
+  },
+  'server/authExpiring': {
+    params: z.object({ expiresInMs: z.number().describe('Milliseconds until the connection is closed with 1008.') }),
+    description: 'The token of this connection is about to expire.',
+  },
+} as const;
