@@ -20,7 +20,7 @@ async function loadSource() {
       export { methods, clientNotifications, serverNotifications } from './src/protocol/methods.ts';
       export { errorTable } from './src/protocol/errors.ts';
       export { closeCodes } from './src/protocol/close-codes.ts';
-      export { options, flagOf, variableOf, limitsOf, readConfig } from './src/config.ts';`;
+      export { options, flagOf, variableOf, limitsOf, readConfig } from './src/config/config.ts';`;
     const stdin = { contents, resolveDir: process.cwd(), loader: 'ts' };
     await build({
       stdin,

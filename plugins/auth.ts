@@ -10,7 +10,7 @@ import { isHostAllowed } from '../src/auth/host.js';
 import { isLoopbackIp } from '../src/auth/loopback.js';
 import { isOriginAllowed } from '../src/auth/origin.js';
 import type { Principal } from '../src/auth/principal.js';
-import type { Config } from '../src/config.js';
+import type { Config } from '../src/config/config.js';
 
 declare module 'fastify' {
   interface FastifyRequest {

@@ -6,7 +6,7 @@
  */
 import type { FastifyInstance } from 'fastify';
 import fp from 'fastify-plugin';
-import type { Config } from '../src/config.js';
+import type { Config } from '../src/config/config.js';
 import { closeCodes } from '../src/protocol/close-codes.js';
 import { CLOSE_TIMEOUT_MS } from '../src/rpc/websocket-transport.js';
 

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { resolve } from 'node:path';
 import type { FastifyBaseLogger } from 'fastify';
 import fp from 'fastify-plugin';
-import type { Config } from '../src/config.js';
+import type { Config } from '../src/config/config.js';
 import { systemClock } from '../src/exec/clock.js';
 import { ExecManager } from '../src/exec/exec-manager.js';
 import type { ExecRequest } from '../src/exec/exec-request.js';

@@ -1,6 +1,6 @@
 /** Decorates the app with its lifecycle and its end with the phase `closed`. Knows nothing of who starts or drains it. */
 import fp from 'fastify-plugin';
-import { Lifecycle } from '../src/lifecycle.js';
+import { Lifecycle } from '../src/server/lifecycle.js';
 
 declare module 'fastify' {
   interface FastifyInstance {

@@ -3,7 +3,7 @@
  * commands, queues. Knows no exporter and no request.
  */
 import fp from 'fastify-plugin';
-import type { Phase } from '../src/lifecycle.js';
+import type { Phase } from '../src/server/lifecycle.js';
 import { createMetrics, type Metrics } from '../src/telemetry/metric-store.js';
 import { type Exposition, PrometheusRegistry } from '../src/telemetry/prometheus.js';
 import type { SpanCounts } from '../src/telemetry/span-exporting.js';

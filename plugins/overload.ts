@@ -3,9 +3,9 @@
  * upgrade that finds no room is refused by who was asked. Knows no connection.
  */
 import fp from 'fastify-plugin';
-import type { Config } from '../src/config.js';
-import { EventLoopDelay } from '../src/event-loop-delay.js';
+import type { Config } from '../src/config/config.js';
 import { countOpenDescriptors, descriptorLimit } from '../src/process/open-descriptors.js';
+import { EventLoopDelay } from '../src/server/event-loop-delay.js';
 
 /** What the other plugins and the probes ask. */
 export interface Overload {

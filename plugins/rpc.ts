@@ -6,7 +6,8 @@ import fp from 'fastify-plugin';
 import { authorize } from '../src/auth/authorize.js';
 import type { Principal } from '../src/auth/principal.js';
 import { EXPIRY_WARNING_MS, watchSessionExpiry } from '../src/auth/session-expiry.js';
-import { type Config, limitsOf } from '../src/config.js';
+import { type Config, limitsOf } from '../src/config/config.js';
+import type { TraceCarrier } from '../src/config/telemetry-settings.js';
 import { closeCodes } from '../src/protocol/close-codes.js';
 import { rpcError } from '../src/protocol/errors.js';
 import type { MethodDefinition } from '../src/protocol/methods/method-definition.js';
@@ -19,7 +20,6 @@ import { Router } from '../src/rpc/router.js';
 import type { Transport } from '../src/rpc/transport.js';
 import { createInitializeHandler } from '../src/session/handshake.js';
 import { Session } from '../src/session/session.js';
-import type { TraceCarrier } from '../src/telemetry-settings.js';
 import { version } from '../src/version.js';
 import { requestFields } from './telemetry.js';
 

@@ -5,7 +5,7 @@
 import { Server as HttpServer } from 'node:http';
 import type { Socket } from 'node:net';
 import fp from 'fastify-plugin';
-import type { Config } from '../src/config.js';
+import type { Config } from '../src/config/config.js';
 
 /** TCP connections beside those of sessions: probes, scrapes, upgrades that are being refused. */
 const SPARE_CONNECTIONS = 256;

@@ -4,7 +4,8 @@
  */
 import type { FastifyBaseLogger } from 'fastify';
 import fp from 'fastify-plugin';
-import type { Config } from '../src/config.js';
+import type { Config } from '../src/config/config.js';
+import type { TraceCarrier } from '../src/config/telemetry-settings.js';
 import type { CommandObservation } from '../src/exec/exec-manager.js';
 import type { ExecRequest } from '../src/exec/exec-request.js';
 import { closeCodes } from '../src/protocol/close-codes.js';
@@ -23,7 +24,6 @@ import {
 import type { Sdk } from '../src/telemetry/sdk.js';
 import { environmentOf, parseCarrier } from '../src/telemetry/trace-carrier.js';
 import type { ActiveSpan, Tracing } from '../src/telemetry/tracing.js';
-import type { TraceCarrier } from '../src/telemetry-settings.js';
 
 /** What the plugins of connections and of commands use. */
 export interface TelemetryService {

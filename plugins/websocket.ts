@@ -6,7 +6,7 @@ import websocket from '@fastify/websocket';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import { selectSubprotocol } from '../src/auth/bearer-token.js';
-import type { Config } from '../src/config.js';
+import type { Config } from '../src/config/config.js';
 import { closeCodes } from '../src/protocol/close-codes.js';
 
 import { DESCRIPTORS_PER_CONNECTION } from './overload.js';

@@ -1,6 +1,6 @@
 /** The text of `--help`, made from the table of options. */
-import { flagOf, options, variableOf } from '../config.js';
-import type { Option } from '../option-kinds.js';
+import { flagOf, options, variableOf } from '../config/config.js';
+import type { Option } from '../config/option-kinds.js';
 import { version } from '../version.js';
 
 /** All flags with their variables and defaults. */

@@ -1,17 +1,17 @@
 /** `execwire serve`: from flags to a running service and to its exit code. */
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
 import { authListenerOf, authOptionsOf } from '../../plugins/auth.js';
-import { buildApp } from '../app.js';
 import { authStartWarnings, validateAuthOptions } from '../auth/auth-options.js';
 import { ANONYMOUS } from '../auth/principal.js';
-import { type Config, ConfigError, readConfig } from '../config.js';
-import type { SocketAddress } from '../listen-address.js';
+import { type Config, ConfigError, readConfig } from '../config/config.js';
+import type { SocketAddress } from '../config/listen-address.js';
 import { createLog, type ServerLog, writeError } from '../log.js';
-import { buildMetricsApp } from '../metrics-app.js';
 import { StdioTransport } from '../rpc/stdio-transport.js';
+import { buildApp } from '../server/app.js';
+import { banner, ListenError, listen } from '../server/listener.js';
+import { buildMetricsApp } from '../server/metrics-app.js';
 import type { Sdk } from '../telemetry/sdk.js';
 import { version } from '../version.js';
-import { banner, ListenError, listen } from './listener.js';
 import { handleSignals } from './signals.js';
 
 /** The flags or the environment are wrong. */

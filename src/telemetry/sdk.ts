@@ -18,7 +18,7 @@ import {
   PeriodicExportingMetricReader,
 } from '@opentelemetry/sdk-metrics';
 import { BatchSpanProcessor, NodeTracerProvider } from '@opentelemetry/sdk-trace-node';
-import type { TelemetrySettings } from '../telemetry-settings.js';
+import type { TelemetrySettings } from '../config/telemetry-settings.js';
 import { metricPoints } from './metric-points.js';
 import type { Exposition } from './prometheus.js';
 import { SpanCounts } from './span-exporting.js';

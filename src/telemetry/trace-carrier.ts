@@ -2,7 +2,7 @@
  * W3C trace contexts from and to their text form. Knows no OpenTelemetry: a context is handed on to a command even where no trace is
  * recorded. @see https://www.w3.org/TR/trace-context/
  */
-import type { TraceCarrier } from '../telemetry-settings.js';
+import type { TraceCarrier } from '../config/telemetry-settings.js';
 
 /** A context that has been checked. */
 export interface TraceContext {

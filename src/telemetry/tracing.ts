@@ -15,7 +15,7 @@ import {
   type Tracer,
   trace,
 } from '@opentelemetry/api';
-import type { TraceCarrier } from '../telemetry-settings.js';
+import type { TraceCarrier } from '../config/telemetry-settings.js';
 import { environmentOf, isPresent, parseCarrier, type TraceContext } from './trace-carrier.js';
 import { type Attributes, type EventName, spanNames } from './trace-vocabulary.js';
 

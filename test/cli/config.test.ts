@@ -1,10 +1,10 @@
 // Flags and variables to one frozen configuration, and listen URLs. Starts nothing.
 import t from 'tap';
 import { helpText } from '../../src/cli/help.js';
-import { banner } from '../../src/cli/listener.js';
-import { ConfigError, flagOf, limitsOf, options, readConfig, variableOf } from '../../src/config.js';
-import { parseListenUrl } from '../../src/listen-address.js';
-import type { Option } from '../../src/option-kinds.js';
+import { ConfigError, flagOf, limitsOf, options, readConfig, variableOf } from '../../src/config/config.js';
+import { parseListenUrl } from '../../src/config/listen-address.js';
+import type { Option } from '../../src/config/option-kinds.js';
+import { banner } from '../../src/server/listener.js';
 
 const MIB = 1024 * 1024;
 

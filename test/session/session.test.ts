@@ -1,9 +1,9 @@
 // The session of one connection, the registry of all, the handshake, and the phases of the service.
 import t from 'tap';
 import { ANONYMOUS } from '../../src/auth/principal.js';
-import { Lifecycle, type Phase } from '../../src/lifecycle.js';
 import { methods } from '../../src/protocol/methods.js';
 import type { Call } from '../../src/rpc/connection.js';
+import { Lifecycle, type Phase } from '../../src/server/lifecycle.js';
 import { createInitializeHandler } from '../../src/session/handshake.js';
 import { Session } from '../../src/session/session.js';
 import { SessionRegistry } from '../../src/session/session-registry.js';

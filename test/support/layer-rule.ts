@@ -2,42 +2,45 @@
 
 /** Areas by height; what stands at one height does not know its neighbours. `leaf` is every file or folder not named here. */
 const HEIGHTS: Readonly<Record<string, number>> = {
-  // What the configuration says to the telemetry, which does not know it.
-  'telemetry-settings': -1,
   leaf: 0,
   rpc: 1,
   session: 2,
   client: 2,
   exec: 3,
-  plugins: 4,
-  routes: 5,
-  app: 6,
-  cli: 7,
-  main: 8,
+  // Above what it observes.
+  telemetry: 4,
+  server: 5,
+  plugins: 6,
+  routes: 7,
+  app: 8,
+  cli: 9,
+  main: 10,
 };
 
-/** Files of `src` that belong to the area of another name. */
+/** Files that stand higher than the folder they are in: they register the plugins and routes. */
 const AREA_OF_FILE: Readonly<Record<string, string>> = {
-  'option-kinds': 'config',
-  'listen-address': 'config',
-  'metrics-app': 'app',
+  'src/server/app.ts': 'app',
+  'src/server/metrics-app.ts': 'app',
 };
 
 /** Who may import a package: files or folders; `types:` where only its types may be. */
 const OWNERS: readonly [name: RegExp, owners: readonly string[]][] = [
-  [/^(fastify|fastify-plugin|@fastify\/.*)$/, ['plugins/', 'routes/', 'src/app.ts', 'src/metrics-app.ts']],
+  [
+    /^(fastify|fastify-plugin|@fastify\/.*)$/,
+    ['plugins/', 'routes/', 'src/server/app.ts', 'src/server/metrics-app.ts'],
+  ],
   [/^fastify$/, ['types:src/log.ts', 'types:src/cli/']],
   [/^node-pty(\/.*)?$/, ['src/process/pty-open.ts']],
   [/^koffi$/, ['src/process/libc.ts', 'types:src/process/']],
   [/^@opentelemetry\/api$/, ['src/telemetry/']],
   [/^@opentelemetry\/(?!api$).*$/, ['src/telemetry/sdk.ts']],
-  [/^zod$/, ['src/protocol/', 'src/config.ts', 'src/option-kinds.ts', 'types:src/session/']],
+  [/^zod$/, ['src/protocol/', 'src/config/', 'types:src/session/']],
   [/^jose$/, ['src/auth/']],
   [/^prom-client$/, ['src/telemetry/']],
   [/^pino(-pretty)?$/, ['src/log.ts']],
 ];
 
-const MAY_READ_ENVIRONMENT = ['src/config.ts', 'src/process/environment.ts'];
+const MAY_READ_ENVIRONMENT = ['src/config/config.ts', 'src/process/environment.ts'];
 const FORBIDDEN_NAMES = /(^|\/)(index|utils?|helpers?|common)(\/|\.ts$)/;
 
 interface Import {
@@ -66,8 +69,7 @@ function withoutComments(source: string): string {
 
 function areaOf(path: string): string {
   const [top = '', second = ''] = path.split('/');
-  const name = (top === 'src' ? second : top).replace(/\.ts$/, '');
-  return AREA_OF_FILE[name] ?? name;
+  return AREA_OF_FILE[path] ?? (top === 'src' ? second : top).replace(/\.ts$/, '');
 }
 
 function heightOf(area: string): number {

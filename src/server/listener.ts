@@ -2,7 +2,7 @@
 import { lstatSync, unlinkSync } from 'node:fs';
 import type { Server } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
-import type { ListenAddress } from '../listen-address.js';
+import type { ListenAddress } from '../config/listen-address.js';
 
 /**
  * Only the server's own user may connect (mode 0600) from the first moment: a chmod behind the bind would leave a gap, and follow a link.

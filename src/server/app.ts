@@ -3,24 +3,24 @@
  */
 import type { Server } from 'node:http';
 import Fastify, { type FastifyBaseLogger, type FastifyHttpOptions, type FastifyInstance, LogController } from 'fastify';
-import { authPlugin } from '../plugins/auth.js';
-import { drainPlugin } from '../plugins/drain.js';
-import { execPlugin } from '../plugins/exec.js';
-import { lifecyclePlugin } from '../plugins/lifecycle.js';
-import { metricsPlugin } from '../plugins/metrics.js';
-import { overloadPlugin } from '../plugins/overload.js';
-import { rpcPlugin } from '../plugins/rpc.js';
-import { sessionsPlugin } from '../plugins/sessions.js';
-import { tcpAdmissionPlugin } from '../plugins/tcp-admission.js';
-import { telemetryPlugin } from '../plugins/telemetry.js';
-import { answerBadUrl, websocketPlugin } from '../plugins/websocket.js';
-import { healthRoutes } from '../routes/health.js';
-import { metricsRoute } from '../routes/metrics.js';
-import { rpcRoute } from '../routes/rpc.js';
-import { loadTlsPair, renewTlsPair, type TlsFiles, type TlsServer } from './auth/tls-files.js';
+import { authPlugin } from '../../plugins/auth.js';
+import { drainPlugin } from '../../plugins/drain.js';
+import { execPlugin } from '../../plugins/exec.js';
+import { lifecyclePlugin } from '../../plugins/lifecycle.js';
+import { metricsPlugin } from '../../plugins/metrics.js';
+import { overloadPlugin } from '../../plugins/overload.js';
+import { rpcPlugin } from '../../plugins/rpc.js';
+import { sessionsPlugin } from '../../plugins/sessions.js';
+import { tcpAdmissionPlugin } from '../../plugins/tcp-admission.js';
+import { telemetryPlugin } from '../../plugins/telemetry.js';
+import { answerBadUrl, websocketPlugin } from '../../plugins/websocket.js';
+import { healthRoutes } from '../../routes/health.js';
+import { metricsRoute } from '../../routes/metrics.js';
+import { rpcRoute } from '../../routes/rpc.js';
+import { loadTlsPair, renewTlsPair, type TlsFiles, type TlsServer } from '../auth/tls-files.js';
+import type { Config } from '../config/config.js';
+import type { Sdk } from '../telemetry/sdk.js';
 import { answerBrokenRequest } from './broken-request.js';
-import type { Config } from './config.js';
-import type { Sdk } from './telemetry/sdk.js';
 
 /** Above what balancers use, so that none sends a request into a connection that is just being closed. */
 const KEEP_ALIVE_TIMEOUT_MS = 75_000;
