@@ -1,6 +1,6 @@
 // Writes docs/benchmarks.md from results: node bench/report.mjs [FILE]
 
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { US } from './contenders.mjs';
 import { show } from './results.mjs';
@@ -8,6 +8,8 @@ import { judge } from './targets.mjs';
 
 const PAGE = fileURLToPath(new URL('../docs/benchmarks.md', import.meta.url));
 const NOTES = new URL('./notes.md', import.meta.url);
+/** What bench/versions.mjs found, if it has run. */
+const VERSIONS = new URL('./versions.md', import.meta.url);
 const LATEST = fileURLToPath(new URL('./results/latest.json', import.meta.url));
 
 /** @typedef {import('./results.mjs').Results} Results */
@@ -88,7 +90,7 @@ ${show(ceiling.largeFramesMbPerSecond)} MB/s in deltas of 64 KiB, ${show(ceiling
 
 ${targetsTable(results)}
 
-${readFileSync(NOTES, 'utf8').trim()}
+${existsSync(VERSIONS) ? `${readFileSync(VERSIONS, 'utf8').trim()}\n\n` : ''}${readFileSync(NOTES, 'utf8').trim()}
 
 ## Cases
 
