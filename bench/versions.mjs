@@ -18,6 +18,8 @@ const RESULTS = fileURLToPath(new URL('./results/versions.json', import.meta.url
 const BEFORE = 'before';
 /** The commit that 0.1.0 was made from. */
 const DEFAULT_REVISION = '0b7a01a';
+/** With fewer rounds even the whole range holds the median less than 95 times of 100. */
+const FEWEST_ROUNDS = 6;
 /** Fewer rounds give no 95 % interval worth reading on a shared machine. */
 const DEFAULT_ROUNDS = '15';
 const DEFAULT_CASES =
@@ -56,7 +58,8 @@ function compare(results) {
       const { median, low, high } = medianInterval(ratios);
       const isWorse = better === 'lower' ? low > 1 : high < 1;
       const isBetter = better === 'lower' ? high < 1 : low > 1;
-      const verdict = isWorse ? '**worse**' : isBetter ? 'better' : 'the same';
+      const isKnown = ratios.length >= FEWEST_ROUNDS;
+      const verdict = isKnown ? (isWorse ? '**worse**' : isBetter ? 'better' : 'the same') : 'too few rounds';
       const name = `${each.title}: ${title}, ${unit}`;
       return [{ title: name, before: before.median, now: now.median, low, high, ratio: median, verdict }];
     }),
