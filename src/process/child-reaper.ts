@@ -41,24 +41,30 @@ export class ChildReaper {
     process.on('SIGCHLD', () => this.look());
   }
 
-  /** Calls back once, from the event loop, when this child has ended. To be called in the tick of its start. */
+  /** Calls back once, from a later turn of the event loop, when this child has ended. */
   watch(pid: number, onExit: (status: ExitStatus) => void): void {
     this.#running.set(pid, onExit);
     this.#timer ??= setInterval(() => this.look(), LOOK_EVERY_MS);
+    // Its signal may have come before its pid: another thread started it.
+    setImmediate(() => this.#ask(pid));
   }
 
   /** Asks for every child. */
   look(): void {
-    for (const [pid, onExit] of this.#running) {
-      const status = this.#reap(pid);
-      if (status === undefined) continue;
-      this.#running.delete(pid);
-      if (this.#running.size === 0) {
-        clearInterval(this.#timer);
-        this.#timer = undefined;
-      }
-      onExit(status === null ? LOST : decodeStatus(status));
+    for (const pid of this.#running.keys()) this.#ask(pid);
+  }
+
+  #ask(pid: number): void {
+    const onExit = this.#running.get(pid);
+    if (onExit === undefined) return;
+    const status = this.#reap(pid);
+    if (status === undefined) return;
+    this.#running.delete(pid);
+    if (this.#running.size === 0) {
+      clearInterval(this.#timer);
+      this.#timer = undefined;
     }
+    onExit(status === null ? LOST : decodeStatus(status));
   }
 }
 

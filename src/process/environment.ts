@@ -37,6 +37,11 @@ export interface ChildEnvironmentOptions {
   readonly inherited?: Readonly<Record<string, string | undefined>>;
 }
 
+/** Where the C library looks for programs on behalf of the server: its PATH at the moment. */
+export function serverPath(): string | undefined {
+  return process.env.PATH;
+}
+
 /** The complete environment of a child. `allow` and `deny` never touch what the request sets. */
 export function childEnvironment(options: ChildEnvironmentOptions): Record<string, string> {
   return environmentOver(inheritedEnvironment(options), options);

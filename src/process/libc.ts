@@ -1,12 +1,13 @@
 /**
- * The few calls of the C library that Node lacks, through koffi: real pipes, close-on-exec for everything, no core dumps,
- * terminal attributes. It knows nothing of processes. Loaded at the first command: start-up does not pay for it.
+ * The few calls of the C library that Node lacks, through koffi: real pipes, close-on-exec for everything, no core dumps. It knows
+ * nothing of processes. Loaded at the first command: start-up does not pay for it.
  */
 import { readdirSync } from 'node:fs';
 import { getSystemErrorName } from 'node:util';
 import type { LibraryHandle } from 'koffi';
 import { SpawnError } from './os-process.js';
 import { posixSpawn, type SpawnChild } from './posix-spawn.js';
+import { type TerminalCalls, terminalCalls } from './terminal-pair.js';
 
 /** O_CLOEXEC of Linux, as an octal number on every architecture that Node has a build for (asm-generic/fcntl.h). */
 const O_CLOEXEC = 0o2000000;
@@ -19,27 +20,10 @@ const LAST_DESCRIPTOR = 0xffffffff;
 const F_SETFD = 2;
 const FD_CLOEXEC = 1;
 const PR_SET_DUMPABLE = 4;
-/** `struct termios` is 60 bytes in glibc and musl; room to spare. */
-const TERMIOS_BYTES = 128;
-/** Offset of `c_lflag`, the fourth 32-bit flag word. */
-const TERMIOS_LFLAG_OFFSET = 12;
-/** Offset of `c_cc`: four flag words and the line discipline's byte. */
-const TERMIOS_CC_OFFSET = 17;
-const VEOF = 4;
-const ICANON = 2;
-
 /** Both ends of a pipe; both are close-on-exec and blocking. */
 export interface PipeEnds {
   readonly readEnd: number;
   readonly writeEnd: number;
-}
-
-/** How a terminal reads its input. */
-export interface TerminalInput {
-  /** The byte that means end-of-file at the start of a line. */
-  readonly endOfFile: number;
-  /** True while the terminal collects lines (canonical mode), false in raw mode. */
-  readonly byLine: boolean;
 }
 
 /** What of libc could be reached. */
@@ -56,8 +40,8 @@ export interface Libc {
   markAllCloseOnExec(): void;
   /** Keeps processes of the same user from reading this one's memory and environment. @returns whether it took effect. */
   denyDump(): boolean;
-  /** Attributes of the terminal behind a descriptor (a PTY master tells of its slave), undefined when unknown. */
-  terminalInput(fd: number): TerminalInput | undefined;
+  /** Opens and sets terminals; absent where the C library cannot be called. */
+  readonly terminals?: TerminalCalls | undefined;
   /** Name of the last error of a C call on this thread, such as `EMFILE`; undefined when unknown. */
   lastError(): string | undefined;
 }
@@ -89,7 +73,6 @@ function withoutLibc(reason: string): Libc {
     },
     markAllCloseOnExec() {},
     denyDump: () => false,
-    terminalInput: () => undefined,
     lastError: () => undefined,
   };
 }
@@ -105,7 +88,6 @@ function linuxLibc(lib: LibraryHandle, errno: () => number): Libc {
   const prctl: (option: number, a: number, b: number, c: number, d: number) => number = lib.func(
     'int prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d)',
   );
-  const tcgetattr: (fd: number, attributes: Buffer) => number = lib.func('int tcgetattr(int fd, void *attributes)');
 
   const lastError = (): string | undefined => {
     const code = errno();
@@ -115,9 +97,21 @@ function linuxLibc(lib: LibraryHandle, errno: () => number): Libc {
   // BEFORE the first command: a kernel or a seccomp profile that refuses it is found out here, not per command.
   const hasCloseRange = markRange();
 
+  const markAllCloseOnExec = (): void => {
+    if (hasCloseRange) {
+      markRange();
+      return;
+    }
+    for (const name of readdirSync('/proc/self/fd')) {
+      const fd = Number(name);
+      if (fd > 2) fcntl(fd, F_SETFD, FD_CLOEXEC);
+    }
+  };
+
   return {
     realPipes: true,
-    ...spawning(lib),
+    ...spawning(lib, markAllCloseOnExec),
+    terminals: terminalCalls(lib, errno),
     lastError,
     openPipe() {
       const ends = [0, 0];
@@ -127,31 +121,14 @@ function linuxLibc(lib: LibraryHandle, errno: () => number): Libc {
       }
       return { readEnd: ends[0] ?? -1, writeEnd: ends[1] ?? -1 };
     },
-    markAllCloseOnExec() {
-      if (hasCloseRange) {
-        markRange();
-        return;
-      }
-      for (const name of readdirSync('/proc/self/fd')) {
-        const fd = Number(name);
-        if (fd > 2) fcntl(fd, F_SETFD, FD_CLOEXEC);
-      }
-    },
+    markAllCloseOnExec,
     denyDump: () => prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) === 0,
-    terminalInput(fd) {
-      const attributes = Buffer.alloc(TERMIOS_BYTES);
-      if (tcgetattr(fd, attributes) !== 0) return undefined;
-      return {
-        endOfFile: attributes.readUInt8(TERMIOS_CC_OFFSET + VEOF),
-        byLine: (attributes.readUInt32LE(TERMIOS_LFLAG_OFFSET) & ICANON) !== 0,
-      };
-    },
   };
 }
 
-function spawning(lib: LibraryHandle): Pick<Libc, 'spawnChild' | 'reason'> {
+function spawning(lib: LibraryHandle, markAllCloseOnExec: () => void): Pick<Libc, 'spawnChild' | 'reason'> {
   try {
-    return { spawnChild: posixSpawn(lib), reason: undefined };
+    return { spawnChild: posixSpawn(lib, markAllCloseOnExec), reason: undefined };
   } catch (error) {
     return { spawnChild: undefined, reason: `posix_spawn cannot be used: ${messageOf(error)}` };
   }

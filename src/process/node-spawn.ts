@@ -21,7 +21,12 @@ export async function spawnByNode(
   const subject = `program ${JSON.stringify(program)}`;
   let child: ChildProcess;
   try {
-    child = spawn(program, args, { cwd: spec.cwd, env: { ...spec.env }, stdio, detached: true });
+    child = spawn(program, args, {
+      ...(spec.cwd === undefined ? {} : { cwd: spec.cwd }),
+      env: { ...spec.env },
+      stdio,
+      detached: true,
+    });
   } catch (error) {
     throw spawnError(subject, errnoOf(error) ?? 'EINVAL');
   }

@@ -20,12 +20,12 @@ export interface RunAs {
   readonly name: string;
 }
 
-/** How to start a process. Everything is already decided: absolute `cwd`, complete environment. */
+/** How to start a process. Everything is already decided, the environment is complete. */
 export interface ProcessSpec {
   /** Program and arguments, at least the program. */
   readonly argv: readonly [string, ...string[]];
-  /** Absolute working directory. */
-  readonly cwd: string;
+  /** Working directory, absolute or relative to the server's own. Undefined leaves the child in the server's own. */
+  readonly cwd?: string | undefined;
   /** The complete environment of the child; nothing is inherited. */
   readonly env: Readonly<Record<string, string>>;
   /** With a value: a controlling terminal of that size for all three descriptors. */

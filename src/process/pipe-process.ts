@@ -11,12 +11,14 @@ import {
   type OsProcess,
   type OutputName,
   type ProcessEvents,
+  type ProcessSpec,
   SpawnError,
   type StdinWriter,
 } from './os-process.js';
 import { PipeReader, type PipeReaderEvents } from './pipe-reader.js';
 import { PipeWriter, pipeSocket } from './pipe-writer.js';
-import { errnoOf, type StartableSpec, spawnError } from './program-path.js';
+import { errnoOf, spawnError } from './program-path.js';
+import { startChild } from './start-child.js';
 
 const OUTPUTS: readonly OutputName[] = ['stdout', 'stderr'];
 
@@ -28,7 +30,11 @@ interface Pipes {
 }
 
 /** @throws {SpawnError} when the operating system refuses. */
-export async function startPipeProcess(spec: StartableSpec, events: ProcessEvents, libc: Libc): Promise<OsProcess> {
+export async function startPipeProcess(
+  spec: ProcessSpec & { readonly file?: string },
+  events: ProcessEvents,
+  libc: Libc,
+): Promise<OsProcess> {
   // An exit is reported by a turn of the event loop: by then there is somebody to tell.
   let started: PipeProcess | undefined;
   const onExit = (status: ExitStatus): void => started?.leaderExited(status);
@@ -41,10 +47,13 @@ export async function startPipeProcess(spec: StartableSpec, events: ProcessEvent
     return started;
   }
   const { ours, theirs } = openPipes(spec, libc);
+  const { spawnChild } = libc;
   let pid: number;
   try {
-    libc.markAllCloseOnExec();
-    pid = libc.spawnChild?.({ ...spec, ...theirs }, onExit) ?? (await spawnOnPipes(spec, theirs, onExit));
+    pid =
+      spawnChild === undefined
+        ? await spawnOnPipes(spec, theirs, libc, onExit)
+        : await startChild(spec, theirs, spawnChild, onExit);
   } catch (error) {
     closeAll(ours);
     throw error;
@@ -60,14 +69,16 @@ export async function startPipeProcess(spec: StartableSpec, events: ProcessEvent
 
 /** @returns the pid. @throws {SpawnError} when the operating system refuses. */
 async function spawnOnPipes(
-  spec: StartableSpec,
+  spec: ProcessSpec,
   { stdin, stdout, stderr }: Pipes,
+  libc: Libc,
   onExit: (status: ExitStatus) => void,
 ): Promise<number> {
+  libc.markAllCloseOnExec();
   return (await spawnByNode(spec, [stdin ?? 'ignore', stdout, stderr], onExit)).pid;
 }
 
-function openPipes(spec: StartableSpec, libc: Libc): { ours: Pipes; theirs: Pipes } {
+function openPipes(spec: ProcessSpec, libc: Libc): { ours: Pipes; theirs: Pipes } {
   const opened: number[] = [];
   const open = (): { readEnd: number; writeEnd: number } => {
     const ends = libc.openPipe();

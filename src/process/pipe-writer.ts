@@ -36,7 +36,9 @@ export class PipeWriter implements StdinWriter {
     this.#socket.write(chunk, (error) => {
       this.#queuedBytes -= chunk.length;
       this.#unfinished -= 1;
-      if (error) onDone(this.#failure ?? error);
+      // Node reports a write that was under way when its socket was destroyed as done.
+      const failure = this.#failure ?? error;
+      if (failure) onDone(failure);
       else onDone();
       this.#closeWhenDone();
     });

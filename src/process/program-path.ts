@@ -1,11 +1,12 @@
 /**
- * Finds out before a fork whether a program can be started: its name, its directory, its arguments and its environment, by the
- * rules of execvp(3). A terminal's child reports a failed start only as text on the terminal, so it must not come to that.
- * It knows nothing of pipes, terminals or users.
+ * Finds out whether a program can be started, and why not: its name, its directory, its arguments and its environment, by the rules of
+ * execvp(3). Paths are looked up off the event loop, because a file system may take for ever to answer. It knows nothing of pipes,
+ * terminals or users.
  */
-import { accessSync, closeSync, constants, openSync, readFileSync, readSync, statSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { isAbsolute, join } from 'node:path';
 import { getSystemErrorMap } from 'node:util';
+import type { FileProbe } from './file-probe.js';
 import { type ProcessSpec, SpawnError } from './os-process.js';
 
 /** Where glibc's execvp looks when the environment has no PATH. */
@@ -33,25 +34,31 @@ export interface StartableSpec extends ProcessSpec {
   readonly file: string;
 }
 
-/** @throws {SpawnError} `EINVAL` on a NUL byte or a bad variable name, `E2BIG`, or the errno of the directory or the program. */
-export function checkStart(spec: ProcessSpec): StartableSpec {
-  checkStrings(spec);
-  const directoryError = errnoOfDirectory(spec.cwd);
-  if (directoryError !== undefined) throw spawnError(`cwd ${JSON.stringify(spec.cwd)}`, directoryError);
-  return { ...spec, file: findProgram(spec.argv[0], spec.cwd, spec.env.PATH) };
+/** @throws {SpawnError} the errno of the directory or the program. */
+export async function checkPaths(spec: ProcessSpec, files: FileProbe): Promise<StartableSpec> {
+  await checkDirectory(spec, files);
+  return { ...spec, file: await findProgram(spec, files) };
 }
 
-/** @param path the child's PATH, undefined when it has none. */
-function findProgram(name: string, cwd: string, path: string | undefined): string {
+/** @throws {SpawnError} the errno of the directory, which it names. */
+export async function checkDirectory({ cwd }: ProcessSpec, files: FileProbe): Promise<void> {
+  if (cwd === undefined) return;
+  const code = await errnoOfDirectory(cwd, files);
+  if (code !== undefined) throw spawnError(`cwd ${JSON.stringify(cwd)}`, code);
+}
+
+/** @returns the program's file, absolute or relative to `cwd`. @throws {SpawnError} the errno of the program, which it names. */
+export async function findProgram({ argv, cwd, env }: ProcessSpec, files: FileProbe): Promise<string> {
+  const [name] = argv;
   if (name.includes('/')) {
-    const code = errnoOfProgram(name, cwd);
+    const code = await errnoOfProgram(name, cwd, files);
     if (code !== undefined) throw spawnError(`program ${JSON.stringify(name)}`, code);
     return name;
   }
   let verdict = 'ENOENT';
-  for (const directory of name === '' ? [] : (path ?? DEFAULT_PATH).split(':')) {
+  for (const directory of name === '' ? [] : (env.PATH ?? DEFAULT_PATH).split(':')) {
     const file = directory === '' ? name : `${directory}/${name}`;
-    const code = errnoOfProgram(file, cwd);
+    const code = await errnoOfProgram(file, cwd, files);
     if (code === undefined) return file;
     if (code === 'EACCES') verdict = code;
     else if (!NOT_HERE.has(code)) throw spawnError(`program ${JSON.stringify(name)}`, code);
@@ -73,8 +80,12 @@ export function errnoOf(error: unknown): string | undefined {
   return typeof code === 'string' ? code : undefined;
 }
 
-function checkStrings({ argv, cwd, env }: ProcessSpec): void {
-  if (cwd.includes('\0')) throw spawnError('cwd has a NUL byte', 'EINVAL');
+/**
+ * Checks what the kernel would refuse or misunderstand, without a look at any file.
+ * @throws {SpawnError} `EINVAL` on a NUL byte or a bad variable name, `E2BIG`.
+ */
+export function checkStrings({ argv, cwd, env }: ProcessSpec): void {
+  if (cwd?.includes('\0') === true) throw spawnError('cwd has a NUL byte', 'EINVAL');
   let total = 0;
   const count = (text: string, extraBytes: number): void => {
     const bytes = Buffer.byteLength(text) + extraBytes;
@@ -107,44 +118,48 @@ function maxTotalBytes(): number {
   }
 }
 
-function errnoOfDirectory(directory: string): string | undefined {
+async function errnoOfDirectory(directory: string, files: FileProbe): Promise<string | undefined> {
   try {
-    if (!statSync(directory).isDirectory()) return 'ENOTDIR';
-    accessSync(directory, constants.X_OK);
+    if ((await files.kindOf(directory)) !== 'directory') return 'ENOTDIR';
+    await files.checkExecutable(directory);
     return undefined;
   } catch (error) {
     return errnoOf(error) ?? 'EINVAL';
   }
 }
 
-function errnoOfProgram(path: string, cwd: string): string | undefined {
-  const file = resolve(cwd, path);
+async function errnoOfProgram(path: string, cwd: string | undefined, files: FileProbe): Promise<string | undefined> {
+  const file = below(cwd, path);
+  const code = await errnoOfExecutable(file, files);
+  if (code !== undefined) return code;
+  const interpreter = await interpreterOf(file, files);
+  return interpreter === undefined ? undefined : errnoOfExecutable(below(cwd, interpreter), files);
+}
+
+function below(cwd: string | undefined, path: string): string {
+  return cwd === undefined || isAbsolute(path) ? path : join(cwd, path);
+}
+
+async function errnoOfExecutable(file: string, files: FileProbe): Promise<string | undefined> {
   try {
-    if (!statSync(file).isFile()) return 'EACCES';
-    accessSync(file, constants.X_OK);
+    if ((await files.kindOf(file)) !== 'file') return 'EACCES';
+    await files.checkExecutable(file);
+    return undefined;
   } catch (error) {
     return errnoOf(error) ?? 'EINVAL';
   }
-  const interpreter = interpreterOf(file);
-  return interpreter === undefined ? undefined : errnoOfInterpreter(resolve(cwd, interpreter));
 }
 
 /** The program that a script's `#!` line or a binary's header names. What cannot be read is left to the kernel. */
-function interpreterOf(file: string): string | undefined {
-  const head = Buffer.alloc(HEAD_BYTES);
-  let bytes: number;
+async function interpreterOf(file: string, files: FileProbe): Promise<string | undefined> {
+  let head: Buffer;
   try {
-    const fd = openSync(file, 'r');
-    try {
-      bytes = readSync(fd, head, 0, HEAD_BYTES, 0);
-    } finally {
-      closeSync(fd);
-    }
+    head = await files.readHead(file, HEAD_BYTES);
   } catch {
     return undefined;
   }
-  if (head.subarray(0, ELF_64_LITTLE.length).equals(ELF_64_LITTLE)) return loaderOf(head.subarray(0, bytes));
-  return /^#![ \t]*([^ \t\n\0]+)/.exec(head.toString('utf8', 0, bytes))?.[1];
+  if (head.subarray(0, ELF_64_LITTLE.length).equals(ELF_64_LITTLE)) return loaderOf(head);
+  return /^#![ \t]*([^ \t\n\0]+)/.exec(head.toString('utf8'))?.[1];
 }
 
 /** The dynamic loader of a binary: without it the kernel says ENOENT of a program that is there (glibc's programs on Alpine). */
@@ -160,14 +175,4 @@ function loaderOf(head: Buffer): string | undefined {
     return end <= head.length ? head.toString('utf8', start, end) : undefined;
   }
   return undefined;
-}
-
-function errnoOfInterpreter(file: string): string | undefined {
-  try {
-    if (!statSync(file).isFile()) return 'EACCES';
-    accessSync(file, constants.X_OK);
-    return undefined;
-  } catch (error) {
-    return errnoOf(error) ?? 'EINVAL';
-  }
 }

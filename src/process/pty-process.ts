@@ -1,33 +1,36 @@
 /**
  * Starts one process on a terminal of its own and joins its reader, its writer and its exit. It knows nothing of pipes.
  *
- *   starting ──fork──▶ running ──leader's exit──▶ exited: our slave is closed ──nobody holds the slave──▶ output end
+ *   starting ──spawn─▶ running ──leader's exit──▶ exited: our slave is closed ──nobody holds the slave──▶ output end
  *
  * The child leads a session and its foreground group: pid = pgid = sid.
  */
 import { closeSync } from 'node:fs';
-import { constants } from 'node:os';
 import type { Libc } from './libc.js';
+import type { OpenedPty } from './opened-pty.js';
 import type { ExitStatus, OsProcess, OutputName, ProcessEvents, ProcessSpec, TerminalSize } from './os-process.js';
-import { type OpenedPty, openPty } from './pty-open.js';
+import { forkPty } from './pty-fork.js';
 import { PtyReader } from './pty-reader.js';
+import { spawnPty } from './pty-spawn.js';
 import { PtyWriter } from './pty-writer.js';
 
 const OUTPUTS: readonly OutputName[] = ['stdout'];
-/** What a shell adds to a signal's number for an exit code. */
-const SIGNAL_EXIT_BASE = 128;
 
-/** @throws {SpawnError} when node-pty is missing or the operating system refuses. */
+/** @throws {SpawnError} when there is no way to have a terminal, or the operating system refuses. */
 export async function startPtyProcess(
-  spec: ProcessSpec & { readonly tty: TerminalSize },
+  spec: ProcessSpec & { readonly tty: TerminalSize; readonly file?: string },
   events: ProcessEvents,
   libc: Libc,
 ): Promise<OsProcess> {
-  let onExit: (exitCode: number, signal: number) => void = () => {};
-  const pty = await openPty(spec, libc, (exitCode, signal) => onExit(exitCode, signal));
-  const started = new PtyProcess(pty, events, libc);
-  // The exit is reported by a turn of the event loop, never within this one.
-  onExit = (exitCode, signal) => started.leaderExited(statusOf(exitCode, signal));
+  const { terminals: calls, spawnChild } = libc;
+  // An exit is reported by a turn of the event loop: by then there is somebody to tell.
+  let started: PtyProcess | undefined;
+  const onExit = (status: ExitStatus): void => started?.leaderExited(status);
+  const pty =
+    calls === undefined || spawnChild === undefined
+      ? await forkPty(spec, libc, onExit)
+      : await spawnPty(spec, { calls, spawnChild }, onExit);
+  started = new PtyProcess(pty, events, libc);
   return started;
 }
 
@@ -46,7 +49,7 @@ class PtyProcess implements OsProcess {
     this.pid = pty.pid;
     this.#pty = pty;
     this.#events = events;
-    this.stdin = new PtyWriter(pty.master, () => libc.terminalInput(pty.master));
+    this.stdin = new PtyWriter(pty.master, () => libc.terminals?.terminalInput(pty.master));
     this.#reader = new PtyReader(pty.master, {
       onChunk: (chunk) => events.onOutput('stdout', chunk),
       onClosing: () => this.#onMasterClosing(),
@@ -92,13 +95,4 @@ class PtyProcess implements OsProcess {
     this.#slaveHeld = false;
     closeSync(this.#pty.slave);
   }
-}
-
-function statusOf(exitCode: number, signal: number): ExitStatus {
-  if (signal === 0) return { exitCode, signal: null };
-  for (const [name, number] of Object.entries(constants.signals)) {
-    if (number === signal) return { exitCode: null, signal: name };
-  }
-  // A real-time signal has no name in Node.
-  return { exitCode: SIGNAL_EXIT_BASE + signal, signal: null };
 }

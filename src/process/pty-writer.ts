@@ -6,9 +6,9 @@
  * EAGAIN, try again in the next turns of the loop while the child reads, then at growing intervals.
  */
 import { writeSync } from 'node:fs';
-import type { TerminalInput } from './libc.js';
 import type { StdinWriter } from './os-process.js';
 import { errnoOf } from './program-path.js';
+import type { TerminalInput } from './terminal-pair.js';
 
 /** Bytes written before other work of the event loop gets its turn. */
 const SLICE_BYTES = 262_144;

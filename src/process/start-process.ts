@@ -2,26 +2,30 @@
  * The one way to start a process: checks, then pipes or a terminal. The foreign libraries are loaded by the first command that
  * needs them, not at the server's start.
  */
+import { serverFiles } from './file-probe.js';
 import { type Libc, loadLibc } from './libc.js';
 import { raiseOomScore } from './oom-score.js';
-import type { StartProcess } from './os-process.js';
+import type { OsProcess, ProcessEvents, ProcessSpec, StartProcess } from './os-process.js';
 import { startPipeProcess } from './pipe-process.js';
-import { checkStart } from './program-path.js';
+import { checkPaths, checkStrings } from './program-path.js';
 import { startPtyProcess } from './pty-process.js';
 import { withUser } from './run-as.js';
 
 /** @throws {SpawnError} when the program or the directory cannot be used, or the operating system refuses. */
 export const startProcess: StartProcess = async (spec, events) => {
-  const asUser = withUser(checkStart(spec));
-  const libc = await preparedLibc();
-  const { tty } = spec;
-  const started =
-    tty === undefined
-      ? await startPipeProcess(asUser, events, libc)
-      : await startPtyProcess({ ...asUser, tty }, events, libc);
+  checkStrings(spec);
+  const started = await start(spec, events, await preparedLibc());
   if (spec.oomScoreAdj !== undefined) raiseOomScore(started.pid, spec.oomScoreAdj);
   return started;
 };
+
+async function start(spec: ProcessSpec, events: ProcessEvents, libc: Libc): Promise<OsProcess> {
+  // Only posix_spawn tells why a program could not be started: a fork and `setpriv` would start, and say so on the output.
+  const isChecked = libc.spawnChild === undefined || spec.runAs !== undefined;
+  const ready = isChecked ? withUser(await checkPaths(spec, serverFiles)) : spec;
+  const { tty } = spec;
+  return tty === undefined ? startPipeProcess(ready, events, libc) : startPtyProcess({ ...ready, tty }, events, libc);
+}
 
 let prepared: Promise<Libc> | undefined;
 

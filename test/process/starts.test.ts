@@ -117,7 +117,6 @@ t.test('a process on sockets serves all the same when real pipes cannot be had',
     },
     markAllCloseOnExec() {},
     denyDump: () => false,
-    terminalInput: () => undefined,
     lastError: () => undefined,
   };
   const before = countOpenDescriptors();

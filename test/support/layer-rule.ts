@@ -30,7 +30,7 @@ const OWNERS: readonly [name: RegExp, owners: readonly string[]][] = [
     ['plugins/', 'routes/', 'src/server/app.ts', 'src/server/metrics-app.ts'],
   ],
   [/^fastify$/, ['types:src/log.ts', 'types:src/cli/']],
-  [/^node-pty(\/.*)?$/, ['src/process/pty-open.ts']],
+  [/^node-pty(\/.*)?$/, ['src/process/pty-fork.ts']],
   [/^koffi$/, ['src/process/libc.ts', 'types:src/process/']],
   [/^@opentelemetry\/api$/, ['src/telemetry/']],
   [/^@opentelemetry\/(?!api$).*$/, ['src/telemetry/sdk.ts']],

@@ -1,13 +1,16 @@
 /**
- * Forks a child on a new terminal through node-pty's native layer, the only file that imports node-pty. Its public interface is not
- * used: it destroys the master 200 ms after the exit, read or not. It knows nothing of reading and writing.
+ * Forks a child on a new terminal through node-pty's native layer, where the C library cannot be called or is too old. The only file
+ * that imports node-pty, whose public interface is not used: it destroys the master 200 ms after the exit, read or not. It knows
+ * nothing of reading and writing.
  */
 import { closeSync, constants, fchownSync, fstatSync, openSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import type { NativePty } from 'node-pty/lib/utils.js';
+import { decodeStatus } from './child-reaper.js';
 import type { Libc } from './libc.js';
-import { type ProcessSpec, SpawnError, type TerminalSize } from './os-process.js';
+import type { OpenedPty } from './opened-pty.js';
+import { type ExitStatus, type ProcessSpec, SpawnError, type TerminalSize } from './os-process.js';
 import { errnoOf, spawnError } from './program-path.js';
 
 /** forkpty fails for want of one of these; node-pty does not say of which. */
@@ -15,22 +18,11 @@ const FORK_ERRORS = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'ENOSPC', 'ENOENT', '
 /** "Leave the user as it is" for node-pty, which would keep root's supplementary groups. */
 const SAME_USER = -1;
 
-/** A child on its own terminal. Both descriptors belong to the caller. */
-export interface OpenedPty {
-  readonly pid: number;
-  /** Our side; non-blocking. */
-  readonly master: number;
-  /** The child's side, held open so that no hang-up can come before its exit. Closed after the exit. */
-  readonly slave: number;
-  /** Sets the window size through the master. */
-  resize(size: TerminalSize): void;
-}
-
 /** @throws {SpawnError} when node-pty is missing (`ENOSYS`) or the operating system refuses. */
-export async function openPty(
+export async function forkPty(
   spec: ProcessSpec & { readonly tty: TerminalSize },
   libc: Libc,
-  onExit: (exitCode: number, signal: number) => void,
+  onExit: (status: ExitStatus) => void,
 ): Promise<OpenedPty> {
   const native = await loadNative();
   const [program, ...args] = spec.argv;
@@ -39,12 +31,24 @@ export async function openPty(
   libc.markAllCloseOnExec();
   let orphaned = false;
   const exited = (exitCode: number, signal: number): void => {
-    if (!orphaned) onExit(exitCode, signal);
+    if (!orphaned) onExit(signal === 0 ? { exitCode, signal: null } : decodeStatus(signal));
   };
   let forked: ReturnType<NativePty['fork']>;
   try {
     const helper = helperPath();
-    forked = native.fork(program, args, environment, spec.cwd, cols, rows, SAME_USER, SAME_USER, true, helper, exited);
+    forked = native.fork(
+      program,
+      args,
+      environment,
+      spec.cwd ?? '.',
+      cols,
+      rows,
+      SAME_USER,
+      SAME_USER,
+      true,
+      helper,
+      exited,
+    );
   } catch (error) {
     const code = libc.lastError();
     throw spawnError(`terminal (${messageOf(error)})`, code !== undefined && FORK_ERRORS.has(code) ? code : 'EAGAIN');

@@ -1,0 +1,174 @@
+/**
+ * Builds the posix_spawn call of the C library from plain data, and makes it: on the calling thread, or on one of libuv's pool. What the
+ * calling thread is restricted to, the child inherits. It knows no pipes, no exits, and not who is to blame for a failure.
+ */
+import { constants } from 'node:fs';
+import type { LibraryHandle } from 'koffi';
+
+/** Flags of posix_spawnattr_setflags; the same in glibc (from 2.26) and musl. */
+const POSIX_SPAWN_SETSIGDEF = 0x04;
+const POSIX_SPAWN_SETSIGMASK = 0x08;
+const POSIX_SPAWN_SETSID = 0x80;
+/** `posix_spawnattr_t` is 336 bytes, `posix_spawn_file_actions_t` 80 and `sigset_t` 128, in glibc and musl; room to spare. */
+const STRUCT_BYTES = 512;
+/** `int` and `pid_t`. */
+const INT_BYTES = 4;
+/** A child has the descriptors 0, 1 and 2 and no other. */
+const FIRST_CLOSED_DESCRIPTOR = 3;
+
+/** A child's descriptors 0, 1 and 2. */
+export type ChildStreams =
+  /** Descriptors of the server's, each at least 3, which stay its own. Without `stdin` the child reads /dev/null. */
+  | { readonly stdin: number | undefined; readonly stdout: number; readonly stderr: number }
+  /** Path of a terminal that controls no session yet: the child, which leads a session, opens it and gets it as its own. */
+  | { readonly terminal: string };
+
+/** What to start. Plain data, so that it can be sent to another thread; a child inherits nothing but what is named here. */
+export interface ChildStart {
+  /** Path of the program, absolute or relative to `cwd`. */
+  readonly file: string;
+  /** True looks for a `file` without a slash in the PATH of the server, as execvp(3) does. Default: false. */
+  readonly searchesPath?: boolean;
+  readonly argv: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  /** Undefined leaves the child where the server is. */
+  readonly cwd: string | undefined;
+  readonly streams: ChildStreams;
+}
+
+/** Pid of the new child, or the negated errno when there is none. */
+export type SpawnResult = number;
+
+/** Starts children that lead a session of their own, with every signal at its default and none blocked. */
+export interface SpawnCall {
+  /** Blocks the calling thread until the child has reached its program. */
+  onThisThread(start: ChildStart): SpawnResult;
+  /**
+   * Blocks a thread of libuv's pool in place of the caller's: looking a path up may take for ever.
+   * @throws {Error} when more than 256 calls are under way (koffi's `max_async_calls`)
+   */
+  onPoolThread(start: ChildStart): Promise<SpawnResult>;
+  /** Whether the child itself closes what it must not inherit; otherwise everything has to be marked close-on-exec before. */
+  readonly closesInherited: boolean;
+}
+
+type Strings = (string | null)[];
+type SpawnArguments = [pid: Buffer, file: string, actions: Buffer, attributes: Buffer, argv: Strings, env: Strings];
+
+interface Spawn {
+  (...args: SpawnArguments): number;
+  async(...args: [...SpawnArguments, done: (error: Error | null, errno: number) => void]): void;
+}
+
+/** @throws {Error} when the C library lacks one of the functions (glibc before 2.29). */
+export function spawnCall(lib: LibraryHandle): SpawnCall {
+  const signature =
+    '(void *pid, const char *file, void *actions, void *attributes, const char **argv, const char **env)';
+  const spawnFile: Spawn = lib.func(`int posix_spawn${signature}`);
+  const spawnBySearch: Spawn = lib.func(`int posix_spawnp${signature}`);
+  const initActions: (actions: Buffer) => number = lib.func('int posix_spawn_file_actions_init(void *actions)');
+  const destroyActions: (actions: Buffer) => number = lib.func('int posix_spawn_file_actions_destroy(void *actions)');
+  const addCloseFrom = closeFrom(lib);
+  const addActions = actionAdder(lib, addCloseFrom);
+  const attributes = spawnAttributes(lib);
+
+  const prepare = (start: ChildStart) => {
+    const actions = Buffer.alloc(STRUCT_BYTES);
+    initActions(actions);
+    const errno = addActions(actions, start);
+    const pid = Buffer.alloc(INT_BYTES);
+    const args: SpawnArguments = [pid, start.file, actions, attributes, [...start.argv, null], environmentOf(start)];
+    return { errno, args, spawn: start.searchesPath === true ? spawnBySearch : spawnFile };
+  };
+  const finish = ([pid, , actions]: SpawnArguments, errno: number): SpawnResult => {
+    destroyActions(actions);
+    return errno === 0 ? pid.readInt32LE(0) : -errno;
+  };
+
+  return {
+    closesInherited: addCloseFrom !== undefined,
+    onThisThread(start) {
+      const { errno, args, spawn } = prepare(start);
+      return finish(args, errno || spawn(...args));
+    },
+    onPoolThread(start) {
+      const { errno, args, spawn } = prepare(start);
+      if (errno !== 0) return Promise.resolve(finish(args, errno));
+      return new Promise((resolve, reject) => {
+        spawn.async(...args, (error, result) => {
+          const pid = finish(args, result);
+          if (error === null) resolve(pid);
+          else reject(error);
+        });
+      });
+    },
+  };
+}
+
+type AddCloseFrom = (actions: Buffer, from: number) => number;
+
+/** Undefined before glibc 2.34. */
+function closeFrom(lib: LibraryHandle): AddCloseFrom | undefined {
+  try {
+    return lib.func('int posix_spawn_file_actions_addclosefrom_np(void *actions, int from)');
+  } catch {
+    return undefined;
+  }
+}
+
+/** @returns what tells the child its descriptors and its directory, which gives an errno, 0 for none. */
+function actionAdder(
+  lib: LibraryHandle,
+  addCloseFrom: AddCloseFrom | undefined,
+): (actions: Buffer, start: ChildStart) => number {
+  const addDup2: (actions: Buffer, from: number, to: number) => number = lib.func(
+    'int posix_spawn_file_actions_adddup2(void *actions, int from, int to)',
+  );
+  const addOpen: (actions: Buffer, fd: number, path: string, flags: number, mode: number) => number = lib.func(
+    'int posix_spawn_file_actions_addopen(void *actions, int fd, const char *path, int flags, unsigned int mode)',
+  );
+  const addChdir: (actions: Buffer, path: string) => number = lib.func(
+    'int posix_spawn_file_actions_addchdir_np(void *actions, const char *path)',
+  );
+  const addStreams = (actions: Buffer, streams: ChildStreams): number => {
+    if ('terminal' in streams) {
+      // Without O_NOCTTY: a session leader's open of a free terminal makes it the controlling one.
+      return (
+        addOpen(actions, 0, streams.terminal, constants.O_RDWR, 0) || addDup2(actions, 0, 1) || addDup2(actions, 0, 2)
+      );
+    }
+    const { stdin, stdout, stderr } = streams;
+    return (
+      (stdin === undefined ? addOpen(actions, 0, '/dev/null', constants.O_RDONLY, 0) : addDup2(actions, stdin, 0)) ||
+      addDup2(actions, stdout, 1) ||
+      addDup2(actions, stderr, 2)
+    );
+  };
+  return (actions, { streams, cwd }) =>
+    addStreams(actions, streams) ||
+    (cwd === undefined ? 0 : addChdir(actions, cwd)) ||
+    (addCloseFrom?.(actions, FIRST_CLOSED_DESCRIPTOR) ?? 0);
+}
+
+/** The same for every child: a session of its own, every signal with its default action and none blocked. */
+function spawnAttributes(lib: LibraryHandle): Buffer {
+  const attributes = Buffer.alloc(STRUCT_BYTES);
+  const noSignals = Buffer.alloc(STRUCT_BYTES);
+  // By hand: sigfillset leaves out the two signals that glibc keeps for itself, and posix_spawn then has the child ignore them.
+  const allSignals = Buffer.alloc(STRUCT_BYTES, 0xff);
+  lib.func('int posix_spawnattr_init(void *attributes)')(attributes);
+  lib.func('int posix_spawnattr_setflags(void *attributes, short flags)')(
+    attributes,
+    POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF,
+  );
+  lib.func('int posix_spawnattr_setsigmask(void *attributes, void *signals)')(attributes, noSignals);
+  lib.func('int posix_spawnattr_setsigdefault(void *attributes, void *signals)')(attributes, allSignals);
+  return attributes;
+}
+
+function environmentOf({ env }: ChildStart): Strings {
+  const strings: Strings = [];
+  for (const name of Object.keys(env)) strings.push(`${name}=${env[name]}`);
+  strings.push(null);
+  return strings;
+}

@@ -1,0 +1,84 @@
+/**
+ * Starts the child of a command on streams that are already open, and finds out what was wrong when it cannot be started: it tries
+ * first and asks afterwards, because most programs are there. It knows neither pipes nor terminals.
+ */
+import { closeSync, constants as fsConstants, openSync } from 'node:fs';
+import { constants } from 'node:os';
+import { getSystemErrorName } from 'node:util';
+import { serverPath } from './environment.js';
+import { serverFiles } from './file-probe.js';
+import type { ExitStatus, ProcessSpec } from './os-process.js';
+import type { SpawnChild } from './posix-spawn.js';
+import { checkDirectory, errnoOf, findProgram, spawnError } from './program-path.js';
+import type { ChildStart, ChildStreams } from './spawn-call.js';
+
+/** What runs a file that is executable and no program, as execvp(3) does. */
+const SHELL = '/bin/sh';
+/** The machine's own shortages: no path is to blame. */
+const SHORTAGES = new Set(['EAGAIN', 'ENOMEM', 'EMFILE', 'ENFILE']);
+/** execvp(3) of the C library gives up a search at these, where a later directory may have the program. */
+const ENDS_SEARCH_EARLY = new Set(['ELOOP', 'ENAMETOOLONG']);
+const { ENOEXEC } = constants.errno;
+
+/** How to reach the program: by its file, or by a search in the server's own PATH. */
+type Reach = Pick<ChildStart, 'file' | 'searchesPath'>;
+
+/** @returns the pid. @throws {SpawnError} that names what could not be used. */
+export async function startChild(
+  spec: ProcessSpec & { readonly file?: string },
+  streams: ChildStreams,
+  spawnChild: SpawnChild,
+  onExit: (status: ExitStatus) => void,
+): Promise<number> {
+  const { argv, env, cwd } = spec;
+  const attempt = (reach: Reach, words: readonly string[] = argv): Promise<number> =>
+    spawnChild({ ...reach, argv: words, env, cwd, streams }, onExit);
+
+  let reach: Reach = quickReach(spec) ?? { file: await findOrBlame(spec, streams) };
+  let pid = await attempt(reach);
+  if (pid > 0) return pid;
+  if (pid === -ENOEXEC || (reach.searchesPath === true && ENDS_SEARCH_EARLY.has(nameOf(pid)))) {
+    if (reach.searchesPath === true) reach = { file: await findOrBlame(spec, streams) };
+    pid =
+      pid === -ENOEXEC ? await attempt({ file: SHELL }, [SHELL, reach.file, ...argv.slice(1)]) : await attempt(reach);
+    if (pid > 0) return pid;
+  }
+  if (!SHORTAGES.has(nameOf(pid))) await blameOthers(spec, streams);
+  throw spawnError(`program ${JSON.stringify(argv[0])}`, nameOf(pid));
+}
+
+/** How to reach the program without a look at any directory; undefined when its PATH is not the server's. */
+function quickReach({ argv: [name], env, file }: ProcessSpec & { readonly file?: string }): Reach | undefined {
+  if (file !== undefined) return { file };
+  if (name.includes('/')) return { file: name };
+  return env.PATH !== undefined && env.PATH === serverPath() ? { file: name, searchesPath: true } : undefined;
+}
+
+async function findOrBlame(spec: ProcessSpec, streams: ChildStreams): Promise<string> {
+  try {
+    return await findProgram(spec, serverFiles);
+  } catch (error) {
+    await blameOthers(spec, streams);
+    throw error;
+  }
+}
+
+/** @throws {SpawnError} when the cause of a failed start is not the program: in the order in which the child meets them. */
+async function blameOthers(spec: ProcessSpec, streams: ChildStreams): Promise<void> {
+  if ('terminal' in streams) checkOpens(streams.terminal, fsConstants.O_RDWR);
+  else if (streams.stdin === undefined) checkOpens('/dev/null', fsConstants.O_RDONLY);
+  await checkDirectory(spec, serverFiles);
+}
+
+/** Of the server's own choice, so that the event loop does not wait. @throws {SpawnError} */
+function checkOpens(path: string, flags: number): void {
+  try {
+    closeSync(openSync(path, flags | fsConstants.O_NOCTTY | fsConstants.O_NONBLOCK));
+  } catch (error) {
+    throw spawnError(path, errnoOf(error) ?? 'EIO');
+  }
+}
+
+function nameOf(failure: number): string {
+  return getSystemErrorName(failure);
+}
