@@ -7,15 +7,16 @@ import type { Config } from '../src/config/config.js';
 import { systemClock } from '../src/exec/clock.js';
 import { ExecManager } from '../src/exec/exec-manager.js';
 import type { ExecRequest } from '../src/exec/exec-request.js';
-import { FamilyKiller } from '../src/exec/family-killer.js';
 import { createExecHandlers } from '../src/exec/handlers.js';
-import { TreeSignaller } from '../src/exec/tree-signaller.js';
 import { environmentOver, inheritedEnvironment } from '../src/process/environment.js';
 import { createGuardian, guardedStart } from '../src/process/guardian.js';
 import { loadLibc } from '../src/process/libc.js';
 import type { ProcessSpec, StartProcess } from '../src/process/os-process.js';
-import { killFamilies, killTrees, signalGroup } from '../src/process/process-tree.js';
+import { ownChild } from '../src/process/own-children.js';
+import { signalGroup } from '../src/process/process-signals.js';
 import { startProcess } from '../src/process/start-process.js';
+import { treeTarget } from '../src/process/tree-scan.js';
+import { TreeSignaller } from '../src/process/tree-signaller.js';
 import { lookUpUser, type UserAccount } from '../src/process/user-account.js';
 import { commandExecMethods } from '../src/protocol/methods/command-exec.js';
 import { DESCRIPTORS_PER_COMMAND } from './overload.js';
@@ -34,8 +35,7 @@ export const execPlugin = fp<{ config: Config }>(
     const serverMarker = `${randomBytes(9).toString('base64url')}.`;
     const guardian = createGuardian(serverMarker, (problem) => app.log.error({ problem }, 'guardian'));
     const onSurvivors = (pids: readonly number[]): void => app.log.error({ pids }, 'processes survived SIGKILL');
-    const families = new FamilyKiller({ kill: killFamilies, onSurvivors });
-    const trees = new TreeSignaller({ signal: killTrees, onSurvivors });
+    const trees = new TreeSignaller({ onSurvivors });
     const account = config.runAs === undefined ? undefined : lookUpUser(config.runAs);
     const inherited = inheritedEnvironment({ allow: config.envAllow, deny: config.envDeny });
 
@@ -43,11 +43,12 @@ export const execPlugin = fp<{ config: Config }>(
       system: {
         startProcess: tellingWhatIsMissing(guardedStart(startProcess, guardian), app.log),
         clock: systemClock,
-        signalTree: (target, signal) => trees.add(target, signal),
+        signalTree: ({ pid, marker }, signal) => trees.signal(treeTarget([pid], marker), signal),
         signalGroup,
+        hasEnded: (pid) => ownChild(pid)?.hasEnded() ?? true,
       },
       prepare: (request, marker, traceEnv) => prepare(config, account, inherited, request, marker, traceEnv),
-      killFamily: (pids, markerPrefix) => families.add({ pids, markerPrefix }),
+      killTrees: (pids, markerPrefix) => void trees.signal(treeTarget(pids, markerPrefix), 'SIGKILL'),
       serverMarker,
       maxProcesses: config.maxProcesses,
       maxProcessesPerConnection: config.maxProcessesPerConnection,
@@ -60,7 +61,9 @@ export const execPlugin = fp<{ config: Config }>(
       app.lifecycle.advance('draining');
       exec.killAll();
       // A command that is being started is killed as soon as there is a process to kill.
-      await Promise.all([families.flush(), new Promise<void>((resolve) => exec.whenIdle(resolve))]);
+      // What earlier sessions left behind and could not be ended then gets another chance.
+      const all = trees.signal(treeTarget([], serverMarker), 'SIGKILL');
+      await Promise.all([all, new Promise<void>((resolve) => exec.whenIdle(resolve))]);
     }
 
     app.decorate('exec', exec);

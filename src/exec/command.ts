@@ -25,6 +25,8 @@ import type { StdinFeed } from './stdin-feed.js';
 export const LINGER_MS = 2000;
 /** Exit code of a command that its timeout ended, as that of timeout(1). */
 const TIMEOUT_EXIT_CODE = 124;
+/** What is answered for a process that SIGKILL cannot end, such as another user's: from here on it is not waited for. */
+const GIVEN_UP: ExitStatus = { exitCode: null, signal: 'SIGKILL' };
 /** Exit codes of processes ended by a signal start here, as in a shell. */
 const SIGNAL_EXIT_BASE = 128;
 
@@ -40,10 +42,12 @@ export interface KillTarget {
 export interface CommandSystem {
   readonly startProcess: StartProcess;
   readonly clock: Clock;
-  /** Signals a command and all its descendants. */
-  readonly signalTree: (target: KillTarget, signal: NodeJS.Signals) => void;
+  /** Signals a command and all its descendants. @returns pids of those that lived on for 2 s after SIGKILL. Never rejects. */
+  readonly signalTree: (target: KillTarget, signal: NodeJS.Signals) => Promise<readonly number[]>;
   /** Signals the process group alone. */
   readonly signalGroup: (pid: number, signal: NodeJS.Signals) => void;
+  /** Whether a process has ended; asks the kernel, which may know of an end that has not been reported yet. */
+  readonly hasEnded: (pid: number) => boolean;
 }
 
 export interface CommandOptions {
@@ -94,6 +98,7 @@ export class Command {
   #cancelLinger: CancelTimer | undefined;
   #cancelTimeout: CancelTimer | undefined;
   #cancelGrace: CancelTimer | undefined;
+  #graceEndsAtMs = Number.POSITIVE_INFINITY;
   #resolve: (end: CommandEnd) => void = () => {};
   #reject: (error: Error) => void = () => {};
 
@@ -134,7 +139,10 @@ export class Command {
     );
   }
 
-  /** Signals the command and its descendants: with SIGKILL unless told otherwise, and with SIGKILL again `graceMs` later. */
+  /**
+   * Signals the command and its descendants: with SIGKILL unless told otherwise, and with SIGKILL again `graceMs` later. When that is asked for
+   * several times the earliest SIGKILL counts.
+   */
   terminate(options: { signal?: NodeJS.Signals; graceMs?: number } = {}): void {
     this.onEvent?.('terminate');
     if (options.graceMs === undefined) {
@@ -142,9 +150,11 @@ export class Command {
       return;
     }
     this.#kill(options.signal ?? 'SIGTERM');
+    const endsAtMs = this.#system.clock.nowMs() + options.graceMs;
+    if (this.#state === 'closed' || endsAtMs >= this.#graceEndsAtMs) return;
     this.#cancelGrace?.();
-    if (this.#state !== 'closed')
-      this.#cancelGrace = this.#system.clock.after(options.graceMs, () => this.#kill('SIGKILL'));
+    this.#graceEndsAtMs = endsAtMs;
+    this.#cancelGrace = this.#system.clock.after(options.graceMs, () => this.#kill('SIGKILL'));
   }
 
   /** Sends one signal to the process group. */
@@ -200,7 +210,8 @@ export class Command {
   }
 
   #onTimeout(): void {
-    if (this.#exit !== undefined) return;
+    // After a standstill of the server the timer may come before the report of an end that was in time.
+    if (this.#exit !== undefined || (this.pid !== undefined && this.#system.hasEnded(this.pid))) return;
     this.#timedOut = true;
     this.onEvent?.('timeout');
     this.#kill('SIGKILL');
@@ -222,6 +233,8 @@ export class Command {
   }
 
   #onExit(status: ExitStatus): void {
+    // It was given up, and ends at last.
+    if (this.#exit !== undefined) return;
     this.#exit = status;
     this.#exitedAtMs = this.#system.clock.nowMs();
     this.#state = 'exiting';
@@ -253,16 +266,29 @@ export class Command {
 
   #kill(signal: NodeJS.Signals): void {
     if (this.#state === 'closed') return;
-    if (this.#process === undefined) this.#killSignal = signal;
-    else this.#system.signalTree({ pid: this.#process.pid, marker: this.#options.marker }, signal);
+    if (this.#process === undefined) {
+      this.#killSignal = signal;
+      return;
+    }
+    const { pid } = this.#process;
+    void this.#system.signalTree({ pid, marker: this.#options.marker }, signal).then((survivors) => {
+      if (survivors.includes(pid)) this.#giveUp();
+    });
+  }
+
+  #giveUp(): void {
+    if (this.#exit !== undefined) return;
+    this.#onExit(GIVEN_UP);
+    this.#cutOutputs();
   }
 
   #closeIfComplete(): void {
     if (this.#state !== 'exiting' || this.#openOutputs.size > 0 || this.#exit === undefined) return;
     this.#state = 'closed';
-    this.#release();
-    // What is left of the group goes with the reply; what made its own session lives until its connection closes.
+    // What is left of the group goes with the reply; what made its own session lives until its connection closes. BEFORE the release, which
+    // gives the number away.
     if (this.#process !== undefined) this.#system.signalGroup(this.#process.pid, 'SIGKILL');
+    this.#release();
     const { exitCode, signal, signalNumber } = this.#exit;
     const number = signalNumber ?? constants.signals[signal as NodeJS.Signals] ?? 0;
     const ownCode = signal === null ? (exitCode ?? 0) : SIGNAL_EXIT_BASE + number;

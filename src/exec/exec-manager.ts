@@ -47,8 +47,8 @@ export type PrepareProcess = (
 export interface ExecManagerOptions {
   readonly system: CommandSystem;
   readonly prepare: PrepareProcess;
-  /** Kills these leaders with their descendants, and everything that carries a marker beginning so, wherever it has gone. */
-  readonly killFamily: (pids: readonly number[], markerPrefix: string) => void;
+  /** Kills these leaders with their descendants, and everything else that carries a marker beginning so. */
+  readonly killTrees: (pids: readonly number[], markerPrefix: string) => void;
   /** In every marker of this server; nobody else's begins so. */
   readonly serverMarker: string;
   readonly maxProcesses: number;
@@ -165,7 +165,7 @@ export class ExecManager {
       command.abandon();
       if (command.pid !== undefined) pids.push(command.pid);
     }
-    this.#options.killFamily(pids, commands.markerPrefix);
+    this.#options.killTrees(pids, commands.markerPrefix);
   }
 
   /** Ends every command with SIGTERM, and with SIGKILL after `graceMs`; their replies follow. */

@@ -1,17 +1,17 @@
 /**
- * Learns how children ended that Node does not know of, and reaps them. It knows nothing of how they were started.
+ * Learns how children ended that Node does not know of, and reaps them when nobody needs their number any more. It knows nothing of how
+ * they were started.
+ *
+ *   running ──ends──► zombie: its end has been told, its number cannot come back ──released──► reaped
+ *      └──────released before its end: reaped as soon as it ends──────────────────────────────────▲
  *
  * Each child is asked for by its pid: `waitpid(-1)` would take the children of libuv and node-pty from them. One SIGCHLD may stand
- * for many exits, so every signal asks for all.
+ * for many exits, so every signal asks for all, once a turn of the event loop.
  */
 import { constants } from 'node:os';
+import type { ChildCalls } from './child-calls.js';
 import type { ExitStatus } from './os-process.js';
-
-/**
- * Raw status of a child that has ended (wait(2)), and it is a zombie no more; undefined while it runs; null when it is no child of
- * ours, or has been reaped by somebody else.
- */
-export type Reap = (pid: number) => number | null | undefined;
+import { addOwnChild, type OwnChild, removeOwnChild } from './own-children.js';
 
 /**
  * While children run, look this often without a signal. The timer keeps the event loop alive until they have ended, as Node's own
@@ -30,41 +30,97 @@ const signalNames = new Map(
     .map(([name, number]) => [number, name]),
 );
 
+/** The calls that it needs. */
+export type ReaperCalls = Pick<ChildCalls, 'peek' | 'reap'>;
+
 export class ChildReaper {
-  readonly #reap: Reap;
-  readonly #running = new Map<number, (status: ExitStatus) => void>();
+  readonly #calls: ReaperCalls;
+  readonly #running = new Map<HeldChild, (status: ExitStatus) => void>();
   #timer: NodeJS.Timeout | undefined;
+  #looksSoon = false;
 
   /** Listens for SIGCHLD from now on: no child may be started before. */
-  constructor(reap: Reap) {
-    this.#reap = reap;
-    process.on('SIGCHLD', () => this.look());
+  constructor(calls: ReaperCalls) {
+    this.#calls = calls;
+    process.on('SIGCHLD', () => this.#lookSoon());
   }
 
-  /** Calls back once, from a later turn of the event loop, when this child has ended. */
-  watch(pid: number, onExit: (status: ExitStatus) => void): void {
-    this.#running.set(pid, onExit);
+  /**
+   * Calls back once, from a later turn of the event loop, when this child has ended. The child stays a zombie until it is released.
+   */
+  watch(pid: number, onExit: (status: ExitStatus) => void): OwnChild {
+    const child = new HeldChild(pid, this.#calls);
+    addOwnChild(child);
+    this.#running.set(child, onExit);
     this.#timer ??= setInterval(() => this.look(), LOOK_EVERY_MS);
     // Its signal may have come before its pid: another thread started it.
-    setImmediate(() => this.#ask(pid));
+    setImmediate(() => this.#ask(child));
+    return child;
   }
 
   /** Asks for every child. */
   look(): void {
-    for (const pid of this.#running.keys()) this.#ask(pid);
+    for (const child of this.#running.keys()) this.#ask(child);
   }
 
-  #ask(pid: number): void {
-    const onExit = this.#running.get(pid);
+  #ask(child: HeldChild): void {
+    const onExit = this.#running.get(child);
     if (onExit === undefined) return;
-    const status = this.#reap(pid);
+    const status = this.#calls.peek(child.pid);
     if (status === undefined) return;
-    this.#running.delete(pid);
+    this.#running.delete(child);
     if (this.#running.size === 0) {
       clearInterval(this.#timer);
       this.#timer = undefined;
     }
+    child.noteEnd();
     onExit(status === null ? LOST : decodeStatus(status));
+  }
+
+  /** A command can send the signal as often as it likes. */
+  #lookSoon(): void {
+    if (this.#looksSoon) return;
+    this.#looksSoon = true;
+    setImmediate(() => {
+      this.#looksSoon = false;
+      this.look();
+    });
+  }
+}
+
+/** A child that only this process reaps. */
+class HeldChild implements OwnChild {
+  readonly pid: number;
+  readonly isHeld = true;
+  isReaped = false;
+  readonly #calls: ReaperCalls;
+  #endIsNoted = false;
+  #isReleased = false;
+
+  constructor(pid: number, calls: ReaperCalls) {
+    this.pid = pid;
+    this.#calls = calls;
+  }
+
+  hasEnded(): boolean {
+    return this.#endIsNoted || this.#calls.peek(this.pid) !== undefined;
+  }
+
+  release(): void {
+    this.#isReleased = true;
+    this.#reapIfDue();
+  }
+
+  noteEnd(): void {
+    this.#endIsNoted = true;
+    this.#reapIfDue();
+  }
+
+  #reapIfDue(): void {
+    if (!this.#isReleased || !this.#endIsNoted || this.isReaped) return;
+    this.isReaped = true;
+    this.#calls.reap(this.pid);
+    removeOwnChild(this);
   }
 }
 

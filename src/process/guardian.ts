@@ -7,6 +7,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { MARKER_VARIABLE } from './environment.js';
 import { GUARDIAN_SCRIPT } from './guardian-script.js';
 import type { StartProcess } from './os-process.js';
+import { addChildReapedElsewhere } from './own-children.js';
 
 const SHELL = '/bin/sh';
 /** All it needs to find `grep` and `sleep`. Nothing of the server's: it must carry no marker, or it would kill itself. */
@@ -47,9 +48,10 @@ export function guardedStart(start: StartProcess, guardian: Guardian): StartProc
     const dispose = started.dispose.bind(started);
     let disposed = false;
     started.dispose = () => {
-      dispose();
+      // BEFORE the number is given away.
       if (!disposed) guardian.forget(started.pid);
       disposed = true;
+      dispose();
     };
     return started;
   };
@@ -112,6 +114,8 @@ class ShellGuardian implements Guardian {
       return;
     }
     this.#shell = shell;
+    const reaped = shell.pid === undefined ? () => {} : addChildReapedElsewhere(shell.pid);
+    shell.once('exit', reaped);
     const gone = (problem: string): void => {
       if (this.#shell !== shell) return;
       this.#shell = undefined;

@@ -5,6 +5,7 @@
 import { readdirSync } from 'node:fs';
 import { getSystemErrorName } from 'node:util';
 import type { LibraryHandle } from 'koffi';
+import { type ChildCalls, childCalls } from './child-calls.js';
 import { SpawnError } from './os-process.js';
 import { posixSpawn, type SpawnChild } from './posix-spawn.js';
 import { type TerminalCalls, terminalCalls } from './terminal-pair.js';
@@ -36,6 +37,8 @@ export interface Libc {
   openPipe(): PipeEnds;
   /** Starts a child on such pipes; absent where the C library is too old for it, and Node's own way is the one. */
   readonly spawnChild?: SpawnChild | undefined;
+  /** Calls about children; absent with `spawnChild`. */
+  readonly childCalls?: ChildCalls | undefined;
   /** Marks every descriptor from 3 up close-on-exec, so that the next child has 0, 1 and 2 and no other. */
   markAllCloseOnExec(): void;
   /** Keeps processes of the same user from reading this one's memory and environment. @returns whether it took effect. */
@@ -126,9 +129,13 @@ function linuxLibc(lib: LibraryHandle, errno: () => number): Libc {
   };
 }
 
-function spawning(lib: LibraryHandle, markAllCloseOnExec: () => void): Pick<Libc, 'spawnChild' | 'reason'> {
+function spawning(
+  lib: LibraryHandle,
+  markAllCloseOnExec: () => void,
+): Pick<Libc, 'spawnChild' | 'childCalls' | 'reason'> {
   try {
-    return { spawnChild: posixSpawn(lib, markAllCloseOnExec), reason: undefined };
+    const calls = childCalls(lib);
+    return { spawnChild: posixSpawn(lib, calls, markAllCloseOnExec), childCalls: calls, reason: undefined };
   } catch (error) {
     return { spawnChild: undefined, reason: `posix_spawn cannot be used: ${messageOf(error)}` };
   }

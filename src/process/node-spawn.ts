@@ -5,6 +5,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { Socket } from 'node:net';
 import { type ExitStatus, type ProcessSpec, SpawnError } from './os-process.js';
+import { addChildReapedElsewhere } from './own-children.js';
 import { errnoOf, spawnError } from './program-path.js';
 
 /**
@@ -36,7 +37,9 @@ export async function spawnByNode(
     const error = await new Promise<unknown>((resolve) => child.once('error', resolve));
     throw spawnError(subject, errnoOf(error) ?? 'EAGAIN');
   }
+  const reaped = addChildReapedElsewhere(pid);
   child.on('exit', (exitCode, signal) => {
+    reaped();
     onExit(signal === null ? { exitCode: exitCode ?? 0, signal: null } : { exitCode: null, signal });
   });
   // A late error of a child that did start has nobody to go to; without a listener it would end the server.

@@ -55,7 +55,7 @@ export interface ProcessEvents {
   onOutput(stream: OutputName, chunk: Buffer): void;
   /** Every byte of the stream has been handed over and the descriptor is closed. */
   onOutputEnd(stream: OutputName): void;
-  /** The process itself has ended and was reaped; its output may still follow. */
+  /** The process itself has ended; its output may still follow. Where it can be, it is kept a zombie until `dispose`: its number stays taken. */
   onExit(status: ExitStatus): void;
 }
 
@@ -92,7 +92,7 @@ export interface OsProcess {
   cutOutput(stream: OutputName): void;
   /** Sets the window size; the foreground job gets SIGWINCH. @throws {Error} when the process has no PTY. */
   resize(size: TerminalSize): void;
-  /** Releases every descriptor and timer; nothing is reported afterwards. Kills nobody. Idempotent. */
+  /** Releases every descriptor and timer, and the number of the process; nothing is reported afterwards. Kills nobody. Idempotent. */
   dispose(): void;
 }
 

@@ -15,6 +15,7 @@ import {
   SpawnError,
   type StdinWriter,
 } from './os-process.js';
+import { type OwnChild, ownChild } from './own-children.js';
 import { PipeReader, type PipeReaderEvents } from './pipe-reader.js';
 import { PipeWriter, pipeSocket } from './pipe-writer.js';
 import { errnoOf, spawnError } from './program-path.js';
@@ -121,10 +122,12 @@ class PipeProcess implements OsProcess {
   readonly stdin: StdinWriter | undefined;
   readonly #readers: Readonly<Record<OutputName, PipeReader>>;
   readonly #events: ProcessEvents;
+  readonly #child: OwnChild | undefined;
   #disposed = false;
 
   constructor(pid: number, events: ProcessEvents, parts: PipeParts) {
     this.pid = pid;
+    this.#child = ownChild(pid);
     this.#events = events;
     const read = (name: OutputName): PipeReader =>
       parts.reader(name, {
@@ -160,5 +163,6 @@ class PipeProcess implements OsProcess {
     this.stdin?.destroy();
     this.#readers.stdout.destroy();
     this.#readers.stderr.destroy();
+    this.#child?.release();
   }
 }

@@ -1,7 +1,8 @@
 /**
- * Reads the table of processes from /proc in one go, and single facts of one process. It decides nothing and kills nobody.
+ * Reads from /proc: the whole table of processes, single processes, their children and the environment they were started with. It decides
+ * nothing and kills nobody.
  */
-import { closeSync, openSync, readdirSync, readSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readlinkSync, readSync } from 'node:fs';
 
 /** One line of /proc/PID/stat, as far as it is needed (proc(5)). */
 export interface ProcEntry {
@@ -9,31 +10,50 @@ export interface ProcEntry {
   readonly parent: number;
   readonly group: number;
   readonly session: number;
-  /** Clock ticks since boot at its start: with the pid it names a process for good. */
-  readonly startTime: number;
-  /** False for a zombie: it runs no more and only waits to be reaped. */
+  /** Clock ticks since boot at its start: with the pid it names a process for good. Undefined for a process that /proc hides. */
+  readonly startTime: number | undefined;
+  /**
+   * False for a zombie: it runs no more and only waits to be reaped. A process whose main thread has ended is called a zombie by the
+   * kernel, too, while its other threads go on: that one is alive.
+   */
   readonly alive: boolean;
+  /** How many threads it has. */
+  readonly threads: number;
 }
 
 /** More than any stat line takes. */
 const STAT_BYTES = 1024;
-/** The kernel hands an environment out in pages; what is larger is read piece by piece. */
-const ENVIRON_BYTES = 65_536;
+/** Room for most lists of children and most environments. */
+const SHARED_BYTES = 65_536;
 /** Longest environment that is looked through: beyond the kernel's own limit for arguments and environment. */
 const MAX_ENVIRON_BYTES = 8 * 1024 * 1024;
 
 const statBuffer = Buffer.allocUnsafeSlow(STAT_BYTES);
+const sharedBuffer = Buffer.allocUnsafeSlow(SHARED_BYTES);
 
-/** Every process that can be seen, or an empty list where there is no /proc. */
-export function readProcTable(): ProcEntry[] {
-  let names: string[];
+let sees: boolean | undefined;
+
+/**
+ * Whether /proc is there and has the numbers by which this process knows others: in a PID namespace without a /proc of its own its
+ * numbers are those of strangers. Found out once.
+ */
+export function seesProcesses(): boolean {
+  sees ??= findsItself();
+  return sees;
+}
+
+function findsItself(): boolean {
   try {
-    names = readdirSync('/proc');
+    return readlinkSync('/proc/self') === String(process.pid);
   } catch {
-    return [];
+    return false;
   }
+}
+
+/** Every process that can be seen; an empty list where {@link seesProcesses} is false. */
+export function readProcTable(): ProcEntry[] {
   const table: ProcEntry[] = [];
-  for (const name of names) {
+  for (const name of namesIn('/proc')) {
     const first = name.charCodeAt(0);
     if (first < 0x30 || first > 0x39) continue;
     const entry = readProcEntry(Number(name));
@@ -42,8 +62,9 @@ export function readProcTable(): ProcEntry[] {
   return table;
 }
 
-/** One process, or undefined when it is gone. */
+/** One process; undefined when it is gone or hidden, or where {@link seesProcesses} is false. */
 export function readProcEntry(pid: number): ProcEntry | undefined {
+  if (!seesProcesses()) return undefined;
   let text: string;
   try {
     const fd = openSync(`/proc/${pid}/stat`, 'r');
@@ -58,19 +79,41 @@ export function readProcEntry(pid: number): ProcEntry | undefined {
   // The name stands in parentheses and may hold anything, parentheses and line ends too: count from its end.
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
   const state = fields[0] ?? '';
+  const threads = Number(fields[17]);
   return {
     pid,
     parent: Number(fields[1]),
     group: Number(fields[2]),
     session: Number(fields[3]),
     startTime: Number(fields[19]),
-    alive: state !== 'Z' && state !== 'X' && state !== '',
+    alive: state === 'Z' ? threads > 1 : state !== 'X' && state !== '',
+    threads,
   };
 }
 
-/** Value that a variable had in the environment a process was started with; undefined when unset, or when the process cannot be seen. */
-export function startedWith(pid: number, variable: string): string | undefined {
-  const environ = readEnviron(pid);
+/** Pids of the children of all its threads, zombies too; undefined when they cannot be seen (CONFIG_PROC_CHILDREN, hidepid). */
+export function readChildren(pid: number, threads: number): number[] | undefined {
+  if (threads === 1) return readChildrenOfThread(pid, pid);
+  const tasks = namesIn(`/proc/${pid}/task`);
+  const lists = tasks.map((task) => readChildrenOfThread(pid, task)).filter((list) => list !== undefined);
+  return lists.length === 0 ? undefined : lists.flat();
+}
+
+function readChildrenOfThread(pid: number, task: number | string): number[] | undefined {
+  const text = readWhole(`/proc/${pid}/task/${task}/children`, Number.POSITIVE_INFINITY)?.toString('latin1');
+  return text?.split(' ').map(Number).filter(Boolean);
+}
+
+/** Value that a variable had in the environment a process was started with; undefined when unset, or when that cannot be read. */
+export function startedWith({ pid, threads }: ProcEntry, variable: string): string | undefined {
+  let environ = readWhole(`/proc/${pid}/environ`, MAX_ENVIRON_BYTES);
+  // The main thread has ended and took its view of the memory with it: ask the others.
+  if (environ?.length === 0 && threads > 1) {
+    for (const task of namesIn(`/proc/${pid}/task`)) {
+      environ = readWhole(`/proc/${pid}/task/${task}/environ`, MAX_ENVIRON_BYTES);
+      if (environ !== undefined && environ.length > 0) break;
+    }
+  }
   if (environ === undefined) return undefined;
   const wanted = Buffer.from(`${variable}=`);
   for (let at = environ.indexOf(wanted); at >= 0; at = environ.indexOf(wanted, at + 1)) {
@@ -81,20 +124,29 @@ export function startedWith(pid: number, variable: string): string | undefined {
   return undefined;
 }
 
-/** Undefined when the process is gone or belongs to somebody else. */
-function readEnviron(pid: number): Buffer | undefined {
+function namesIn(folder: string): string[] {
   try {
-    const fd = openSync(`/proc/${pid}/environ`, 'r');
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+}
+
+/** What a file holds, up to some limit: lent until the next call. Undefined when it is gone or belongs to somebody else. */
+function readWhole(path: string, maxBytes: number): Buffer | undefined {
+  try {
+    const fd = openSync(path, 'r');
     try {
-      const pieces: Buffer[] = [];
-      for (let total = 0; total < MAX_ENVIRON_BYTES; ) {
-        const piece = Buffer.allocUnsafe(ENVIRON_BYTES);
-        const bytes = readSync(fd, piece, 0, ENVIRON_BYTES, null);
+      let buffer: Buffer = sharedBuffer;
+      let total = 0;
+      // /proc hands out a page at a time: a short read is not the end.
+      while (total < maxBytes) {
+        if (total === buffer.length) buffer = Buffer.concat([buffer], 2 * buffer.length);
+        const bytes = readSync(fd, buffer, total, buffer.length - total, null);
         if (bytes === 0) break;
-        pieces.push(piece.subarray(0, bytes));
         total += bytes;
       }
-      return pieces.length === 1 ? pieces[0] : Buffer.concat(pieces);
+      return buffer.subarray(0, total);
     } finally {
       closeSync(fd);
     }

@@ -11,6 +11,7 @@ import { decodeStatus } from './child-reaper.js';
 import type { Libc } from './libc.js';
 import type { OpenedPty } from './opened-pty.js';
 import { type ExitStatus, type ProcessSpec, SpawnError, type TerminalSize } from './os-process.js';
+import { addChildReapedElsewhere } from './own-children.js';
 import { errnoOf, spawnError } from './program-path.js';
 
 /** forkpty fails for want of one of these; node-pty does not say of which. */
@@ -30,7 +31,9 @@ export async function forkPty(
   const environment = Object.entries(spec.env).map(([name, value]) => `${name}=${value}`);
   libc.markAllCloseOnExec();
   let orphaned = false;
+  let reaped: () => void = () => {};
   const exited = (exitCode: number, signal: number): void => {
+    reaped();
     if (!orphaned) onExit(signal === 0 ? { exitCode, signal: null } : decodeStatus(signal));
   };
   let forked: ReturnType<NativePty['fork']>;
@@ -54,6 +57,7 @@ export async function forkPty(
     throw spawnError(`terminal (${messageOf(error)})`, code !== undefined && FORK_ERRORS.has(code) ? code : 'EAGAIN');
   }
   const { fd: master, pid } = forked;
+  reaped = addChildReapedElsewhere(pid);
   // The master comes without close-on-exec, and others fork too: each child would hold this terminal.
   libc.markAllCloseOnExec();
   try {

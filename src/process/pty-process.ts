@@ -9,6 +9,7 @@ import { closeSync } from 'node:fs';
 import type { Libc } from './libc.js';
 import type { OpenedPty } from './opened-pty.js';
 import type { ExitStatus, OsProcess, OutputName, ProcessEvents, ProcessSpec, TerminalSize } from './os-process.js';
+import { type OwnChild, ownChild } from './own-children.js';
 import { forkPty } from './pty-fork.js';
 import { PtyReader } from './pty-reader.js';
 import { spawnPty } from './pty-spawn.js';
@@ -41,12 +42,14 @@ class PtyProcess implements OsProcess {
   readonly #pty: OpenedPty;
   readonly #events: ProcessEvents;
   readonly #reader: PtyReader;
+  readonly #child: OwnChild | undefined;
   #slaveHeld = true;
   #masterOpen = true;
   #disposed = false;
 
   constructor(pty: OpenedPty, events: ProcessEvents, libc: Libc) {
     this.pid = pty.pid;
+    this.#child = ownChild(pty.pid);
     this.#pty = pty;
     this.#events = events;
     this.stdin = new PtyWriter(pty.master, () => libc.terminals?.terminalInput(pty.master));
@@ -82,6 +85,7 @@ class PtyProcess implements OsProcess {
   dispose(): void {
     this.#disposed = true;
     this.#reader.destroy();
+    this.#child?.release();
   }
 
   #onMasterClosing(): void {

@@ -5,8 +5,10 @@
 import { serverFiles } from './file-probe.js';
 import { type Libc, loadLibc } from './libc.js';
 import { raiseOomScore } from './oom-score.js';
+import { adoptOrphans } from './orphans.js';
 import type { OsProcess, ProcessEvents, ProcessSpec, StartProcess } from './os-process.js';
 import { startPipeProcess } from './pipe-process.js';
+import { signalByPidfd } from './process-signals.js';
 import { checkPaths, checkStrings } from './program-path.js';
 import { startPtyProcess } from './pty-process.js';
 import { withUser } from './run-as.js';
@@ -29,10 +31,14 @@ async function start(spec: ProcessSpec, events: ProcessEvents, libc: Libc): Prom
 
 let prepared: Promise<Libc> | undefined;
 
-/** BEFORE the first child exists: none may ever read the server's environment or memory in /proc. */
+/** BEFORE the first child exists: none may ever read the server's environment or memory in /proc, and what it leaves behind comes here. */
 function preparedLibc(): Promise<Libc> {
   prepared ??= loadLibc().then((libc) => {
     libc.denyDump();
+    if (libc.childCalls !== undefined) {
+      signalByPidfd(libc.childCalls);
+      adoptOrphans(libc.childCalls);
+    }
     return libc;
   });
   return prepared;

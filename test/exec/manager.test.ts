@@ -7,7 +7,6 @@ import {
   type ExecManagerOptions,
 } from '../../src/exec/exec-manager.js';
 import { decideExecRequest, type ExecRequest } from '../../src/exec/exec-request.js';
-import { FamilyKiller } from '../../src/exec/family-killer.js';
 import { SpawnError } from '../../src/process/os-process.js';
 import type { MethodParams } from '../../src/protocol/methods.js';
 import type { Call } from '../../src/rpc/connection.js';
@@ -44,7 +43,7 @@ function setUp(options: Partial<ExecManagerOptions> & { startsAtOnce?: boolean }
         stdin: request.streamStdin,
       };
     },
-    killFamily: (pids, prefix) => killed.push([[...pids], prefix]),
+    killTrees: (pids, prefix) => killed.push([[...pids], prefix]),
     serverMarker: 'server',
     maxProcesses: 100,
     maxProcessesPerConnection: 100,
@@ -305,26 +304,4 @@ t.test('exec manager reports each command to its observer once', async (t) => {
     { pid: undefined, end: undefined, error: { errno: 'EACCES' } },
   ]);
   t.same(events, ['started', 'exited']);
-});
-
-t.test('family killer kills all families of one turn together and names survivors', async (t) => {
-  const rounds: string[][] = [];
-  const survivors: number[] = [];
-  const killer = new FamilyKiller({
-    kill: async (families) => {
-      rounds.push(families.map(({ markerPrefix }) => markerPrefix));
-      return rounds.length === 1 ? [7] : [];
-    },
-    onSurvivors: (pids) => survivors.push(...pids),
-  });
-  killer.add({ pids: [1], markerPrefix: 'a' });
-  killer.add({ pids: [], markerPrefix: 'b' });
-  t.same(rounds, []);
-  await settled();
-  killer.add({ pids: [], markerPrefix: 'c' });
-  void killer.flush();
-  void killer.flush();
-  await settled();
-  t.same(rounds, [['a', 'b'], ['c']]);
-  t.same(survivors, [7]);
 });

@@ -7,8 +7,10 @@ import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { childEnvironment, MARKER_VARIABLE } from '../../src/process/environment.js';
 import { createGuardian } from '../../src/process/guardian.js';
+import { findTree, killUntilGone, signalTree } from '../../src/process/kill-until-gone.js';
 import { readProcEntry, readProcTable } from '../../src/process/proc-table.js';
-import { findTrees, killGroup, killTree, killTrees } from '../../src/process/process-tree.js';
+import { signalGroup } from '../../src/process/process-signals.js';
+import { treeTarget } from '../../src/process/tree-scan.js';
 import { type Running, start, TERMINAL } from './start.js';
 
 t.jobs = 1;
@@ -63,57 +65,57 @@ function marked(marker: string): number[] {
 for (const options of [{}, { tty: TERMINAL }]) {
   const kind = 'tty' in options ? 'a terminal' : 'pipes';
   for (const [name, script] of TREES) {
-    t.test(`killTree leaves nobody when a command on ${kind} has ${name}`, async (t) => {
+    t.test(`killUntilGone leaves nobody when a command on ${kind} has ${name}`, async (t) => {
       const marker = `${randomUUID()}.1`;
       const bystander = await startMarked('echo ready; exec sleep 600', `${randomUUID()}.1`);
       const running = await startMarked(script, marker, { cwd: t.testdir({}), ...options });
-      const target = { pid: running.process.pid, marker };
-      const found = findTrees([target]);
+      const target = treeTarget([running.process.pid], marker);
+      const found = findTree([target]);
       t.ok(found.length > 0);
-      t.same(await killTree(target, 'SIGKILL'), []);
+      t.same(await killUntilGone([target]), []);
       t.same(marked(marker), []);
       for (const pid of found) t.not(readProcEntry(pid)?.alive, true);
       await running.done;
       t.equal(readProcEntry(bystander.process.pid)?.alive, true, 'another command lives on');
-      t.same(await killTrees([{ pid: bystander.process.pid, marker: 'none' }], 'SIGKILL'), []);
+      t.same(await killUntilGone([treeTarget([bystander.process.pid], 'none')]), []);
       await bystander.done;
     });
   }
 }
 
-t.test('killTree wins when a tree forks as fast as it can', async (t) => {
+t.test('killUntilGone wins when a tree forks as fast as it can', async (t) => {
   const marker = `${randomUUID()}.1`;
   const script = 'echo ready; for i in $(seq 1000); do (sleep 600 & sleep 600) & done; wait';
   const running = await startMarked(script, marker);
-  t.same(await killTree({ pid: running.process.pid, marker }, 'SIGKILL'), []);
+  t.same(await killUntilGone([treeTarget([running.process.pid], marker)]), []);
   t.same(marked(marker), []);
   await running.done;
 });
 
-t.test('killTree sends another signal once and lets the command end itself', async (t) => {
+t.test('signalTree sends another signal once and lets the command end itself', async (t) => {
   const marker = `${randomUUID()}.1`;
   const script = `trap 'echo got; exit 3' TERM; setsid sleep 600 & echo ready; while :; do sleep 0.01; done`;
   const running = await startMarked(script, marker);
-  await killTree({ pid: running.process.pid, marker }, 'SIGTERM');
+  signalTree([treeTarget([running.process.pid], marker)], 'SIGTERM');
   t.same(await running.done, { exitCode: 3, signal: null });
   t.equal(running.text(), 'ready\ngot\n');
   // A shell that has just forked may lose a TERM between its own trap and the program.
-  t.same(await killTree({ pid: running.process.pid, marker }, 'SIGKILL'), []);
+  t.same(await killUntilGone([treeTarget([running.process.pid], marker)]), []);
 });
 
-t.test('killTree kills nobody when its target is this process, init or gone', async (t) => {
-  for (const pid of [process.pid, 1, 0, -1, Number.NaN]) t.same(await killTree({ pid, marker: 'none' }, 'SIGKILL'), []);
+t.test('killUntilGone kills nobody when its target is this process, init or gone', async (t) => {
+  for (const pid of [process.pid, 1, 0, -1, Number.NaN]) t.same(await killUntilGone([treeTarget([pid], 'none')]), []);
   const over = await start({ argv: ['true'] });
   await over.done;
-  t.same(await killTree({ pid: over.process.pid, marker: 'none' }, 'SIGKILL'), []);
+  t.same(await killUntilGone([treeTarget([over.process.pid], 'none')]), []);
 });
 
-t.test('killGroup kills what is left of a group when its leader has ended', async (t) => {
+t.test('signalGroup kills what is left of a group when its leader has ended', async (t) => {
   const running = await start({ argv: ['sh', '-c', 'sleep 600 & echo ready'] });
   await running.exit;
-  t.equal(killGroup(running.process.pid), true);
+  t.equal(signalGroup(running.process.pid, 'SIGKILL'), true);
   await running.done;
-  for (const pid of [process.pid, 1, 0]) t.equal(killGroup(pid), false);
+  for (const pid of [process.pid, 1, 0]) t.equal(signalGroup(pid, 'SIGKILL'), false);
 });
 
 async function startServer(marker: string, script: string, ending = ''): Promise<{ pid: number; guardian: number }> {
@@ -176,13 +178,7 @@ t.test('the guardian kills nobody and goes when the server ends in good order', 
   );
   const left = [...marked(`${marker}0`), ...marked(`${marker}1`)];
   t.equal(left.length, 2);
-  t.same(
-    await killTrees(
-      left.map((pid, i) => ({ pid, marker: `${marker}${i}` })),
-      'SIGKILL',
-    ),
-    [],
-  );
+  for (const pid of left) process.kill(pid, 'SIGKILL');
 });
 
 t.test('the guardian holds no descriptor of the server and is started again when it has died', async (t) => {

@@ -10,6 +10,7 @@ import { ChildReaper, decodeStatus } from '../../src/process/child-reaper.js';
 import { loadLibc } from '../../src/process/libc.js';
 import { countOpenDescriptors } from '../../src/process/open-descriptors.js';
 import type { ExitStatus } from '../../src/process/os-process.js';
+import { ownChild } from '../../src/process/own-children.js';
 import { startPipeProcess } from '../../src/process/pipe-process.js';
 import { readProcEntry, readProcTable } from '../../src/process/proc-table.js';
 import { ENVIRONMENT, run, start, TERMINAL } from './start.js';
@@ -40,13 +41,15 @@ t.test('a status says the exit code, the signal, or the number of a signal witho
 
 t.test('a look tells every end once when one signal stands for several', async (t) => {
   const raw = new Map<number, number | null>();
-  const reaper = new ChildReaper((pid) => raw.get(pid));
+  const reaped: number[] = [];
+  const reaper = new ChildReaper({ peek: (pid) => raw.get(pid), reap: (pid) => reaped.push(pid) });
   const told: [number, ExitStatus][] = [];
-  for (const pid of [11, 12, 13]) reaper.watch(pid, (status) => told.push([pid, status]));
+  const [first, second, third] = [11, 12, 13].map((pid) => reaper.watch(pid, (status) => told.push([pid, status])));
   await new Promise((resolve) => setImmediate(resolve));
   reaper.look();
   t.same(told, []);
   raw.set(11, 3 << 8).set(13, null);
+  t.same([first?.hasEnded(), second?.hasEnded()], [true, false], 'also before it was told');
   reaper.look();
   reaper.look();
   t.same(told, [
@@ -55,11 +58,34 @@ t.test('a look tells every end once when one signal stands for several', async (
   ]);
   raw.set(12, 15);
   process.emit('SIGCHLD', 'SIGCHLD');
+  process.emit('SIGCHLD', 'SIGCHLD');
+  await new Promise((resolve) => setImmediate(resolve));
   t.same(told[2], [12, { exitCode: null, signal: 'SIGTERM' }]);
+
+  t.same(reaped, [], 'nobody is reaped while the number is needed');
+  for (const pid of [11, 12, 13]) t.equal(ownChild(pid)?.isReaped, false);
+  first?.release();
+  first?.release();
+  t.same(reaped, [11]);
+  t.equal(ownChild(11), undefined);
+  for (const child of [second, third]) child?.release();
+});
+
+t.test('a child that is released before its end is reaped at its end', async (t) => {
+  let raw: number | undefined;
+  const reaped: number[] = [];
+  const reaper = new ChildReaper({ peek: () => raw, reap: (pid) => reaped.push(pid) });
+  const child = reaper.watch(11, () => {});
+  child.release();
+  reaper.look();
+  t.same([reaped, child.isReaped], [[], false]);
+  raw = 0;
+  reaper.look();
+  t.same([reaped, child.isReaped], [[11], true]);
 });
 
 t.test('an end is told when the child had ended before its pid was known', async (t) => {
-  const reaper = new ChildReaper((pid) => (pid === 21 ? 7 << 8 : null));
+  const reaper = new ChildReaper({ peek: (pid) => (pid === 21 ? 7 << 8 : null), reap: () => {} });
   const status = await new Promise((resolve) => {
     let isWatching = true;
     reaper.watch(21, (end) => {

@@ -125,6 +125,10 @@ export class FakeSystem implements CommandSystem {
   readonly clock = new FakeClock();
   /** In order: `tree 100 SIGKILL`, `group 100 SIGKILL`. */
   readonly signals: string[] = [];
+  /** Pids that no SIGKILL ends. */
+  survivors: number[] = [];
+  /** Pids of processes that have ended, reported or not. */
+  readonly ended = new Set<number>();
   /** Processes whose start was asked for, in order. */
   readonly specs: ProcessSpec[] = [];
   readonly processes: FakeProcess[] = [];
@@ -144,9 +148,12 @@ export class FakeSystem implements CommandSystem {
       if (this.#startsAtOnce) void this.finishStart();
     });
 
-  readonly signalTree = ({ pid }: { pid: number }, signal: NodeJS.Signals): void => {
+  readonly signalTree = async ({ pid }: { pid: number }, signal: NodeJS.Signals): Promise<readonly number[]> => {
     this.signals.push(`tree ${pid} ${signal}`);
+    return this.survivors;
   };
+
+  readonly hasEnded = (pid: number): boolean => this.ended.has(pid);
 
   readonly signalGroup = (pid: number, signal: NodeJS.Signals): void => {
     this.signals.push(`group ${pid} ${signal}`);

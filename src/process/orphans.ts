@@ -1,0 +1,82 @@
+/**
+ * The processes that commands left behind: the kernel gives who lost his parent to this process, which finds them in its own list of children
+ * and reaps them when they have ended. It kills nobody, and does not know whose an orphan was.
+ *
+ * Children of Node, of node-pty and of libraries are never touched: those are registered, or in the session of this process, which
+ * no command can enter.
+ */
+import type { ChildCalls } from './child-calls.js';
+import { allRegistered, lastStart, ownChild } from './own-children.js';
+import { type ProcEntry, readChildren, readProcEntry, seesProcesses } from './proc-table.js';
+
+/** A zombie costs a number and nothing else. One look for all that end in this time keeps short commands short. */
+const REAP_AFTER_MS = 100;
+
+let calls: ChildCalls | undefined;
+let ownSession = 0;
+let isReapDue = false;
+/** Dead ones that may be children of starts on other threads, with the last start at the time they were seen. */
+let unreaped = new Map<number, number>();
+
+/** From now on orphans come here. Does nothing where they could not be seen. To be called before the first command; idempotent. */
+export function adoptOrphans(childCalls: ChildCalls): void {
+  if (calls !== undefined || !seesProcesses() || readChildren(process.pid, 0) === undefined) return;
+  if (!childCalls.becomeSubreaper()) return;
+  calls = childCalls;
+  ownSession = readProcEntry(process.pid)?.session ?? 0;
+  process.on('SIGCHLD', reapLater);
+}
+
+function reapLater(): void {
+  if (isReapDue) return;
+  isReapDue = true;
+  const reap = (): void => {
+    isReapDue = false;
+    livingOrphans();
+  };
+  setTimeout(reap, REAP_AFTER_MS).unref();
+}
+
+/**
+ * Those that live; those that have ended are reaped. `died` says whether some ended since the last call.
+ * @returns undefined where orphans do not come here, or cannot be seen.
+ */
+export function livingOrphans(): { readonly entries: ProcEntry[]; readonly died: boolean } | undefined {
+  if (calls === undefined) return undefined;
+  // 0: whatever the number of threads is, look at all.
+  const children = readChildren(process.pid, 0);
+  if (children === undefined) return undefined;
+  const entries: ProcEntry[] = [];
+  const dead = new Map<number, number>();
+  let died = false;
+  for (const pid of children) {
+    if (ownChild(pid) !== undefined) continue;
+    const entry = readEntry(pid, process.pid);
+    if (entry === undefined || entry.session === ownSession) continue;
+    if (entry.startTime === undefined ? calls.peek(pid) === undefined : entry.alive) {
+      entries.push(entry);
+      continue;
+    }
+    const seenAt = unreaped.get(pid);
+    if (seenAt === undefined) died = true;
+    if (allRegistered(seenAt ?? lastStart())) calls.reap(pid);
+    else dead.set(pid, seenAt ?? lastStart());
+  }
+  unreaped = dead;
+  if (dead.size > 0) reapLater();
+  return { entries, died };
+}
+
+/** As `readProcEntry`, and of a process that /proc hides (hidepid, or one that may not be dumped) what the kernel says without it. */
+export function readEntry(pid: number, parent: number): ProcEntry | undefined {
+  const entry = readProcEntry(pid);
+  if (entry !== undefined || calls === undefined) return entry;
+  const session = calls.sessionOf(pid);
+  if (session < 0) return undefined;
+  return { pid, parent, group: calls.groupOf(pid), session, startTime: undefined, alive: true, threads: 1 };
+}
+
+/** Whether orphans come here. */
+export function adoptsOrphans(): boolean {
+  return calls !== undefined;
+}
