@@ -1,7 +1,19 @@
 /** One command that runs on the server, as its client holds it: output, input, size and end. Knows no socket. */
-import type { MethodParams, MethodResult } from '../src/protocol/methods.js';
+import type {
+  MethodName,
+  MethodParams,
+  MethodResult,
+  ServerNotificationName,
+  ServerNotificationParams,
+} from '../src/protocol/methods.js';
 import { decodeBase64, encodeBase64 } from './base64.js';
-import type { Client } from './client.js';
+
+/** What a command needs of its connection. `Client` is one. */
+export interface CommandConnection {
+  request<M extends MethodName>(method: M, params: MethodParams<M>): Promise<MethodResult<M>>;
+  /** @returns takes the listener away */
+  on<N extends ServerNotificationName>(method: N, listener: (params: ServerNotificationParams<N>) => void): () => void;
+}
 
 /** A piece of output. */
 export interface CommandOutput {
@@ -16,11 +28,11 @@ export class RemoteCommand {
   readonly processId: string;
   /** The reply: rejects when the command could not be started or the connection ended. */
   readonly result: Promise<MethodResult<'command/exec'>>;
-  readonly #client: Client;
+  readonly #client: CommandConnection;
   readonly #listeners = new Set<(output: CommandOutput) => void>();
 
-  /** Use {@link Client.start}. */
-  constructor(client: Client, params: MethodParams<'command/exec'> & { processId: string }) {
+  /** Use `Client.start`. */
+  constructor(client: CommandConnection, params: MethodParams<'command/exec'> & { processId: string }) {
     this.#client = client;
     this.processId = params.processId;
     const stop = client.on('command/exec/outputDelta', ({ processId, stream, deltaBase64, capReached }) => {
