@@ -19,7 +19,7 @@ import { treeTarget } from '../src/process/tree-scan.js';
 import { TreeSignaller } from '../src/process/tree-signaller.js';
 import { lookUpUser, type UserAccount } from '../src/process/user-account.js';
 import { commandExecMethods } from '../src/protocol/methods/command-exec.js';
-import { DESCRIPTORS_PER_COMMAND } from './overload.js';
+import { DESCRIPTORS_PER_COMMAND } from '../src/server/overload.js';
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -67,6 +67,8 @@ export const execPlugin = fp<{ config: Config }>(
     }
 
     app.decorate('exec', exec);
+    app.overload.addLoad(() => exec.running / config.maxProcesses);
+    app.overload.addExpected(() => exec.starting * DESCRIPTORS_PER_COMMAND);
     app.decorate('killCommands', killCommands);
     app.rpc.router.add(commandExecMethods, createExecHandlers(exec));
     app.rpc.onSessionClosed((session) => exec.closeSession(session));
@@ -75,7 +77,7 @@ export const execPlugin = fp<{ config: Config }>(
       guardian.dispose();
     });
   },
-  { name: 'exec', dependencies: ['rpc', 'overload', 'telemetry'] },
+  { name: 'exec', dependencies: ['lifecycle', 'rpc', 'overload', 'telemetry'] },
 );
 
 /** Where the C library cannot be called commands run on sockets, and start slower: worth a line at the first of them. */

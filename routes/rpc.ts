@@ -25,7 +25,7 @@ export async function rpcRoute(app: FastifyInstance): Promise<void> {
       socket?.setNoDelay?.(true);
       dropUpgradeLeftovers(ws, socket, onError);
       const { traceparent, tracestate } = request.headers;
-      app.rpc.attach(new WebSocketTransport(ws, socket), request.principal ?? ANONYMOUS, { traceparent, tracestate });
+      app.rpc.open(new WebSocketTransport(ws, socket), request.principal ?? ANONYMOUS, { traceparent, tracestate });
     },
   });
   app.setNotFoundHandler(async (_request, reply) => reply.code(404).send());

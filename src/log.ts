@@ -3,7 +3,7 @@
  * never be in it, and the rule that a full disk or a reader that stands still costs lines and never time. Knows nothing of what is logged.
  */
 import { writeSync } from 'node:fs';
-import pino, { type DestinationStream, type Logger } from 'pino';
+import pino, { type BaseLogger, type DestinationStream, type Logger } from 'pino';
 
 const STDERR_FD = 2;
 /** Lines that wait for standard error; further ones are dropped and counted. */
@@ -15,6 +15,11 @@ const SECRETS = ['argv', 'args', 'command', 'env', 'params', 'stdin', 'stdout', 
 const CREDENTIALS = ['token', 'secret', 'password', 'authorization', 'cookie', 'headers', 'spawnargs', 'url'];
 const REDACTED_PATHS = [...SECRETS, ...CREDENTIALS].flatMap((name) => [name, `*.${name}`]);
 const CENSOR = '[redacted]';
+
+/** What the service logs with; pino's loggers and Fastify's are of this shape. */
+export interface Log extends Pick<BaseLogger, 'level' | 'debug' | 'info' | 'warn' | 'error' | 'fatal'> {
+  child(bindings: Record<string, unknown>): Log;
+}
 
 export interface LogOptions {
   /** Least level that is logged, `silent` for none. */

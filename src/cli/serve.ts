@@ -1,6 +1,5 @@
 /** `execwire serve`: from flags to a running service and to its exit code. */
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
-import { authListenerOf, authOptionsOf } from '../../plugins/auth.js';
 import { authStartWarnings, validateAuthOptions } from '../auth/auth-options.js';
 import { ANONYMOUS } from '../auth/principal.js';
 import { type Config, ConfigError, readConfig } from '../config/config.js';
@@ -8,6 +7,7 @@ import type { SocketAddress } from '../config/listen-address.js';
 import { createLog, type ServerLog, writeError } from '../log.js';
 import { StdioTransport } from '../rpc/stdio-transport.js';
 import { buildApp } from '../server/app.js';
+import { authListenerOf, authOptionsOf } from '../server/auth-settings.js';
 import { banner, ListenError, listen } from '../server/listener.js';
 import { buildMetricsApp } from '../server/metrics-app.js';
 import type { Sdk } from '../telemetry/sdk.js';
@@ -91,7 +91,7 @@ async function serveStdio(app: FastifyInstance, config: Config, log: ServerLog):
   await log.release();
   app.lifecycle.advance('running');
   const transport = new StdioTransport(process.stdin, process.stdout, config.maxFrameBytes);
-  const session = app.rpc.attach(transport, ANONYMOUS);
+  const session = app.rpc.open(transport, ANONYMOUS);
   await new Promise<void>((resolve) => app.rpc.onSessionClosed((closed) => closed === session && resolve()));
 }
 

@@ -4,12 +4,6 @@
  * @see https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
  */
 
-/** A W3C trace context as it travels, not validated. */
-export interface TraceCarrier {
-  readonly traceparent?: unknown;
-  readonly tracestate?: unknown;
-}
-
 /** As the specification has it. */
 const METRIC_INTERVAL_MS = 60_000;
 /** As the specification has it: at 512 spans a batch it lets a receiver be away for a moment. */
@@ -25,8 +19,8 @@ export interface TelemetrySettings {
   readonly metricIntervalMs: number;
   /** Ended spans that may wait for the receiver; further ones are dropped and counted. */
   readonly maxQueuedSpans: number;
-  /** `TRACEPARENT` and `TRACESTATE` of the server itself, where it has one. */
-  readonly parent: TraceCarrier | undefined;
+  /** `TRACEPARENT` and `TRACESTATE` of the server itself, not validated, where it has one. */
+  readonly parent: { readonly traceparent: string; readonly tracestate: string | undefined } | undefined;
 }
 
 /** Reads the variables. Nothing is exported unless an endpoint or an exporter is named, and nothing when `OTEL_SDK_DISABLED` is `true`. */

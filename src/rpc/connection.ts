@@ -24,6 +24,7 @@ import {
 import { Inbox } from './inbox.js';
 import { Outbox } from './outbox.js';
 import type { RequestBudget } from './request-budget.js';
+import type { TraceContext } from './trace-context.js';
 import type { MessageParts, Transport } from './transport.js';
 
 /** How long a request of ours waits for its answer when the caller names no other time. */
@@ -39,8 +40,8 @@ export class ResultParts {
 
 /** Follows one request from its arrival to its reply, for traces and metrics. */
 export interface RequestObservation {
-  /** Sent to the client in place of an inner error's text. */
-  readonly traceId: string | undefined;
+  /** The trace it is part of, where one is recorded: what it starts belongs to it, and a client is told its id in place of an inner error's text. */
+  readonly trace: TraceContext | undefined;
   ended(error: RpcError | undefined): void;
 }
 
@@ -242,7 +243,7 @@ export class Connection {
     if (cause instanceof RpcError) {
       error = cause;
     } else {
-      const traceId = observation?.traceId ?? randomUUID().replaceAll('-', '');
+      const traceId = observation?.trace?.traceId ?? randomUUID().replaceAll('-', '');
       this.#options.onInternalError(cause, traceId, { request, observation });
       error = rpcError('internalError', { traceId });
     }

@@ -9,6 +9,7 @@ import { execPlugin } from '../../plugins/exec.js';
 import { lifecyclePlugin } from '../../plugins/lifecycle.js';
 import { metricsPlugin } from '../../plugins/metrics.js';
 import { overloadPlugin } from '../../plugins/overload.js';
+import { readingsPlugin } from '../../plugins/readings.js';
 import { rpcPlugin } from '../../plugins/rpc.js';
 import { sessionsPlugin } from '../../plugins/sessions.js';
 import { tcpAdmissionPlugin } from '../../plugins/tcp-admission.js';
@@ -77,12 +78,13 @@ export async function buildApp(
   await app.register(metricsPlugin, { spans: sdk?.spans, droppedLogLines });
   await app.register(telemetryPlugin, { config, sdk });
   await app.register(authPlugin, { config });
-  await app.register(rpcPlugin, { config });
   await app.register(overloadPlugin, { config });
+  await app.register(rpcPlugin, { config });
   await app.register(execPlugin, { config });
   await app.register(tcpAdmissionPlugin, { config });
   await app.register(websocketPlugin, { config });
   await app.register(drainPlugin, { config });
+  await app.register(readingsPlugin);
   await app.register(healthRoutes);
   if (config.metricsAddress === undefined) {
     await app.register(metricsRoute, { exposition: app.exposition, protected: true });

@@ -11,7 +11,8 @@
 /** In this order. */
 export type Phase = 'starting' | 'running' | 'leaving' | 'draining' | 'closed';
 
-const ORDER: readonly Phase[] = ['starting', 'running', 'leaving', 'draining', 'closed'];
+/** All phases in their order. */
+export const PHASES: readonly Phase[] = ['starting', 'running', 'leaving', 'draining', 'closed'];
 
 /** Holds the phase of one service and tells whoever asked when one is reached. */
 export class Lifecycle {
@@ -24,7 +25,7 @@ export class Lifecycle {
 
   /** Whether the phase, or one after it, has been reached. */
   reached(phase: Phase): boolean {
-    return ORDER.indexOf(this.#phase) >= ORDER.indexOf(phase);
+    return PHASES.indexOf(this.#phase) >= PHASES.indexOf(phase);
   }
 
   /** Moves forward; a phase already reached is left alone. @returns whether it moved */

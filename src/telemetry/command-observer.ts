@@ -1,29 +1,15 @@
-/** Follows one command: its span and its numbers. Knows commands by their shape only, and works the same with and without traces. */
+/** Follows one command: its span and its numbers. Works the same with and without traces. */
+import type { CommandEnd, CommandEvent } from '../exec/command.js';
+import type { CommandObservation, CommandReport } from '../exec/exec-manager.js';
+import type { ExecRequest } from '../exec/exec-request.js';
 import type { Metrics } from './metric-store.js';
-import type { Attributes, EventName } from './trace-vocabulary.js';
+import type { Attributes } from './trace-vocabulary.js';
 import type { CommandSpan } from './tracing.js';
 
 const MS_PER_SECOND = 1000;
 /** More arguments than this are more than a trace can show. */
 const MAX_ARGS = 64;
 const MAX_ARG_CHARS = 1000;
-
-/** A command about to start. */
-export interface ObservedCommand {
-  readonly argv: readonly string[];
-  readonly tty: unknown;
-  readonly streamOutput: boolean;
-}
-
-/** How it went. */
-export interface CommandOutcome {
-  readonly pid: number | undefined;
-  readonly end: { readonly exitCode: number; readonly signal: string | null; readonly timedOut: boolean } | undefined;
-  readonly error: Error | undefined;
-  readonly outputBytes: number;
-  readonly stdinBytes: number;
-  readonly pausedMs: number;
-}
 
 export interface CommandObserverOptions {
   readonly metrics: Metrics;
@@ -39,20 +25,20 @@ export interface CommandObserverOptions {
 export type CommandKind = 'tty' | 'streamed' | 'buffered';
 
 /** The kind of a command, as metrics and traces call it. */
-export function kindOf(command: ObservedCommand): CommandKind {
+export function kindOf(command: ExecRequest): CommandKind {
   if (command.tty !== undefined) return 'tty';
   return command.streamOutput ? 'streamed' : 'buffered';
 }
 
 /** What a span says of a command at its start. */
-export function startAttributes(command: ObservedCommand, traceArgv: boolean): Attributes {
+export function startAttributes(command: ExecRequest, traceArgv: boolean): Attributes {
   const kind: Attributes = { 'execwire.command.kind': kindOf(command) };
   if (!traceArgv) return kind;
   return { ...kind, 'process.command_args': command.argv.slice(0, MAX_ARGS).map((arg) => arg.slice(0, MAX_ARG_CHARS)) };
 }
 
 /** One command as telemetry sees it. */
-export class CommandObserver {
+export class CommandObserver implements CommandObservation {
   readonly env: Readonly<Record<string, string | null>>;
   readonly #options: CommandObserverOptions;
   readonly #startedAtMs = performance.now();
@@ -64,7 +50,7 @@ export class CommandObserver {
     this.env = options.env;
   }
 
-  event(event: EventName): void {
+  event(event: CommandEvent): void {
     const { metrics, kind, span, isConnected } = this.#options;
     if (event === 'started') metrics.spawnDuration.observe(this.#elapsedSeconds(), kind);
     else if (event === 'terminate') this.#wasTerminated = true;
@@ -72,7 +58,7 @@ export class CommandObserver {
     span?.event(event);
   }
 
-  ended(outcome: CommandOutcome): void {
+  ended(outcome: CommandReport): void {
     const { metrics, kind, span } = this.#options;
     const { pid, end, error, outputBytes, stdinBytes, pausedMs } = outcome;
     metrics.commands.add(1, kind, outcomeOf(end));
@@ -94,7 +80,7 @@ export class CommandObserver {
     else span.fail(typeOf(error), attributes);
   }
 
-  #cause(end: CommandOutcome['end']): string {
+  #cause(end: CommandEnd | undefined): string {
     if (end === undefined) return 'not_started';
     if (end.timedOut) return 'timeout';
     if (end.signal === null) return 'exit';
@@ -107,7 +93,7 @@ export class CommandObserver {
   }
 }
 
-function outcomeOf(end: CommandOutcome['end']): string {
+function outcomeOf(end: CommandEnd | undefined): string {
   if (end === undefined) return 'not_started';
   if (end.timedOut) return 'timeout';
   if (end.signal !== null) return 'signal';

@@ -1,20 +1,20 @@
 /**
- * Follows one connection: its logger, its span, its requests and their numbers. Knows sessions and requests by their shape only, and
- * works the same with and without traces. An idle connection costs two small objects.
+ * Follows one connection: its logger, its span, its requests and their numbers. Works the same with and without traces. An idle
+ * connection costs two small objects.
  */
+import type { Log } from '../log.js';
+import type { RpcError } from '../protocol/errors.js';
+import type { RequestMessage } from '../rpc/codec.js';
+import type { RequestObservation } from '../rpc/connection.js';
+import type { TraceContext } from '../rpc/trace-context.js';
+import type { Session } from '../session/session.js';
 import type { Metrics } from './metric-store.js';
-import type { ClientName, ConnectionSpan, RequestSpan, TracedRequest } from './tracing.js';
+import type { ConnectionSpan, RequestSpan } from './tracing.js';
 
 const MS_PER_SECOND = 1000;
 /** Label of what is not in a table. */
 const OTHER = 'other';
 const NO_ERROR = 'ok';
-
-/** An answer that is a refusal. */
-export interface Refusal {
-  readonly code: number;
-  readonly reason: string | undefined;
-}
 
 /** What the labels of metrics may say; anything else is `other`. */
 export interface LabelTables {
@@ -24,40 +24,25 @@ export interface LabelTables {
   readonly closeCodes: ReadonlySet<number>;
 }
 
-/** A logger as pino makes them. */
-export interface ParentLogger {
-  level: string;
-  child(bindings: { connectionId: string }): ParentLogger;
-  debug(fields: object, text: string): void;
-  warn(fields: object, text: string): void;
-  error(fields: object, text: string): void;
-}
-
 /** What all connections share. */
 export interface ConnectionObserverContext {
   readonly metrics: Metrics;
   readonly labels: LabelTables;
-  readonly log: ParentLogger;
+  readonly log: Log;
   /** Loggers of connections: they follow the level of `log`. */
-  readonly loggers: Set<ParentLogger>;
-}
-
-/** The state behind a connection. */
-export interface ObservedSession {
-  readonly id: string;
-  /** Undefined before `initialize`. */
-  readonly agreement: ClientName | undefined;
+  readonly loggers: Set<Log>;
 }
 
 /** One connection as telemetry sees it. */
 export class ConnectionObserver {
   readonly context: ConnectionObserverContext;
-  readonly session: ObservedSession;
+  readonly session: Session;
   /** Undefined without traces. */
   readonly span: ConnectionSpan | undefined;
-  #log: ParentLogger | undefined;
+  #log: Log | undefined;
 
-  constructor(context: ConnectionObserverContext, session: ObservedSession, transport: string, span?: ConnectionSpan) {
+  constructor(context: ConnectionObserverContext, session: Session, span: ConnectionSpan | undefined) {
+    const { kind: transport } = session.connection.transport;
     this.context = context;
     this.session = session;
     this.span = span;
@@ -66,7 +51,7 @@ export class ConnectionObserver {
   }
 
   /** Logs with `connectionId`. Made at its first use: most connections have nothing to say. */
-  get log(): ParentLogger {
+  get log(): Log {
     if (this.#log === undefined) {
       this.#log = this.context.log.child({ connectionId: this.session.id });
       this.context.loggers.add(this.#log);
@@ -75,7 +60,7 @@ export class ConnectionObserver {
   }
 
   /** Follows a request until {@link ObservedRequest.ended}. */
-  request(request: TracedRequest): ObservedRequest {
+  request(request: RequestMessage): ObservedRequest {
     return new ObservedRequest(this, request);
   }
 
@@ -90,17 +75,17 @@ export class ConnectionObserver {
 }
 
 /** One request on its way. */
-export class ObservedRequest {
+export class ObservedRequest implements RequestObservation {
   /** Undefined without traces. */
-  readonly span: RequestSpan | undefined;
+  readonly #span: RequestSpan | undefined;
   readonly #connection: ConnectionObserver;
   readonly #method: string;
   readonly #arrivedAtMs = performance.now();
 
-  constructor(connection: ConnectionObserver, request: TracedRequest) {
+  constructor(connection: ConnectionObserver, request: RequestMessage) {
     this.#connection = connection;
     this.#method = connection.context.labels.methods.has(request.method) ? request.method : OTHER;
-    this.span = connection.span?.request(request, () =>
+    this.#span = connection.span?.request(request, () =>
       connection.log.warn(
         { requestId: request.id, method: this.#method },
         'the trace of a request is no valid trace context: it has no parent',
@@ -108,12 +93,11 @@ export class ObservedRequest {
     );
   }
 
-  /** What a client is told in place of an inner error's text. */
-  get traceId(): string | undefined {
-    return this.span?.traceId;
+  get trace(): TraceContext | undefined {
+    return this.#span?.trace;
   }
 
-  ended(error: Refusal | undefined): void {
+  ended(error: RpcError | undefined): void {
     const { context, session } = this.#connection;
     const { metrics, labels } = context;
     metrics.requestDuration.observe((performance.now() - this.#arrivedAtMs) / MS_PER_SECOND, this.#method);
@@ -124,6 +108,6 @@ export class ObservedRequest {
       const { reason } = error;
       metrics.refusals.add(1, reason !== undefined && labels.reasons.has(reason) ? reason : OTHER);
     }
-    this.span?.end(error, session.agreement);
+    this.#span?.end(error, session.agreement);
   }
 }

@@ -109,13 +109,21 @@ export type Metrics = {
   readonly [K in InstrumentKey]: (typeof instruments)[K]['kind'] extends 'histogram' ? Histogram : Series;
 };
 
-/** Makes them, at zero. */
-export function createMetrics(): Metrics {
+/** What has a zero before anything happened, so that a first failure shows as a change. */
+const KINDS = ['tty', 'streamed', 'buffered'];
+const SPAN_LOSSES = ['queue_full', 'export_failed'];
+
+/** Makes them, at zero. @param version of the server */
+export function createMetrics(version: string): Metrics {
   const entries = Object.entries<Instrument>(instruments).map(([key, instrument]) => [
     key,
     instrument.kind === 'histogram' ? new Histogram(instrument) : new Series(instrument),
   ]);
-  return Object.fromEntries(entries) as Metrics;
+  const metrics = Object.fromEntries(entries) as Metrics;
+  metrics.buildInfo.set(1, version, process.version);
+  for (const kind of KINDS) metrics.commands.add(0, kind, 'success');
+  for (const reason of SPAN_LOSSES) metrics.spansDropped.set(0, reason);
+  return metrics;
 }
 
 function labelsOf(instrument: Instrument, values: string[]): Record<string, string> {

@@ -21,16 +21,20 @@ export interface Exposition {
   families(): Promise<MetricFamily[]>;
 }
 
-/** @param refresh called before every answer, to set what is only looked up */
+/** Shows the metrics of one service. */
 export class PrometheusRegistry implements Exposition {
   readonly contentType = 'text/plain; version=0.0.4; charset=utf-8';
   readonly #metrics: Metrics;
-  readonly #refresh: () => void;
+  readonly #refreshes: Array<() => void> = [];
   #registry: Promise<Registry> | undefined;
 
-  constructor(metrics: Metrics, refresh: () => void) {
+  constructor(metrics: Metrics) {
     this.#metrics = metrics;
-    this.#refresh = refresh;
+  }
+
+  /** Calls back before every answer, to set what is only looked up. */
+  beforeEach(refresh: () => void): void {
+    this.#refreshes.push(refresh);
   }
 
   async text(): Promise<string> {
@@ -44,7 +48,7 @@ export class PrometheusRegistry implements Exposition {
   async #current(): Promise<Registry> {
     this.#registry ??= createRegistry(this.#metrics);
     const registry = await this.#registry;
-    this.#refresh();
+    for (const refresh of this.#refreshes) refresh();
     return registry;
   }
 }

@@ -15,27 +15,15 @@ import {
   type Tracer,
   trace,
 } from '@opentelemetry/api';
-import type { TraceCarrier } from '../config/telemetry-settings.js';
-import { environmentOf, isPresent, parseCarrier, type TraceContext } from './trace-carrier.js';
+import type { RpcError } from '../protocol/errors.js';
+import type { RequestMessage } from '../rpc/codec.js';
+import { environmentOf, isPresent, parseCarrier, type TraceCarrier, type TraceContext } from '../rpc/trace-context.js';
+import type { Agreement } from '../session/session.js';
 import { type Attributes, type EventName, spanNames } from './trace-vocabulary.js';
 
 /** Longest name or id that a client can put into a span. */
 const MAX_TEXT_CHARS = 200;
 const UNKNOWN_METHOD = '_OTHER';
-
-/** Who asks, once `initialize` has said so. */
-export interface ClientName {
-  readonly clientName: string;
-  readonly clientVersion: string;
-}
-
-/** What a span says of a request. */
-export interface TracedRequest {
-  readonly id: string | number;
-  readonly method: string;
-  readonly trace: unknown;
-  readonly jsonrpc: boolean;
-}
 
 export interface TracingOptions {
   readonly tracer: Tracer;
@@ -63,6 +51,13 @@ export class Tracing {
   connection(id: string, transport: string, upgrade: TraceCarrier | undefined): ConnectionSpan {
     const parent = this.#serverParent ?? contextOf(upgrade) ?? ROOT_CONTEXT;
     return new ConnectionSpan(this.#options, { id, transport, parent });
+  }
+
+  /** Starts the span of a command. @param request trace of the request that runs it */
+  command(request: TraceContext, attributes: Attributes): CommandSpan {
+    // The span of the request is our own, not one that came from elsewhere.
+    const parent = contextWith(request, { isRemote: false });
+    return new CommandSpan(this.#options.tracer.startSpan(spanNames.command, { attributes }, parent));
   }
 
   /** Starts the span of the drain. */
@@ -112,7 +107,7 @@ export class ConnectionSpan {
   }
 
   /** Starts the span of a request. */
-  request(request: TracedRequest, onInvalidCarrier: () => void): RequestSpan {
+  request(request: RequestMessage, onInvalidCarrier: () => void): RequestSpan {
     const { tracer, isMethod } = this.#options;
     const { id, transport, parent } = this.#connection;
     let context = parent;
@@ -135,10 +130,10 @@ export class ConnectionSpan {
     const span = tracer.startSpan(name, { kind: SpanKind.SERVER, attributes }, context);
     this.#requests += 1;
     if (span.isRecording()) this.#span.addLink({ context: span.spanContext() });
-    return new RequestSpan(tracer, span, id);
+    return new RequestSpan(span);
   }
 
-  end(code: number, client: ClientName | undefined): void {
+  end(code: number, client: Agreement | undefined): void {
     this.#span.setAttributes({
       ...clientAttributes(client),
       'execwire.connection.close_code': code,
@@ -150,32 +145,17 @@ export class ConnectionSpan {
 
 /** The span of one request. */
 export class RequestSpan {
-  readonly #tracer: Tracer;
   readonly #span: Span;
-  readonly #connectionId: string;
 
-  constructor(tracer: Tracer, span: Span, connectionId: string) {
-    this.#tracer = tracer;
+  constructor(span: Span) {
     this.#span = span;
-    this.#connectionId = connectionId;
   }
 
-  get traceId(): string {
-    return this.#span.spanContext().traceId;
+  get trace(): TraceContext {
+    return traceOf(this.#span);
   }
 
-  get spanId(): string {
-    return this.#span.spanContext().spanId;
-  }
-
-  /** Starts the span of the command that this request runs. */
-  command(attributes: Attributes): CommandSpan {
-    const context = trace.setSpan(ROOT_CONTEXT, this.#span);
-    const own: Attributes = { ...attributes, 'execwire.connection.id': this.#connectionId };
-    return new CommandSpan(this.#tracer.startSpan(spanNames.command, { attributes: own }, context));
-  }
-
-  end(error: { code: number; reason: string | undefined } | undefined, client: ClientName | undefined): void {
+  end(error: RpcError | undefined, client: Agreement | undefined): void {
     const span = this.#span;
     if (span.isRecording()) {
       if (client !== undefined) span.setAttributes(clientAttributes(client));
@@ -195,8 +175,7 @@ export class RequestSpan {
 export class CommandSpan extends ActiveSpan {
   /** Makes whatever the command starts part of this trace. */
   get env(): Record<string, string | null> {
-    const { traceId, spanId, traceFlags, traceState } = this.span.spanContext();
-    return environmentOf({ traceId, spanId, flags: traceFlags, tracestate: traceState?.serialize() || undefined });
+    return environmentOf(traceOf(this.span));
   }
 
   /** Ends the span of a command that could not be started. @param error what its `name` or errno is, nothing else of it */
@@ -207,7 +186,7 @@ export class CommandSpan extends ActiveSpan {
   }
 }
 
-function clientAttributes(client: ClientName | undefined): Attributes {
+function clientAttributes(client: Agreement | undefined): Attributes {
   if (client === undefined) return {};
   return {
     'execwire.client.name': client.clientName.slice(0, MAX_TEXT_CHARS),
@@ -218,15 +197,23 @@ function clientAttributes(client: ClientName | undefined): Attributes {
 /** @returns undefined where there is no valid carrier */
 function contextOf(carrier: unknown): Context | undefined {
   const parsed = parseCarrier(carrier);
-  return parsed === undefined ? undefined : remoteContext(parsed);
+  return parsed === undefined ? undefined : contextWith(parsed, { isRemote: true });
 }
 
-function remoteContext({ traceId, spanId, flags, tracestate }: TraceContext): Context {
+function traceOf(span: Span): TraceContext {
+  const { traceId, spanId, traceFlags, traceState } = span.spanContext();
+  return { traceId, spanId, flags: traceFlags, tracestate: traceState?.serialize() || undefined };
+}
+
+function contextWith(
+  { traceId, spanId, flags, tracestate }: TraceContext,
+  { isRemote }: { isRemote: boolean },
+): Context {
   return trace.setSpanContext(ROOT_CONTEXT, {
     traceId,
     spanId,
     traceFlags: flags,
-    isRemote: true,
+    isRemote,
     ...(tracestate === undefined ? {} : { traceState: createTraceState(tracestate) }),
   });
 }

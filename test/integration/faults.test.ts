@@ -227,7 +227,7 @@ t.test('no timing reads the clock of the wall, which may jump', (t) => {
   // Wall time is right where it is shown to somebody or compared with a date that came from outside.
   const allowed: Readonly<Record<string, string>> = {
     'src/auth/': 'tokens and certificates carry dates',
-    'plugins/rpc.ts': 'a credential ends at a date',
+    'src/session/credential-expiry.ts': 'a credential ends at a date',
     'src/exec/exec-manager.ts': '`startedAtMs` of a listed command is a date for people',
     'src/telemetry/': 'spans carry dates',
   };

@@ -76,7 +76,7 @@ t.test('connection hides inner text and carries a trace id when a handler throws
       return Promise.reject(secret);
     },
     observe: (request) => ({
-      traceId: request.id === 2 ? 'trace-of-span' : undefined,
+      trace: request.id === 2 ? { traceId: 'trace-of-span', spanId: '', flags: 1, tracestate: undefined } : undefined,
       ended: (error) => ended.push(error?.reason),
     }),
   });

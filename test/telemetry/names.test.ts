@@ -15,7 +15,7 @@ function exposedNames(): Set<string> {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const names = registry.getMetricsAsArray().map(({ name }) => name);
-  for (const metric of Object.values(createMetrics())) {
+  for (const metric of Object.values(createMetrics('1'))) {
     names.push(metric.instrument.name);
     if (metric instanceof Histogram)
       for (const part of ['bucket', 'sum', 'count']) names.push(`${metric.instrument.name}_${part}`);

@@ -2,7 +2,12 @@
  * W3C trace contexts from and to their text form. Knows no OpenTelemetry: a context is handed on to a command even where no trace is
  * recorded. @see https://www.w3.org/TR/trace-context/
  */
-import type { TraceCarrier } from '../config/telemetry-settings.js';
+
+/** A context as it travels, not validated. */
+export interface TraceCarrier {
+  readonly traceparent?: unknown;
+  readonly tracestate?: unknown;
+}
 
 /** A context that has been checked. */
 export interface TraceContext {

@@ -1,0 +1,19 @@
+/** Has the states of the service looked up whenever the metrics are asked for. */
+import fp from 'fastify-plugin';
+import { Readings } from '../src/server/readings.js';
+
+export const readingsPlugin = fp(
+  async (app) => {
+    const { metrics, lifecycle, sessions, overload, rpc, exec } = app;
+    const readings = new Readings({
+      metrics,
+      lifecycle,
+      sessions,
+      overload,
+      requests: rpc.requests,
+      commands: exec,
+    });
+    app.exposition.beforeEach(() => readings.refresh());
+  },
+  { name: 'readings', dependencies: ['metrics', 'lifecycle', 'sessions', 'overload', 'rpc', 'exec'] },
+);

@@ -1,0 +1,145 @@
+/**
+ * Leaves well: the one way in which a running service ends. Owns the timeline of PROTOCOL "Drain"; knows no signal and no listener.
+ *
+ *     signal ─ leaving ─ drainDelay ─ draining: idle connections 1001, busy ones after their last reply ─► nothing left ─► done
+ *                                        └─ drainTimeout ─ SIGTERM ─ killGrace ─ SIGKILL ─ replies, 1012 ─ flushing ─► done
+ */
+import type { Config } from '../config/config.js';
+import type { ExecManager } from '../exec/exec-manager.js';
+import type { Log } from '../log.js';
+import { closeCodes } from '../protocol/close-codes.js';
+import type { Session } from '../session/session.js';
+import type { SessionRegistry } from '../session/session-registry.js';
+import type { DrainObservation, Telemetry } from '../telemetry/telemetry.js';
+import type { Lifecycle } from './lifecycle.js';
+
+/** How often connections are looked at: a peer's reading makes no event of its own. */
+const LOOK_EVERY_MS = 20;
+/** After the deadline and the grace: a peer that takes nothing for so long is cut. */
+export const FLUSH_STALL_MS = 5000;
+/** After the deadline and the grace: a peer that takes something is cut all the same, because a platform waits no longer. */
+export const FLUSH_LIMIT_MS = 60_000;
+
+/** The clock and the only way to wait. */
+export interface DrainClock {
+  nowMs(): number;
+  sleep(ms: number): Promise<void>;
+}
+
+const systemClock: DrainClock = {
+  nowMs: () => performance.now(),
+  sleep: (ms) => (ms === 0 ? Promise.resolve() : new Promise((resolve) => setTimeout(resolve, ms))),
+};
+
+export interface DrainOptions {
+  readonly config: Pick<Config, 'drainDelayMs' | 'drainTimeoutMs' | 'killGraceMs'>;
+  readonly lifecycle: Lifecycle;
+  readonly sessions: Pick<SessionRegistry, 'size' | 'all' | 'broadcast'>;
+  readonly commands: Pick<ExecManager, 'running' | 'terminateAll'>;
+  readonly telemetry: Pick<Telemetry, 'drain'>;
+  readonly log: Pick<Log, 'info' | 'warn'>;
+  readonly clock?: DrainClock;
+}
+
+/** What became of the commands and connections of a drain. */
+interface Outcome {
+  /** Commands that ended by themselves. */
+  finished: number;
+  /** Commands that were ended at the deadline. */
+  killed: number;
+  /** Connections that were broken off with unsent output. */
+  cut: number;
+}
+
+/** Drains one service once. */
+export class Drain {
+  readonly #options: DrainOptions;
+  readonly #clock: DrainClock;
+  #done: Promise<void> | undefined;
+
+  constructor(options: DrainOptions) {
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+  }
+
+  /** Drains once, however often it is called; resolves when no connection is left. */
+  run(): Promise<void> {
+    this.#done ??= this.#run();
+    return this.#done;
+  }
+
+  async #run(): Promise<void> {
+    const { lifecycle, sessions, commands, log, config, telemetry } = this.#options;
+    const startedAtMs = this.#clock.nowMs();
+    const observation = telemetry.drain(sessions.size, commands.running);
+    lifecycle.advance('leaving');
+    const { drainDelayMs } = config;
+    log.info({ drainDelayMs, connections: sessions.size, commands: commands.running }, 'leaving');
+    await this.#clock.sleep(drainDelayMs);
+    const outcome = await this.#drain(observation);
+    const durationMs = Math.round(this.#clock.nowMs() - startedAtMs);
+    log.info({ durationMs, ...outcome }, 'left');
+    observation.ended();
+  }
+
+  async #drain(observation: DrainObservation): Promise<Outcome> {
+    const { lifecycle, sessions, commands, log, config } = this.#options;
+    lifecycle.advance('draining');
+    observation.draining();
+    const deadlineAtMs = this.#clock.nowMs() + config.drainTimeoutMs;
+    sessions.broadcast('server/draining', { deadlineMs: config.drainTimeoutMs });
+    const before = commands.running;
+    await this.#untilFinished(deadlineAtMs);
+    const killed = commands.running;
+    const finished = before - killed;
+    if (sessions.size === 0) return { finished, killed, cut: 0 };
+
+    log.warn({ connections: sessions.size, commands: killed }, 'drain deadline passed');
+    commands.terminateAll(config.killGraceMs);
+    const cut = await this.#untilFlushed(this.#clock.nowMs() + config.killGraceMs);
+    return { finished, killed, cut };
+  }
+
+  /** Closes every connection behind its last reply, which it may take as slowly as it likes. @returns when none is left, or at the deadline */
+  async #untilFinished(deadlineAtMs: number): Promise<void> {
+    const { sessions } = this.#options;
+    for (;;) {
+      for (const { connection } of sessions.all()) {
+        if (connection.inFlight > 0 || connection.outbox.pendingBytes > 0) continue;
+        connection.close(closeCodes.goingAway, 'server going away');
+      }
+      const leftMs = deadlineAtMs - this.#clock.nowMs();
+      if (sessions.size === 0 || leftMs <= 0) return;
+      await this.#clock.sleep(Math.min(LOOK_EVERY_MS, leftMs));
+    }
+  }
+
+  /**
+   * Closes every connection that has its last reply in its queue, and cuts those that do not take theirs.
+   * @param graceEndsAtMs until then nobody is cut: commands are still ending
+   * @returns how many were cut
+   */
+  async #untilFlushed(graceEndsAtMs: number): Promise<number> {
+    const { sessions } = this.#options;
+    const progress = new Map<Session, { bytes: number; movedAtMs: number }>();
+    const cut = new Set<Session>();
+    for (;;) {
+      const nowMs = this.#clock.nowMs();
+      for (const session of [...sessions.all()]) {
+        if (cut.has(session)) continue;
+        const { connection } = session;
+        if (connection.inFlight === 0) connection.close(closeCodes.serviceRestart, 'drain deadline passed');
+        const { progressBytes } = connection.outbox;
+        const seen = progress.get(session) ?? { bytes: progressBytes, movedAtMs: graceEndsAtMs };
+        if (progressBytes > seen.bytes) progress.set(session, { bytes: progressBytes, movedAtMs: nowMs });
+        else progress.set(session, seen);
+        const standsStillMs = nowMs - Math.max(seen.movedAtMs, graceEndsAtMs);
+        if (standsStillMs < FLUSH_STALL_MS && nowMs - graceEndsAtMs < FLUSH_LIMIT_MS) continue;
+        cut.add(session);
+        connection.transport.abort();
+      }
+      if ([...sessions.all()].every((session) => cut.has(session))) return cut.size;
+      await this.#clock.sleep(LOOK_EVERY_MS);
+    }
+  }
+}

@@ -1,0 +1,144 @@
+/**
+ * Knows when the service is full: the bounds that were added to it, its descriptors, its event loop. Who asked refuses a start or an
+ * upgrade that finds no room, and `/readyz` turns 503 while the service is overloaded. Knows no connection and no command.
+ */
+import type { Log } from '../log.js';
+import { countOpenDescriptors, descriptorLimit } from '../process/open-descriptors.js';
+import { EventLoopDelay } from './event-loop-delay.js';
+
+/** Descriptors left free for logs, files of the server, probes, and sockets that wait for their refusal. */
+const SPARE_DESCRIPTORS = 128;
+/** Part of a small limit that is spare. */
+const SPARE_PART = 1 / 4;
+/** Part of the spare ones in which a socket is answered at once: at the very limit libuv closes what it accepts without a word. */
+const LAST_PART = 1 / 2;
+/** A command takes up to this many while it starts: three pipes with two ends each, and those of the spawn itself. */
+export const DESCRIPTORS_PER_COMMAND = 10;
+/** A connection has its socket, which is counted already when the question is asked. */
+export const DESCRIPTORS_PER_CONNECTION = 0;
+/** Counting reads a directory with an entry per descriptor: at most this often. Between two counts starts and sockets are added up. */
+const COUNT_EVERY_MS = 100;
+/** What was added up is too much when things end as fast as they start: before a refusal it is counted again, at most this often. */
+const RECOUNT_EVERY_MS = 10;
+/** Overload ends when everything is below this part of its bound. */
+const RECOVERED_AT = 0.9;
+
+export interface OverloadOptions {
+  /** Milliseconds by which the event loop may be late; 0 for any. */
+  readonly maxEventLoopDelayMs: number;
+  readonly log: Log;
+  /** Most descriptors of this process. Default: its own limit. */
+  readonly descriptorLimit?: number;
+  /** Open descriptors of this process, undefined when they cannot be counted. Default: looks. */
+  readonly countDescriptors?: () => number | undefined;
+  readonly loopDelay?: Pick<EventLoopDelay, 'maxMs' | 'start' | 'stop'>;
+}
+
+/** What the machine and the bounds of one service still have room for. */
+export class Overload {
+  readonly loopDelay: Pick<EventLoopDelay, 'maxMs' | 'start' | 'stop'>;
+  readonly #options: OverloadOptions;
+  readonly #countDescriptors: () => number | undefined;
+  readonly #limit: number;
+  readonly #spare: number;
+  readonly #last: number;
+  readonly #loads: Array<() => number> = [];
+  readonly #expected: Array<() => number> = [];
+  #open = 0;
+  #countedAtMs = Number.NEGATIVE_INFINITY;
+  #isOverloaded = false;
+  #isShort = false;
+
+  constructor(options: OverloadOptions) {
+    this.#options = options;
+    this.loopDelay = options.loopDelay ?? new EventLoopDelay();
+    this.#countDescriptors = options.countDescriptors ?? countOpenDescriptors;
+    this.#limit = options.descriptorLimit ?? descriptorLimit() ?? Number.POSITIVE_INFINITY;
+    this.#spare = Math.min(SPARE_DESCRIPTORS, Math.floor(this.#limit * SPARE_PART));
+    this.#last = Math.floor(this.#spare * LAST_PART);
+  }
+
+  start(): void {
+    this.loopDelay.start();
+  }
+
+  stop(): void {
+    this.loopDelay.stop();
+  }
+
+  /** Adds a bound. @param load how much of it is taken, 1 when it is reached */
+  addLoad(load: () => number): void {
+    this.#loads.push(load);
+  }
+
+  /** Adds what will take descriptors soon and does not show yet. @param descriptors how many */
+  addExpected(descriptors: () => number): void {
+    this.#expected.push(descriptors);
+  }
+
+  /** The bound of the machine that leaves no room for something that takes so many descriptors, or undefined; then they count as taken. */
+  shortage(descriptors: number): string | undefined {
+    const isFree = this.#hasRoom(descriptors, this.#spare);
+    if (isFree) this.#open += descriptors;
+    this.#tell(!isFree);
+    return isFree ? undefined : 'descriptors';
+  }
+
+  /** Counts an accepted socket. @returns false when so few descriptors are left that it cannot even wait for its own refusal */
+  takeSocket(): boolean {
+    this.#open += 1;
+    const isFree = this.#hasRoom(0, this.#last);
+    if (!isFree) this.#tell(true);
+    return isFree;
+  }
+
+  /** Counts a socket that has closed. */
+  releaseSocket(): void {
+    this.#open -= 1;
+  }
+
+  /** Whether new clients should go elsewhere. It ends at {@link RECOVERED_AT}, so that a probe does not flap. */
+  get isOverloaded(): boolean {
+    const load = this.#load();
+    if (this.#isOverloaded ? load < RECOVERED_AT : load >= 1) {
+      this.#isOverloaded = !this.#isOverloaded;
+      const state = { loopDelayMs: Math.round(this.loopDelay.maxMs), open: this.#open, limit: this.#limit };
+      this.#options.log.warn(state, this.#isOverloaded ? 'overloaded' : 'no longer overloaded');
+    }
+    return this.#isOverloaded;
+  }
+
+  /** How much of its bound the fullest thing has taken. */
+  #load(): number {
+    this.#count(COUNT_EVERY_MS);
+    const descriptors = (this.#open + DESCRIPTORS_PER_COMMAND) / (this.#limit - this.#spare);
+    const { maxEventLoopDelayMs } = this.#options;
+    const delay = maxEventLoopDelayMs === 0 ? 0 : this.loopDelay.maxMs / maxEventLoopDelayMs;
+    return Math.max(descriptors, delay, ...this.#loads.map((load) => load()));
+  }
+
+  #hasRoom(descriptors: number, reserve: number): boolean {
+    this.#count(COUNT_EVERY_MS);
+    if (this.#open + descriptors + reserve >= this.#limit) this.#count(RECOUNT_EVERY_MS);
+    return this.#open + descriptors + reserve < this.#limit;
+  }
+
+  #count(notWithinMs: number): void {
+    const nowMs = performance.now();
+    if (nowMs - this.#countedAtMs < notWithinMs) return;
+    this.#countedAtMs = nowMs;
+    const counted = this.#countDescriptors();
+    // Counting takes a descriptor itself: when there is none, what was known last is the best that is known.
+    if (counted === undefined) return;
+    this.#open = this.#expected.reduce((sum, descriptors) => sum + descriptors(), counted);
+  }
+
+  /** One line each time it begins. */
+  #tell(isShort: boolean): void {
+    if (isShort && !this.#isShort) {
+      const state = { open: this.#open, limit: this.#limit };
+      this.#options.log.warn(state, 'out of descriptors: new connections and commands are refused');
+    }
+    this.#isShort = isShort;
+  }
+}

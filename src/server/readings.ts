@@ -1,0 +1,74 @@
+/**
+ * Looks up for the metrics, whenever they are asked for, what is a state and not an event: connections, commands, queues, the phase.
+ * Knows no exporter and no request.
+ */
+import type { ExecManager } from '../exec/exec-manager.js';
+import type { TotalRequests } from '../rpc/request-budget.js';
+import type { SessionRegistry } from '../session/session-registry.js';
+import type { Metrics } from '../telemetry/metric-store.js';
+import { type Lifecycle, PHASES } from './lifecycle.js';
+import type { Overload } from './overload.js';
+
+const MS_PER_SECOND = 1000;
+const TRANSPORTS = ['websocket', 'stdio'];
+
+export interface ReadingsOptions {
+  readonly metrics: Metrics;
+  readonly lifecycle: Pick<Lifecycle, 'phase'>;
+  readonly sessions: Pick<SessionRegistry, 'all'>;
+  readonly requests: Pick<TotalRequests, 'inFlight'>;
+  readonly commands: Pick<ExecManager, 'running' | 'all'>;
+  readonly overload: Pick<Overload, 'loopDelay'>;
+}
+
+/** The states of one service. */
+export class Readings {
+  readonly #options: ReadingsOptions;
+  /** What running commands have counted is in the totals while they run, and is taken out for what they have counted since. */
+  #counted = { outputBytes: 0, stdinBytes: 0, pausedMs: 0 };
+
+  constructor(options: ReadingsOptions) {
+    this.#options = options;
+  }
+
+  /** Puts the present states into the metrics. */
+  refresh(): void {
+    const { metrics, lifecycle, requests, commands, overload } = this.#options;
+    for (const phase of PHASES) metrics.phase.set(lifecycle.phase === phase ? 1 : 0, phase);
+    metrics.requestsInFlight.set(requests.inFlight);
+    metrics.commandsRunning.set(commands.running);
+    metrics.eventLoopDelay.set(overload.loopDelay.maxMs / MS_PER_SECOND);
+    this.#lookAtSessions();
+    this.#countRunning();
+  }
+
+  #lookAtSessions(): void {
+    const { metrics, sessions } = this.#options;
+    const open = new Map(TRANSPORTS.map((transport) => [transport, 0]));
+    let initialized = 0;
+    let outboxBytes = 0;
+    for (const { connection, initialized: isInitialized } of sessions.all()) {
+      const { kind } = connection.transport;
+      open.set(kind, (open.get(kind) ?? 0) + 1);
+      if (isInitialized) initialized += 1;
+      outboxBytes += connection.outbox.pendingBytes;
+    }
+    for (const [transport, count] of open) metrics.connections.set(count, transport);
+    metrics.sessions.set(initialized);
+    metrics.outboxBytes.set(outboxBytes);
+  }
+
+  #countRunning(): void {
+    const { metrics, commands } = this.#options;
+    const now = { outputBytes: 0, stdinBytes: 0, pausedMs: 0 };
+    for (const { command, sinks, stdin } of commands.all()) {
+      now.outputBytes += sinks.stdout.receivedBytes + sinks.stderr.receivedBytes;
+      now.stdinBytes += stdin?.takenBytes ?? 0;
+      now.pausedMs += command.pausedMs;
+    }
+    metrics.outputBytes.add(now.outputBytes - this.#counted.outputBytes);
+    metrics.stdinBytes.add(now.stdinBytes - this.#counted.stdinBytes);
+    metrics.pausedSeconds.add((now.pausedMs - this.#counted.pausedMs) / MS_PER_SECOND);
+    this.#counted = now;
+  }
+}

@@ -1,0 +1,118 @@
+/**
+ * The RPC service: the router with the methods every server has, and the way from a transport to a session and to its end. Knows no
+ * command and no kind of transport.
+ */
+import { authorize } from '../auth/authorize.js';
+import type { Principal } from '../auth/principal.js';
+import { type Config, limitsOf } from '../config/config.js';
+import type { Log } from '../log.js';
+import { closeCodes } from '../protocol/close-codes.js';
+import { rpcError } from '../protocol/errors.js';
+import type { MethodDefinition } from '../protocol/methods/method-definition.js';
+import { methods } from '../protocol/methods.js';
+import { openRpcDocument } from '../protocol/open-rpc.js';
+import { Connection } from '../rpc/connection.js';
+import { Keepalive } from '../rpc/keepalive.js';
+import { RequestBudget, TotalRequests } from '../rpc/request-budget.js';
+import { Router } from '../rpc/router.js';
+import type { TraceCarrier } from '../rpc/trace-context.js';
+import type { Transport } from '../rpc/transport.js';
+import { warnIfExpiring, watchCredential } from '../session/credential-expiry.js';
+import { createInitializeHandler } from '../session/handshake.js';
+import { Session } from '../session/session.js';
+import type { SessionRegistry } from '../session/session-registry.js';
+import { requestFields, type Telemetry } from '../telemetry/telemetry.js';
+import { version } from '../version.js';
+import type { Lifecycle } from './lifecycle.js';
+
+export interface RpcServiceOptions {
+  readonly config: Config;
+  readonly lifecycle: Pick<Lifecycle, 'reached'>;
+  readonly sessions: SessionRegistry;
+  readonly telemetry: Telemetry;
+  readonly log: Log;
+}
+
+/** Serves everybody who has a transport. */
+export class RpcService {
+  readonly router: Router<Session>;
+  /** Requests in flight of all connections. */
+  readonly requests: TotalRequests;
+  readonly #options: RpcServiceOptions;
+  readonly #keepalive: Keepalive;
+  readonly #closedCallbacks: Array<(session: Session) => void> = [];
+
+  constructor(options: RpcServiceOptions) {
+    this.#options = options;
+    const { config } = options;
+    this.requests = new TotalRequests(config.maxRequests);
+    this.#keepalive = new Keepalive(config);
+    this.router = new Router<Session>((method, definition, session) => this.#admit(method, definition, session));
+    const { initialize, 'rpc.discover': discover } = methods;
+    const handshake = createInitializeHandler({ version, limits: limitsOf(config) });
+    this.router.add(
+      { initialize, 'rpc.discover': discover },
+      {
+        initialize: (params, session, call) => {
+          const result = handshake(params, session, call);
+          warnIfExpiring(session);
+          return result;
+        },
+        'rpc.discover': () => openRpcDocument(version),
+      },
+    );
+  }
+
+  /** Opens a session over a transport. @param upgrade headers with the trace context they came with */
+  open(transport: Transport, principal: Principal, upgrade?: TraceCarrier): Session {
+    const { config, sessions, telemetry, log } = this.#options;
+    const connection: Connection = new Connection({
+      transport,
+      budget: new RequestBudget(config.maxRequestsPerConnection, this.requests),
+      maxOwedReplyBytes: config.maxOwedReplyBytes,
+      serve: (call) => this.router.serve(session, call),
+      // `initialized` asks for nothing, and what is unknown is never answered.
+      onNotification: (method) => log.debug({ connectionId: connection.id, method }, 'notification'),
+      observe: (request) => observer.request(request),
+      onInternalError: (error, traceId, call) =>
+        observer.log.error({ ...requestFields(call), trace_id: traceId, err: error }, 'request failed'),
+      onClose: (code) => {
+        this.#keepalive.remove(connection);
+        session.close();
+        stopWatching();
+        sessions.remove(session);
+        for (const callback of this.#closedCallbacks) callback(session);
+        observer.closed(code);
+      },
+    });
+    const session = new Session(connection, principal);
+    const observer = telemetry.connection(session, upgrade);
+    sessions.add(session);
+    session.expectInitialize(config.initializeTimeoutMs, () =>
+      connection.close(closeCodes.policyViolation, 'not initialized in time'),
+    );
+    const stopWatching = watchCredential(session);
+    this.#keepalive.add(connection);
+    connection.open();
+    return session;
+  }
+
+  /** Calls back whenever a session's connection has ended. */
+  onSessionClosed(callback: (session: Session) => void): void {
+    this.#closedCallbacks.push(callback);
+  }
+
+  /** Watches nobody any more. */
+  close(): void {
+    this.#keepalive.close();
+  }
+
+  /** @throws {RpcError} of a caller who may not, of a server that is draining or full */
+  #admit(method: string, definition: MethodDefinition, session: Session): void {
+    const decision = authorize(session.principal, method);
+    if (!decision.allowed) throw rpcError('notAuthorized', { detail: decision.reason });
+    if (definition.startsWork === true && this.#options.lifecycle.reached('draining')) throw rpcError('serverDraining');
+    const bound = definition.servedWhenFull === true ? undefined : session.connection.budget.exceeded;
+    if (bound !== undefined) throw rpcError('serverOverloaded', { bound });
+  }
+}

@@ -1,0 +1,58 @@
+/** Which upgrades to a WebSocket are let in. Knows neither the credential, which was checked before, nor JSON-RPC. */
+import type { IncomingMessage, Server } from 'node:http';
+import type { SessionRegistry } from '../session/session-registry.js';
+import type { Lifecycle } from './lifecycle.js';
+import { DESCRIPTORS_PER_CONNECTION, type Overload } from './overload.js';
+
+/** Seconds after which a refused client may come back: about as long as a balancer takes to notice. */
+export const RETRY_AFTER_SECONDS = 1;
+
+export interface UpgradeAdmissionOptions {
+  readonly maxConnections: number;
+  readonly lifecycle: Pick<Lifecycle, 'reached'>;
+  readonly sessions: Pick<SessionRegistry, 'size'>;
+  readonly overload: Pick<Overload, 'shortage'>;
+}
+
+/** Asked once for each upgrade, right before it: what it says yes to counts as taken. */
+export class UpgradeAdmission {
+  readonly #options: UpgradeAdmissionOptions;
+
+  constructor(options: UpgradeAdmissionOptions) {
+    this.#options = options;
+  }
+
+  /** Why one more client cannot be let in now, or undefined. */
+  refusal(): string | undefined {
+    const { lifecycle, sessions, overload, maxConnections } = this.#options;
+    if (lifecycle.reached('draining')) return 'draining';
+    if (sessions.size >= maxConnections) return 'too many connections';
+    const shortage = overload.shortage(DESCRIPTORS_PER_CONNECTION);
+    return shortage === undefined ? undefined : `out of ${shortage}`;
+  }
+}
+
+/**
+ * Cuts an upgrade that comes behind a request of the same connection before that has its answer: the answer still owns the socket.
+ * `@fastify/websocket` would leave such a socket open for ever.
+ * @returns all other requests for an upgrade
+ */
+export function refuseUpgradesBehindRequests(server: Server): WeakSet<IncomingMessage> {
+  const answering = new WeakSet<object>();
+  const upgrading = new WeakSet<IncomingMessage>();
+  server.on('request', (request, response) => {
+    answering.add(request.socket);
+    response.once('close', () => answering.delete(request.socket));
+  });
+  const listeners = server.listeners('upgrade');
+  server.removeAllListeners('upgrade');
+  server.on('upgrade', (request, socket, head) => {
+    if (answering.has(request.socket)) {
+      socket.destroy();
+      return;
+    }
+    upgrading.add(request);
+    for (const listener of listeners) listener.call(server, request, socket, head);
+  });
+  return upgrading;
+}

@@ -1,0 +1,26 @@
+/** Tells a client that its credential ends soon, and closes its connection when it has ended. Knows no credential but by its date. */
+import { EXPIRY_WARNING_MS, watchSessionExpiry } from '../auth/session-expiry.js';
+import { closeCodes } from '../protocol/close-codes.js';
+import type { Session } from './session.js';
+
+/** Watches the credential of a session. @returns stops watching; to be called when the connection has ended */
+export function watchCredential(session: Session): () => void {
+  const { expiresAtMs } = session.principal;
+  if (expiresAtMs === undefined) return () => {};
+  return watchSessionExpiry(expiresAtMs, {
+    onExpiring: (leftMs) => warn(session, leftMs),
+    onExpired: () => session.connection.close(closeCodes.policyViolation, 'credential expired'),
+  });
+}
+
+/** To be called when a session has initialized: before that nobody could be warned. */
+export function warnIfExpiring(session: Session): void {
+  const { expiresAtMs } = session.principal;
+  if (expiresAtMs === undefined || expiresAtMs - Date.now() > EXPIRY_WARNING_MS) return;
+  // AFTER the reply to `initialize`.
+  setImmediate(() => warn(session, Math.max(0, expiresAtMs - Date.now())));
+}
+
+function warn(session: Session, expiresInMs: number): void {
+  session.notify('server/authExpiring', { expiresInMs });
+}

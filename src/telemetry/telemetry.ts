@@ -1,0 +1,111 @@
+/**
+ * Follows connections, requests, commands and the drain for metrics, traces and the log. Owns who is told of what; without a tracer
+ * only the metrics and the log are left. Knows no SDK.
+ */
+import type { CommandObservation } from '../exec/exec-manager.js';
+import type { ExecRequest } from '../exec/exec-request.js';
+import type { Log } from '../log.js';
+import { closeCodes } from '../protocol/close-codes.js';
+import { errorTable } from '../protocol/errors.js';
+import { methods } from '../protocol/methods.js';
+import type { Call } from '../rpc/connection.js';
+import { environmentOf, parseCarrier, type TraceCarrier } from '../rpc/trace-context.js';
+import type { Session } from '../session/session.js';
+import { CommandObserver, kindOf, startAttributes } from './command-observer.js';
+import { ConnectionObserver, type ConnectionObserverContext, type LabelTables } from './connection-observer.js';
+import type { Metrics } from './metric-store.js';
+import type { Tracing } from './tracing.js';
+
+/** Ended by the peer without a code, or broken off. @see RFC 6455 section 7.4.1 */
+const CODES_WITHOUT_CLOSE = [1005, 1006];
+
+const labels: LabelTables = {
+  methods: new Set(Object.keys(methods)),
+  errorCodes: new Set(Object.values(errorTable).map(({ code }) => code)),
+  reasons: new Set(Object.keys(errorTable)),
+  closeCodes: new Set([...Object.values(closeCodes), ...CODES_WITHOUT_CLOSE]),
+};
+
+/** Whether a method is one of ours. */
+export function isMethod(name: string): boolean {
+  return labels.methods.has(name);
+}
+
+/** What a line of the log says of the request it is about. */
+export function requestFields({ request, observation }: Call): Record<string, string | number> {
+  const trace = observation?.trace;
+  const ids = trace === undefined ? {} : { trace_id: trace.traceId, span_id: trace.spanId };
+  return { requestId: request.id, method: request.method, ...ids };
+}
+
+export interface TelemetryOptions {
+  readonly metrics: Metrics;
+  readonly log: Log;
+  /** Undefined without traces. */
+  readonly tracing: Tracing | undefined;
+  /** Whether the arguments of commands go into traces. */
+  readonly traceArgv: boolean;
+}
+
+/** Follows the drain. */
+export interface DrainObservation {
+  /** New work is refused from now on. */
+  draining(): void;
+  ended(): void;
+}
+
+/** Makes the observers of one service. */
+export class Telemetry {
+  readonly #options: TelemetryOptions;
+  readonly #context: ConnectionObserverContext;
+  /** Loggers of connections. */
+  readonly #loggers = new Set<Log>();
+
+  constructor(options: TelemetryOptions) {
+    this.#options = options;
+    const { metrics, log } = options;
+    this.#context = { metrics, labels, log, loggers: this.#loggers };
+  }
+
+  /** To be called when the log has another level: a child keeps the one it was born with. */
+  followLevel(level: string): void {
+    for (const logger of this.#loggers) logger.level = level;
+  }
+
+  /** Follows a connection. @param upgrade trace context of the headers it came with */
+  connection(session: Session, upgrade: TraceCarrier | undefined): ConnectionObserver {
+    const { kind } = session.connection.transport;
+    const span = this.#options.tracing?.connection(session.id, kind, upgrade);
+    return new ConnectionObserver(this.#context, session, span);
+  }
+
+  /** Follows a command. */
+  command(request: ExecRequest, session: Session, call: Call): CommandObservation {
+    const { metrics, tracing, traceArgv } = this.#options;
+    const trace = call.observation?.trace;
+    const attributes = { ...startAttributes(request, traceArgv), 'execwire.connection.id': session.id };
+    const span = trace === undefined ? undefined : tracing?.command(trace, attributes);
+    return new CommandObserver({
+      metrics,
+      kind: kindOf(request),
+      span,
+      env: span?.env ?? handedOn(call.request.trace),
+      isConnected: () => session.connection.isOpen,
+    });
+  }
+
+  /** Follows the drain, with what there was at its beginning. */
+  drain(connections: number, commands: number): DrainObservation {
+    const span = this.#options.tracing?.drain({
+      'execwire.drain.connections': connections,
+      'execwire.drain.commands': commands,
+    });
+    return { draining: () => span?.event('draining'), ended: () => span?.end() };
+  }
+}
+
+/** Without traces of our own the context of a request still reaches its command. */
+function handedOn(carrier: unknown): Record<string, string | null> {
+  const context = parseCarrier(carrier);
+  return context === undefined ? {} : environmentOf(context);
+}
