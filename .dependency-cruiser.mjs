@@ -42,7 +42,7 @@ const MAY_IMPORT = {
   'src/dialects': BELOW_DIALECTS,
   // Until its files have moved to src/commands and src/dialects.
   'src/exec': BELOW_DIALECTS,
-  'src/telemetry': [...BELOW_DIALECTS, 'src/dialects', 'src/config', 'src/version'],
+  'src/telemetry': [...BELOW_DIALECTS, 'src/exec', 'src/dialects', 'src/config', 'src/log', 'src/version'],
   'src/server': BELOW_SERVER,
   plugins: BELOW_PLUGINS,
   routes: [...BELOW_PLUGINS, 'plugins'],
