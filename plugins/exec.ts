@@ -30,10 +30,16 @@ declare module 'fastify' {
   }
 }
 
+/** The guardian's fork takes some milliseconds, in which a server that has just started is waited for. */
+const GUARDIAN_AFTER_MS = 100;
+
 export const execPlugin = fp<{ config: Config }>(
   async (app, { config }) => {
     const serverMarker = `${randomBytes(9).toString('base64url')}.`;
-    const guardian = createGuardian(serverMarker, (problem) => app.log.error({ problem }, 'guardian'));
+    const guardian = createGuardian({
+      serverMarker,
+      onProblem: (problem) => app.log.error({ problem }, 'guardian'),
+    });
     const onSurvivors = (pids: readonly number[]): void => app.log.error({ pids }, 'processes survived SIGKILL');
     const trees = new TreeSignaller({ onSurvivors });
     const account = config.runAs === undefined ? undefined : lookUpUser(config.runAs);
@@ -60,8 +66,8 @@ export const execPlugin = fp<{ config: Config }>(
     async function killCommands(): Promise<void> {
       app.lifecycle.advance('draining');
       exec.killAll();
-      // A command that is being started is killed as soon as there is a process to kill.
-      // What earlier sessions left behind and could not be ended then gets another chance.
+      // What earlier sessions left behind and could not be ended then gets another chance; a command that is being started is killed as soon
+      // as there is a process to kill.
       const all = trees.signal(treeTarget([], serverMarker), 'SIGKILL');
       await Promise.all([all, new Promise<void>((resolve) => exec.whenIdle(resolve))]);
     }
@@ -72,7 +78,10 @@ export const execPlugin = fp<{ config: Config }>(
     app.decorate('killCommands', killCommands);
     app.rpc.router.add(commandExecMethods, createExecHandlers(exec));
     app.rpc.onSessionClosed((session) => exec.closeSession(session));
+    // While processes can be had, and BEFORE a first command may need it; but not in the way of the first probe.
+    const guardianTimer = setTimeout(() => guardian.start(), GUARDIAN_AFTER_MS).unref();
     app.addHook('onClose', async () => {
+      clearTimeout(guardianTimer);
       await killCommands();
       guardian.dispose();
     });

@@ -69,13 +69,16 @@ export function environmentOver(
   options: Pick<ChildEnvironmentOptions, 'overrides' | 'marker' | 'tty'>,
 ): Record<string, string> {
   const { overrides, marker, tty } = options;
-  const environment: Record<string, string> = Object.assign(Object.create(null), inherited);
+  // No prototype, and the marker first: the `grep` of busybox, which a guardian may have, looks at the first line of an environment only.
+  const environment: Record<string, string> = Object.create(null);
+  environment[MARKER_VARIABLE] = marker;
+  Object.assign(environment, inherited);
   for (const [name, value] of Object.entries(overrides)) {
+    if (name === MARKER_VARIABLE) continue;
     if (value === null) delete environment[name];
     else environment[name] = value;
   }
   if (tty && environment.TERM === undefined) environment.TERM = DEFAULT_TERM;
-  environment[MARKER_VARIABLE] = marker;
   return environment;
 }
 

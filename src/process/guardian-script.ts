@@ -1,6 +1,6 @@
 /**
  * The shell program that outlives the server by a moment: it learns pids over its standard input and kills what is left of them when
- * the server is gone. POSIX shell with builtins only, but for `grep` and `sleep`; dash and bash run it.
+ * the server is gone. POSIX shell with builtins only, but for `grep` and `sleep`; dash, bash and busybox run it.
  */
 
 /** Looks before it gives up: with the pauses between them about 1.5 s, within the 2 s that are promised. */
@@ -9,61 +9,100 @@ const MAX_LOOKS = 30;
 const PAUSE_SECONDS = '0.03';
 /** Looks that must find nobody before it is over: a fork may have been in flight during one. */
 const CLEAN_LOOKS = 2;
+/** Passes of one look: each follows the kin of those whom the one before has found and stopped. */
+const MAX_PASSES = 6;
 
 /**
  * Arguments: $1 is the text by which /proc/PID/environ names a process of this server.
  *
- * Input lines: `+PID` a command's leader, `-PID` it is over, `.` the server ends in good order and needs nobody killed.
- * A leader's pid stands for its group and session as well. Kin is followed by parent, group and session until a pass adds nobody.
+ * Input lines: `+PID START` a command's leader with its start time as in /proc/PID/stat (0: unknown), `-PID` it is over.
+ * A leader's pid stands for its group and session as well. It counts only while nobody else has the number: no process of another start time,
+ * and no member that is older than the leader was. Every look begins with the leaders and forgets those that have nobody left, because
+ * their numbers are free.
+ *
+ * Who is found is stopped at once: it cannot end by itself and give its number away before the look is over and it is killed.
  */
 export const GUARDIAN_SCRIPT = `
 trap '' HUP INT QUIT TERM PIPE USR1 USR2 ALRM TSTP TTIN TTOU
 cd /
-ids=' '
+leaders=' '
 while read -r line; do
   case $line in
-    +*) ids="$ids\${line#+} " ;;
+    +*) line=\${line#+}; leaders="$leaders\${line% *}:\${line#* } " ;;
     -*) old=\${line#-}
-      case $ids in *" $old "*) ids="\${ids%%" $old "*} \${ids#*" $old "}" ;; esac ;;
-    .) exit 0 ;;
+      case $leaders in *" $old:"*) rest=\${leaders#*" $old:"}; leaders="\${leaders%%" $old:"*} \${rest#* }" ;; esac ;;
   esac
 done
+read -r self rest </proc/self/stat
+if [ "$self" != $$ ]; then
+  for leader in $leaders; do kill -KILL -- "-\${leader%:*}"; kill -KILL "\${leader%:*}"; done
+  exit 0
+fi
+# Sets state, parent, group, session, threads and start of the process in directory $1. Its name may hold anything, line ends too.
+stat() {
+  { IFS= read -r stat && until case $stat in *') '[A-Za-z]' '[0-9-]*) true ;; *) false ;; esac; do
+    IFS= read -r more || break
+    stat="$stat $more"
+  done; } <"$1/stat" || return 1
+  set -- \${stat##*') '}
+  state=$1 parent=$2 group=$3 session=$4 threads=\${18} start=\${20}
+}
+# Numbers of leaders that nobody else has.
+verify() {
+  known=' '
+  for leader in $leaders; do
+    pid=\${leader%:*}
+    if stat "/proc/$pid" && [ "\${leader#*:}" -ne 0 ] && [ "\${leader#*:}" -ne "$start" ]; then continue; fi
+    known="$known$leader "
+  done
+  leaders=$known
+}
 marked() {
   for file in $(grep -l -s -F -e "$1" /proc/[0-9]*/environ); do
     pid=\${file#/proc/}
-    add "\${pid%/environ}"
+    ids="$ids\${pid%/environ} "
   done
 }
-add() {
-  [ "$1" -gt 1 ] && [ "$1" -ne $$ ] || return 0
-  case $ids in *" $1 "*) ;; *) ids="$ids$1 "; grown=1 ;; esac
+is_leader() {
+  case $leaders in *" $pid:$start "*) met="$met$pid:$start " ;; *" $pid:0 "*) met="$met$pid:0 " ;; *) return 1 ;; esac
+}
+# Whether number $1 is a leader's and process of this start time may be one of his.
+led() {
+  case $leaders in *" $1:"*) ;; *) return 1 ;; esac
+  first=\${leaders#*" $1:"}; first=\${first%% *}
+  [ "$start" -ge "$first" ] || return 1
+  case $met in *" $1:$first "*) ;; *) met="$met$1:$first " ;; esac
 }
 scan() {
   grown=0
-  found=' '
   for dir in /proc/[0-9]*; do
-    { IFS= read -r stat && until case $stat in *') '[A-Za-z]' '[0-9-]*) true ;; *) false ;; esac; do
-      IFS= read -r more || break
-      stat="$stat $more"
-    done; } <"$dir/stat" || continue
-    set -- \${stat##*') '}
-    case $1 in Z | X) continue ;; esac
     pid=\${dir#/proc/}
-    case $ids in
-      *" $pid "* | *" $2 "* | *" $3 "* | *" $4 "*)
-        [ "$pid" -gt 1 ] && [ "$pid" -ne $$ ] || continue
-        add "$pid"; found="$found$pid " ;;
-    esac
+    case $found in *" $pid "*) continue ;; esac
+    stat "$dir" || continue
+    case $state in Z | X) [ "$threads" -gt 1 ] || continue ;; esac
+    [ "$pid" -gt 1 ] && [ "$pid" -ne $$ ] || continue
+    if is_leader || led "$group" || led "$session"; then :; else
+      case $ids in
+        *" $pid "* | *" $parent "* | *" $group "* | *" $session "*) ;;
+        # Its main thread has ended and took its view of the environment with it.
+        *) [ "$state" = Z ] && grep -q -s -F -e "$1" "$dir"/task/*/environ || continue ;;
+      esac
+    fi
+    kill -STOP "$pid"
+    ids="$ids$pid "; found="$found$pid "; grown=1
   done
 }
 look=0
 clean=0
 while [ $look -lt ${MAX_LOOKS} ] && [ $clean -lt ${CLEAN_LOOKS} ]; do
   look=$((look + 1))
+  ids=' ' met=' ' found=' '
+  verify
   marked "$1"
   passes=0
-  scan
-  while [ $grown -eq 1 ] && [ $passes -lt 4 ]; do passes=$((passes + 1)); scan; done
+  scan "$1"
+  while [ $grown -eq 1 ] && [ $passes -lt ${MAX_PASSES} ]; do passes=$((passes + 1)); scan "$1"; done
+  leaders=$met
   if [ "$found" = ' ' ]; then clean=$((clean + 1)); else clean=0; fi
   for pid in $found; do kill -KILL "$pid"; done
   [ $look -lt 3 ] || sleep ${PAUSE_SECONDS}

@@ -2,12 +2,16 @@
  * Sees to it that nothing a command started outlives the server, also when the server is killed with SIGKILL or crashes: one small
  * shell for the whole server, which reads from a pipe that only the server can write to and acts at its end-of-file.
  * What has left its group, its session and its environment marker is out of its reach: that is the container's job.
+ *
+ *   stopped ──start──► runs ──dies──► waits: not at all at first, longer each time it dies young ──► runs
+ *                       └──dispose──► killed
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { MARKER_VARIABLE } from './environment.js';
 import { GUARDIAN_SCRIPT } from './guardian-script.js';
 import type { StartProcess } from './os-process.js';
 import { addChildReapedElsewhere } from './own-children.js';
+import { readProcEntry } from './proc-table.js';
 
 const SHELL = '/bin/sh';
 /** All it needs to find `grep` and `sleep`. Nothing of the server's: it must carry no marker, or it would kill itself. */
@@ -17,27 +21,39 @@ const ENVIRONMENT = { PATH: '/usr/bin:/bin:/usr/local/bin', LC_ALL: 'C' };
  * Should the server die in these milliseconds, the shell still finds the command by its marker.
  */
 const TELL_AFTER_MS = 20;
-/** A shell that cannot live on this host is not started for ever. */
-const MAX_STARTS = 100;
+/** One that dies younger than that, in ms, makes the next wait longer. */
+const OLD_ENOUGH_MS = 10_000;
+/** The second to die young makes the third wait this long, in ms, and each further one twice as long. */
+const FIRST_WAIT_MS = 100;
+const LONGEST_WAIT_MS = 30_000;
+/** A shell that leaves so many bytes unread, some thousands of commands, stands still and is replaced. */
+const MAX_UNREAD_BYTES = 65_536;
 
 export interface Guardian {
-  /** Takes a command's leader into its care. Starts the shell at the first call, and again should it have died. */
+  /** Starts the shell, unless it runs. Another one is started whenever it dies. */
+  start(): void;
+  /** Takes a command's leader into its care. Starts the shell, if it was not. */
   watch(pid: number): void;
-  /** The command is over and what was left of its group has been killed. */
+  /** The command is over and what was left of its group has been killed. To be called while the number is still the command's. */
   forget(pid: number): void;
   /** Pid of the shell, undefined while there is none. */
   readonly pid: number | undefined;
-  /** The server ends in good order: the shell goes and kills nobody. Idempotent. */
+  /** The server ends in good order: the shell is killed and kills nobody. Idempotent. */
   dispose(): void;
 }
 
-/**
- * Starts no process yet.
- * @param serverMarker what every marker of this server begins with: its random id and the dot.
- * @param onProblem told in words when commands are without a guardian.
- */
-export function createGuardian(serverMarker: string, onProblem: (problem: string) => void): Guardian {
-  return new ShellGuardian(`${MARKER_VARIABLE}=${serverMarker}`, onProblem);
+export interface GuardianOptions {
+  /** What every marker of this server begins with: its random id and the dot. */
+  readonly serverMarker: string;
+  /** Told in words when commands are without a guardian; not again for the same cause before one has lived for 10 s. */
+  readonly onProblem: (problem: string) => void;
+  /** Path of the shell. Default: `/bin/sh`. */
+  readonly shell?: string;
+}
+
+/** Starts no process yet. */
+export function createGuardian(options: GuardianOptions): Guardian {
+  return new ShellGuardian(options);
 }
 
 /** A `StartProcess` whose processes the guardian watches until they are disposed of. */
@@ -58,18 +74,24 @@ export function guardedStart(start: StartProcess, guardian: Guardian): StartProc
 }
 
 class ShellGuardian implements Guardian {
+  readonly #shellPath: string;
   readonly #marker: string;
   readonly #onProblem: (problem: string) => void;
   readonly #watched = new Set<number>();
   /** Those of them that the shell does not know yet. */
   readonly #untold = new Set<number>();
   #tellTimer: NodeJS.Timeout | undefined;
+  #startTimer: NodeJS.Timeout | undefined;
   #shell: ChildProcess | undefined;
-  #starts = 0;
+  #startedAtMs = 0;
+  /** How many have died young, one after the other. */
+  #diedYoung = 0;
+  #lastCause: string | undefined;
   #disposed = false;
 
-  constructor(marker: string, onProblem: (problem: string) => void) {
-    this.#marker = marker;
+  constructor({ serverMarker, onProblem, shell = SHELL }: GuardianOptions) {
+    this.#shellPath = shell;
+    this.#marker = `${MARKER_VARIABLE}=${serverMarker}`;
     this.#onProblem = onProblem;
   }
 
@@ -77,10 +99,48 @@ class ShellGuardian implements Guardian {
     return this.#shell?.pid;
   }
 
+  start(): void {
+    if (this.#disposed || this.#shell !== undefined || this.#startTimer !== undefined) return;
+    this.#startedAtMs = performance.now();
+    let shell: ChildProcess;
+    try {
+      shell = spawn(this.#shellPath, ['-c', GUARDIAN_SCRIPT, 'execwire-guardian', this.#marker], {
+        cwd: '/',
+        env: ENVIRONMENT,
+        // Its input is a socket pair that Node makes close-on-exec: no command can hold its other end.
+        stdio: ['pipe', 'ignore', 'ignore'],
+        detached: true,
+      });
+    } catch (error) {
+      this.#startAgain(`it cannot be started: ${String(error)}`);
+      return;
+    }
+    this.#shell = shell;
+    const reaped = shell.pid === undefined ? () => {} : addChildReapedElsewhere(shell.pid);
+    const gone = (cause: string): void => {
+      if (this.#shell !== shell) return;
+      this.#shell = undefined;
+      if (!this.#disposed) this.#startAgain(cause);
+    };
+    shell.once('error', (error) => gone(`it cannot be started: ${error.message}`));
+    shell.once('exit', (code, signal) => {
+      reaped();
+      gone(`it has ended (${signal ?? code})`);
+    });
+    // EPIPE of a shell that has just died: its exit says so.
+    shell.stdin?.on('error', () => {});
+    // It must not keep a server alive that has nothing else to do.
+    shell.unref();
+    if (shell.stdin !== null && 'unref' in shell.stdin && typeof shell.stdin.unref === 'function') shell.stdin.unref();
+    // Another shell has to be told of all.
+    for (const pid of this.#watched) this.#untold.add(pid);
+    this.#tellUntold();
+  }
+
   watch(pid: number): void {
     this.#watched.add(pid);
     this.#untold.add(pid);
-    if (this.#shell === undefined) this.#start();
+    this.start();
     this.#tellTimer ??= setTimeout(() => this.#tellUntold(), TELL_AFTER_MS).unref();
   }
 
@@ -93,54 +153,39 @@ class ShellGuardian implements Guardian {
     if (this.#disposed) return;
     this.#disposed = true;
     clearTimeout(this.#tellTimer);
-    this.#tell('.\n');
-    this.#shell?.stdin?.end();
+    clearTimeout(this.#startTimer);
+    // BEFORE its input ends, which would have it kill. It may have been stopped; it ends all the same.
+    this.#shell?.kill('SIGKILL');
   }
 
-  #start(): void {
-    if (this.#disposed || this.#starts >= MAX_STARTS) return;
-    this.#starts += 1;
-    let shell: ChildProcess;
-    try {
-      shell = spawn(SHELL, ['-c', GUARDIAN_SCRIPT, 'execwire-guardian', this.#marker], {
-        cwd: '/',
-        env: ENVIRONMENT,
-        // Its input is a socket pair that Node makes close-on-exec: no command can hold its other end.
-        stdio: ['pipe', 'ignore', 'ignore'],
-        detached: true,
-      });
-    } catch (error) {
-      this.#onProblem(`the guardian cannot be started: ${String(error)}`);
-      return;
-    }
-    this.#shell = shell;
-    const reaped = shell.pid === undefined ? () => {} : addChildReapedElsewhere(shell.pid);
-    shell.once('exit', reaped);
-    const gone = (problem: string): void => {
-      if (this.#shell !== shell) return;
-      this.#shell = undefined;
-      if (!this.#disposed) this.#onProblem(problem);
-    };
-    shell.once('error', (error) => gone(`the guardian cannot be started: ${error.message}`));
-    shell.once('exit', (code, signal) =>
-      gone(`the guardian has ended (${signal ?? code}); the next command starts another`),
+  #startAgain(cause: string): void {
+    this.#diedYoung = performance.now() - this.#startedAtMs < OLD_ENOUGH_MS ? this.#diedYoung + 1 : 1;
+    if (this.#diedYoung === 1) this.#lastCause = undefined;
+    const waitMs = this.#diedYoung === 1 ? 0 : Math.min(FIRST_WAIT_MS * 2 ** (this.#diedYoung - 2), LONGEST_WAIT_MS);
+    this.#startTimer = setTimeout(() => {
+      this.#startTimer = undefined;
+      this.start();
+    }, waitMs).unref();
+    if (cause === this.#lastCause) return;
+    this.#lastCause = cause;
+    const next = waitMs === 0 ? 'at once' : `in ${waitMs} ms, and after longer waits each time it fails`;
+    this.#onProblem(
+      `commands would outlive a crash of the server, for the guardian is missing: ${cause}; it is started again ${next}`,
     );
-    // EPIPE of a shell that has just died: its exit says so.
-    shell.stdin?.on('error', () => {});
-    // It must not keep a server alive that has nothing else to do.
-    shell.unref();
-    if (shell.stdin !== null && 'unref' in shell.stdin && typeof shell.stdin.unref === 'function') shell.stdin.unref();
-    // Another shell has to be told of all.
-    for (const pid of this.#watched) this.#untold.add(pid);
   }
 
   #tellUntold(): void {
     this.#tellTimer = undefined;
-    this.#tell([...this.#untold].map((pid) => `+${pid}\n`).join(''));
+    // While there is none: the next one is told of all.
+    if (this.#shell === undefined) return;
+    this.#tell([...this.#untold].map((pid) => `+${pid} ${readProcEntry(pid)?.startTime ?? 0}\n`).join(''));
     this.#untold.clear();
   }
 
   #tell(lines: string): void {
-    if (lines !== '') this.#shell?.stdin?.write(lines);
+    const input = this.#shell?.stdin;
+    if (lines === '' || input === null || input === undefined) return;
+    input.write(lines);
+    if (input.writableLength > MAX_UNREAD_BYTES) this.#shell?.kill('SIGKILL');
   }
 }

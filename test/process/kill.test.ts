@@ -2,7 +2,8 @@
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { childEnvironment, MARKER_VARIABLE } from '../../src/process/environment.js';
@@ -11,6 +12,7 @@ import { findTree, killUntilGone, signalTree } from '../../src/process/kill-unti
 import { readProcEntry, readProcTable } from '../../src/process/proc-table.js';
 import { signalGroup } from '../../src/process/process-signals.js';
 import { treeTarget } from '../../src/process/tree-scan.js';
+import { until } from '../support/server.js';
 import { type Running, start, TERMINAL } from './start.js';
 
 t.jobs = 1;
@@ -118,7 +120,17 @@ t.test('signalGroup kills what is left of a group when its leader has ended', as
   for (const pid of [process.pid, 1, 0]) t.equal(signalGroup(pid, 'SIGKILL'), false);
 });
 
-async function startServer(marker: string, script: string, ending = ''): Promise<{ pid: number; guardian: number }> {
+interface SmallServer {
+  readonly pid: number;
+  readonly guardian: number;
+  /** Pids of its commands. */
+  readonly commands: readonly number[];
+  /** Kills it with SIGKILL. */
+  crash(): Promise<void>;
+}
+
+/** @param ending `dispose`: it ends in good order at once; `wait`: it runs on. */
+async function startServer(marker: string, script: string, ending: 'dispose' | 'wait'): Promise<SmallServer> {
   const args = [...process.execArgv, FIXTURE, marker, script, ending];
   const server = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'], cwd: process.cwd() });
   let text = '';
@@ -126,11 +138,28 @@ async function startServer(marker: string, script: string, ending = ''): Promise
     text += chunk;
     if (text.includes('\n')) break;
   }
-  if (ending === '' && server.exitCode === null) {
-    server.kill('SIGKILL');
-    await once(server, 'exit');
-  }
-  return { pid: server.pid ?? 0, guardian: Number(/guardian=(\d+)/.exec(text)?.[1]) };
+  const [, guardian, commands = ''] = /guardian=(\d+) commands=([\d,]+)/.exec(text) ?? [];
+  return {
+    pid: server.pid ?? 0,
+    guardian: Number(guardian),
+    commands: commands.split(',').map(Number),
+    async crash() {
+      server.kill('SIGKILL');
+      await once(server, 'exit');
+    },
+  };
+}
+
+function isAlive(pid: number): boolean {
+  return readProcEntry(pid)?.alive === true;
+}
+
+function isMarked(pid: number): boolean {
+  return readFileSync(`/proc/${pid}/environ`, 'latin1').includes(MARKER_VARIABLE);
+}
+
+function isGuardian(pid: number): boolean {
+  return readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes('execwire-guardian');
 }
 
 /** Looks until nothing is found, for as long as the promise says. */
@@ -147,8 +176,9 @@ async function untilNone(find: () => number[], limitMs: number): Promise<number[
 t.test('the guardian leaves nobody when the server is killed with SIGKILL', async (t) => {
   const marker = `${randomUUID()}.`;
   const script = `trap '' TERM HUP; setsid sleep 600 & (setsid sleep 600 &); sleep 600 & env -u ${MARKER_VARIABLE} setsid --wait sleep 600 & echo ready; while :; do sleep 1; done`;
-  const { pid, guardian } = await startServer(marker, script);
+  const { pid, guardian, crash } = await startServer(marker, script, 'wait');
   t.ok(guardian > 1);
+  await crash();
   t.equal(readProcEntry(pid), undefined);
   t.same(await untilNone(() => [...marked(`${marker}0`), ...marked(`${marker}1`)], 10_000), []);
   t.same(
@@ -181,32 +211,67 @@ t.test('the guardian kills nobody and goes when the server ends in good order', 
   for (const pid of left) process.kill(pid, 'SIGKILL');
 });
 
-t.test('the guardian holds no descriptor of the server and is started again when it has died', async (t) => {
+t.test('the guardian holds no descriptor of the server and is started again at once when it has died', async (t) => {
   const shell = await start({ argv: ['cat'], tty: TERMINAL });
   const problems: string[] = [];
-  let told: () => void = () => {};
-  const problem = new Promise<void>((resolve) => {
-    told = resolve;
-  });
-  const guardian = createGuardian(`${randomUUID()}.`, (text) => {
-    problems.push(text);
-    told();
-  });
-  t.equal(guardian.pid, undefined, 'nothing is started before the first command');
+  const guardian = createGuardian({ serverMarker: `${randomUUID()}.`, onProblem: (text) => problems.push(text) });
+  t.teardown(() => guardian.dispose());
+  t.equal(guardian.pid, undefined, 'nothing is started before it is told to');
   guardian.watch(shell.process.pid);
   const first = guardian.pid ?? 0;
   t.same(readdirSync(`/proc/${first}/fd`).toSorted(), ['0', '1', '2']);
   t.equal(readProcEntry(first)?.session, first);
   t.notMatch(readFileSync(`/proc/${first}/environ`, 'latin1'), MARKER_VARIABLE);
   process.kill(first, 'SIGTERM');
-  process.kill(first, 'SIGKILL');
-  await problem;
-  t.equal(problems.length, 1);
-  guardian.watch(shell.process.pid);
-  t.not(guardian.pid, undefined);
-  t.not(guardian.pid, first);
+  // One that dies young again and again waits longer, and goes on all the same.
+  let last = first;
+  for (let death = 0; death < 4; death += 1) {
+    process.kill(last, 'SIGKILL');
+    await until('there is another one', () => guardian.pid !== undefined && guardian.pid !== last);
+    last = guardian.pid ?? 0;
+  }
+  t.match(problems, [/ended \(SIGKILL\); it is started again at once$/], 'said once');
   guardian.forget(shell.process.pid);
   guardian.dispose();
   shell.process.stdin?.end();
   await shell.done;
+});
+
+t.test('the guardian is told of all that runs when it is another one', async (t) => {
+  const marker = `${randomUUID()}.`;
+  const server = await startServer(marker, `trap '' HUP; echo ready; exec env -u ${MARKER_VARIABLE} sleep 600`, 'wait');
+  process.kill(server.guardian, 'SIGKILL');
+  const guardians = (): number[] =>
+    readProcTable()
+      .filter((p) => p.parent === server.pid && p.alive && p.pid !== server.guardian && isGuardian(p.pid))
+      .map((p) => p.pid);
+  await until('there is another one', () => guardians().length === 1);
+  // Without a mark they are found by their numbers only.
+  const left = server.commands;
+  await until('they have no mark', () => left.length === 2 && left.every((pid) => !isMarked(pid)));
+  await server.crash();
+  t.same(await untilNone(() => left.filter(isAlive), 10_000), []);
+});
+
+t.test('the guardian ends when it was stopped and the server ends in good order', async (t) => {
+  const guardian = createGuardian({ serverMarker: `${randomUUID()}.`, onProblem: (text) => t.fail(text) });
+  guardian.start();
+  const { pid = 0 } = guardian;
+  process.kill(pid, 'SIGSTOP');
+  guardian.dispose();
+  await until('it is gone', () => !isAlive(pid));
+});
+
+t.test('the guardian is missed once and tried again when its shell cannot be started', async (t) => {
+  const folder = t.testdir({});
+  const shell = join(folder, 'sh');
+  const problems: string[] = [];
+  const guardian = createGuardian({ serverMarker: 'm.', onProblem: (text) => problems.push(text), shell });
+  t.teardown(() => guardian.dispose());
+  guardian.start();
+  await until('it is missed', () => problems.length === 1);
+  t.match(problems[0], /it cannot be started: .*ENOENT/);
+  symlinkSync('/bin/sh', shell);
+  await until('it is there', () => guardian.pid !== undefined);
+  t.equal(problems.length, 1);
 });
