@@ -5,7 +5,7 @@
  *                                        └─ drainTimeout ─ SIGTERM ─ killGrace ─ SIGKILL ─ replies, 1012 ─ flushing ─► done
  */
 import type { Config } from '../config/config.js';
-import type { ExecManager } from '../exec/exec-manager.js';
+import type { ExecManager } from '../dialects/command-exec/exec-manager.js';
 import type { Log } from '../log.js';
 import { closeCodes } from '../protocol/close-codes.js';
 import type { Session } from '../session/session.js';

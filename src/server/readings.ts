@@ -2,7 +2,7 @@
  * Looks up for the metrics, whenever they are asked for, what is a state and not an event: connections, commands, queues, the phase.
  * Knows no exporter and no request.
  */
-import type { ExecManager } from '../exec/exec-manager.js';
+import type { ExecManager } from '../dialects/command-exec/exec-manager.js';
 import type { TotalRequests } from '../rpc/request-budget.js';
 import type { SessionRegistry } from '../session/session-registry.js';
 import type { Metrics } from '../telemetry/metric-store.js';

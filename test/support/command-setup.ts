@@ -1,7 +1,8 @@
 /** One command over a fake process, with a client that can be slow, and what became of it. */
-import { BufferedOutput } from '../../src/exec/buffered-output.js';
-import { Command, type CommandEnd, type CommandOptions } from '../../src/exec/command.js';
-import type { OutputSink } from '../../src/exec/output-sink.js';
+
+import { Command, type CommandEnd, type CommandOptions } from '../../src/commands/command.js';
+import { BufferedOutput } from '../../src/commands/output/capture.js';
+import type { OutputSink } from '../../src/commands/output/output-sink.js';
 import { type FakeProcess, FakeSystem, settled } from './fake-process.js';
 
 /** A sink for a client that can be slow. */

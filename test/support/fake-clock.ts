@@ -1,5 +1,5 @@
 /** Time that stands still until a test moves it. */
-import type { CancelTimer, Clock } from '../../src/exec/clock.js';
+import type { CancelTimer, Clock } from '../../src/commands/clock.js';
 
 interface Timer {
   readonly atMs: number;

@@ -1,5 +1,5 @@
 /** A process that does what a test says, and the operating system around it. Starts nothing. */
-import type { CommandSystem } from '../../src/exec/command.js';
+import type { CommandSystem } from '../../src/commands/command.js';
 import type {
   ExitStatus,
   OsProcess,

@@ -7,7 +7,7 @@
  */
 
 import type { StdinWriter } from '../process/os-process.js';
-import { rpcError } from '../protocol/errors.js';
+import { CommandError } from './command-error.js';
 
 interface WaitingWrite {
   readonly chunk: Buffer;
@@ -38,16 +38,16 @@ export class StdinFeed {
 
   /**
    * Queues bytes; resolves when they are accepted, behind all earlier ones.
-   * @throws {RpcError} stdinClosed, also for writes still waiting when the command ends; serverOverloaded when too many bytes wait
+   * @throws {CommandError} inputClosed, also for writes still waiting when the command ends; inputFull when too many bytes wait
    */
   write(chunk: Buffer): Promise<void> | undefined {
-    if (this.#state !== 'open') throw rpcError('stdinClosed');
+    if (this.#state !== 'open') throw new CommandError('inputClosed');
     if (this.#waiting.length === 0 && this.#hasRoomFor(chunk)) {
       this.#pass(chunk);
       return undefined;
     }
     if (this.#waiting.length > 0 && this.#waitingBytes + chunk.length > this.#maxQueuedBytes) {
-      throw rpcError('serverOverloaded', { bound: 'maxStdinBytes' });
+      throw new CommandError('inputFull');
     }
     return new Promise((accepted, refused) => {
       this.#waiting.push({ chunk, accepted, refused });
@@ -69,7 +69,7 @@ export class StdinFeed {
     const waiting = this.#waiting;
     this.#waiting = [];
     this.#waitingBytes = 0;
-    for (const write of waiting) write.refused(rpcError('stdinClosed'));
+    for (const write of waiting) write.refused(new CommandError('inputClosed'));
     this.#writer?.destroy();
   }
 

@@ -5,13 +5,14 @@ import {
   type CommandReport,
   ExecManager,
   type ExecManagerOptions,
-} from '../../src/exec/exec-manager.js';
-import { decideExecRequest, type ExecRequest } from '../../src/exec/exec-request.js';
-import { SpawnError } from '../../src/process/os-process.js';
-import type { MethodParams } from '../../src/protocol/methods.js';
-import type { Call } from '../../src/rpc/connection.js';
-import { FakeSystem, settled } from '../support/fake-process.js';
-import { openSession } from '../support/test-connection.js';
+} from '../../../src/dialects/command-exec/exec-manager.js';
+import { decideExecRequest, type ExecRequest } from '../../../src/dialects/command-exec/exec-request.js';
+import { asRpcError } from '../../../src/dialects/command-exec/refusals.js';
+import { SpawnError } from '../../../src/process/os-process.js';
+import type { MethodParams } from '../../../src/protocol/methods.js';
+import type { Call } from '../../../src/rpc/connection.js';
+import { FakeSystem, settled } from '../../support/fake-process.js';
+import { openSession } from '../../support/test-connection.js';
 
 type ExecParams = MethodParams<'command/exec'>;
 
@@ -68,7 +69,7 @@ async function run(
   try {
     return (await manager.run(what, session, CALL)).end;
   } catch (error) {
-    return error as { code: number; reason: string; data: unknown };
+    return asRpcError(error) as { code: number; reason: string; data: unknown };
   }
 }
 

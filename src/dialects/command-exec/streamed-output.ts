@@ -1,7 +1,8 @@
 /** Sends one stream's bytes as notifications, up to its cap. Knows the outbox of the connection and no process. */
-import type { Outbox } from '../rpc/outbox.js';
+
+import type { OutputSink } from '../../commands/output/output-sink.js';
+import type { Outbox } from '../../rpc/outbox.js';
 import { type DeltaEncoder, MAX_DELTA_BYTES } from './delta-encoder.js';
-import type { OutputSink } from './output-sink.js';
 
 const NO_BYTES = Buffer.alloc(0);
 

@@ -1,6 +1,7 @@
 // Kills, input and size of one command, driven through each race by a fake process and a fake clock.
 import t from 'tap';
-import { StdinFeed } from '../../src/exec/stdin-feed.js';
+import { CommandError } from '../../src/commands/command-error.js';
+import { StdinFeed } from '../../src/commands/input.js';
 import { setUp, started } from '../support/command-setup.js';
 import { settled } from '../support/fake-process.js';
 
@@ -105,10 +106,10 @@ t.test('command refuses what waits for stdin when it exits, and later writes too
   const stdin = new StdinFeed(4);
   const run = await started({ stdin });
   t.equal(stdin.write(Buffer.from('1234')), undefined);
-  const waiting = t.rejects(Promise.resolve(stdin.write(Buffer.from('5'))), { message: 'stdin is already closed' });
+  const waiting = t.rejects(Promise.resolve(stdin.write(Buffer.from('5'))), new CommandError('inputClosed'));
   run.process.exit(0);
   await waiting;
-  t.throws(() => stdin.write(Buffer.from('6')), { message: 'stdin is already closed' });
+  t.throws(() => stdin.write(Buffer.from('6')), new CommandError('inputClosed'));
   t.ok(run.process.stdin?.destroyed, 'its descriptor is free BEFORE the end of output');
 });
 

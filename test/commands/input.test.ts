@@ -1,8 +1,9 @@
 // What becomes of input: base64 as it must be, and the queue in front of a process. No process.
 import fc from 'fast-check';
 import t from 'tap';
-import { decodeBase64 } from '../../src/exec/base64.js';
-import { StdinFeed } from '../../src/exec/stdin-feed.js';
+import { CommandError } from '../../src/commands/command-error.js';
+import { StdinFeed } from '../../src/commands/input.js';
+import { decodeBase64 } from '../../src/dialects/command-exec/base64.js';
 import { FakeStdin, settled } from '../support/fake-process.js';
 
 t.test('base64 gives the bytes back when it is standard base64', (t) => {
@@ -72,11 +73,7 @@ t.test('stdin feed lets writes wait beyond its bound and refuses what is too muc
   t.equal(feed.write(Buffer.alloc(25, 'a')), undefined, 'one write of any size is accepted when nothing is queued');
   const waiting = feed.write(Buffer.alloc(10, 'b'));
   const small = feed.write(Buffer.alloc(0));
-  t.throws(() => feed.write(Buffer.from('c')), {
-    code: -32001,
-    reason: 'serverOverloaded',
-    data: { bound: 'maxStdinBytes' },
-  });
+  t.throws(() => feed.write(Buffer.from('c')), new CommandError('inputFull'));
   const accepted: string[] = [];
   void outcome(waiting).then(() => accepted.push('b'));
   void outcome(small).then(() => accepted.push('empty'));
@@ -97,7 +94,7 @@ t.test('stdin feed closes behind everything queued, refuses later writes, and ma
   feed.close();
   feed.close();
   t.notOk(stdin.ended, 'not before what waits');
-  t.throws(() => feed.write(Buffer.from('7')), { code: -32600, message: 'stdin is already closed' });
+  t.throws(() => feed.write(Buffer.from('7')), new CommandError('inputClosed'));
   stdin.readAll();
   t.same([stdin.read, stdin.ended], ['123456', true]);
   t.end();
@@ -112,8 +109,8 @@ t.test('stdin feed refuses what waits when the command ends or its reader goes',
     const waiting = [outcome(feed.write(Buffer.from('6'))), outcome(feed.write(Buffer.from('7')))];
     if (end === 'command') feed.end();
     else stdin.breakPipe();
-    t.same(await Promise.all(waiting), ['stdinClosed', 'stdinClosed'], end);
-    t.throws(() => feed.write(Buffer.from('8')), { code: -32600, reason: 'stdinClosed' });
+    t.same(await Promise.all(waiting), ['inputClosed', 'inputClosed'], end);
+    t.throws(() => feed.write(Buffer.from('8')), new CommandError('inputClosed'));
     t.ok(stdin.destroyed);
     t.equal(feed.takenBytes, 0);
     feed.close();
@@ -125,5 +122,5 @@ t.test('stdin feed refuses what waits when the command never starts', async (t) 
   const feed = new StdinFeed(5);
   const waiting = outcome(feed.write(Buffer.from('1')));
   feed.end();
-  t.equal(await waiting, 'stdinClosed');
+  t.equal(await waiting, 'inputClosed');
 });

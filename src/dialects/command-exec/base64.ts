@@ -1,5 +1,5 @@
 /** Strict standard base64 (RFC 4648 section 4), where Node's own decoder takes nearly anything. */
-import { rpcError } from '../protocol/errors.js';
+import { rpcError } from '../../protocol/errors.js';
 
 /** @throws {RpcError} invalidBase64 */
 export function decodeBase64(text: string): Buffer {

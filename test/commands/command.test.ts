@@ -1,7 +1,8 @@
 // How one command ends: each race of exit, output, timeout and a failed start, by a fake process and a fake clock.
 import t from 'tap';
-import { LINGER_MS } from '../../src/exec/command.js';
-import { StdinFeed } from '../../src/exec/stdin-feed.js';
+import { LINGER_MS } from '../../src/commands/command.js';
+import { CommandError } from '../../src/commands/command-error.js';
+import { StdinFeed } from '../../src/commands/input.js';
 import { SpawnError } from '../../src/process/os-process.js';
 import { setUp, started } from '../support/command-setup.js';
 import { settled } from '../support/fake-process.js';
@@ -65,7 +66,7 @@ t.test('command counts 128+n when a signal ended it', async (t) => {
 t.test('command fails once when it cannot be started', async (t) => {
   const stdin = new StdinFeed(100);
   const run = setUp({ startsAtOnce: false, stdin, timeoutMs: 5 });
-  const write = t.rejects(Promise.resolve(stdin.write(Buffer.from('x'))), { message: 'stdin is already closed' });
+  const write = t.rejects(Promise.resolve(stdin.write(Buffer.from('x'))), new CommandError('inputClosed'));
   await run.system.failStart(new SpawnError('no such program', 'ENOENT'));
   t.match(run.failure, { errno: 'ENOENT' });
   t.equal(run.command.state, 'closed');

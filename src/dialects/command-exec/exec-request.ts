@@ -3,9 +3,9 @@
  * @see PROTOCOL "command/exec"
  */
 
-import type { TerminalSize } from '../process/os-process.js';
-import { rpcError } from '../protocol/errors.js';
-import type { MethodParams } from '../protocol/methods.js';
+import type { TerminalSize } from '../../process/os-process.js';
+import { rpcError } from '../../protocol/errors.js';
+import type { MethodParams } from '../../protocol/methods.js';
 
 /** Bytes captured or sent per stream when the request names no cap. */
 const DEFAULT_OUTPUT_CAP_BYTES = 1024 * 1024;

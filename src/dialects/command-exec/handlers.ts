@@ -1,21 +1,22 @@
 /** Serves the `command/*` methods: from valid params to calls of the exec manager and back. Knows no process and no transport. */
 import { constants } from 'node:os';
-import { type RpcError, rpcError } from '../protocol/errors.js';
-import type { MethodParams, MethodResult } from '../protocol/methods.js';
-import { type Call, ResultParts } from '../rpc/connection.js';
-import type { Session } from '../session/session.js';
+import type { CommandEnd } from '../../commands/command.js';
+import { BufferedOutput } from '../../commands/output/capture.js';
+import type { OutputSink } from '../../commands/output/output-sink.js';
+import { type RpcError, rpcError } from '../../protocol/errors.js';
+import type { MethodParams, MethodResult } from '../../protocol/methods.js';
+import { type Call, ResultParts } from '../../rpc/connection.js';
+import type { Session } from '../../session/session.js';
 import { decodeBase64 } from './base64.js';
-import { BufferedOutput } from './buffered-output.js';
-import type { CommandEnd } from './command.js';
 import type { ExecManager, RunningCommand } from './exec-manager.js';
 import { decideExecRequest, terminalSize } from './exec-request.js';
-import type { OutputSink } from './output-sink.js';
+import { refusing } from './refusals.js';
 
 const ACCEPTED = {};
 
 /** Makes the handlers over one manager. */
 export function createExecHandlers(manager: ExecManager) {
-  return {
+  return refusing({
     'command/exec': async (params: MethodParams<'command/exec'>, session: Session, call: Call): Promise<unknown> => {
       const { end, ran } = await manager.run(decideExecRequest(params), session, call);
       return execResult(end, ran, session.experimentalApi);
@@ -69,7 +70,7 @@ export function createExecHandlers(manager: ExecManager) {
     ): MethodResult<'command/exec/list'> => ({
       commands: manager.list(session).map(describe),
     }),
-  };
+  });
 }
 
 /**

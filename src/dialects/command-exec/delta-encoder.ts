@@ -3,8 +3,8 @@
  * once; per chunk there is one base64 conversion and one copy. Measured against `JSON.stringify` and a string send on 64 KiB chunks:
  * some ten times the throughput (`npm run bench -- --only pipe-stream`). Knows no cap and no connection.
  */
-import type { OutputName } from '../process/os-process.js';
-import { type EncodedMessage, MESSAGE_HEADROOM_BYTES, MESSAGE_TAILROOM_BYTES } from '../rpc/transport.js';
+import type { OutputName } from '../../process/os-process.js';
+import { type EncodedMessage, MESSAGE_HEADROOM_BYTES, MESSAGE_TAILROOM_BYTES } from '../../rpc/transport.js';
 
 /** Bytes of output in one notification at most: what one read of a pipe brings. */
 export const MAX_DELTA_BYTES = 64 * 1024;

@@ -1,12 +1,12 @@
 // What becomes of output: deltas, streamed and captured, and their caps. No process.
 import fc from 'fast-check';
 import t from 'tap';
-import { BufferedOutput } from '../../src/exec/buffered-output.js';
-import { DeltaEncoder, MAX_DELTA_BYTES } from '../../src/exec/delta-encoder.js';
-import { StreamedOutput } from '../../src/exec/streamed-output.js';
-import { HIGH_WATER_BYTES, Outbox } from '../../src/rpc/outbox.js';
-import { MESSAGE_HEADROOM_BYTES } from '../../src/rpc/transport.js';
-import { MemoryTransport } from '../support/memory-transport.js';
+import { BufferedOutput } from '../../../src/commands/output/capture.js';
+import { DeltaEncoder, MAX_DELTA_BYTES } from '../../../src/dialects/command-exec/delta-encoder.js';
+import { StreamedOutput } from '../../../src/dialects/command-exec/streamed-output.js';
+import { HIGH_WATER_BYTES, Outbox } from '../../../src/rpc/outbox.js';
+import { MESSAGE_HEADROOM_BYTES } from '../../../src/rpc/transport.js';
+import { MemoryTransport } from '../../support/memory-transport.js';
 
 const MIB = 1024 * 1024;
 

@@ -1,18 +1,18 @@
 /**
- * All commands of the server, by session and processId: starts them within the bounds, finds them, ends them with their session. The
- * border where errors of the operating system become RpcErrors. Knows no Fastify and no transport.
+ * All commands of the server, by session and processId: starts them within the bounds, finds them, ends them with their session. Knows
+ * no Fastify and no transport.
  */
 
-import { type OutputName, type ProcessSpec, SpawnError } from '../process/os-process.js';
-import { rpcError } from '../protocol/errors.js';
-import type { Call } from '../rpc/connection.js';
-import type { Session } from '../session/session.js';
-import { BufferedOutput } from './buffered-output.js';
-import { Command, type CommandEnd, type CommandEvent, type CommandSystem } from './command.js';
+import { Command, type CommandEnd, type CommandEvent, type CommandSystem } from '../../commands/command.js';
+import { StdinFeed } from '../../commands/input.js';
+import { BufferedOutput } from '../../commands/output/capture.js';
+import type { OutputSink } from '../../commands/output/output-sink.js';
+import type { OutputName, ProcessSpec } from '../../process/os-process.js';
+import { rpcError } from '../../protocol/errors.js';
+import type { Call } from '../../rpc/connection.js';
+import type { Session } from '../../session/session.js';
 import { DeltaEncoder } from './delta-encoder.js';
 import type { ExecRequest } from './exec-request.js';
-import type { OutputSink } from './output-sink.js';
-import { StdinFeed } from './stdin-feed.js';
 import { StreamedOutput } from './streamed-output.js';
 
 /** Method name under which a client opts out of output. */
@@ -126,7 +126,7 @@ export class ExecManager {
 
   /**
    * Starts a command; the promise is that of its end.
-   * @throws {RpcError} duplicateProcessId, serverOverloaded at once; spawnFailed later
+   * @throws {RpcError} duplicateProcessId, serverOverloaded at once. @throws {SpawnError} later
    */
   async run(request: ExecRequest, session: Session, call: Call): Promise<{ end: CommandEnd; ran: RunningCommand }> {
     const commands = this.#commandsOf(session);
@@ -140,7 +140,7 @@ export class ExecManager {
       started = this.#start(request, session, commands, observation);
     } catch (error) {
       observation?.ended({ ...NOTHING_RAN, error: error as Error });
-      throw asRpcError(error);
+      throw error;
     }
     try {
       const end = await started.command.ended;
@@ -148,7 +148,7 @@ export class ExecManager {
       return { end, ran: started };
     } catch (error) {
       observation?.ended(report(started, undefined, error as Error));
-      throw asRpcError(error);
+      throw error;
     } finally {
       // The id is free BEFORE the reply goes out: a client may use it again the moment it has read that.
       this.#forget(commands, started);
@@ -261,9 +261,4 @@ function report(ran: RunningCommand, end: CommandEnd | undefined, error: Error |
   const outputBytes = OUTPUTS.reduce((sum, stream) => sum + ran.sinks[stream].receivedBytes, 0);
   const stdinBytes = ran.stdin?.takenBytes ?? 0;
   return { pid: ran.command.pid, end, error, outputBytes, stdinBytes, pausedMs: ran.command.pausedMs };
-}
-
-function asRpcError(error: unknown): unknown {
-  if (!(error instanceof SpawnError)) return error;
-  return rpcError('spawnFailed', { detail: error.message, errno: error.errno }, { cause: error });
 }

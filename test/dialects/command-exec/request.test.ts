@@ -1,7 +1,7 @@
 // What becomes of the params of `command/exec`: defaults, and refusals in the order of the protocol.
 import t from 'tap';
-import { decideExecRequest, terminalSize } from '../../src/exec/exec-request.js';
-import type { MethodParams } from '../../src/protocol/methods.js';
+import { decideExecRequest, terminalSize } from '../../../src/dialects/command-exec/exec-request.js';
+import type { MethodParams } from '../../../src/protocol/methods.js';
 
 type ExecParams = MethodParams<'command/exec'>;
 

@@ -18,8 +18,8 @@ import type {
   TerminalSize,
 } from '../process/os-process.js';
 import type { CancelTimer, Clock } from './clock.js';
-import type { OutputSink } from './output-sink.js';
-import type { StdinFeed } from './stdin-feed.js';
+import type { StdinFeed } from './input.js';
+import type { OutputSink } from './output/output-sink.js';
 
 /** How long the end of output may lag behind the exit of the process. @see PROTOCOL "command/exec" */
 export const LINGER_MS = 2000;
