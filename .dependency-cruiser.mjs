@@ -10,15 +10,7 @@
 const BELOW_COMMANDS = ['src/process', 'src/auth', 'src/policy'];
 const BELOW_SESSION = ['src/protocol', 'src/auth', 'src/policy', 'src/rpc'];
 const BELOW_DIALECTS = [...BELOW_COMMANDS, ...BELOW_SESSION, 'src/files', 'src/session', 'src/commands'];
-const BELOW_SERVER = [
-  ...BELOW_DIALECTS,
-  'src/exec',
-  'src/dialects',
-  'src/config',
-  'src/telemetry',
-  'src/log',
-  'src/version',
-];
+const BELOW_SERVER = [...BELOW_DIALECTS, 'src/dialects', 'src/config', 'src/telemetry', 'src/log', 'src/version'];
 const BELOW_PLUGINS = [...BELOW_SERVER, 'src/server'];
 const BELOW_APP = [...BELOW_PLUGINS, 'plugins', 'routes'];
 
@@ -40,9 +32,7 @@ const MAY_IMPORT = {
   // No wire word and no connection: a second dialect, a viewer that comes back and a policy meet here without knowing each other.
   'src/commands': BELOW_COMMANDS,
   'src/dialects': BELOW_DIALECTS,
-  // Until its files have moved to src/commands and src/dialects.
-  'src/exec': BELOW_DIALECTS,
-  'src/telemetry': [...BELOW_DIALECTS, 'src/exec', 'src/dialects', 'src/config', 'src/log', 'src/version'],
+  'src/telemetry': [...BELOW_DIALECTS, 'src/dialects', 'src/config', 'src/log', 'src/version'],
   'src/server': BELOW_SERVER,
   plugins: BELOW_PLUGINS,
   routes: [...BELOW_PLUGINS, 'plugins'],

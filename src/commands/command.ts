@@ -5,8 +5,7 @@
  *     starting ──started──► running ──process exits──► exiting ──every output has ended──► closed
  *         └──spawn failed────────────────────────────────────────────────────────────────────▲
  *
- * While `exiting`, output is still being delivered. A stream that somebody else holds open is read for 2 s more and then cut; the 2 s
- * stand still while a stream is paused for a slow client.
+ * While `exiting`, output is still being delivered: `OutputFlow` says for how long.
  */
 import { constants } from 'node:os';
 import type {
@@ -19,10 +18,9 @@ import type {
 } from '../process/os-process.js';
 import type { CancelTimer, Clock } from './clock.js';
 import type { StdinFeed } from './input.js';
+import { OutputFlow } from './output/flow.js';
 import type { OutputSink } from './output/output-sink.js';
 
-/** How long the end of output may lag behind the exit of the process. @see PROTOCOL "command/exec" */
-export const LINGER_MS = 2000;
 /** Exit code of a command that its timeout ended, as that of timeout(1). */
 const TIMEOUT_EXIT_CODE = 124;
 /** What is answered for a process that SIGKILL cannot end, such as another user's: from here on it is not waited for. */
@@ -89,13 +87,8 @@ export class Command {
   #sizeAtStart: TerminalSize | undefined;
   #startedAtMs: number;
   #exitedAtMs = 0;
-  #openOutputs = new Set<OutputName>();
-  #pausedOutputs = new Set<OutputName>();
-  #pausedSinceMs = 0;
-  #pausedMs = 0;
-  #lingerLeftMs = LINGER_MS;
-  #lingerSinceMs = 0;
-  #cancelLinger: CancelTimer | undefined;
+  readonly #flow: OutputFlow;
+  #wasCut = false;
   #cancelTimeout: CancelTimer | undefined;
   #cancelGrace: CancelTimer | undefined;
   #graceEndsAtMs = Number.POSITIVE_INFINITY;
@@ -106,6 +99,11 @@ export class Command {
     this.#system = system;
     this.#options = options;
     this.#startedAtMs = system.clock.nowMs();
+    this.#flow = new OutputFlow({
+      clock: system.clock,
+      cut: (stream) => this.#cutOutput(stream),
+      resume: (stream) => this.#process?.resumeOutput(stream),
+    });
     this.ended = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
@@ -123,7 +121,7 @@ export class Command {
 
   /** Milliseconds in which an output stood still for a slow client. */
   get pausedMs(): number {
-    return this.#pausedMs + (this.#pausedOutputs.size > 0 ? this.#system.clock.nowMs() - this.#pausedSinceMs : 0);
+    return this.#flow.pausedMs;
   }
 
   /** Starts the process. To be called once. */
@@ -140,13 +138,13 @@ export class Command {
   }
 
   /**
-   * Signals the command and its descendants: with SIGKILL unless told otherwise, and with SIGKILL again `graceMs` later. When that is asked for
+   * Kills the command and its descendants with SIGKILL: at once, or `graceMs` after a first signal, SIGTERM by default. When that is asked for
    * several times the earliest SIGKILL counts.
    */
   terminate(options: { signal?: NodeJS.Signals; graceMs?: number } = {}): void {
     this.onEvent?.('terminate');
     if (options.graceMs === undefined) {
-      this.#kill(options.signal ?? 'SIGKILL');
+      this.#kill('SIGKILL');
       return;
     }
     this.#kill(options.signal ?? 'SIGTERM');
@@ -172,27 +170,19 @@ export class Command {
 
   /** Goes on reading a stream that its sink had stopped. */
   resumeOutput(stream: OutputName): void {
-    if (!this.#pausedOutputs.delete(stream)) return;
-    if (this.#pausedOutputs.size === 0) {
-      this.#pausedMs += this.#system.clock.nowMs() - this.#pausedSinceMs;
-      this.#runLinger();
-    }
-    this.#process?.resumeOutput(stream);
+    this.#flow.resume(stream);
   }
 
-  /** Its client has left: drops what it still says. Whoever calls this kills it, with all the others of that client in one go. */
+  /** Discards further output; the caller kills the command, together with the others of its owner. */
   abandon(): void {
     for (const sink of Object.values(this.#options.sinks)) sink.discard();
-    for (const stream of [...this.#pausedOutputs]) this.resumeOutput(stream);
     if (this.#process === undefined) this.#killSignal = 'SIGKILL';
-    // Nobody waits for output any more: no reason to wait for those who hold it.
-    if (this.#state === 'exiting') this.#cutOutputs();
-    else this.#lingerLeftMs = 0;
+    this.#flow.abandon();
   }
 
   #onStarted(process: OsProcess): void {
     this.#process = process;
-    for (const stream of process.outputs) this.#openOutputs.add(stream);
+    this.#flow.open(process.outputs);
     this.#state = 'running';
     if (process.stdin !== undefined) this.#options.stdin?.attach(process.stdin);
     if (this.#sizeAtStart !== undefined) process.resize(this.#sizeAtStart);
@@ -218,17 +208,13 @@ export class Command {
   }
 
   #onOutput(stream: OutputName, chunk: Buffer): void {
-    if (this.#options.sinks[stream].take(chunk) || this.#pausedOutputs.has(stream)) return;
-    if (this.#pausedOutputs.size === 0) this.#pausedSinceMs = this.#system.clock.nowMs();
-    this.#pausedOutputs.add(stream);
-    this.#process?.pauseOutput(stream);
-    this.#stopLinger();
+    if (!this.#options.sinks[stream].take(chunk) && this.#flow.pause(stream)) this.#process?.pauseOutput(stream);
+    this.#flow.took(stream, chunk.length);
   }
 
   #onOutputEnd(stream: OutputName): void {
-    this.#openOutputs.delete(stream);
     this.#options.sinks[stream].end();
-    this.resumeOutput(stream);
+    this.#flow.close(stream);
     this.#closeIfComplete();
   }
 
@@ -241,27 +227,14 @@ export class Command {
     this.#cancelTimeout?.();
     this.#options.stdin?.end();
     this.onEvent?.('exited');
-    this.#runLinger();
+    this.#flow.exited();
     this.#closeIfComplete();
   }
 
-  #runLinger(): void {
-    if (this.#state !== 'exiting' || this.#cancelLinger !== undefined || this.#pausedOutputs.size > 0) return;
-    if (this.#openOutputs.size === 0) return;
-    this.#lingerSinceMs = this.#system.clock.nowMs();
-    this.#cancelLinger = this.#system.clock.after(this.#lingerLeftMs, () => this.#cutOutputs());
-  }
-
-  #stopLinger(): void {
-    if (this.#cancelLinger === undefined) return;
-    this.#cancelLinger();
-    this.#cancelLinger = undefined;
-    this.#lingerLeftMs = Math.max(0, this.#lingerLeftMs - (this.#system.clock.nowMs() - this.#lingerSinceMs));
-  }
-
-  #cutOutputs(): void {
-    this.onEvent?.('cut');
-    for (const stream of [...this.#openOutputs]) this.#process?.cutOutput(stream);
+  #cutOutput(stream: OutputName): void {
+    if (!this.#wasCut) this.onEvent?.('cut');
+    this.#wasCut = true;
+    this.#process?.cutOutput(stream);
   }
 
   #kill(signal: NodeJS.Signals): void {
@@ -279,11 +252,11 @@ export class Command {
   #giveUp(): void {
     if (this.#exit !== undefined) return;
     this.#onExit(GIVEN_UP);
-    this.#cutOutputs();
+    this.#flow.cutAll();
   }
 
   #closeIfComplete(): void {
-    if (this.#state !== 'exiting' || this.#openOutputs.size > 0 || this.#exit === undefined) return;
+    if (this.#state !== 'exiting' || this.#flow.hasOpen || this.#exit === undefined) return;
     this.#state = 'closed';
     // What is left of the group goes with the reply; what made its own session lives until its connection closes. BEFORE the release, which
     // gives the number away.
@@ -303,7 +276,7 @@ export class Command {
   #release(): void {
     this.#cancelTimeout?.();
     this.#cancelGrace?.();
-    this.#stopLinger();
+    this.#flow.release();
     this.#options.stdin?.end();
     this.#process?.dispose();
   }

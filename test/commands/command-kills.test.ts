@@ -29,6 +29,12 @@ t.test('command reaches what holds its output when it is terminated after its ex
   t.match(run.end, { exitCode: 0, signal: null });
 });
 
+t.test('command gets SIGKILL at once when it is terminated with a signal and no grace', async (t) => {
+  const run = await started();
+  run.command.terminate({ signal: 'SIGTERM' });
+  t.same(run.system.signals, ['tree 101 SIGKILL'], 'the page says: `signal` is the first one when `graceMs` is given');
+});
+
 t.test('command gets its grace between two signals when it is terminated with one', async (t) => {
   const run = await started();
   run.command.terminate({ signal: 'SIGINT', graceMs: 300 });

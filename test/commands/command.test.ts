@@ -1,8 +1,8 @@
 // How one command ends: each race of exit, output, timeout and a failed start, by a fake process and a fake clock.
 import t from 'tap';
-import { LINGER_MS } from '../../src/commands/command.js';
 import { CommandError } from '../../src/commands/command-error.js';
 import { StdinFeed } from '../../src/commands/input.js';
+import { LINGER_BYTES, LINGER_MS, LONGEST_LINGER_MS } from '../../src/commands/output/flow.js';
 import { SpawnError } from '../../src/process/os-process.js';
 import { setUp, started } from '../support/command-setup.js';
 import { settled } from '../support/fake-process.js';
@@ -154,9 +154,9 @@ t.test('command lets the 2 s stand still while a stream is paused for a slow cli
   run.stdout.isSlow = true;
   run.process.say('a');
   t.same(run.process.calls, ['pause stdout']);
-  run.system.clock.advance(3_600_000);
+  run.system.clock.advance(7000);
   await settled();
-  t.equal(run.end, undefined, 'an hour of a slow reader cuts nothing');
+  t.equal(run.end, undefined, 'a slow reader costs nothing');
   run.stdout.isSlow = false;
   run.command.resumeOutput('stdout');
   t.same(run.process.calls, ['pause stdout', 'resume stdout']);
@@ -164,7 +164,7 @@ t.test('command lets the 2 s stand still while a stream is paused for a slow cli
   t.notOk(run.process.calls.includes('cut stdout'));
   run.system.clock.advance(1);
   t.ok(run.process.calls.includes('cut stdout'), 'the rest of the 2 s counts');
-  t.equal(run.command.pausedMs, 3_600_000);
+  t.equal(run.command.pausedMs, 7000);
 });
 
 t.test('command starts the 2 s only with the resume when its output was paused at the exit', async (t) => {
@@ -174,13 +174,51 @@ t.test('command starts the 2 s only with the resume when its output was paused a
   run.process.say('one more chunk may still come');
   t.same(run.process.calls, ['pause stdout'], 'paused once');
   run.process.exit(0);
-  run.system.clock.advance(60_000);
-  t.equal(run.system.clock.pending, 0);
+  run.system.clock.advance(5000);
   run.command.resumeOutput('stdout');
   run.command.resumeOutput('stdout');
-  t.equal(run.system.clock.pending, 1);
-  run.system.clock.advance(LINGER_MS);
+  run.system.clock.advance(LINGER_MS - 1);
+  t.notOk(run.process.calls.includes('cut stderr'));
+  run.system.clock.advance(1);
   t.ok(run.process.calls.includes('cut stderr'));
+});
+
+t.test(
+  'command cuts its output 10 s after its exit, and gives what is left, when its reader is paused again and again',
+  async (t) => {
+    const run = await started();
+    run.process.exit(0);
+    run.process.endOutput('stderr');
+    for (let atMs = 0; atMs < LONGEST_LINGER_MS; atMs += 100) {
+      t.equal(run.command.state, 'exiting', `${atMs} ms after the exit`);
+      run.stdout.isSlow = true;
+      run.process.say('y');
+      run.system.clock.advance(99);
+      run.stdout.isSlow = false;
+      run.command.resumeOutput('stdout');
+      run.system.clock.advance(1);
+    }
+    await settled();
+    t.match(run.end, { exitCode: 0 });
+    t.equal(run.process.calls.filter((call) => call === 'cut stdout').length, 1);
+    t.equal(run.events.filter((event) => event === 'cut').length, 1);
+    t.equal(run.system.clock.pending, 0);
+  },
+);
+
+t.test('command cuts the one output from which a holder brought more than is owed after the exit', async (t) => {
+  const run = await started();
+  run.process.say(Buffer.alloc(2 * LINGER_BYTES));
+  run.process.exit(0);
+  run.process.say(Buffer.alloc(LINGER_BYTES - 1));
+  t.notOk(run.process.calls.includes('cut stdout'), 'what came before the exit does not count');
+  run.process.say('y');
+  t.same(run.process.calls, ['cut stdout']);
+  run.process.say('the other stream goes on', 'stderr');
+  run.process.endOutput('stderr');
+  await settled();
+  t.match(run.end, { exitCode: 0 });
+  t.match(run.stderr.text(), /goes on/);
 });
 
 t.test('command goes on with a stream when its end comes while it is paused', async (t) => {
