@@ -1,6 +1,5 @@
 /** Gives the app its exec manager, which owns the processes, and the `command/*` methods. Knows no transport. */
 import { randomBytes } from 'node:crypto';
-import { resolve } from 'node:path';
 import type { FastifyBaseLogger } from 'fastify';
 import fp from 'fastify-plugin';
 import { systemClock } from '../src/commands/clock.js';
@@ -11,13 +10,14 @@ import { createExecHandlers } from '../src/dialects/command-exec/handlers.js';
 import { environmentOver, inheritedEnvironment } from '../src/process/environment.js';
 import { createGuardian, guardedStart } from '../src/process/guardian.js';
 import { loadLibc } from '../src/process/libc.js';
-import type { ProcessSpec, StartProcess } from '../src/process/os-process.js';
+import type { Environment, ProcessSpec, StartProcess } from '../src/process/os-process.js';
 import { ownChild } from '../src/process/own-children.js';
 import { signalGroup } from '../src/process/process-signals.js';
 import { startProcess } from '../src/process/start-process.js';
 import { treeTarget } from '../src/process/tree-scan.js';
 import { TreeSignaller } from '../src/process/tree-signaller.js';
 import { lookUpUser, type UserAccount } from '../src/process/user-account.js';
+import { workingDirectory } from '../src/process/working-directory.js';
 import { commandExecMethods } from '../src/protocol/methods/command-exec.js';
 import { DESCRIPTORS_PER_COMMAND } from '../src/server/overload.js';
 
@@ -105,7 +105,7 @@ function tellingWhatIsMissing(start: StartProcess, log: FastifyBaseLogger): Star
 function prepare(
   config: Config,
   account: UserAccount | undefined,
-  inherited: Readonly<Record<string, string>>,
+  inherited: Environment,
   request: ExecRequest,
   marker: string,
   traceEnv: Readonly<Record<string, string | null>>,
@@ -113,7 +113,7 @@ function prepare(
   const ofAccount = account === undefined ? {} : { HOME: account.home, USER: account.name, LOGNAME: account.name };
   return {
     argv: request.argv,
-    cwd: resolve(config.defaultCwd ?? '.', request.cwd ?? '.'),
+    cwd: workingDirectory(config.defaultCwd, request.cwd),
     env: environmentOver(inherited, {
       overrides: { ...ofAccount, ...traceEnv, ...request.env },
       marker,

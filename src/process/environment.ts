@@ -3,6 +3,9 @@
  * the group and the session. It knows nothing of how a process is started.
  */
 
+import { readFileSync } from 'node:fs';
+import type { Environment } from './os-process.js';
+
 /** Variable that marks everything a command starts; its value is the server's random id, a dot and the command's number. */
 export const MARKER_VARIABLE = 'EXECWIRE_COMMAND_ID';
 
@@ -22,6 +25,9 @@ const SERVER_OWN = [
   'LISTEN_PID',
 ];
 
+/** What a decoder puts in place of bytes that are no UTF-8. */
+const REPLACEMENT = '\ufffd';
+
 export interface ChildEnvironmentOptions {
   /** Of the request: a string sets, null unsets. */
   readonly overrides: Readonly<Record<string, string | null>>;
@@ -34,7 +40,7 @@ export interface ChildEnvironmentOptions {
   /** Patterns of inherited names to drop, also of those kept by `allow`. Default: none. */
   readonly deny?: readonly string[];
   /** What is inherited. Default: the server's own environment. */
-  readonly inherited?: Readonly<Record<string, string | undefined>>;
+  readonly inherited?: Readonly<Record<string, string | Uint8Array | undefined>>;
 }
 
 /** Where the C library looks for programs on behalf of the server: its PATH at the moment. */
@@ -43,17 +49,17 @@ export function serverPath(): string | undefined {
 }
 
 /** The complete environment of a child. `allow` and `deny` never touch what the request sets. */
-export function childEnvironment(options: ChildEnvironmentOptions): Record<string, string> {
+export function childEnvironment(options: ChildEnvironmentOptions): Environment {
   return environmentOver(inheritedEnvironment(options), options);
 }
 
 /** What every child inherits. A server makes it once: reading and matching the variables took 0.1 ms a command. */
 export function inheritedEnvironment(
   options: Pick<ChildEnvironmentOptions, 'allow' | 'deny' | 'inherited'>,
-): Record<string, string> {
-  const { allow, deny, inherited = process.env } = options;
+): Environment {
+  const { allow, deny, inherited = ownEnvironment() } = options;
   // No prototype: `__proto__` is a variable name like any other.
-  const environment: Record<string, string> = Object.create(null);
+  const environment: Record<string, string | Uint8Array> = Object.create(null);
   for (const [name, value] of Object.entries(inherited)) {
     if (value === undefined || matchesAny(name, SERVER_OWN)) continue;
     if (allow !== undefined && allow.length > 0 && !matchesAny(name, allow)) continue;
@@ -65,12 +71,12 @@ export function inheritedEnvironment(
 
 /** The environment of one child over what every child inherits. */
 export function environmentOver(
-  inherited: Readonly<Record<string, string>>,
+  inherited: Environment,
   options: Pick<ChildEnvironmentOptions, 'overrides' | 'marker' | 'tty'>,
-): Record<string, string> {
+): Environment {
   const { overrides, marker, tty } = options;
   // No prototype, and the marker first: the `grep` of busybox, which a guardian may have, looks at the first line of an environment only.
-  const environment: Record<string, string> = Object.create(null);
+  const environment: Record<string, string | Uint8Array> = Object.create(null);
   environment[MARKER_VARIABLE] = marker;
   Object.assign(environment, inherited);
   for (const [name, value] of Object.entries(overrides)) {
@@ -80,6 +86,44 @@ export function environmentOver(
   }
   if (tty && environment.TERM === undefined) environment.TERM = DEFAULT_TERM;
   return environment;
+}
+
+/** The server's own variables. Node shows bytes that are no UTF-8 as U+FFFD: those variables are looked up as they were given. */
+function ownEnvironment(): Environment {
+  const environment: Record<string, string | Uint8Array> = Object.create(null);
+  let isLossy = false;
+  for (const [name, value] of Object.entries(process.env)) {
+    if (value === undefined) continue;
+    environment[name] = value;
+    isLossy ||= name.includes(REPLACEMENT) || value.includes(REPLACEMENT);
+  }
+  if (isLossy) for (const variable of givenVariables()) restoreBytes(environment, variable);
+  return environment;
+}
+
+/** The variables this process was started with, each as `NAME=value`; none where there is no /proc. */
+function givenVariables(): Buffer[] {
+  try {
+    const all = readFileSync('/proc/self/environ');
+    const variables: Buffer[] = [];
+    for (let from = 0; from < all.length; ) {
+      const end = all.indexOf(0, from);
+      variables.push(all.subarray(from, end < 0 ? all.length : end));
+      from = end < 0 ? all.length : end + 1;
+    }
+    return variables;
+  } catch {
+    return [];
+  }
+}
+
+/** Puts the bytes in place of the text that Node made of them, unless the variable has been set to something else since. */
+function restoreBytes(environment: Record<string, string | Uint8Array>, variable: Buffer): void {
+  const text = variable.toString();
+  if (Buffer.from(text).equals(variable)) return;
+  const sign = text.indexOf('=', 1);
+  const name = text.slice(0, sign);
+  if (environment[name] === text.slice(sign + 1)) environment[name] = variable;
 }
 
 function matchesAny(name: string, patterns: readonly string[]): boolean {

@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { Socket } from 'node:net';
-import { type ExitStatus, type ProcessSpec, SpawnError } from './os-process.js';
+import { type Environment, type ExitStatus, type ProcessSpec, SpawnError } from './os-process.js';
 import { addChildReapedElsewhere } from './own-children.js';
 import { errnoOf, spawnError } from './program-path.js';
 
@@ -24,7 +24,7 @@ export async function spawnByNode(
   try {
     child = spawn(program, args, {
       ...(spec.cwd === undefined ? {} : { cwd: spec.cwd }),
-      env: { ...spec.env },
+      env: textOf(spec.env),
       stdio,
       detached: true,
     });
@@ -45,6 +45,20 @@ export async function spawnByNode(
   // A late error of a child that did start has nobody to go to; without a listener it would end the server.
   child.on('error', () => {});
   return { child, pid };
+}
+
+/** Node takes no bytes: what is no UTF-8 gets U+FFFD in their place. */
+export function textOf(env: Environment): Record<string, string> {
+  const texts: Record<string, string> = Object.create(null);
+  for (const [name, value] of Object.entries(env)) {
+    texts[name] =
+      typeof value === 'string'
+        ? value
+        : Buffer.from(value)
+            .toString()
+            .slice(name.length + 1);
+  }
+  return texts;
 }
 
 /** One of the streams that Node opened for a child. */

@@ -20,6 +20,12 @@ export interface RunAs {
   readonly name: string;
 }
 
+/**
+ * Variables by name. Text is a value. Bytes are an inherited variable that is no UTF-8, whole, as `NAME=value`; its key is only what can
+ * be shown of its name.
+ */
+export type Environment = Readonly<Record<string, string | Uint8Array>>;
+
 /** How to start a process. Everything is already decided, the environment is complete. */
 export interface ProcessSpec {
   /** Program and arguments, at least the program. */
@@ -27,7 +33,7 @@ export interface ProcessSpec {
   /** Working directory, absolute or relative to the server's own. Undefined leaves the child in the server's own. */
   readonly cwd?: string | undefined;
   /** The complete environment of the child; nothing is inherited. */
-  readonly env: Readonly<Record<string, string>>;
+  readonly env: Environment;
   /** With a value: a controlling terminal of that size for all three descriptors. */
   readonly tty?: TerminalSize;
   /** Without `tty`: true gives a pipe for stdin, false gives /dev/null. */

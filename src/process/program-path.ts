@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import { getSystemErrorMap } from 'node:util';
 import type { FileProbe } from './file-probe.js';
-import { type ProcessSpec, SpawnError } from './os-process.js';
+import { type Environment, type ProcessSpec, SpawnError } from './os-process.js';
 
 /** Where glibc's execvp looks when the environment has no PATH. */
 const DEFAULT_PATH = '/bin:/usr/bin';
@@ -56,7 +56,7 @@ export async function findProgram({ argv, cwd, env }: ProcessSpec, files: FilePr
     return name;
   }
   let verdict = 'ENOENT';
-  for (const directory of name === '' ? [] : (env.PATH ?? DEFAULT_PATH).split(':')) {
+  for (const directory of name === '' ? [] : pathOf(env).split(':')) {
     const file = directory === '' ? name : `${directory}/${name}`;
     const code = await errnoOfProgram(file, cwd, files);
     if (code === undefined) return file;
@@ -64,6 +64,10 @@ export async function findProgram({ argv, cwd, env }: ProcessSpec, files: FilePr
     else if (!NOT_HERE.has(code)) throw spawnError(`program ${JSON.stringify(name)}`, code);
   }
   throw spawnError(`program ${JSON.stringify(name)}`, verdict);
+}
+
+function pathOf({ PATH }: Environment): string {
+  return typeof PATH === 'object' ? Buffer.from(PATH).toString().slice('PATH='.length) : (PATH ?? DEFAULT_PATH);
 }
 
 /** A `SpawnError` that says in words what the operating system's code means. */
@@ -87,8 +91,8 @@ export function errnoOf(error: unknown): string | undefined {
 export function checkStrings({ argv, cwd, env }: ProcessSpec): void {
   if (cwd?.includes('\0') === true) throw spawnError('cwd has a NUL byte', 'EINVAL');
   let total = 0;
-  const count = (text: string, extraBytes: number): void => {
-    const bytes = Buffer.byteLength(text) + extraBytes;
+  const count = (text: string, extraBytes: number): void => countBytes(Buffer.byteLength(text) + extraBytes);
+  const countBytes = (bytes: number): void => {
     if (bytes > MAX_STRING_BYTES) throw spawnError('an argument or variable is too long', 'E2BIG');
     total += bytes + POINTER_BYTES;
   };
@@ -97,6 +101,10 @@ export function checkStrings({ argv, cwd, env }: ProcessSpec): void {
     count(argument, 1);
   }
   for (const [name, value] of Object.entries(env)) {
+    if (typeof value === 'object') {
+      countBytes(value.length + 1);
+      continue;
+    }
     if (name === '' || name.includes('=') || name.includes('\0')) {
       throw spawnError(`environment variable name ${JSON.stringify(name)}`, 'EINVAL');
     }

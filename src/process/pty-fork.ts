@@ -9,6 +9,7 @@ import { dirname, join } from 'node:path';
 import type { NativePty } from 'node-pty/lib/utils.js';
 import { decodeStatus } from './child-reaper.js';
 import type { Libc } from './libc.js';
+import { textOf } from './node-spawn.js';
 import type { OpenedPty } from './opened-pty.js';
 import { type ExitStatus, type ProcessSpec, SpawnError, type TerminalSize } from './os-process.js';
 import { addChildReapedElsewhere } from './own-children.js';
@@ -28,7 +29,7 @@ export async function forkPty(
   const native = await loadNative();
   const [program, ...args] = spec.argv;
   const { rows, cols } = spec.tty;
-  const environment = Object.entries(spec.env).map(([name, value]) => `${name}=${value}`);
+  const environment = Object.entries(textOf(spec.env)).map(([name, value]) => `${name}=${value}`);
   libc.markAllCloseOnExec();
   let orphaned = false;
   let reaped: () => void = () => {};

@@ -4,6 +4,7 @@
  */
 import { constants } from 'node:fs';
 import type { LibraryHandle } from 'koffi';
+import type { Environment } from './os-process.js';
 
 /** Flags of posix_spawnattr_setflags; the same in glibc (from 2.26) and musl. */
 const POSIX_SPAWN_SETSIGDEF = 0x04;
@@ -30,7 +31,7 @@ export interface ChildStart {
   /** True looks for a `file` without a slash in the PATH of the server, as execvp(3) does. Default: false. */
   readonly searchesPath?: boolean;
   readonly argv: readonly string[];
-  readonly env: Readonly<Record<string, string>>;
+  readonly env: Environment;
   /** Undefined leaves the child where the server is. */
   readonly cwd: string | undefined;
   readonly streams: ChildStreams;
@@ -52,7 +53,8 @@ export interface SpawnCall {
   readonly closesInherited: boolean;
 }
 
-type Strings = (string | null)[];
+/** Ends with null. */
+type Strings = (string | Uint8Array | null)[];
 type SpawnArguments = [pid: Buffer, file: string, actions: Buffer, attributes: Buffer, argv: Strings, env: Strings];
 
 interface Spawn {
@@ -168,7 +170,15 @@ function spawnAttributes(lib: LibraryHandle): Buffer {
 
 function environmentOf({ env }: ChildStart): Strings {
   const strings: Strings = [];
-  for (const name of Object.keys(env)) strings.push(`${name}=${env[name]}`);
+  for (const name of Object.keys(env)) {
+    const value = env[name];
+    strings.push(typeof value === 'string' ? `${name}=${value}` : terminated(value));
+  }
   strings.push(null);
   return strings;
+}
+
+/** As the C library wants bytes: with a NUL behind them. */
+function terminated(bytes: Uint8Array | undefined): Uint8Array {
+  return Buffer.concat([bytes ?? new Uint8Array(), new Uint8Array(1)]);
 }

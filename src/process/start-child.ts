@@ -51,7 +51,9 @@ export async function startChild(
 function quickReach({ argv: [name], env, file }: ProcessSpec & { readonly file?: string }): Reach | undefined {
   if (file !== undefined) return { file };
   if (name.includes('/')) return { file: name };
-  return env.PATH !== undefined && env.PATH === serverPath() ? { file: name, searchesPath: true } : undefined;
+  // Bytes: what was inherited, unchanged.
+  const isServers = typeof env.PATH === 'object' || (env.PATH !== undefined && env.PATH === serverPath());
+  return isServers ? { file: name, searchesPath: true } : undefined;
 }
 
 async function findOrBlame(spec: ProcessSpec, streams: ChildStreams): Promise<string> {
