@@ -77,6 +77,9 @@ export const execPlugin = fp<{ config: Config }>(
     app.overload.addExpected(() => exec.starting * DESCRIPTORS_PER_COMMAND);
     app.decorate('killCommands', killCommands);
     app.rpc.router.add(commandExecMethods, createExecHandlers(exec));
+    app.rpc.onInputEnded((session) => {
+      for (const { command } of exec.list(session)) command.terminate({});
+    });
     app.rpc.onSessionClosed((session) => exec.closeSession(session));
     // While processes can be had, and BEFORE a first command may need it; but not in the way of the first probe.
     const guardianTimer = setTimeout(() => guardian.start(), GUARDIAN_AFTER_MS).unref();

@@ -4,6 +4,8 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import { selectSubprotocol } from '../src/auth/bearer-token.js';
 import type { Config } from '../src/config/config.js';
+import { closeCodes } from '../src/protocol/close-codes.js';
+import { FLUSH_TOTAL_MS } from '../src/rpc/flush-limit.js';
 import { closePeers } from '../src/server/listener-closing.js';
 import {
   RETRY_AFTER_SECONDS,
@@ -22,17 +24,21 @@ export const websocketPlugin = fp<{ config: Config }>(
   async (app, { config }) => {
     const { lifecycle, sessions, overload } = app;
     const admission = new UpgradeAdmission({ maxConnections: config.maxConnections, lifecycle, sessions, overload });
+    const options = {
+      maxPayload: config.maxFrameBytes,
+      perMessageDeflate: config.compression,
+      // The transport answers pings and bounds a closing handshake: `ws` cuts off a peer that reads slowly for either.
+      autoPong: false,
+      closeTimeout: 2 * FLUSH_TOTAL_MS,
+      // `ws` would echo the first subprotocol offered, which may be a token.
+      handleProtocols: selectSubprotocol,
+    };
     await app.register(websocket, {
-      options: {
-        maxPayload: config.maxFrameBytes,
-        perMessageDeflate: config.compression,
-        // `ws` would echo the first subprotocol offered, which may be a token.
-        handleProtocols: selectSubprotocol,
-      },
+      options,
       errorHandler: (error, socket, request) => {
-        // A frame that breaks the protocol, or a socket that broke: `ws` has sent the close code already where there is one.
-        request.log.debug({ err: error }, 'websocket error');
-        socket.close();
+        // The route has its own listener for sockets that break: what comes here is a fault of ours.
+        request.log.error({ err: error }, 'upgrade failed');
+        socket.close(closeCodes.internalError);
       },
       preClose(done) {
         closePeers(this.server, this.websocketServer.clients);

@@ -1,7 +1,6 @@
 /** The upgrade to a WebSocket, on every path that is no other route. */
 import type { Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
-import { ANONYMOUS } from '../src/auth/principal.js';
 import { dropUpgradeLeftovers, type UpgradedSocket } from '../src/rpc/upgrade-leftovers.js';
 import { WebSocketTransport } from '../src/rpc/websocket-transport.js';
 
@@ -25,7 +24,10 @@ export async function rpcRoute(app: FastifyInstance): Promise<void> {
       socket?.setNoDelay?.(true);
       dropUpgradeLeftovers(ws, socket, onError);
       const { traceparent, tracestate } = request.headers;
-      app.rpc.open(new WebSocketTransport(ws, socket), request.principal ?? ANONYMOUS, { traceparent, tracestate });
+      const { principal } = request;
+      // Closed unless proved open: the hook that checks the credential names a principal for everybody it lets in.
+      if (principal === null) throw new Error('an upgrade came through without having been authenticated');
+      app.rpc.open(new WebSocketTransport(ws, socket), principal, { traceparent, tracestate });
     },
   });
   app.setNotFoundHandler(async (_request, reply) => reply.code(404).send());

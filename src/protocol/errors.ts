@@ -30,6 +30,12 @@ export const errorTable = {
     message: (data) => `Invalid request: ${data.detail}`,
     description: 'JSON, but not a JSON-RPC request: a batch, a bad id, a method that is no string.',
   },
+  messageTooLarge: {
+    code: INVALID_REQUEST,
+    message: (data) => `Message too large: ${data.detail}`,
+    description:
+      'A message longer than its method takes (`data.maxBytes`), or with more values than any message may have (`data.maxStructuralCharacters`, id null).',
+  },
   notInitialized: {
     code: INVALID_REQUEST,
     message: () => 'Not initialized',
@@ -64,7 +70,7 @@ export const errorTable = {
     code: INVALID_PARAMS,
     message: (data) => `Invalid params: ${data.detail}`,
     description:
-      'A parameter is missing or has the wrong type; the message names it and `data.issues` lists all of them.',
+      'A parameter is missing or has the wrong type; the message names it and `data.issues` holds the first 10 faults.',
   },
   emptyCommand: {
     code: INVALID_REQUEST,

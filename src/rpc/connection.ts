@@ -16,6 +16,7 @@ import {
   encodeNotification,
   encodeRequest,
   encodeResult,
+  type MaxBytesOf,
   type RequestId,
   type RequestMessage,
   type ResponseMessage,
@@ -24,11 +25,16 @@ import {
 import { Inbox } from './inbox.js';
 import { Outbox } from './outbox.js';
 import type { RequestBudget } from './request-budget.js';
+import { afterServing } from './served-time.js';
 import type { TraceContext } from './trace-context.js';
 import type { MessageParts, Transport } from './transport.js';
 
 /** How long a request of ours waits for its answer when the caller names no other time. */
 const DEFAULT_REQUEST_TIMEOUT_MS = 30_000;
+
+/** How long after the client's last word its replies may still come: what runs is killed then, which takes a moment. */
+const END_TIMEOUT_MS = 5000;
+const CLOSING_BRACE = Buffer.from('}');
 
 /** A result too long for one string, in pieces of JSON text. */
 export class ResultParts {
@@ -67,12 +73,16 @@ export interface ConnectionOptions {
   readonly onNotification: (method: string, params: unknown) => void;
   /** Called once, when the transport has ended. */
   readonly onClose: (code: number) => void;
-  /** An error that is nobody's refusal: to be logged whole under the id that the client was told. */
-  readonly onInternalError: (error: unknown, traceId: string, call: Call) => void;
+  /** The client sends nothing more: ends what still runs for it, so that its replies come. */
+  readonly onEnd?: () => void;
+  /** An error that is nobody's refusal: to be logged whole under the id that the client was told. No call for a message of our own. */
+  readonly onInternalError: (error: unknown, traceId: string, call: Call | undefined) => void;
   readonly observe?: ((request: RequestMessage) => RequestObservation) | undefined;
   /** Requests in flight, of this connection and of all. */
   readonly budget: RequestBudget;
   readonly maxOwedReplyBytes: number;
+  /** Longest message of each method. Default no bound. */
+  readonly maxBytesOf?: MaxBytesOf;
 }
 
 interface PendingRequest {
@@ -97,6 +107,7 @@ export class Connection {
   #inFlight = 0;
   #state: 'open' | 'closing' | 'closed' = 'open';
   #onIdle: (() => void) | undefined;
+  #cancelEnd: (() => void) | undefined;
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
@@ -107,7 +118,7 @@ export class Connection {
       onOwedTooMuch: () => this.close(closeCodes.policyViolation, 'replies are not being read'),
     });
     this.#inbox = new Inbox({
-      deliver: (text) => this.#receive(text),
+      deliver: (message) => this.#receive(message),
       pause: () => this.transport.pause(),
       resume: () => this.transport.resume(),
     });
@@ -125,8 +136,9 @@ export class Connection {
   /** Starts the flow of messages. */
   open(): void {
     this.transport.attach({
-      onMessage: (text) => this.#inbox.push(text),
+      onMessage: (message) => this.#inbox.push(message),
       onUnreadable: (detail) => this.outbox.reply(encodeError(null, rpcError('invalidRequest', { detail }), true)),
+      onEnd: () => this.#inbox.whenEmpty(() => this.#finish()),
       onDrain: () => this.outbox.drained(),
       onClose: (code) => this.#ended(code),
     });
@@ -134,7 +146,9 @@ export class Connection {
 
   /** Sends a notification. Silently nothing once the connection closes. */
   notify(method: string, params: unknown): void {
-    if (this.isOpen) this.outbox.send(encodeNotification(method, params, this.mirrorsVersion));
+    if (!this.isOpen) return;
+    const text = this.#encode(() => encodeNotification(method, params, this.mirrorsVersion));
+    if (text !== undefined) this.outbox.send(text);
   }
 
   /**
@@ -155,7 +169,8 @@ export class Connection {
       }, timeoutMs);
       this.#pending ??= new Map();
       this.#pending.set(id, { resolve, reject, timer });
-      this.outbox.send(encodeRequest(id, method, params, this.mirrorsVersion));
+      const text = this.#encode(() => encodeRequest(id, method, params, this.mirrorsVersion));
+      if (text !== undefined) this.outbox.send(text);
     });
   }
 
@@ -173,9 +188,17 @@ export class Connection {
     this.transport.close(code, reason);
   }
 
-  #receive(text: string): void {
+  /** The client has said all: it gets the replies to that, and then the connection ends. */
+  #finish(): void {
+    this.#options.onEnd?.();
+    const end = (): void => this.close(closeCodes.done, 'end of input');
+    this.#cancelEnd = afterServing(END_TIMEOUT_MS, end);
+    this.whenIdle(end);
+  }
+
+  #receive(bytes: Buffer): void {
     if (!this.isOpen) return;
-    const message = decodeMessage(text);
+    const message = decodeMessage(bytes, this.#options.maxBytesOf);
     switch (message.kind) {
       case 'request':
         this.#serve(message);
@@ -228,14 +251,18 @@ export class Connection {
   }
 
   #succeed(request: RequestMessage, observation: RequestObservation | undefined, result: unknown): void {
+    let reply: string | MessageParts;
+    try {
+      // A result that cannot be said is a request that failed.
+      reply = this.isOpen ? replyOf(request, result) : '';
+    } catch (error) {
+      this.#fail(request, observation, error);
+      return;
+    }
     observation?.ended(undefined);
     if (!this.isOpen) return;
-    if (result instanceof ResultParts) {
-      const prefix = Buffer.from(resultPrefix(request.id, request.jsonrpc));
-      this.outbox.replyParts([prefix, ...result.parts, Buffer.from('}')]);
-    } else {
-      this.outbox.reply(encodeResult(request.id, result, request.jsonrpc));
-    }
+    if (typeof reply === 'string') this.outbox.reply(reply);
+    else this.outbox.replyParts(reply);
   }
 
   #fail(request: RequestMessage, observation: RequestObservation | undefined, cause: unknown): void {
@@ -243,12 +270,25 @@ export class Connection {
     if (cause instanceof RpcError) {
       error = cause;
     } else {
-      const traceId = observation?.trace?.traceId ?? randomUUID().replaceAll('-', '');
+      const traceId = observation?.trace?.traceId ?? newTraceId();
       this.#options.onInternalError(cause, traceId, { request, observation });
       error = rpcError('internalError', { traceId });
     }
     observation?.ended(error);
-    if (this.isOpen) this.outbox.reply(encodeError(request.id, error, request.jsonrpc));
+    if (!this.isOpen) return;
+    const text = this.#encode(() => encodeError(request.id, error, request.jsonrpc));
+    if (text !== undefined) this.outbox.reply(text);
+  }
+
+  /** Encodes a message that has nothing to say in its place: one that cannot be written ends the connection, and nothing else. */
+  #encode(encode: () => string): string | undefined {
+    try {
+      return encode();
+    } catch (error) {
+      this.#options.onInternalError(error, newTraceId(), undefined);
+      this.close(closeCodes.internalError, 'a message could not be written');
+      return undefined;
+    }
   }
 
   #settle(message: ResponseMessage): void {
@@ -269,6 +309,17 @@ export class Connection {
       pending.reject(new ConnectionClosedError());
     }
     this.#pending = undefined;
+    this.#cancelEnd?.();
     this.#options.onClose(code);
   }
+}
+
+/** @throws {Error} for a result that no string holds, or that is no JSON */
+function replyOf({ id, jsonrpc }: RequestMessage, result: unknown): string | MessageParts {
+  if (!(result instanceof ResultParts)) return encodeResult(id, result, jsonrpc);
+  return [Buffer.from(resultPrefix(id, jsonrpc)), ...result.parts, CLOSING_BRACE];
+}
+
+function newTraceId(): string {
+  return randomUUID().replaceAll('-', '');
 }

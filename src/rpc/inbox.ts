@@ -10,7 +10,7 @@
 const SLICE_MS = 1;
 
 export interface InboxOptions {
-  readonly deliver: (text: string) => void;
+  readonly deliver: (message: Buffer) => void;
   /** Stops the transport while messages wait, so that no more than one read's worth of them ever does. */
   readonly pause: () => void;
   readonly resume: () => void;
@@ -19,26 +19,34 @@ export interface InboxOptions {
 /** Passes messages on in order, a slice of time per turn. */
 export class Inbox {
   readonly #options: InboxOptions;
-  #queue: string[] = [];
+  #queue: Buffer[] = [];
   #head = 0;
   #sliceEndsAt = 0;
   #scheduled: NodeJS.Immediate | undefined;
   #closed = false;
+  #onEmpty: (() => void) | undefined;
 
   constructor(options: InboxOptions) {
     this.#options = options;
   }
 
   /** Delivers now when nothing waits and the slice has room, else queues. */
-  push(text: string): void {
+  push(message: Buffer): void {
     if (this.#closed) return;
     if (this.#scheduled !== undefined && (this.#queue.length > 0 || this.#isSpent())) {
-      this.#queue.push(text);
+      this.#queue.push(message);
       if (this.#queue.length === 1) this.#options.pause();
       return;
     }
     if (this.#scheduled === undefined) this.#openSlice();
-    this.#options.deliver(text);
+    this.#options.deliver(message);
+  }
+
+  /** Calls back once when nothing waits, at once if nothing does; never after {@link close}. */
+  whenEmpty(callback: () => void): void {
+    if (this.#closed) return;
+    if (this.#queue.length === 0) callback();
+    else this.#onEmpty = callback;
   }
 
   /** Forgets what waits; nothing is delivered any more. */
@@ -65,14 +73,17 @@ export class Inbox {
     if (this.#queue.length === 0) return;
     this.#openSlice();
     while (this.#head < this.#queue.length) {
-      const text = this.#queue[this.#head];
+      const message = this.#queue[this.#head];
       this.#head += 1;
-      if (text !== undefined) this.#options.deliver(text);
+      if (message !== undefined) this.#options.deliver(message);
       if (this.#closed) return;
       if (this.#head < this.#queue.length && this.#isSpent()) return;
     }
     this.#queue = [];
     this.#head = 0;
     this.#options.resume();
+    const callback = this.#onEmpty;
+    this.#onEmpty = undefined;
+    callback?.();
   }
 }

@@ -6,6 +6,7 @@
  */
 import { closeCodes } from '../protocol/close-codes.js';
 import type { Connection } from './connection.js';
+import { ServedTime } from './served-time.js';
 
 export interface KeepaliveOptions {
   /** Milliseconds between two pings; 0 for none. */
@@ -17,11 +18,13 @@ export interface KeepaliveOptions {
 /** Silent intervals after which a peer counts as gone. */
 const SILENT_INTERVALS = 2;
 const LOOKS_PER_LIMIT = 4;
+/** Bytes a second at which a message that is not whole yet counts as arriving: below any link that carries a terminal. */
+const SLOWEST_MESSAGE_BYTES_PER_SECOND = 1024;
 
 interface Watched {
   receivedBytes: number;
   receivedMessages: number;
-  /** Bytes received by then: more than these belong to a message that is not whole yet. */
+  /** Bytes received by {@link wholeAtMs}: more than these belong to a message that is not whole yet. */
   bytesWhenWhole: number;
   progressBytes: number;
   /** When something last came in, and how much had surely been sent before that. */
@@ -29,7 +32,7 @@ interface Watched {
   sentWhenHeard: number;
   /** Bytes sent by the last look: what follows may have been sent after the peer's last sign of life. */
   sentAtLook: number;
-  /** When the last whole message came in, or there was no part of one. */
+  /** When the last whole message or a ping came in, there was no part of one, or the part had grown by enough. */
   wholeAtMs: number;
   /** When pending output last moved, or there was none. */
   movedAtMs: number;
@@ -40,14 +43,18 @@ interface Watched {
 export class Keepalive {
   readonly #options: KeepaliveOptions;
   readonly #watched = new Map<Connection, Watched>();
+  readonly #time: ServedTime;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: KeepaliveOptions) {
     this.#options = options;
+    this.#time = new ServedTime(this.#intervalMs());
   }
 
   add(connection: Connection): void {
-    const nowMs = performance.now();
+    // Before the first there was nobody to look for.
+    if (this.#timer === undefined) this.#time.look();
+    const { nowMs } = this.#time;
     this.#watched.set(connection, {
       receivedBytes: connection.transport.receivedBytes,
       receivedMessages: 0,
@@ -83,7 +90,7 @@ export class Keepalive {
   }
 
   #look(): void {
-    const nowMs = performance.now();
+    const nowMs = this.#time.look();
     for (const [connection, seen] of this.#watched) this.#lookAt(connection, seen, nowMs);
   }
 
@@ -97,8 +104,13 @@ export class Keepalive {
       seen.bytesWhenWhole = receivedBytes;
       seen.wholeAtMs = nowMs;
     } else if (nowMs - seen.wholeAtMs >= stallTimeoutMs) {
-      connection.close(closeCodes.policyViolation, 'a message takes too long to arrive');
-      return;
+      const bytesPerSecond = ((receivedBytes - seen.bytesWhenWhole) * 1000) / (nowMs - seen.wholeAtMs);
+      if (bytesPerSecond < SLOWEST_MESSAGE_BYTES_PER_SECOND) {
+        connection.close(closeCodes.policyViolation, 'a message takes too long to arrive');
+        return;
+      }
+      seen.bytesWhenWhole = receivedBytes;
+      seen.wholeAtMs = nowMs;
     }
     if (receivedBytes !== seen.receivedBytes) {
       seen.receivedBytes = receivedBytes;

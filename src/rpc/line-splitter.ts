@@ -1,11 +1,21 @@
 /** Cuts a stream of bytes into lines of bounded length. Knows neither JSON nor where the bytes come from. */
 
 const LINE_FEED = 0x0a;
+const CARRIAGE_RETURN = 0x0d;
+const TAB = 0x09;
+const SPACE = 0x20;
+const NO_BYTES = Buffer.alloc(0);
+
+function isBlank(line: Buffer): boolean {
+  for (const byte of line) if (byte !== SPACE && byte !== TAB && byte !== CARRIAGE_RETURN) return false;
+  return true;
+}
 
 export interface LineSplitterOptions {
   /** Bytes of the longest line, without its line feed. */
   readonly maxLineBytes: number;
-  readonly onLine: (text: string) => void;
+  /** A line that is not blank, without its line feed. */
+  readonly onLine: (line: Buffer) => void;
   /** A line was longer; it is skipped to its end. Called once for it. */
   readonly onTooLong: () => void;
 }
@@ -47,10 +57,10 @@ export class LineSplitter {
   }
 
   #finish(): void {
-    const text = this.#skipping ? '' : Buffer.concat(this.#pieces, this.#length).toString('utf8');
+    const line = this.#skipping ? NO_BYTES : Buffer.concat(this.#pieces, this.#length);
     this.#pieces = [];
     this.#length = 0;
     this.#skipping = false;
-    if (text.trim() !== '') this.#options.onLine(text);
+    if (!isBlank(line)) this.#options.onLine(line);
   }
 }

@@ -10,10 +10,13 @@ import type { EncodedMessage, MessageParts, Transport } from './transport.js';
  */
 export const HIGH_WATER_BYTES = 1024 * 1024;
 
-/** Where a reply ends in the order of all bytes ever sent. */
-interface OwedReply {
-  readonly endOffset: number;
-  readonly bytes: number;
+/** Ranges of owed replies that are looked through at once: there are so many only where output stands between the replies. */
+const SETTLE_FROM = 64;
+
+/** Replies that follow each other without anything between them, in the order of all bytes ever sent. */
+interface OwedRange {
+  from: number;
+  to: number;
 }
 
 export interface OutboxOptions {
@@ -27,8 +30,11 @@ export interface OutboxOptions {
 export class Outbox {
   readonly #transport: Transport;
   readonly #options: OutboxOptions;
+  /** Ranges that the kernel has not taken whole by the last look. One in most cases, none when idle. */
+  #owed: OwedRange[] = [];
+  /** Sum of their lengths. */
   #owedBytes = 0;
-  #owed: OwedReply[] = [];
+  #settleAt = SETTLE_FROM;
   #owedTooMuch = false;
   /** Made for the first who waits: an idle connection has none. */
   #waiting: Set<() => void> | undefined;
@@ -109,22 +115,22 @@ export class Outbox {
     return true;
   }
 
-  #owe(sentBefore: number): void {
-    const endOffset = this.#transport.sentBytes;
-    const bytes = endOffset - sentBefore;
-    this.#owed.push({ endOffset, bytes });
-    this.#owedBytes += bytes;
-    if (this.#owed.length >= 1024) this.#settleOwed();
+  #owe(from: number): void {
+    const to = this.#transport.sentBytes;
+    const last = this.#owed.at(-1);
+    if (last?.to === from) last.to = to;
+    else this.#owed.push({ from, to });
+    this.#owedBytes += to - from;
+    if (this.#owed.length >= this.#settleAt) this.#settleOwed();
   }
 
   #settleOwed(): void {
     const taken = this.progressBytes;
-    let settled = 0;
-    for (const reply of this.#owed) {
-      if (reply.endOffset > taken) break;
-      this.#owedBytes -= reply.bytes;
-      settled += 1;
-    }
-    if (settled > 0) this.#owed = this.#owed.slice(settled);
+    this.#owed = this.#owed.filter(({ to }) => to > taken);
+    const first = this.#owed[0];
+    if (first !== undefined && first.from < taken) first.from = taken;
+    this.#owedBytes = this.#owed.reduce((sum, { from, to }) => sum + to - from, 0);
+    // Twice as many as are left: looking costs the same for each reply, however many a peer leaves unread.
+    this.#settleAt = Math.max(SETTLE_FROM, this.#owed.length * 2);
   }
 }

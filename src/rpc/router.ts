@@ -3,7 +3,8 @@
  * nothing of what a handler does. @see PROTOCOL "Finer points", order of checks
  */
 import { rpcError } from '../protocol/errors.js';
-import type { MethodDefinition } from '../protocol/methods/method-definition.js';
+import { MAX_ISSUES } from '../protocol/methods/bounded-values.js';
+import { MAX_MESSAGE_BYTES, type MethodDefinition } from '../protocol/methods/method-definition.js';
 import type { Call } from './connection.js';
 
 /** What the router must know of the caller. */
@@ -25,6 +26,8 @@ export type Handlers<S extends Caller, T extends Record<string, MethodDefinition
   readonly [M in keyof T]: (params: ReturnType<T[M]['params']['parse']>, caller: S, call: Call) => unknown;
 };
 
+/** Characters of the path to a wrong param in a reply. */
+const MAX_PATH_LENGTH = 200;
 /** The method with which a connection begins. */
 const HANDSHAKE = 'initialize';
 
@@ -45,6 +48,12 @@ export class Router<S extends Caller> {
       const handler = handlers[name as keyof T] as Route<S>['handler'];
       this.#routes.set(name, { definition, handler });
     }
+  }
+
+  /** The longest message of a method; of one that is unknown, too. */
+  maxBytesOf(method: string | undefined): number {
+    const route = method === undefined ? undefined : this.#routes.get(method);
+    return route?.definition.maxBytes ?? MAX_MESSAGE_BYTES;
   }
 
   /** Serves one request. @throws {RpcError} the refusal */
@@ -74,11 +83,17 @@ function requireStable(method: string, definition: MethodDefinition, params: unk
 function validateParams(definition: MethodDefinition, params: unknown): unknown {
   const parsed = definition.params.safeParse(params ?? {});
   if (parsed.success) return parsed.data;
-  const issues = parsed.error.issues.map((issue) => ({
-    path: issue.path.map(String).join('.'),
+  const issues = parsed.error.issues.slice(0, MAX_ISSUES).map((issue) => ({
+    path: pathText(issue.path),
     message: issue.message,
   }));
   const first = issues[0];
   const where = first === undefined || first.path === '' ? 'params' : first.path;
   throw rpcError('invalidParams', { detail: `${where}: ${first?.message ?? 'wrong'}`, issues });
+}
+
+/** Parts of a path may be names that the client chose, of any length. */
+function pathText(path: readonly PropertyKey[]): string {
+  const text = path.map(String).join('.');
+  return text.length <= MAX_PATH_LENGTH ? text : `${text.slice(0, MAX_PATH_LENGTH)}…`;
 }

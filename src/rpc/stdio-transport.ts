@@ -1,6 +1,7 @@
 /** Standard input and output as a transport: one message a line. Knows no JSON and not which streams they are. */
 import type { Readable, Writable } from 'node:stream';
 import { closeCodes } from '../protocol/close-codes.js';
+import { watchFlush } from './flush-limit.js';
 import { LineSplitter } from './line-splitter.js';
 import {
   type EncodedMessage,
@@ -11,8 +12,6 @@ import {
 } from './transport.js';
 
 const LINE_FEED = 0x0a;
-/** How long a peer that does not read has to take what is queued when the connection ends. @see PROTOCOL "Drain" */
-const FLUSH_TIMEOUT_MS = 5000;
 
 /** The one connection of a server that was started as a child. */
 export class StdioTransport implements Transport {
@@ -40,9 +39,9 @@ export class StdioTransport implements Transport {
     this.#listener = listener;
     const lines = new LineSplitter({
       maxLineBytes: this.#maxLineBytes,
-      onLine: (text) => {
+      onLine: (line) => {
         this.receivedMessages += 1;
-        listener.onMessage(text);
+        listener.onMessage(line);
       },
       onTooLong: () => listener.onUnreadable(`a line is longer than ${this.#maxLineBytes} bytes; it was skipped`),
     });
@@ -52,7 +51,7 @@ export class StdioTransport implements Transport {
     });
     this.#input.on('end', () => {
       lines.end();
-      this.#end(closeCodes.done);
+      listener.onEnd();
     });
     this.#input.on('error', () => this.#end(closeCodes.internalError));
     this.#output.on('drain', () => listener.onDrain());
@@ -86,9 +85,12 @@ export class StdioTransport implements Transport {
   ping(): void {}
 
   close(code: number, _reason: string): void {
-    const timer = setTimeout(() => this.#end(code), FLUSH_TIMEOUT_MS);
+    const stopWatching = watchFlush(
+      () => this.sentBytes - this.bufferedBytes,
+      () => this.#end(code),
+    );
     this.#output.end(() => {
-      clearTimeout(timer);
+      stopWatching();
       this.#end(code);
     });
   }

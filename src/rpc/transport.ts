@@ -23,12 +23,14 @@ export type MessageParts = readonly Buffer[];
 
 /** What a transport tells its connection. */
 export interface TransportListener {
-  /** One whole message. */
-  onMessage(text: string): void;
+  /** One whole message, in UTF-8. */
+  onMessage(message: Buffer): void;
   /** What came can never be a message, such as a line over the limit; `detail` says what it was. The transport goes on. */
   onUnreadable(detail: string): void;
   /** Everything held was handed to the kernel, after `bufferedBytes` had been above the transport's own mark. */
   onDrain(): void;
+  /** The peer sends nothing more and may still read: what it asked for is owed. At most once, and only where a peer can do so. */
+  onEnd(): void;
   /** The transport has ended; no message follows. Once. */
   onClose(code: number): void;
 }

@@ -3,6 +3,7 @@
  * socket-shaped; writing is our own ({@link FrameWriter}) unless an extension was negotiated. Knows no JSON.
  */
 import { closeCodes } from '../protocol/close-codes.js';
+import { watchFlush } from './flush-limit.js';
 import type { EncodedMessage, MessageParts, Transport, TransportListener } from './transport.js';
 import { MESSAGE_HEADROOM_BYTES } from './transport.js';
 import { type FrameSocket, FrameWriter } from './websocket-frames.js';
@@ -14,20 +15,19 @@ export interface WebSocketLike {
   readonly extensions: string;
   on(event: 'message', listener: (data: Buffer, isBinary: boolean) => void): unknown;
   on(event: 'close', listener: (code: number) => void): unknown;
+  on(event: 'ping', listener: (data: Buffer) => void): unknown;
   on(event: 'pong', listener: () => void): unknown;
   send(data: string | Buffer, options: { binary: boolean; fin?: boolean }, callback?: (error?: Error) => void): void;
-  ping(): void;
+  ping(data: string, mask: boolean, callback: () => void): void;
+  pong(data: Buffer, mask: boolean, callback: () => void): void;
   pause(): void;
   resume(): void;
-  close(code: number, reason: string): void;
+  close(code?: number, reason?: string | Buffer): void;
   terminate(): void;
 }
 
 /** `readyState` until either side has sent its Close. @see https://websockets.spec.whatwg.org */
 const OPEN = 1;
-
-/** How long a peer has to take what is queued and to answer our Close. @see PROTOCOL "Drain" */
-export const CLOSE_TIMEOUT_MS = 5000;
 
 /** Sends through `ws` itself: with an extension, and where there is no socket to write to. */
 class LibraryWriter {
@@ -46,7 +46,7 @@ class LibraryWriter {
 
   send(text: string): void {
     this.sentBytes += Buffer.byteLength(text);
-    this.#ws.send(text, { binary: false }, () => this.#sent());
+    this.#ws.send(text, { binary: false }, () => this.sent());
   }
 
   sendEncoded(message: EncodedMessage): void {
@@ -54,20 +54,21 @@ class LibraryWriter {
     const text = message.buffer.subarray(MESSAGE_HEADROOM_BYTES, MESSAGE_HEADROOM_BYTES + message.textBytes);
     this.#ws.send(text, { binary: false }, (error) => {
       if (error === undefined || error === null) message.onSent?.();
-      this.#sent();
+      this.sent();
     });
   }
 
   sendParts(parts: MessageParts): void {
     for (const [index, part] of parts.entries()) {
       this.sentBytes += part.length;
-      this.#ws.send(part, { binary: false, fin: index === parts.length - 1 }, () => this.#sent());
+      this.#ws.send(part, { binary: false, fin: index === parts.length - 1 }, () => this.sent());
     }
   }
 
   flush(): void {}
 
-  #sent(): void {
+  /** To be called when anything has left, a control frame too: it may have been the last that was held. */
+  sent(): void {
     if (this.#ws.bufferedAmount === 0) this.#onDrain();
   }
 }
@@ -80,7 +81,10 @@ export class WebSocketTransport implements Transport {
   readonly #socket: FrameSocket | undefined;
   readonly #writer: FrameWriter | LibraryWriter;
   #listener: TransportListener | undefined;
-  #closeTimer: NodeJS.Timeout | undefined;
+  #stopWatchingFlush: (() => void) | undefined;
+  #pongIsHeld = false;
+  /** Data of the newest ping that has no answer. */
+  #unanswered: Buffer | undefined;
 
   /** @param socket the TCP or TLS socket under `ws`; undefined where there is none, as in an injected upgrade */
   constructor(ws: WebSocketLike, socket: FrameSocket | undefined) {
@@ -92,9 +96,11 @@ export class WebSocketTransport implements Transport {
     // At once, before anything is awaited: the first message may be there already.
     ws.on('message', (data, isBinary) => this.#onMessage(data, isBinary));
     ws.on('close', (code) => this.#onClose(code));
+    ws.on('ping', (data) => this.#onPing(data));
     ws.on('pong', () => {
       this.receivedMessages += 1;
     });
+    this.#flushBeforeClose();
   }
 
   get bufferedBytes(): number {
@@ -134,15 +140,13 @@ export class WebSocketTransport implements Transport {
   }
 
   ping(): void {
-    this.#ws.ping();
+    this.#ws.ping('', false, () => this.#controlSent());
   }
 
   close(code: number, reason: string): void {
-    this.#writer.flush();
     // A slice of waiting messages may have paused it, and the answer to our Close must be read.
     this.#ws.resume();
     this.#ws.close(code, reason);
-    this.#closeTimer ??= setTimeout(() => this.#ws.terminate(), CLOSE_TIMEOUT_MS);
   }
 
   abort(): void {
@@ -154,15 +158,56 @@ export class WebSocketTransport implements Transport {
     return this.#ws.readyState === OPEN;
   }
 
+  /**
+   * Puts what was collected in front of every Close, whoever asks for it: `ws` answers the peer's Close, and ends a connection that broke
+   * the protocol, by the same method. No data may follow a Close. @see RFC 6455 section 5.5.1
+   */
+  #flushBeforeClose(): void {
+    const ws = this.#ws;
+    const close = ws.close.bind(ws);
+    ws.close = (code, reason) => {
+      this.#writer.flush();
+      close(code, reason);
+      this.#stopWatchingFlush ??= watchFlush(
+        () => this.sentBytes - this.bufferedBytes,
+        () => ws.terminate(),
+      );
+    };
+  }
+
   #onMessage(data: Buffer, isBinary: boolean): void {
     if (!this.#isOpen) return;
     this.receivedMessages += 1;
     if (isBinary) this.close(closeCodes.unsupportedData, 'messages are text frames');
-    else this.#listener?.onMessage(data.toString('utf8'));
+    else this.#listener?.onMessage(data);
+  }
+
+  /** One answer is held at most: a peer that pings and does not read gets the answer to its newest ping. @see RFC 6455 section 5.5.3 */
+  #onPing(data: Buffer): void {
+    this.receivedMessages += 1;
+    // A copy, because `data` is a part of the whole read that brought it.
+    if (this.#pongIsHeld) this.#unanswered = Buffer.from(data);
+    else this.#pong(data);
+  }
+
+  #pong(data: Buffer): void {
+    if (!this.#isOpen) return;
+    this.#pongIsHeld = true;
+    this.#ws.pong(data, false, () => {
+      this.#pongIsHeld = false;
+      const next = this.#unanswered;
+      this.#unanswered = undefined;
+      if (next === undefined) this.#controlSent();
+      else this.#pong(next);
+    });
+  }
+
+  #controlSent(): void {
+    if (this.#writer instanceof LibraryWriter) this.#writer.sent();
   }
 
   #onClose(code: number): void {
-    clearTimeout(this.#closeTimer);
+    this.#stopWatchingFlush?.();
     this.#listener?.onClose(code);
   }
 }

@@ -8,6 +8,7 @@ import type { Config } from '../config/config.js';
 import type { ExecManager } from '../dialects/command-exec/exec-manager.js';
 import type { Log } from '../log.js';
 import { closeCodes } from '../protocol/close-codes.js';
+import { FLUSH_STALL_MS, FLUSH_TOTAL_MS } from '../rpc/flush-limit.js';
 import type { Session } from '../session/session.js';
 import type { SessionRegistry } from '../session/session-registry.js';
 import type { DrainObservation, Telemetry } from '../telemetry/telemetry.js';
@@ -15,10 +16,6 @@ import type { Lifecycle } from './lifecycle.js';
 
 /** How often connections are looked at: a peer's reading makes no event of its own. */
 const LOOK_EVERY_MS = 20;
-/** After the deadline and the grace: a peer that takes nothing for so long is cut. */
-export const FLUSH_STALL_MS = 5000;
-/** After the deadline and the grace: a peer that takes something is cut all the same, because a platform waits no longer. */
-export const FLUSH_LIMIT_MS = 60_000;
 
 /** The clock and the only way to wait. */
 export interface DrainClock {
@@ -134,7 +131,7 @@ export class Drain {
         if (progressBytes > seen.bytes) progress.set(session, { bytes: progressBytes, movedAtMs: nowMs });
         else progress.set(session, seen);
         const standsStillMs = nowMs - Math.max(seen.movedAtMs, graceEndsAtMs);
-        if (standsStillMs < FLUSH_STALL_MS && nowMs - graceEndsAtMs < FLUSH_LIMIT_MS) continue;
+        if (standsStillMs < FLUSH_STALL_MS && nowMs - graceEndsAtMs < FLUSH_TOTAL_MS) continue;
         cut.add(session);
         connection.transport.abort();
       }

@@ -40,6 +40,7 @@ export class RpcService {
   readonly requests: TotalRequests;
   readonly #options: RpcServiceOptions;
   readonly #keepalive: Keepalive;
+  readonly #endedCallbacks: Array<(session: Session) => void> = [];
   readonly #closedCallbacks: Array<(session: Session) => void> = [];
 
   constructor(options: RpcServiceOptions) {
@@ -70,12 +71,19 @@ export class RpcService {
       transport,
       budget: new RequestBudget(config.maxRequestsPerConnection, this.requests),
       maxOwedReplyBytes: config.maxOwedReplyBytes,
+      maxBytesOf: (method) => this.router.maxBytesOf(method),
       serve: (call) => this.router.serve(session, call),
+      onEnd: () => {
+        for (const callback of this.#endedCallbacks) callback(session);
+      },
       // `initialized` asks for nothing, and what is unknown is never answered.
       onNotification: (method) => log.debug({ connectionId: connection.id, method }, 'notification'),
       observe: (request) => observer.request(request),
       onInternalError: (error, traceId, call) =>
-        observer.log.error({ ...requestFields(call), trace_id: traceId, err: error }, 'request failed'),
+        observer.log.error(
+          { ...(call === undefined ? {} : requestFields(call)), trace_id: traceId, err: error },
+          call === undefined ? 'message could not be written' : 'request failed',
+        ),
       onClose: (code) => {
         this.#keepalive.remove(connection);
         session.close();
@@ -95,6 +103,11 @@ export class RpcService {
     this.#keepalive.add(connection);
     connection.open();
     return session;
+  }
+
+  /** Calls back whenever a client sends nothing more and may still read: what runs for it ends, and its replies are sent. */
+  onInputEnded(callback: (session: Session) => void): void {
+    this.#endedCallbacks.push(callback);
   }
 
   /** Calls back whenever a session's connection has ended. */

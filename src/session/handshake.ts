@@ -3,7 +3,7 @@ import { homedir } from 'node:os';
 import { resolve } from 'node:path';
 import type * as z from 'zod';
 import { rpcError } from '../protocol/errors.js';
-import type { MethodResult, methods } from '../protocol/methods.js';
+import { type MethodResult, type methods, serverNotifications } from '../protocol/methods.js';
 import type { Call } from '../rpc/connection.js';
 import type { Session } from './session.js';
 
@@ -21,32 +21,55 @@ type InitializeParams = z.output<(typeof methods)['initialize']['params']>;
 
 /** Of most sessions: one for all of them, as an empty set takes 200 bytes. */
 const NO_NAMES: ReadonlySet<string> = new Set();
+const KNOWN_NAMES: ReadonlySet<string> = new Set(Object.keys(serverNotifications));
 
-function namesOf(names: readonly string[] | null | undefined): ReadonlySet<string> {
-  return names == null || names.length === 0 ? NO_NAMES : new Set(names);
+/** The names among these that there are: what is kept of a client's list is never more than the server's own. */
+function knownNamesOf(names: readonly string[] | null | undefined): ReadonlySet<string> {
+  const known = names?.filter((name) => KNOWN_NAMES.has(name)) ?? [];
+  return known.length === 0 ? NO_NAMES : new Set(known);
+}
+
+/** Characters of what a client says of itself that are kept as long as its connection, for the log. */
+const MAX_KEPT_LENGTH = 256;
+
+/** A copy: a slice would keep the whole text in memory. */
+function beginningOf(text: string): string {
+  return text.length <= MAX_KEPT_LENGTH ? text : Buffer.from(text.slice(0, MAX_KEPT_LENGTH)).toString();
+}
+
+/** The server's home directory, absolute: the root for a user who has none, as that of a container may be. */
+function homeDirectory(): string {
+  try {
+    return resolve(homedir());
+  } catch {
+    return '/';
+  }
 }
 
 /** Makes the handler of `initialize`. @throws {RpcError} invalidClientName */
 export function createInitializeHandler(options: HandshakeOptions) {
+  const codexHome = homeDirectory();
   return (params: InitializeParams, session: Session, call: Call): MethodResult<'initialize'> => {
     const { name, version } = params.clientInfo;
     if (!HEADER_VALUE.test(name)) throw rpcError('invalidClientName', { name });
-    session.initialize({
-      clientName: name,
-      clientVersion: version,
-      experimentalApi: params.capabilities?.experimentalApi ?? false,
-      optOut: namesOf(params.capabilities?.optOutNotificationMethods),
-      heartbeatMs: params.capabilities?.heartbeatMs ?? undefined,
-    });
-    session.connection.mirrorsVersion = call.request.jsonrpc;
-    return {
+    const result: MethodResult<'initialize'> = {
       userAgent: `execwire/${options.version} (${process.platform}; ${process.arch}) ${name} (${version})`,
-      codexHome: resolve(homedir()),
+      codexHome,
       platformFamily: 'unix',
       platformOs: process.platform === 'darwin' ? 'macos' : 'linux',
       serverInfo: { name: 'execwire', version: options.version },
       connectionId: session.id,
       limits: { ...options.limits },
     };
+    // LAST: a handshake that fails leaves the session as it was.
+    session.initialize({
+      clientName: beginningOf(name),
+      clientVersion: beginningOf(version),
+      experimentalApi: params.capabilities?.experimentalApi ?? false,
+      optOut: knownNamesOf(params.capabilities?.optOutNotificationMethods),
+      heartbeatMs: params.capabilities?.heartbeatMs ?? undefined,
+    });
+    session.connection.mirrorsVersion = call.request.jsonrpc;
+    return result;
   };
 }

@@ -6,6 +6,7 @@
  */
 import type { Principal } from '../auth/principal.js';
 import type { Connection } from '../rpc/connection.js';
+import { afterServing } from '../rpc/served-time.js';
 
 /** What `initialize` settled. */
 export interface Agreement {
@@ -24,8 +25,8 @@ export class Session {
   /** Who is at the other end. */
   readonly principal: Principal;
   #agreement: Agreement | undefined;
-  /** The deadline for `initialize`, then the heartbeat. */
-  #timer: NodeJS.Timeout | undefined;
+  #cancelDeadline: (() => void) | undefined;
+  #heartbeat: NodeJS.Timeout | undefined;
 
   constructor(connection: Connection, principal: Principal) {
     this.connection = connection;
@@ -49,23 +50,24 @@ export class Session {
     return this.#agreement?.experimentalApi ?? false;
   }
 
-  /** Calls back when `initialize` has not come within so many milliseconds. */
+  /** Calls back when `initialize` has not come within so many milliseconds of service. */
   expectInitialize(timeoutMs: number, onLate: () => void): void {
-    this.#timer = setTimeout(onLate, timeoutMs);
+    this.#cancelDeadline = afterServing(timeoutMs, onLate);
   }
 
   /** To be called once, by the handshake. */
   initialize(agreement: Agreement): void {
     this.#agreement = agreement;
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
+    this.#cancelDeadline?.();
+    this.#cancelDeadline = undefined;
     if (agreement.heartbeatMs === undefined) return;
-    this.#timer = setInterval(() => this.notify('server/heartbeat', {}), agreement.heartbeatMs);
+    this.#heartbeat = setInterval(() => this.notify('server/heartbeat', {}), agreement.heartbeatMs);
   }
 
   /** To be called when the connection has ended. */
   close(): void {
-    clearTimeout(this.#timer);
+    this.#cancelDeadline?.();
+    clearInterval(this.#heartbeat);
   }
 
   /** Whether notifications of that name are to be sent. */

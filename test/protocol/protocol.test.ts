@@ -67,7 +67,7 @@ t.test('methods take null for every optional param, ignore unknown ones and refu
     command: [undefined, null, 'ls', [1], {}],
     processId: [5, {}, []],
     tty: ['yes', 1],
-    outputBytesCap: [-1, 1.5, '5', 2 ** 53],
+    outputBytesCap: [-1, 1.5, '5', Number.POSITIVE_INFINITY],
     timeoutMs: [1.5, '5', {}],
     cwd: [5],
     env: [{ A: 5 }, [], 'A=1'],

@@ -22,6 +22,7 @@ function outboxOver(maxOwedReplyBytes = 1000): { transport: MemoryTransport; out
   transport.attach({
     onMessage: () => {},
     onUnreadable: () => {},
+    onEnd: () => {},
     onDrain: () => outbox.drained(),
     onClose: () => {},
   });
@@ -119,10 +120,20 @@ t.test('outbox counts owed replies in bytes when their text is not ASCII', (t) =
 
 // The inbox.
 
-function inboxOver(deliver: (text: string) => void): { inbox: Inbox; calls: string[] } {
+interface TestInbox {
+  readonly inbox: Inbox;
+  readonly calls: string[];
+  push(text: string): void;
+}
+
+function inboxOver(deliver: (text: string) => void): TestInbox {
   const calls: string[] = [];
-  const inbox = new Inbox({ deliver, pause: () => calls.push('pause'), resume: () => calls.push('resume') });
-  return { inbox, calls };
+  const inbox = new Inbox({
+    deliver: (message) => deliver(message.toString()),
+    pause: () => calls.push('pause'),
+    resume: () => calls.push('resume'),
+  });
+  return { inbox, calls, push: (text) => inbox.push(Buffer.from(text)) };
 }
 
 /** A clock that moves only when told: the inbox cuts its slices by it. */
@@ -135,8 +146,8 @@ function standingClock(t: Test): { ms: number } {
 t.test('inbox delivers at once and in order when there is time', (t) => {
   standingClock(t);
   const got: string[] = [];
-  const { inbox, calls } = inboxOver((text) => got.push(text));
-  for (let at = 0; at < 500; at += 1) inbox.push(String(at));
+  const { push, calls } = inboxOver((text) => got.push(text));
+  for (let at = 0; at < 500; at += 1) push(String(at));
   t.same(
     got,
     Array.from({ length: 500 }, (_, at) => String(at)),
@@ -150,12 +161,12 @@ t.test('inbox pauses its transport and goes on next turn when a flood spends its
   const got: number[] = [];
   const turns: number[] = [];
   let turn = 0;
-  const { inbox, calls } = inboxOver((text) => {
+  const { push, calls } = inboxOver((text) => {
     got.push(Number(text));
     turns.push(turn);
     clock.ms += 0.5;
   });
-  for (let at = 0; at < 10; at += 1) inbox.push(String(at));
+  for (let at = 0; at < 10; at += 1) push(String(at));
   t.same(got, [0, 1], 'a slice of 1 ms');
   t.same(calls, ['pause'], 'paused once');
   while (got.length < 10 && turn < 20) {
@@ -173,26 +184,26 @@ t.test('inbox lets others work between slices when one connection floods', async
   const flood = inboxOver(() => {
     order.push('flood');
     clock.ms += 2;
-  }).inbox;
-  const calm = inboxOver(() => order.push('calm')).inbox;
+  });
+  const calm = inboxOver(() => order.push('calm'));
   for (let at = 0; at < 100; at += 1) flood.push('x');
   await settled();
   calm.push('x');
   t.ok(order.indexOf('calm') < 5, `served after ${order.indexOf('calm')} of 100`);
-  flood.close();
+  flood.inbox.close();
 });
 
 t.test('inbox delivers nothing more when it is closed, from within a delivery too', async (t) => {
   const clock = standingClock(t);
   const got: string[] = [];
-  const { inbox } = inboxOver((text) => {
+  const { inbox, push } = inboxOver((text) => {
     got.push(text);
     clock.ms += 2;
     if (text === '2') inbox.close();
   });
-  for (let at = 0; at < 6; at += 1) inbox.push(String(at));
+  for (let at = 0; at < 6; at += 1) push(String(at));
   for (let turn = 0; turn < 6; turn += 1) await settled();
-  inbox.push('late');
+  push('late');
   t.same(got, ['0', '1', '2']);
 });
 

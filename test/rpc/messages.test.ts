@@ -3,15 +3,18 @@ import t from 'tap';
 import { z } from 'zod';
 import { rpcError } from '../../src/protocol/errors.js';
 import {
-  decodeMessage,
+  decodeMessage as decodeBytes,
   encodeError,
   encodeNotification,
   encodeRequest,
   encodeResult,
+  type IncomingMessage,
   resultPrefix,
 } from '../../src/rpc/codec.js';
 import type { Call } from '../../src/rpc/connection.js';
 import { type Caller, Router } from '../../src/rpc/router.js';
+
+const decodeMessage = (text: string): IncomingMessage => decodeBytes(Buffer.from(text));
 
 const NONE_HELD = { experimentalApi: false, initialized: true };
 

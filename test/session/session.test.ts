@@ -7,6 +7,7 @@ import { Lifecycle, type Phase } from '../../src/server/lifecycle.js';
 import { createInitializeHandler } from '../../src/session/handshake.js';
 import { Session } from '../../src/session/session.js';
 import { SessionRegistry } from '../../src/session/session-registry.js';
+import { standingTime } from '../support/standing-time.js';
 import { openConnection, openSession } from '../support/test-connection.js';
 
 const handler = createInitializeHandler({ version: '9.9.9', limits: { maxFrameBytes: 5 } });
@@ -29,7 +30,11 @@ t.test('handshake settles what the session may use and answers who serves when t
   t.same([session.initialized, session.experimentalApi, session.wants('n')], [false, false, false]);
   const result = initialize(session, {
     clientInfo: { name: 'my client', title: null, version: '1.2' },
-    capabilities: { experimentalApi: true, optOutNotificationMethods: ['a', 'unknown/method'], heartbeatMs: null },
+    capabilities: {
+      experimentalApi: true,
+      optOutNotificationMethods: ['server/draining', 'unknown/method'],
+      heartbeatMs: null,
+    },
   });
   t.match(result, {
     platformFamily: 'unix',
@@ -41,7 +46,8 @@ t.test('handshake settles what the session may use and answers who serves when t
   t.ok(result.userAgent.includes('my client'), 'the user agent names the client');
   t.ok(result.codexHome.startsWith('/'), 'absolute');
   t.same([session.initialized, session.experimentalApi], [true, true]);
-  t.same([session.wants('a'), session.wants('b'), session.wants('a/b')], [false, true, true]);
+  t.same([session.wants('server/draining'), session.wants('server/heartbeat')], [false, true]);
+  t.same([...(session.agreement?.optOut ?? [])], ['server/draining'], 'names that nobody sends are not kept');
   t.end();
 });
 
@@ -103,15 +109,7 @@ t.test('session registry broadcasts to initialized sessions that want it and to 
 });
 
 t.test('session calls back when initialize is late, and neither then nor later once it has come or gone', (t) => {
-  const timers = new Map<object, { callback: () => void; ms: number }>();
-  const set = (callback: () => void, ms: number): object => {
-    const timer = {};
-    timers.set(timer, { callback, ms });
-    return timer;
-  };
-  t.intercept(globalThis, 'setTimeout', { value: set });
-  t.intercept(globalThis, 'setInterval', { value: set });
-  t.intercept(globalThis, 'clearTimeout', { value: (timer: object) => timers.delete(timer) });
+  const time = standingTime(t);
   const [late, punctual, gone] = [fresh().session, fresh(), fresh().session];
   const isLate: string[] = [];
   late.expectInitialize(30_000, () => isLate.push('late'));
@@ -119,16 +117,29 @@ t.test('session calls back when initialize is late, and neither then nor later o
   gone.expectInitialize(30_000, () => isLate.push('gone'));
   initialize(punctual.session, { clientInfo: { name: 'a', version: '1' }, capabilities: { heartbeatMs: 250 } });
   gone.close();
-  const pending = [...timers.values()];
-  t.same(
-    pending.map(({ ms }) => ms),
-    [30_000, 250],
-  );
-  for (const { callback } of pending) callback();
-  t.same(isLate, ['late']);
+  time.pass(250);
   t.same(punctual.transport.messages, [{ jsonrpc: '2.0', method: 'server/heartbeat', params: {} }]);
   punctual.session.close();
-  t.equal(timers.size, 1, 'the heartbeat stops with the connection');
+  time.pass(29_749);
+  t.same(isLate, [], 'not before its time');
+  time.pass(1000);
+  t.same(isLate, ['late']);
+  t.equal(time.pending, 0, 'the heartbeat stops with the connection');
+  t.end();
+});
+
+t.test('session holds nothing against a client when the server stood still', (t) => {
+  const time = standingTime(t);
+  const { session } = fresh();
+  let late = 0;
+  session.expectInitialize(30_000, () => late++);
+  time.pass(29_000);
+  time.standStill(60_000);
+  t.equal(late, 0, 'a minute of standstill is none of waiting');
+  time.standStill(60_000);
+  t.equal(late, 0);
+  time.pass(3500);
+  t.equal(late, 1, 'what was left runs on');
   t.end();
 });
 

@@ -78,12 +78,17 @@ export class MemoryTransport implements Transport {
     const text = typeof message === 'string' ? message : JSON.stringify(message);
     this.receivedBytes += Buffer.byteLength(text);
     this.receivedMessages += 1;
-    this.#listener?.onMessage(text);
+    this.#listener?.onMessage(Buffer.from(text));
   }
 
   /** Sends what can never be a message. */
   sayUnreadable(detail: string): void {
     this.#listener?.onUnreadable(detail);
+  }
+
+  /** Has said all, and reads on. */
+  sayEnd(): void {
+    this.#listener?.onEnd();
   }
 
   /** Reads no more until {@link readOn}. */

@@ -43,6 +43,7 @@ export function decideExecRequest(params: MethodParams<'command/exec'>): ExecReq
   const { processId, sandboxPolicy, timeoutMs } = params;
   const wantsTty = params.tty ?? false;
   if (program === undefined) throw rpcError('emptyCommand');
+  if (isSet(sandboxPolicy) && isSet(params.permissionProfile)) throw rpcError('policyConflict');
   if (isSet(params.size) && !wantsTty) throw rpcError('sizeWithoutTty');
   if (isSet(params.outputBytesCap) && params.disableOutputCap === true) throw rpcError('conflictingOutputCap');
   if (isSet(timeoutMs) && params.disableTimeout === true) throw rpcError('conflictingTimeout');
@@ -71,7 +72,6 @@ function isSet<T>(value: T | null | undefined): value is T {
 }
 
 function refuseSandbox(policy: string | undefined, hasProfile: boolean): void {
-  if (policy !== undefined && hasProfile) throw rpcError('policyConflict');
   if (hasProfile) throw rpcError('unsupportedSandbox', { field: 'permissionProfile' });
   if (policy !== undefined && !ACCEPTED_POLICIES.has(policy))
     throw rpcError('unsupportedSandbox', { field: 'sandboxPolicy' });

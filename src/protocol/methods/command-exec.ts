@@ -1,10 +1,16 @@
 /** Methods and notifications of `command/exec`. */
 import * as z from 'zod';
+import { stringMap, strings, wholeNumber } from './bounded-values.js';
 import { empty, processId, signalName, terminalSize } from './fields.js';
 import type { MethodDefinition } from './method-definition.js';
 
+/** Most elements of `command`: as many one-byte arguments as fit into a message of usual length. */
+const MAX_ARGUMENTS = 131_072;
+/** Most variables of `env`: far above what programs use, and little enough to be checked within a turn of the event loop. */
+const MAX_VARIABLES = 10_000;
+
 const execParams = z.object({
-  command: z.array(z.string()).describe('Program and arguments. Nothing is passed through a shell.'),
+  command: strings(MAX_ARGUMENTS).describe('Program and arguments, at most 131072. Nothing is passed through a shell.'),
   processId: processId
     .nullish()
     .describe('Names the command for write, resize and terminate. Required by `tty` and streaming.'),
@@ -20,23 +26,17 @@ const execParams = z.object({
     .boolean()
     .nullish()
     .describe('Sends output as `command/exec/outputDelta` notifications and not in the reply. Default false.'),
-  outputBytesCap: z
-    .number()
-    .int()
-    .min(0)
-    .nullish()
-    .describe('Most bytes captured or sent per stream. Default 1048576.'),
+  outputBytesCap: wholeNumber().min(0).nullish().describe('Most bytes captured or sent per stream. Default 1048576.'),
   disableOutputCap: z.boolean().nullish().describe('No cap. Not with `outputBytesCap`.'),
-  timeoutMs: z.number().int().nullish().describe('Milliseconds until the command is killed, 0 or more. Default 10000.'),
+  timeoutMs: wholeNumber().nullish().describe('Milliseconds until the command is killed, 0 or more. Default 10000.'),
   disableTimeout: z.boolean().nullish().describe('Runs until it exits or is terminated. Not with `timeoutMs`.'),
   cwd: z
     .string()
     .nullish()
     .describe("Working directory; relative paths resolve against the server's. Default: the server's."),
-  env: z
-    .record(z.string(), z.string().nullable())
+  env: stringMap(MAX_VARIABLES)
     .nullish()
-    .describe('Merged over the inherited environment; null unsets a variable.'),
+    .describe('Merged over the inherited environment, at most 10000 variables; null unsets a variable.'),
   size: terminalSize.nullish().describe('First size of the terminal; only with `tty`. Default 24 rows, 80 columns.'),
   sandboxPolicy: z
     .object({ type: z.string().describe('`dangerFullAccess` or `externalSandbox`.') })
@@ -97,6 +97,7 @@ export const commandExecMethods = {
     }),
     result: empty,
     description: 'Feeds stdin. Answered once the bytes are accepted, in order.',
+    maxBytes: Number.POSITIVE_INFINITY,
   },
   'command/exec/resize': {
     params: z.object({ processId, size: terminalSize.describe('The new size.') }),

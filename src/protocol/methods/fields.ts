@@ -1,13 +1,17 @@
 /** Fields that several methods share. Knows no method. */
 import * as z from 'zod';
+import { shortString } from './bounded-values.js';
+
+/** Longest `processId`, in bytes of UTF-8: replies repeat it, and a list of commands holds all of them. */
+const MAX_PROCESS_ID_BYTES = 1024;
 
 /** Most rows or columns a terminal can have: the kernel keeps them in 16 bits. */
 const MAX_CELLS = 65_535;
 
 /** Name of a running command on one connection. */
-export const processId = z
-  .string()
-  .describe("The client's name for a running command, unique among this connection's running commands.");
+export const processId = shortString(MAX_PROCESS_ID_BYTES).describe(
+  "The client's name for a running command, unique among this connection's running commands; at most 1024 bytes.",
+);
 
 /** Window size on the wire; 0 is refused later, with its own text. */
 export const terminalSize = z

@@ -1,6 +1,9 @@
 /** What the protocol says of one method, whatever the method is. */
 import type * as z from 'zod';
 
+/** Longest message of a method that names no other bound, in bytes: what is read and checked within one turn of the event loop. */
+export const MAX_MESSAGE_BYTES = 1024 * 1024;
+
 /** Everything the protocol says of one method. */
 export interface MethodDefinition {
   readonly params: z.ZodType;
@@ -14,4 +17,6 @@ export interface MethodDefinition {
   readonly servedWhenFull?: boolean;
   /** Starts work, and so is refused while the server drains. */
   readonly startsWork?: boolean;
+  /** Longest message in bytes. Default {@link MAX_MESSAGE_BYTES}; Infinity for whatever the transport lets in, for methods that carry bytes. */
+  readonly maxBytes?: number;
 }

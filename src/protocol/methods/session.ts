@@ -1,5 +1,6 @@
 /** Methods and notifications about the connection itself. Knows no command. */
 import * as z from 'zod';
+import { strings } from './bounded-values.js';
 import type { MethodDefinition } from './method-definition.js';
 
 const initializeParams = z.object({
@@ -13,8 +14,7 @@ const initializeParams = z.object({
   capabilities: z
     .object({
       experimentalApi: z.boolean().nullish().describe('Asks for experimental methods and fields. Default false.'),
-      optOutNotificationMethods: z
-        .array(z.string())
+      optOutNotificationMethods: strings()
         .nullish()
         .describe('Exact names of notifications this connection does not want; unknown names are ignored.'),
       heartbeatMs: z

@@ -52,6 +52,11 @@ t.test('exec request is decided with the defaults of the protocol when it names 
 /** Each is wrong in its own way, in the order of the protocol's refusals; merged with all behind it, it is the one that is named. */
 const REFUSALS: readonly [params: Partial<ExecParams>, code: number, text: string | RegExp][] = [
   [{ command: [] }, -32600, 'command must not be empty'],
+  [
+    { sandboxPolicy: { type: 'readOnly' }, permissionProfile: {} },
+    -32600,
+    '`permissionProfile` cannot be combined with `sandboxPolicy`',
+  ],
   [{ size: { rows: 1, cols: 1 } }, -32602, 'command/exec size requires tty: true'],
   [
     { outputBytesCap: 0, disableOutputCap: true },
@@ -60,11 +65,6 @@ const REFUSALS: readonly [params: Partial<ExecParams>, code: number, text: strin
   ],
   [{ timeoutMs: -1, disableTimeout: true }, -32602, 'command/exec cannot set both timeoutMs and disableTimeout'],
   [{ timeoutMs: -5 }, -32602, 'command/exec timeoutMs must be non-negative, got -5'],
-  [
-    { sandboxPolicy: { type: 'readOnly' }, permissionProfile: {} },
-    -32600,
-    '`permissionProfile` cannot be combined with `sandboxPolicy`',
-  ],
   [{ sandboxPolicy: { type: 'workspaceWrite' } }, -32602, /the container is the sandbox/],
   [{ streamStdin: true }, -32600, 'command/exec tty or streaming requires a client-supplied processId'],
   [{ streamStdoutStderr: true }, -32600, 'command/exec tty or streaming requires a client-supplied processId'],

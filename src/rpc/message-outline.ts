@@ -1,0 +1,140 @@
+/**
+ * Reads as much of a JSON text as can be read without building anything from it: how many values it may hold, and how its outermost
+ * members are spelled. It walks over bytes once, whatever they are; what is no JSON gives an outline that means nothing.
+ */
+
+/** A member of the outermost object that an outline knows of. */
+export type OutlineMember = 'id' | 'method' | 'jsonrpc' | 'result' | 'error';
+
+const KNOWN: ReadonlySet<string> = new Set<OutlineMember>(['id', 'method', 'jsonrpc', 'result', 'error']);
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const COMMA = 0x2c;
+const COLON = 0x3a;
+const OPEN_BRACKET = 0x5b;
+const CLOSE_BRACKET = 0x5d;
+const OPEN_BRACE = 0x7b;
+const CLOSE_BRACE = 0x7d;
+
+/** Longest name looked at: `jsonrpc` with each character escaped, and its quotes. */
+const LONGEST_NAME_BYTES = 7 * 6 + 2;
+/** Longest value that is spelled out: more than any method's name and any integer with white space around it. */
+const LONGEST_VALUE_BYTES = 1024;
+/** A string that is longer is searched for its end by native code, which is slower to call and faster to run. */
+const LOOP_BYTES = 64;
+/** So many escaped quotes, and the loop takes over again: each costs a call. */
+const MAX_SEARCHES = 1000;
+
+/** What can be known of a JSON text before it is parsed. */
+export class MessageOutline {
+  /** Commas, colons and opening brackets outside of strings: no text has more values than these and one. */
+  structuralCharacters = 0;
+  readonly #bytes: Buffer;
+  /** Where the values of the outermost members begin; of the last one where a name stands twice, as `JSON.parse` has it. */
+  readonly #values = new Map<string, number>();
+
+  /** @param maxStructuralCharacters the walk ends when there are more */
+  constructor(bytes: Buffer, maxStructuralCharacters = Number.POSITIVE_INFINITY) {
+    this.#bytes = bytes;
+    this.#walk(maxStructuralCharacters);
+  }
+
+  has(name: OutlineMember): boolean {
+    return this.#values.has(name);
+  }
+
+  /** The spelling of a string, number or literal without white space; undefined for one that is too long, or absent. */
+  spellingOf(name: OutlineMember): string | undefined {
+    const bytes = this.#bytes;
+    let from = this.#values.get(name);
+    if (from === undefined) return undefined;
+    while (isWhiteSpace(bytes[from])) from += 1;
+    if (bytes[from] === QUOTE) {
+      const to = endOfString(bytes, from) + 1;
+      return to - from > LONGEST_VALUE_BYTES ? undefined : bytes.toString('utf8', from, to);
+    }
+    const rest = bytes.toString('latin1', from, from + LONGEST_VALUE_BYTES);
+    return /^[^,}\s]*/.exec(rest)?.[0];
+  }
+
+  #walk(maxStructuralCharacters: number): void {
+    const bytes = this.#bytes;
+    let depth = 0;
+    let structural = 0;
+    let nameFrom = 0;
+    let nameTo = 0;
+    for (let at = 0; at < bytes.length && structural <= maxStructuralCharacters; at += 1) {
+      switch (bytes[at]) {
+        case QUOTE: {
+          const end = endOfString(bytes, at);
+          if (depth === 1) {
+            nameFrom = at;
+            nameTo = end + 1;
+          }
+          at = end;
+          break;
+        }
+        case COLON:
+          structural += 1;
+          if (depth === 1) this.#note(nameFrom, nameTo, at + 1);
+          break;
+        case COMMA:
+          structural += 1;
+          break;
+        case OPEN_BRACE:
+        case OPEN_BRACKET:
+          structural += 1;
+          depth += 1;
+          break;
+        case CLOSE_BRACE:
+        case CLOSE_BRACKET:
+          depth -= 1;
+      }
+    }
+    this.structuralCharacters = structural;
+  }
+
+  #note(nameFrom: number, nameTo: number, valueFrom: number): void {
+    if (nameTo - nameFrom > LONGEST_NAME_BYTES) return;
+    const name = unquote(this.#bytes.toString('utf8', nameFrom, nameTo));
+    if (name !== undefined && KNOWN.has(name)) this.#values.set(name, valueFrom);
+  }
+}
+
+function isWhiteSpace(byte: number | undefined): boolean {
+  return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
+}
+
+/** The text of a JSON string, or undefined for what is none. */
+function unquote(spelling: string): string | undefined {
+  if (!spelling.includes('\\')) return spelling.slice(1, -1);
+  try {
+    return String(JSON.parse(spelling));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Where the string ends that begins with the quote at `from`; the end of the bytes where it does not. */
+function endOfString(bytes: Buffer, from: number): number {
+  const { length } = bytes;
+  let at = from + 1;
+  for (const loopEnd = Math.min(length, at + LOOP_BYTES); at < loopEnd; at += 1) {
+    if (bytes[at] === QUOTE) return at;
+    if (bytes[at] === BACKSLASH) at += 1;
+  }
+  for (let search = 0; search < MAX_SEARCHES; search += 1) {
+    const quote = bytes.indexOf(QUOTE, at);
+    if (quote < 0) return length;
+    let escapes = quote;
+    while (escapes > at && bytes[escapes - 1] === BACKSLASH) escapes -= 1;
+    if ((quote - escapes) % 2 === 0) return quote;
+    at = quote + 1;
+  }
+  for (; at < length; at += 1) {
+    if (bytes[at] === QUOTE) return at;
+    if (bytes[at] === BACKSLASH) at += 1;
+  }
+  return length;
+}
