@@ -34,7 +34,7 @@ export const errorTable = {
     code: INVALID_REQUEST,
     message: (data) => `Message too large: ${data.detail}`,
     description:
-      'A message longer than its method takes (`data.maxBytes`), or with more values than any message may have (`data.maxStructuralCharacters`, id null).',
+      'A message longer than its method takes (`data.maxBytes`), or with more outside of its strings than any message may have (`data.maxStructuralCharacters`, `data.maxBytesOutsideStrings`; id null).',
   },
   notInitialized: {
     code: INVALID_REQUEST,

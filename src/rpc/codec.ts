@@ -4,7 +4,7 @@
  */
 import { isAscii, isUtf8, transcode } from 'node:buffer';
 import { type ErrorData, RpcError, rpcError } from '../protocol/errors.js';
-import { MessageOutline, type OutlineMember } from './message-outline.js';
+import { MessageOutline, type OutlineMember, outlineBounds } from './message-outline.js';
 
 /** Id of a request: a string, or an integer that a double holds exactly. */
 export type RequestId = string | number;
@@ -46,8 +46,8 @@ export interface InvalidMessage {
 
 export type IncomingMessage = RequestMessage | NotificationMessage | ResponseMessage | InvalidMessage;
 
-/** Commas, colons and opening brackets in one message: each may be a value to build and to check, all within one turn of the event loop. */
-export const MAX_STRUCTURAL_CHARACTERS = 200_000;
+/** Messages up to this many bytes are within every bound: they are parsed without a look before. */
+const ALWAYS_TAKEN_BYTES = outlineBounds.maxStructuralCharacters;
 
 const VERSION_MEMBER = '"jsonrpc":"2.0",';
 
@@ -78,10 +78,12 @@ function afterWhiteSpace(text: string, from: number): number {
   return at;
 }
 
-function isRequestId(bytes: Buffer, text: string, id: unknown): id is RequestId {
+/** @param outline of a long text, which has one already and would be slow to search */
+function isRequestId(bytes: Buffer, text: string, id: unknown, outline: MessageOutline | undefined): id is RequestId {
   if (typeof id === 'string') return true;
   if (typeof id !== 'number' || !Number.isSafeInteger(id)) return false;
-  return isPlainId(text, id) || new MessageOutline(bytes).spellingOf('id') === String(id);
+  if (outline === undefined && isPlainId(text, id)) return true;
+  return (outline ?? new MessageOutline(bytes)).spellingOf('id') === String(id);
 }
 
 function errorOfPeer(value: unknown): RpcError {
@@ -95,7 +97,7 @@ function errorOfPeer(value: unknown): RpcError {
 
 /** The text of a message. Node 20 decodes long UTF-8 that is not ASCII three times as fast by way of UTF-16. */
 function textOf(bytes: Buffer): string {
-  if (bytes.length <= MAX_STRUCTURAL_CHARACTERS || isAscii(bytes) || !isUtf8(bytes)) return bytes.toString('utf8');
+  if (bytes.length <= ALWAYS_TAKEN_BYTES || isAscii(bytes) || !isUtf8(bytes)) return bytes.toString('utf8');
   return transcode(bytes, 'utf8', 'utf16le').toString('utf16le');
 }
 
@@ -116,12 +118,15 @@ function idOf(outline: MessageOutline): RequestId | null {
 }
 
 /** What becomes of a message that would take too long to read: its length is known before its method is, and its method before its values. */
-function refuseLarge(bytes: Buffer, maxBytesOf: MaxBytesOf): IncomingMessage | undefined {
-  const outline = new MessageOutline(bytes, MAX_STRUCTURAL_CHARACTERS);
-  if (outline.structuralCharacters > MAX_STRUCTURAL_CHARACTERS) {
-    const detail = `more than ${MAX_STRUCTURAL_CHARACTERS} commas, colons and opening brackets`;
-    const data = { detail, maxStructuralCharacters: MAX_STRUCTURAL_CHARACTERS };
-    return { kind: 'invalid', id: null, error: rpcError('messageTooLarge', data), jsonrpc: true };
+function refuseLarge(bytes: Buffer, outline: MessageOutline, maxBytesOf: MaxBytesOf): IncomingMessage | undefined {
+  if (outline.exceeded !== undefined) {
+    const bound = outlineBounds[outline.exceeded];
+    const what =
+      outline.exceeded === 'maxBytesOutsideStrings'
+        ? 'bytes outside of strings'
+        : 'commas, colons and opening brackets';
+    const error = rpcError('messageTooLarge', { detail: `more than ${bound} ${what}`, [outline.exceeded]: bound });
+    return { kind: 'invalid', id: null, error, jsonrpc: true };
   }
   const name = memberOf(outline, 'method');
   const method = typeof name === 'string' ? name : undefined;
@@ -143,8 +148,8 @@ export type MaxBytesOf = (method: string | undefined) => number;
 
 /** Reads one message. Never throws: what cannot be read is an {@link InvalidMessage}. @param maxBytesOf default no bound */
 export function decodeMessage(bytes: Buffer, maxBytesOf: MaxBytesOf = () => Number.POSITIVE_INFINITY): IncomingMessage {
-  // Fewer bytes than that can hold neither too many values nor be too long for any method.
-  const refused = bytes.length > MAX_STRUCTURAL_CHARACTERS ? refuseLarge(bytes, maxBytesOf) : undefined;
+  const outline = bytes.length > ALWAYS_TAKEN_BYTES ? new MessageOutline(bytes) : undefined;
+  const refused = outline === undefined ? undefined : refuseLarge(bytes, outline, maxBytesOf);
   if (refused !== undefined) return refused;
   const text = textOf(bytes);
   let value: unknown;
@@ -161,7 +166,7 @@ export function decodeMessage(bytes: Buffer, maxBytesOf: MaxBytesOf = () => Numb
   const jsonrpc = message.jsonrpc === '2.0';
   const hasId = Object.hasOwn(message, 'id');
   const id = message.id;
-  const knownId = hasId && isRequestId(bytes, text, id) ? id : null;
+  const knownId = hasId && isRequestId(bytes, text, id, outline) ? id : null;
 
   if (typeof message.method === 'string') {
     if (message.jsonrpc !== undefined && !jsonrpc) return invalid(knownId, true, 'jsonrpc must be "2.0" or left out');

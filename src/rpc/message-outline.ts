@@ -26,18 +26,25 @@ const LOOP_BYTES = 64;
 /** So many escaped quotes, and the loop takes over again: each costs a call. */
 const MAX_SEARCHES = 1000;
 
+/** Bounds of what stands outside of strings, where each byte may cost as much as a value. */
+export const outlineBounds = {
+  /** Commas, colons and opening brackets: no text has more values than these and one. */
+  maxStructuralCharacters: 200_000,
+  /** Everything, white space and numbers included. */
+  maxBytesOutsideStrings: 1024 * 1024,
+} as const;
+
 /** What can be known of a JSON text before it is parsed. */
 export class MessageOutline {
-  /** Commas, colons and opening brackets outside of strings: no text has more values than these and one. */
-  structuralCharacters = 0;
+  /** The bound at which the walk ended; members behind that point are not known. */
+  exceeded: keyof typeof outlineBounds | undefined;
   readonly #bytes: Buffer;
   /** Where the values of the outermost members begin; of the last one where a name stands twice, as `JSON.parse` has it. */
   readonly #values = new Map<string, number>();
 
-  /** @param maxStructuralCharacters the walk ends when there are more */
-  constructor(bytes: Buffer, maxStructuralCharacters = Number.POSITIVE_INFINITY) {
+  constructor(bytes: Buffer) {
     this.#bytes = bytes;
-    this.#walk(maxStructuralCharacters);
+    this.#walk();
   }
 
   has(name: OutlineMember): boolean {
@@ -58,13 +65,18 @@ export class MessageOutline {
     return /^[^,}\s]*/.exec(rest)?.[0];
   }
 
-  #walk(maxStructuralCharacters: number): void {
+  #walk(): void {
     const bytes = this.#bytes;
+    const { maxStructuralCharacters, maxBytesOutsideStrings } = outlineBounds;
     let depth = 0;
+    let bytesInStrings = 0;
     let structural = 0;
     let nameFrom = 0;
     let nameTo = 0;
-    for (let at = 0; at < bytes.length && structural <= maxStructuralCharacters; at += 1) {
+    for (let at = 0; at < bytes.length; at += 1) {
+      if (at - bytesInStrings > maxBytesOutsideStrings) this.exceeded = 'maxBytesOutsideStrings';
+      else if (structural > maxStructuralCharacters) this.exceeded = 'maxStructuralCharacters';
+      if (this.exceeded !== undefined) return;
       switch (bytes[at]) {
         case QUOTE: {
           const end = endOfString(bytes, at);
@@ -72,6 +84,7 @@ export class MessageOutline {
             nameFrom = at;
             nameTo = end + 1;
           }
+          bytesInStrings += end - at;
           at = end;
           break;
         }
@@ -92,7 +105,6 @@ export class MessageOutline {
           depth -= 1;
       }
     }
-    this.structuralCharacters = structural;
   }
 
   #note(nameFrom: number, nameTo: number, valueFrom: number): void {

@@ -43,6 +43,22 @@ t.test('base64 is refused when it is anything that only a lenient decoder takes'
   t.end();
 });
 
+t.test('base64 is taken exactly when encoding it again gives the same text, whatever the text is', (t) => {
+  const letters = fc.constantFrom(...'ABgwQ019+/=-_ \n\0é');
+  fc.assert(
+    fc.property(fc.string({ unit: letters, minLength: 0, maxLength: 12 }), (text) => {
+      const isStrict = Buffer.from(text, 'base64').toString('base64') === text;
+      try {
+        return decodeBase64(text).toString('base64') === text && isStrict;
+      } catch {
+        return !isStrict;
+      }
+    }),
+    { numRuns: 20_000 },
+  );
+  t.end();
+});
+
 // Standard input.
 
 /** Settles to `accepted`, or to the reason of the refusal. */

@@ -75,10 +75,14 @@ export class MemoryTransport implements Transport {
 
   /** Sends a message, or a text as it is. */
   say(message: Json | string): void {
-    const text = typeof message === 'string' ? message : JSON.stringify(message);
-    this.receivedBytes += Buffer.byteLength(text);
+    this.sayBytes(Buffer.from(typeof message === 'string' ? message : JSON.stringify(message)));
+  }
+
+  /** Sends what is to be UTF-8. */
+  sayBytes(bytes: Buffer): void {
+    this.receivedBytes += bytes.length;
     this.receivedMessages += 1;
-    this.#listener?.onMessage(Buffer.from(text));
+    this.#listener?.onMessage(bytes);
   }
 
   /** Sends what can never be a message. */
