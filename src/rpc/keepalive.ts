@@ -11,21 +11,25 @@ import { ServedTime } from './served-time.js';
 export interface KeepaliveOptions {
   /** Milliseconds between two pings; 0 for none. */
   readonly pingIntervalMs: number;
-  /** Milliseconds for which pending output may stand still. */
+  /** Milliseconds for which pending output, or a part of a message, may stand still; 0 for any time. */
   readonly stallTimeoutMs: number;
 }
 
 /** Silent intervals after which a peer counts as gone. */
 const SILENT_INTERVALS = 2;
 const LOOKS_PER_LIMIT = 4;
+/** Where there is no limit looks are still taken, so that time is counted. */
+const MAX_LIMIT_MS = 300_000;
 /** Bytes a second at which a message that is not whole yet counts as arriving: below any link that carries a terminal. */
 const SLOWEST_MESSAGE_BYTES_PER_SECOND = 1024;
 
 interface Watched {
   receivedBytes: number;
   receivedMessages: number;
-  /** Bytes received by {@link wholeAtMs}: more than these belong to a message that is not whole yet. */
+  /** Bytes received by then: more than these belong to a message that is not whole yet. */
   bytesWhenWhole: number;
+  /** Bytes received by {@link arrivingAtMs}. */
+  bytesWhenArriving: number;
   progressBytes: number;
   /** When something last came in, and how much had surely been sent before that. */
   heardAtMs: number;
@@ -33,7 +37,7 @@ interface Watched {
   /** Bytes sent by the last look: what follows may have been sent after the peer's last sign of life. */
   sentAtLook: number;
   /** When the last whole message or a ping came in, there was no part of one, or the part had grown by enough. */
-  wholeAtMs: number;
+  arrivingAtMs: number;
   /** When pending output last moved, or there was none. */
   movedAtMs: number;
   pingedAtMs: number;
@@ -59,7 +63,8 @@ export class Keepalive {
       receivedBytes: connection.transport.receivedBytes,
       receivedMessages: 0,
       bytesWhenWhole: connection.transport.receivedBytes,
-      wholeAtMs: nowMs,
+      bytesWhenArriving: connection.transport.receivedBytes,
+      arrivingAtMs: nowMs,
       progressBytes: 0,
       heardAtMs: nowMs,
       sentWhenHeard: 0,
@@ -84,9 +89,8 @@ export class Keepalive {
 
   /** Often enough to see each limit within a quarter of itself. */
   #intervalMs(): number {
-    const { pingIntervalMs, stallTimeoutMs } = this.#options;
-    const shortest = pingIntervalMs > 0 ? Math.min(pingIntervalMs, stallTimeoutMs) : stallTimeoutMs;
-    return Math.max(1, shortest / LOOKS_PER_LIMIT);
+    const limits = [this.#options.pingIntervalMs, this.#options.stallTimeoutMs].filter((ms) => ms > 0);
+    return Math.max(1, Math.min(MAX_LIMIT_MS, ...limits) / LOOKS_PER_LIMIT);
   }
 
   #look(): void {
@@ -96,21 +100,23 @@ export class Keepalive {
 
   #lookAt(connection: Connection, seen: Watched, nowMs: number): void {
     if (!connection.isOpen) return;
-    const { pingIntervalMs, stallTimeoutMs } = this.#options;
+    const { pingIntervalMs } = this.#options;
+    const stallTimeoutMs = this.#options.stallTimeoutMs || Number.POSITIVE_INFINITY;
     const { receivedBytes, receivedMessages, sentBytes } = connection.transport;
     const { progressBytes, pendingBytes } = connection.outbox;
     if (receivedMessages !== seen.receivedMessages || receivedBytes === seen.bytesWhenWhole) {
       seen.receivedMessages = receivedMessages;
       seen.bytesWhenWhole = receivedBytes;
-      seen.wholeAtMs = nowMs;
-    } else if (nowMs - seen.wholeAtMs >= stallTimeoutMs) {
-      const bytesPerSecond = ((receivedBytes - seen.bytesWhenWhole) * 1000) / (nowMs - seen.wholeAtMs);
+      seen.bytesWhenArriving = receivedBytes;
+      seen.arrivingAtMs = nowMs;
+    } else if (nowMs - seen.arrivingAtMs >= stallTimeoutMs) {
+      const bytesPerSecond = ((receivedBytes - seen.bytesWhenArriving) * 1000) / (nowMs - seen.arrivingAtMs);
       if (bytesPerSecond < SLOWEST_MESSAGE_BYTES_PER_SECOND) {
         connection.close(closeCodes.policyViolation, 'a message takes too long to arrive');
         return;
       }
-      seen.bytesWhenWhole = receivedBytes;
-      seen.wholeAtMs = nowMs;
+      seen.bytesWhenArriving = receivedBytes;
+      seen.arrivingAtMs = nowMs;
     }
     if (receivedBytes !== seen.receivedBytes) {
       seen.receivedBytes = receivedBytes;

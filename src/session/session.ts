@@ -50,9 +50,9 @@ export class Session {
     return this.#agreement?.experimentalApi ?? false;
   }
 
-  /** Calls back when `initialize` has not come within so many milliseconds of service. */
+  /** Calls back when `initialize` has not come within so many milliseconds of service; 0 for any time. */
   expectInitialize(timeoutMs: number, onLate: () => void): void {
-    this.#cancelDeadline = afterServing(timeoutMs, onLate);
+    if (timeoutMs > 0) this.#cancelDeadline = afterServing(timeoutMs, onLate);
   }
 
   /** To be called once, by the handshake. */

@@ -4,6 +4,7 @@ import { rpcError } from '../../src/protocol/errors.js';
 import { ConnectionClosedError, ResultParts } from '../../src/rpc/connection.js';
 import { RequestBudget, TotalRequests } from '../../src/rpc/request-budget.js';
 import { settled } from '../support/fake-process.js';
+import { standingTime } from '../support/standing-time.js';
 import { openConnection } from '../support/test-connection.js';
 
 t.test('connection sends one reply each when requests end at once, later, well and badly', async (t) => {
@@ -194,4 +195,77 @@ t.test('connection closes with 1008 when replies beyond the bound are not being 
   for (let id = 0; id < 5; id += 1) transport.say({ id, method: 'm' });
   await settled();
   t.same(transport.calls, ['close 1008 replies are not being read']);
+});
+
+t.test('connection answers -32603 and goes on when a result cannot be written', async (t) => {
+  const circular: Record<string, unknown> = {};
+  circular.self = circular;
+  const results: Record<string, unknown> = {
+    bigint: { n: 1n },
+    circular,
+    throws: {
+      toJSON() {
+        throw new Error('secret');
+      },
+    },
+    // More than a string can hold, as 40 ids of 15 MiB were.
+    endless: Array(40).fill('x'.repeat(15 * 1024 * 1024)),
+    later: Promise.resolve({ n: 1n }),
+  };
+  const ended: unknown[] = [];
+  const { transport, connection, reports } = openConnection({
+    serve: ({ request }) => results[request.method] ?? {},
+    observe: () => ({ traceId: undefined, ended: (error) => ended.push(error?.reason) }),
+  });
+  for (const method of Object.keys(results)) {
+    transport.say({ id: method, method });
+    const { error } = (await transport.replyTo(method)) as { error: { code: number; data: { traceId: string } } };
+    t.equal(error.code, -32603, method);
+    t.equal(reports.internal.at(-1)?.traceId, error.data.traceId, 'the log has the whole error');
+  }
+  t.same(ended, Array(5).fill('internalError'), 'each is told once');
+  transport.say({ id: 1, method: 'good' });
+  t.same((await transport.replyTo(1)).result, {});
+  t.ok(connection.isOpen);
+});
+
+t.test('connection closes with 1011 when a notification cannot be written', (t) => {
+  const { transport, connection, reports } = openConnection();
+  connection.notify('n', { n: 1n });
+  t.same(transport.calls, ['close 1011 a message could not be written']);
+  t.equal(reports.internal.length, 1);
+  t.end();
+});
+
+t.test('connection serves everything and sends every reply when its client says no more', async (t) => {
+  const finishers: ((value: unknown) => void)[] = [];
+  let ended = 0;
+  const { transport } = openConnection({
+    serve: ({ request }) => (request.method === 'now' ? {} : new Promise((resolve) => finishers.push(resolve))),
+    onEnd: () => {
+      ended += 1;
+      for (const finish of finishers) finish({ ended });
+    },
+  });
+  for (let id = 0; id < 400; id += 1) transport.say({ id, method: id % 2 === 0 ? 'now' : 'later' });
+  transport.sayEnd();
+  await transport.replyTo(399);
+  await settled();
+  t.equal(transport.texts.length, 400);
+  t.same(transport.messages.find(({ id }) => id === 399)?.result, { ended: 1 }, 'what ran was ended once all had come');
+  t.equal(transport.calls.at(-1), 'close 1000 end of input');
+});
+
+t.test('connection ends after a while when what runs does not end with its client', (t) => {
+  const time = standingTime(t);
+  const { transport } = openConnection({ serve: () => new Promise(() => {}) });
+  transport.say({ id: 1, method: 'm' });
+  transport.sayEnd();
+  time.pass(4000);
+  t.same(transport.calls, []);
+  time.pass(3000);
+  t.same(transport.calls, ['close 1000 end of input']);
+  transport.leave(1000);
+  t.equal(time.pending, 0);
+  t.end();
 });

@@ -1,4 +1,6 @@
 // The order and the bounds of what goes out and comes in: outbox, inbox, and the watch over connections.
+import v8 from 'node:v8';
+import vm from 'node:vm';
 import t, { type Test } from 'tap';
 import { Inbox } from '../../src/rpc/inbox.js';
 import { Keepalive } from '../../src/rpc/keepalive.js';
@@ -6,6 +8,7 @@ import { HIGH_WATER_BYTES, Outbox } from '../../src/rpc/outbox.js';
 import { encoded } from '../support/encoded-message.js';
 import { settled } from '../support/fake-process.js';
 import { MemoryTransport } from '../support/memory-transport.js';
+import { standingTime } from '../support/standing-time.js';
 import { openConnection } from '../support/test-connection.js';
 
 // The outbox.
@@ -118,6 +121,30 @@ t.test('outbox counts owed replies in bytes when their text is not ASCII', (t) =
   t.end();
 });
 
+/** Takes everything at once and keeps nothing of it. */
+class Drain extends MemoryTransport {
+  override send(text: string): void {
+    this.sentBytes += text.length;
+  }
+}
+
+t.test('outbox keeps nothing of a thousand replies when the peer has taken them', (t) => {
+  v8.setFlagsFromString('--expose-gc');
+  const collect = vm.runInNewContext('gc') as () => void;
+  const outboxes = Array.from({ length: 200 }, () => {
+    return new Outbox(new Drain(), { maxOwedReplyBytes: 1_000_000, onOwedTooMuch: () => t.fail('nothing is owed') });
+  });
+  const heapAfter = (replies: number): number => {
+    for (const outbox of outboxes) for (let at = 0; at < replies; at += 1) outbox.reply('{"id":1,"result":{}}');
+    collect();
+    return process.memoryUsage().heapUsed;
+  };
+  const few = heapAfter(1);
+  const many = heapAfter(1000);
+  t.ok((many - few) / outboxes.length < 2048, `${Math.round((many - few) / outboxes.length)} bytes each`);
+  t.end();
+});
+
 // The inbox.
 
 interface TestInbox {
@@ -205,6 +232,26 @@ t.test('inbox delivers nothing more when it is closed, from within a delivery to
   for (let turn = 0; turn < 6; turn += 1) await settled();
   push('late');
   t.same(got, ['0', '1', '2']);
+});
+
+t.test('inbox says that it is empty when the last message was delivered, and not when it was closed', async (t) => {
+  const clock = standingClock(t);
+  const got: string[] = [];
+  const { inbox, push } = inboxOver((text) => {
+    got.push(text);
+    clock.ms += 2;
+  });
+  inbox.whenEmpty(() => got.push('empty at once'));
+  for (const text of ['1', '2', '3']) push(text);
+  inbox.whenEmpty(() => got.push('empty'));
+  for (let turn = 0; turn < 4; turn += 1) await settled();
+  t.same(got, ['empty at once', '1', '2', '3', 'empty']);
+  for (const text of ['4', '5']) push(text);
+  inbox.whenEmpty(() => got.push('never'));
+  inbox.close();
+  inbox.whenEmpty(() => got.push('never'));
+  for (let turn = 0; turn < 4; turn += 1) await settled();
+  t.same(got.slice(5), ['4']);
 });
 
 // The watch over connections.
@@ -306,6 +353,56 @@ t.test('keepalive closes with 1008 when a message never ends', (t) => {
     pass(250);
   }
   t.equal(transport.calls.at(-1), 'close 1008 a message takes too long to arrive');
+  t.end();
+});
+
+t.test('keepalive keeps a peer whose message goes on arriving, and closes when it arrives too slowly', (t) => {
+  const { transport, pass } = watched(t);
+  // 16 MiB at 20 KiB a second: many times as long as the limit.
+  for (let at = 0; at < 400; at += 1) {
+    transport.receivedBytes += 10_240;
+    pass(500);
+  }
+  t.notOk(
+    transport.calls.some((call) => call.startsWith('close')),
+    'a slow link is no fault',
+  );
+  // 1,000 bytes a second are below the floor of 1 KiB.
+  for (let at = 0; at < 60 && !transport.calls.some((call) => call.startsWith('close')); at += 1) {
+    transport.receivedBytes += 500;
+    pass(500);
+  }
+  t.equal(transport.calls.at(-1), 'close 1008 a message takes too long to arrive');
+  t.end();
+});
+
+t.test('keepalive closes when a message that was arriving stops', (t) => {
+  const { transport, pass } = watched(t, 0);
+  transport.receivedBytes += 100_000;
+  pass(45_000);
+  t.equal(
+    transport.calls.find((call) => call.startsWith('close')),
+    'close 1008 a message takes too long to arrive',
+  );
+  t.end();
+});
+
+t.test('keepalive holds nothing against a peer when the server stood still', (t) => {
+  const time = standingTime(t);
+  const silent = openConnection();
+  const slow = openConnection();
+  const keepalive = new Keepalive({ pingIntervalMs: 1000, stallTimeoutMs: 10_000 });
+  for (const { connection } of [silent, slow]) keepalive.add(connection);
+  slow.transport.stopReading();
+  slow.connection.notify('n', {});
+  time.pass(1500);
+  for (const ms of [5000, 60_000, 60_000]) time.standStill(ms);
+  t.same([silent.transport.calls, slow.transport.calls], [['ping'], []], 'neither silence nor standing output counts');
+  time.pass(3000);
+  t.equal(silent.transport.calls.at(-1), 'abort', 'silence counts again once the server runs');
+  time.pass(9000);
+  t.equal(slow.transport.calls.at(-1), 'close 1008 output is not being read');
+  keepalive.close();
   t.end();
 });
 

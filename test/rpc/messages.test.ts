@@ -1,4 +1,5 @@
 // The codec and the router: from text to a request, and from a request to its handler.
+import fc from 'fast-check';
 import t from 'tap';
 import { z } from 'zod';
 import { rpcError } from '../../src/protocol/errors.js';
@@ -12,6 +13,7 @@ import {
   resultPrefix,
 } from '../../src/rpc/codec.js';
 import type { Call } from '../../src/rpc/connection.js';
+import { MessageOutline } from '../../src/rpc/message-outline.js';
 import { type Caller, Router } from '../../src/rpc/router.js';
 
 const decodeMessage = (text: string): IncomingMessage => decodeBytes(Buffer.from(text));
@@ -141,6 +143,109 @@ t.test('codec writes messages that JSON.parse reads back when it encodes', (t) =
       },
     });
   }
+  t.end();
+});
+
+/** A message longer than any that is parsed without a look at it. */
+function long(head: string, tail: string, bytes: number): string {
+  return head + 'x'.repeat(bytes - Buffer.byteLength(head + tail)) + tail;
+}
+
+t.test('codec names the method and keeps the id when a message is longer than its method takes', (t) => {
+  const decode = (text: string): IncomingMessage =>
+    decodeBytes(Buffer.from(text), (method) => (method === 'a/write' ? Number.POSITIVE_INFINITY : 300_000));
+  const head = '"method":"m","params":{"text":"';
+  for (const [id, answered] of [
+    ['1', 1],
+    [' "ü\\"" ', 'ü"'],
+    ['9007199254740993', null],
+    ['1.0', null],
+    ['{"id":1}', null],
+    [`"${'i'.repeat(2000)}"`, null],
+  ] as const) {
+    const message = decode(long(`{"jsonrpc":"2.0","id":${id},${head}`, '"}}', 300_001));
+    t.match(message, { kind: 'invalid', id: answered, jsonrpc: true, error: { code: -32600 } }, id);
+    if (message.kind === 'invalid') {
+      t.match(message.error, { reason: 'messageTooLarge', message: /300001 bytes.*300000.*for m$/ });
+    }
+  }
+  t.match(decode(long(`{"id":1,${head}`, '"}}', 300_000)), { kind: 'request', id: 1, method: 'm' }, 'just within');
+  t.match(decode(long(`{"params":{"id":7,"method":"a/write"},"id":1,${head}`, '"}}', 300_001)), {
+    id: 1,
+    kind: 'invalid',
+  });
+  for (const name of ['a/write', 'a\\/write', '\\u0061/write']) {
+    const text = long(`{"id": 1 ,"method" :\n"${name}","params":{"text":"\\"id\\":5,`, '"}}', 400_000);
+    t.match(decode(text), { kind: 'request', id: 1, method: 'a/write' }, `${name} takes more`);
+  }
+  t.match(decode(long(`{${head}`, '"}}', 300_001)), { kind: 'notification', method: 'm' }, 'never answered');
+  t.match(decode(long('{"id":4,"result":"', '"}', 300_001)), {
+    kind: 'response',
+    id: 4,
+    error: { reason: 'messageTooLarge' },
+  });
+  t.match(decode(long('{"id":4,"params":"', '"}', 300_001)), { kind: 'invalid', id: 4 });
+  t.match(decode(long('"', '"', 300_001)), { kind: 'invalid', id: null });
+  t.end();
+});
+
+t.test('codec counts what stands outside of strings and nothing within when a message is long', (t) => {
+  const write = (inside: string, outside = ''): string => `{"id":1,"method":"m"${outside},"params":["${inside}"]}`;
+  t.match(decodeMessage(write('[{,:'.repeat(100_000))), { kind: 'request', id: 1 }, 'a script may hold anything');
+  t.match(decodeMessage(write('\\",['.repeat(100_000))), { kind: 'request', id: 1 }, 'escaped quotes end no string');
+  t.match(
+    decodeMessage(write('\\\\'.repeat(100_000))),
+    { kind: 'request', id: 1 },
+    'escaped backslashes escape nothing',
+  );
+  t.match(decodeMessage(write('ü'.repeat(200_000))), { kind: 'request', params: ['ü'.repeat(200_000)] });
+  const args = Array(131_072).fill('"a"').join(',');
+  t.match(decodeMessage(`{"id":1,"method":"m","params":[${args}]}`), { kind: 'request' }, 'as many as a command takes');
+  for (const [text, bound] of [
+    [`{"id":1,"method":"m","params":[${Array(200_001).fill('1').join(',')}]}`, 'maxStructuralCharacters'],
+    ['['.repeat(300_000), 'maxStructuralCharacters'],
+    [write('x', ' '.repeat(1_100_000)), 'maxBytesOutsideStrings'],
+    [`{"id":${'1'.repeat(1_100_000)}}`, 'maxBytesOutsideStrings'],
+  ] as const) {
+    const message = decodeMessage(text);
+    t.match(message, { kind: 'invalid', id: null, jsonrpc: true }, bound);
+    if (message.kind === 'invalid') t.hasProps(message.error.data as object, ['reason', bound]);
+  }
+  t.end();
+});
+
+t.test('outline agrees with JSON.parse about the outermost members when messages are random', (t) => {
+  const names = fc.constantFrom(
+    'id',
+    'method',
+    'jsonrpc',
+    'result',
+    'error',
+    'params',
+    '\\u0069d',
+    'm\\u0065thod',
+    'x',
+  );
+  const value = fc.oneof(
+    fc.json({ maxDepth: 3 }),
+    fc.constantFrom('1', '-5', '"id"', '"a\\"b"', '"\\\\"', '{"id":2,"method":"x"}', '[[{"id":3}]]', 'null'),
+  );
+  const space = fc.constantFrom('', ' ', '\n', '\t \r');
+  const member = fc.tuple(names, value, space, space).map(([name, text, a, b]) => `${a}"${name}"${b}:${a}${text}${b}`);
+  fc.assert(
+    fc.property(fc.array(member, { maxLength: 6 }), (members) => {
+      const text = `{${members.join(',')}}`;
+      const parsed = JSON.parse(text) as Record<string, unknown>;
+      const outline = new MessageOutline(Buffer.from(text));
+      return (['id', 'method', 'jsonrpc', 'result', 'error'] as const).every((name) => {
+        if (outline.has(name) !== Object.hasOwn(parsed, name)) return false;
+        const expected = parsed[name];
+        if (typeof expected === 'object' || expected === undefined) return true;
+        return Object.is(JSON.parse(outline.spellingOf(name) ?? ''), expected);
+      });
+    }),
+    { numRuns: 2000 },
+  );
   t.end();
 });
 

@@ -10,6 +10,7 @@ import { FrameWriter } from '../../src/rpc/websocket-frames.js';
 import { type WebSocketLike, WebSocketTransport } from '../../src/rpc/websocket-transport.js';
 import { encoded } from '../support/encoded-message.js';
 import { settled } from '../support/fake-process.js';
+import { standingTime } from '../support/standing-time.js';
 
 /** The types of `ws` leave it out. */
 const { Receiver } = ws as unknown as { Receiver: new (options: object) => Writable };
@@ -251,6 +252,105 @@ t.test('websocket transport writes through the library when an extension was neg
   }
   t.end();
 });
+
+t.test(
+  'websocket transport flushes before every Close when the peer or the library asks for it, and sends nothing behind it',
+  async (t) => {
+    const ws = new FakeWebSocket();
+    const socket = new FakeSocket();
+    const order: string[] = [];
+    ws.close = () => {
+      order.push('Close');
+      ws.readyState = 2;
+    };
+    socket.write = (chunk) => order.push(chunk.toString('latin1', 2)) > 0;
+    const transport = new WebSocketTransport(ws, socket);
+    attach(transport);
+    transport.send('reply');
+    // As `ws` answers the Close of a peer.
+    ws.close(1000);
+    transport.send('late');
+    await settled();
+    t.same(order, ['reply', 'Close']);
+    ws.emit('close', 1000);
+  },
+);
+
+t.test('websocket transport answers the newest ping when several come before the first answer has left', (t) => {
+  const ws = new FakeWebSocket();
+  const transport = new WebSocketTransport(ws, new FakeSocket());
+  attach(transport);
+  for (let at = 0; at < 61; at += 1) ws.emit('ping', Buffer.from(String(at)));
+  t.same(ws.calls, ['pong 0'], 'one answer is held');
+  ws.held.shift()?.();
+  t.same(ws.calls, ['pong 0', 'pong 60']);
+  ws.held.shift()?.();
+  ws.emit('ping', Buffer.from('next'));
+  t.same(ws.calls.slice(2), ['pong next']);
+  ws.readyState = 2;
+  ws.emit('ping', Buffer.from('late'));
+  ws.held.shift()?.();
+  t.equal(ws.calls.length, 3, 'none behind a Close');
+  t.equal(transport.receivedMessages, 63, 'each is a sign of life');
+  t.end();
+});
+
+t.test(
+  'websocket transport wakes its sources when a control frame is the last that leaves through the library',
+  (t) => {
+    for (const frame of ['ping', 'pong'] as const) {
+      const ws = new FakeWebSocket();
+      ws.extensions = 'permessage-deflate';
+      const transport = new WebSocketTransport(ws, new FakeSocket());
+      const events = attach(transport);
+      if (frame === 'pong') ws.emit('ping', Buffer.from('x'));
+      else transport.ping();
+      ws.bufferedAmount = 8;
+      transport.send('before it');
+      t.notOk(events.includes('drain'), 'the frame is held');
+      ws.bufferedAmount = 0;
+      ws.held.shift()?.();
+      t.ok(events.includes('drain'), frame);
+    }
+    t.end();
+  },
+);
+
+t.test(
+  'websocket transport waits for a peer that goes on taking, and cuts one that does not or takes for ever',
+  (t) => {
+    const time = standingTime(t);
+    const ends = (take: (socket: FakeSocket, atMs: number) => void, stand = 0): number => {
+      const ws = new FakeWebSocket();
+      const socket = new FakeSocket();
+      socket.writableLength = 40_000_000;
+      const transport = new WebSocketTransport(ws, socket);
+      attach(transport);
+      transport.close(1012, 'drain deadline passed');
+      if (stand > 0) time.standStill(stand);
+      let atMs = 0;
+      for (; !ws.calls.includes('terminate') && atMs < 200_000; atMs += 1000) {
+        take(socket, atMs);
+        time.pass(1000);
+      }
+      ws.emit('close', 1006);
+      return atMs / 1000;
+    };
+    t.ok(ends(() => {}) <= 7, 'takes nothing');
+    t.ok(ends(() => {}) >= 5);
+    t.ok(ends(() => {}, 60_000) >= 5, 'a standstill of the server does not count');
+    const steadily = ends((socket, atMs) => {
+      if (atMs % 4000 === 0) socket.writableLength -= 1000;
+    });
+    t.ok(steadily >= 58 && steadily <= 63, `goes on taking: cut after ${steadily} s`);
+    const untilDone = ends((socket, atMs) => {
+      if (atMs < 20_000) socket.writableLength -= 1000;
+    });
+    t.ok(untilDone >= 24 && untilDone <= 27, `took for 20 s and then nothing: ${untilDone} s`);
+    t.equal(time.pending, 0, 'no timer is left');
+    t.end();
+  },
+);
 
 // Lines and standard input and output.
 

@@ -1,0 +1,65 @@
+// Standard input that ends: what came before is served, what is owed is delivered however late it is read, and the server exits with 0.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import t, { type Test } from 'tap';
+import { exitOf, spawnServer } from './server-process.js';
+
+type Reply = { id: number; result?: Record<string, unknown>; error?: { code: number } };
+
+const initialize = { id: 0, method: 'initialize', params: { clientInfo: { name: 'test', version: '1' } } };
+
+/** Says all of it at once, ends, and reads the answers. @param late whether they are read only when the server has had time to leave */
+async function repliesTo(t: Test, text: string, late = false): Promise<{ replies: Reply[]; code: number | null }> {
+  const child = spawnServer(t, {});
+  child.stderr?.resume();
+  const exited = exitOf(child);
+  child.stdin?.end(text);
+  if (child.stdout === null) throw new Error('no stdout');
+  if (late) {
+    // It ends by itself when its input is served: another process that starts meanwhile takes longer than that.
+    await once(spawn(process.execPath, ['-e', '']), 'exit');
+  }
+  let output = '';
+  child.stdout.setEncoding('utf8').on('data', (piece: string) => {
+    output += piece;
+  });
+  const { code } = await exited;
+  const lines = output.split('\n').filter((line) => line !== '');
+  return { replies: lines.map((line) => JSON.parse(line) as Reply), code };
+}
+
+const lines = (messages: readonly object[]): string => messages.map((message) => JSON.stringify(message)).join('\n');
+
+t.test('every request before the end of input is answered, the last line without a line feed too', async (t) => {
+  const requests = Array.from({ length: 400 }, (_, at) => ({
+    id: at + 1,
+    method: 'command/exec/resize',
+    params: { processId: 'none', size: { rows: 1, cols: 1 } },
+  }));
+  const { replies, code } = await repliesTo(t, lines([initialize, ...requests]));
+  t.equal(code, 0);
+  t.same(
+    replies.map(({ id }) => id),
+    Array.from({ length: 401 }, (_, at) => at),
+  );
+});
+
+t.test('commands that run at the end of input are killed and answered', async (t) => {
+  const requests = Array.from({ length: 40 }, (_, at) => ({
+    id: at + 1,
+    method: 'command/exec',
+    params: { command: ['sleep', '600'], disableTimeout: true },
+  }));
+  const { replies, code } = await repliesTo(t, `${lines([initialize, ...requests])}\n`);
+  t.equal(code, 0);
+  t.equal(replies.length, 41);
+  for (const { id, result } of replies.filter(({ id }) => id > 0)) t.equal(result?.exitCode, 137, `request ${id}`);
+});
+
+t.test('every reply arrives when its reader is late', async (t) => {
+  // An id comes back whole: 41 replies are some megabytes, many times what a pipe holds.
+  const text = Array.from({ length: 40 }, (_, at) => `{"id":"${at}${'x'.repeat(100_000)}","method":"nope"}`).join('\n');
+  const { replies, code } = await repliesTo(t, `${JSON.stringify(initialize)}\n${text}\n`, true);
+  t.equal(code, 0);
+  t.equal(replies.length, 41);
+});
