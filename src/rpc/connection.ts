@@ -1,5 +1,6 @@
 /**
- * One connection: takes messages from its transport, has requests served, sends exactly one reply for each, and asks the client in turn.
+ * One connection: takes messages from its transport, has requests served and sends exactly one reply for each; carries requests of the
+ * server and their answers.
  * Knows no method and no session: what a request does comes in through {@link ConnectionOptions.serve}.
  *
  *     open ──close()──► closing ──transport ended──► closed
@@ -17,7 +18,6 @@ import {
   encodeRequest,
   encodeResult,
   type MaxBytesOf,
-  type RequestId,
   type RequestMessage,
   type ResponseMessage,
   resultPrefix,
@@ -28,9 +28,6 @@ import type { RequestBudget } from './request-budget.js';
 import { afterServing } from './served-time.js';
 import type { TraceContext } from './trace-context.js';
 import type { MessageParts, Transport } from './transport.js';
-
-/** How long a request of ours waits for its answer when the caller names no other time. */
-const DEFAULT_REQUEST_TIMEOUT_MS = 30_000;
 
 /** How long after the client's last word its replies may still come: what runs is killed then, which takes a moment. */
 const END_TIMEOUT_MS = 5000;
@@ -57,20 +54,14 @@ export interface Call {
   readonly observation: RequestObservation | undefined;
 }
 
-/** Why a connection ended before it answered. */
-export class ConnectionClosedError extends Error {
-  constructor() {
-    super('The connection closed before the client answered');
-    this.name = 'ConnectionClosedError';
-  }
-}
-
 export interface ConnectionOptions {
   readonly transport: Transport;
   /** Serves a request: returns or resolves to the result; throws an {@link RpcError} to refuse, or returns it at once. */
   readonly serve: (call: Call) => unknown;
   /** Called for every notification of the client. */
   readonly onNotification: (method: string, params: unknown) => void;
+  /** Called for every answer of the client. */
+  readonly onResponse?: (message: ResponseMessage) => void;
   /** Called once, when the transport has ended. */
   readonly onClose: (code: number) => void;
   /** The client sends nothing more: ends what still runs for it, so that its replies come. */
@@ -85,13 +76,7 @@ export interface ConnectionOptions {
   readonly maxBytesOf?: MaxBytesOf;
 }
 
-interface PendingRequest {
-  readonly resolve: (result: unknown) => void;
-  readonly reject: (error: Error) => void;
-  readonly timer: NodeJS.Timeout;
-}
-
-/** One open connection and its requests in flight, both ways. */
+/** One open connection and its requests in flight. */
 export class Connection {
   readonly id = randomUUID();
   readonly transport: Transport;
@@ -101,9 +86,6 @@ export class Connection {
   mirrorsVersion = false;
   readonly #options: ConnectionOptions;
   readonly #inbox: Inbox;
-  /** Requests of ours that have no answer yet; made for the first. */
-  #pending: Map<RequestId, PendingRequest> | undefined;
-  #nextRequestId = 1;
   #inFlight = 0;
   #state: 'open' | 'closing' | 'closed' = 'open';
   #onIdle: (() => void) | undefined;
@@ -151,27 +133,11 @@ export class Connection {
     if (text !== undefined) this.outbox.send(text);
   }
 
-  /**
-   * Asks the client and awaits its answer.
-   * @param options.timeoutMs milliseconds to wait, 30,000 by default
-   * @throws {RpcError} the client's own error
-   * @throws {ConnectionClosedError} when the client leaves first
-   * @throws {Error} when the deadline passes
-   */
-  request(method: string, params: unknown, options: { timeoutMs?: number } = {}): Promise<unknown> {
-    if (!this.isOpen) return Promise.reject(new ConnectionClosedError());
-    const id = this.#nextRequestId++;
-    const timeoutMs = options.timeoutMs ?? DEFAULT_REQUEST_TIMEOUT_MS;
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
-        this.#pending?.delete(id);
-        reject(new Error(`The client did not answer ${method} within ${timeoutMs} ms`));
-      }, timeoutMs);
-      this.#pending ??= new Map();
-      this.#pending.set(id, { resolve, reject, timer });
-      const text = this.#encode(() => encodeRequest(id, method, params, this.mirrorsVersion));
-      if (text !== undefined) this.outbox.send(text);
-    });
+  /** Sends a request of ours; its answer goes to {@link ConnectionOptions.onResponse}. Silently nothing once the connection closes. */
+  request(id: number, method: string, params: unknown): void {
+    if (!this.isOpen) return;
+    const text = this.#encode(() => encodeRequest(id, method, params, this.mirrorsVersion));
+    if (text !== undefined) this.outbox.send(text);
   }
 
   /** Calls back once no request is in flight, at once if none is. */
@@ -207,7 +173,7 @@ export class Connection {
         this.#options.onNotification(message.method, message.params);
         return;
       case 'response':
-        this.#settle(message);
+        this.#options.onResponse?.(message);
         return;
       case 'invalid':
         this.outbox.reply(encodeError(message.id, message.error, message.jsonrpc));
@@ -291,24 +257,10 @@ export class Connection {
     }
   }
 
-  #settle(message: ResponseMessage): void {
-    const pending = this.#pending?.get(message.id);
-    if (pending === undefined) return;
-    this.#pending?.delete(message.id);
-    clearTimeout(pending.timer);
-    if (message.error === undefined) pending.resolve(message.result);
-    else pending.reject(message.error);
-  }
-
   #ended(code: number): void {
     if (this.#state === 'closed') return;
     this.#state = 'closed';
     this.#inbox.close();
-    for (const pending of this.#pending?.values() ?? []) {
-      clearTimeout(pending.timer);
-      pending.reject(new ConnectionClosedError());
-    }
-    this.#pending = undefined;
     this.#cancelEnd?.();
     this.#options.onClose(code);
   }

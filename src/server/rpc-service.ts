@@ -6,22 +6,21 @@ import { authorize } from '../auth/authorize.js';
 import type { Principal } from '../auth/principal.js';
 import { type Config, limitsOf } from '../config/config.js';
 import type { Log } from '../log.js';
-import { closeCodes } from '../protocol/close-codes.js';
 import { rpcError } from '../protocol/errors.js';
 import type { MethodDefinition } from '../protocol/methods/method-definition.js';
 import { methods } from '../protocol/methods.js';
 import { openRpcDocument } from '../protocol/open-rpc.js';
-import { Connection } from '../rpc/connection.js';
 import { Keepalive } from '../rpc/keepalive.js';
-import { RequestBudget, TotalRequests } from '../rpc/request-budget.js';
+import { TotalRequests } from '../rpc/request-budget.js';
 import { Router } from '../rpc/router.js';
 import type { TraceCarrier } from '../rpc/trace-context.js';
 import type { Transport } from '../rpc/transport.js';
-import { warnIfExpiring, watchCredential } from '../session/credential-expiry.js';
+import { warnIfExpiring } from '../session/credential-expiry.js';
 import { createInitializeHandler } from '../session/handshake.js';
-import { Session } from '../session/session.js';
+import { openSession } from '../session/open-session.js';
+import type { Session } from '../session/session.js';
 import type { SessionRegistry } from '../session/session-registry.js';
-import { requestFields, type Telemetry } from '../telemetry/telemetry.js';
+import type { Telemetry } from '../telemetry/telemetry.js';
 import { version } from '../version.js';
 import type { Lifecycle } from './lifecycle.js';
 
@@ -66,43 +65,19 @@ export class RpcService {
 
   /** Opens a session over a transport. @param upgrade headers with the trace context they came with */
   open(transport: Transport, principal: Principal, upgrade?: TraceCarrier): Session {
-    const { config, sessions, telemetry, log } = this.#options;
-    const connection: Connection = new Connection({
-      transport,
-      budget: new RequestBudget(config.maxRequestsPerConnection, this.requests),
+    const { config, sessions, telemetry } = this.#options;
+    return openSession(transport, principal, {
+      maxRequestsPerConnection: config.maxRequestsPerConnection,
       maxOwedReplyBytes: config.maxOwedReplyBytes,
-      maxBytesOf: (method) => this.router.maxBytesOf(method),
-      serve: (call) => this.router.serve(session, call),
-      onEnd: () => {
-        for (const callback of this.#endedCallbacks) callback(session);
-      },
-      // `initialized` asks for nothing, and what is unknown is never answered.
-      onNotification: (method) => log.debug({ connectionId: connection.id, method }, 'notification'),
-      observe: (request) => observer.request(request),
-      onInternalError: (error, traceId, call) =>
-        observer.log.error(
-          { ...(call === undefined ? {} : requestFields(call)), trace_id: traceId, err: error },
-          call === undefined ? 'message could not be written' : 'request failed',
-        ),
-      onClose: (code) => {
-        this.#keepalive.remove(connection);
-        session.close();
-        stopWatching();
-        sessions.remove(session);
-        for (const callback of this.#closedCallbacks) callback(session);
-        observer.closed(code);
-      },
+      initializeTimeoutMs: config.initializeTimeoutMs,
+      requests: this.requests,
+      router: this.router,
+      keepalive: this.#keepalive,
+      sessions,
+      observe: (session) => telemetry.connection(session, upgrade),
+      onInputEnded: (session) => tell(this.#endedCallbacks, session),
+      onClosed: (session) => tell(this.#closedCallbacks, session),
     });
-    const session = new Session(connection, principal);
-    const observer = telemetry.connection(session, upgrade);
-    sessions.add(session);
-    session.expectInitialize(config.initializeTimeoutMs, () =>
-      connection.close(closeCodes.policyViolation, 'not initialized in time'),
-    );
-    const stopWatching = watchCredential(session);
-    this.#keepalive.add(connection);
-    connection.open();
-    return session;
   }
 
   /** Calls back whenever a client sends nothing more and may still read: what runs for it ends, and its replies are sent. */
@@ -128,4 +103,8 @@ export class RpcService {
     const bound = definition.servedWhenFull === true ? undefined : session.connection.budget.exceeded;
     if (bound !== undefined) throw rpcError('serverOverloaded', { bound });
   }
+}
+
+function tell(callbacks: ReadonlyArray<(session: Session) => void>, session: Session): void {
+  for (const callback of callbacks) callback(session);
 }

@@ -5,8 +5,11 @@
  *         └──────────────late, or gone───────────────▲
  */
 import type { Principal } from '../auth/principal.js';
+import { serverRequests } from '../protocol/server-requests.js';
+import type { ResponseMessage } from '../rpc/codec.js';
 import type { Connection } from '../rpc/connection.js';
 import { afterServing } from '../rpc/served-time.js';
+import { Asking } from './ask.js';
 
 /** What `initialize` settled. */
 export interface Agreement {
@@ -25,6 +28,8 @@ export class Session {
   /** Who is at the other end. */
   readonly principal: Principal;
   #agreement: Agreement | undefined;
+  /** Made for the first question: most sessions are never asked. */
+  #asking: Asking<typeof serverRequests> | undefined;
   #cancelDeadline: (() => void) | undefined;
   #heartbeat: NodeJS.Timeout | undefined;
 
@@ -50,6 +55,17 @@ export class Session {
     return this.#agreement?.experimentalApi ?? false;
   }
 
+  /** Asks the client. */
+  get asking(): Asking<typeof serverRequests> {
+    this.#asking ??= new Asking(this.connection, serverRequests);
+    return this.#asking;
+  }
+
+  /** To be called for everything that the client answers. */
+  answered(answer: ResponseMessage): void {
+    this.#asking?.answered(answer);
+  }
+
   /** Calls back when `initialize` has not come within so many milliseconds of service; 0 for any time. */
   expectInitialize(timeoutMs: number, onLate: () => void): void {
     if (timeoutMs > 0) this.#cancelDeadline = afterServing(timeoutMs, onLate);
@@ -68,6 +84,7 @@ export class Session {
   close(): void {
     this.#cancelDeadline?.();
     clearInterval(this.#heartbeat);
+    this.#asking?.close();
   }
 
   /** Whether notifications of that name are to be sent. */

@@ -5,8 +5,9 @@
 import type { Log } from '../log.js';
 import type { RpcError } from '../protocol/errors.js';
 import type { RequestMessage } from '../rpc/codec.js';
-import type { RequestObservation } from '../rpc/connection.js';
+import type { Call, RequestObservation } from '../rpc/connection.js';
 import type { TraceContext } from '../rpc/trace-context.js';
+import type { SessionObservation } from '../session/open-session.js';
 import type { Session } from '../session/session.js';
 import type { Metrics } from './metric-store.js';
 import type { ConnectionSpan, RequestSpan } from './tracing.js';
@@ -33,8 +34,15 @@ export interface ConnectionObserverContext {
   readonly loggers: Set<Log>;
 }
 
+/** What a line of the log says of the request it is about. */
+function requestFields({ request, observation }: Call): Record<string, string | number> {
+  const trace = observation?.trace;
+  const ids = trace === undefined ? {} : { trace_id: trace.traceId, span_id: trace.spanId };
+  return { requestId: request.id, method: request.method, ...ids };
+}
+
 /** One connection as telemetry sees it. */
-export class ConnectionObserver {
+export class ConnectionObserver implements SessionObservation {
   readonly context: ConnectionObserverContext;
   readonly session: Session;
   /** Undefined without traces. */
@@ -62,6 +70,16 @@ export class ConnectionObserver {
   /** Follows a request until {@link ObservedRequest.ended}. */
   request(request: RequestMessage): ObservedRequest {
     return new ObservedRequest(this, request);
+  }
+
+  notified(method: string): void {
+    this.context.log.debug({ connectionId: this.session.id, method }, 'notification');
+  }
+
+  failed(error: unknown, traceId: string, call: Call | undefined): void {
+    const fields = call === undefined ? {} : requestFields(call);
+    const what = call === undefined ? 'message could not be written' : 'request failed';
+    this.log.error({ ...fields, trace_id: traceId, err: error }, what);
   }
 
   /** To be called once. @param code WebSocket close code */

@@ -31,13 +31,6 @@ export function isMethod(name: string): boolean {
   return labels.methods.has(name);
 }
 
-/** What a line of the log says of the request it is about. */
-export function requestFields({ request, observation }: Call): Record<string, string | number> {
-  const trace = observation?.trace;
-  const ids = trace === undefined ? {} : { trace_id: trace.traceId, span_id: trace.spanId };
-  return { requestId: request.id, method: request.method, ...ids };
-}
-
 export interface TelemetryOptions {
   readonly metrics: Metrics;
   readonly log: Log;

@@ -7,7 +7,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import t, { type Test } from 'tap';
-import { openConnection } from '../support/test-connection.js';
 import { exitOf, processesWith, spawnServer, startServer, until } from './server-process.js';
 import { connect, tcpConnect, textFrame, upgradeRequest, type WireClient } from './wire-client.js';
 
@@ -175,14 +174,6 @@ t.test('a frame and an upgrade that come byte by byte are cut off', async (t) =>
   const close = frame.indexOf(Buffer.from([0x88]));
   t.equal(frame.readUInt16BE(close + 2), 1008, 'a Close says why');
   t.match(upgrade.toString(), /^HTTP\/1\.1 408 /);
-});
-
-t.test('a request to a client that never answers ends with its deadline or its connection', async (t) => {
-  const { connection, transport } = openConnection();
-  await t.rejects(connection.request('client/ask', {}, { timeoutMs: 20 }), /did not answer client\/ask within 20 ms/);
-  const asked = connection.request('client/ask', {});
-  transport.leave();
-  await t.rejects(asked, { name: 'ConnectionClosedError' });
 });
 
 t.test('a server whose log nobody takes serves and leaves as ever', async (t) => {

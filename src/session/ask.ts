@@ -1,0 +1,115 @@
+/**
+ * Asks a client, and has its answer: requests of the server over one typed table, bounded in number and in time. Knows no method and no
+ * connection beyond the way out; what comes back is handed to {@link Asking.answered}.
+ */
+import type * as z from 'zod';
+import type { ServerRequestTable } from '../protocol/server-requests.js';
+import type { ResponseMessage } from '../rpc/codec.js';
+import { afterServing } from '../rpc/served-time.js';
+
+/** Unanswered requests of one session: more people or programs than that do not answer one client at once. */
+const MAX_UNANSWERED = 32;
+
+/** Why there is no answer. */
+export class NoAnswerError extends Error {
+  readonly reason: 'cancelled' | 'closed' | 'timeout' | 'tooMany' | 'invalid';
+  constructor(reason: NoAnswerError['reason'], message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.name = 'NoAnswerError';
+    this.reason = reason;
+  }
+}
+
+export interface AskOptions {
+  /** Takes the question back: of the command or the drain that it belongs to. The end of the connection does so by itself. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** The way out to one client. */
+export interface AskedConnection {
+  readonly isOpen: boolean;
+  request(id: number, method: string, params: unknown): void;
+}
+
+type ParamsOf<T extends ServerRequestTable, M extends keyof T> = z.input<T[M]['params']>;
+type AnswerOf<T extends ServerRequestTable, M extends keyof T> = z.output<T[M]['result']>;
+
+/** What one session has asked and not been told yet. */
+export class Asking<T extends ServerRequestTable> {
+  readonly #connection: AskedConnection;
+  readonly #table: T;
+  readonly #unanswered = new Map<number, (answer: ResponseMessage | NoAnswerError) => void>();
+  #nextId = 1;
+
+  constructor(connection: AskedConnection, table: T) {
+    this.#connection = connection;
+    this.#table = table;
+  }
+
+  /**
+   * Asks and awaits the answer.
+   * @throws {RpcError} the client's own error
+   * @throws {NoAnswerError} when none comes in time, or none that the table allows, or the question was taken back or cannot be asked
+   */
+  async ask<M extends keyof T & string>(
+    method: M,
+    params: ParamsOf<T, M>,
+    { signal }: AskOptions = {},
+  ): Promise<AnswerOf<T, M>> {
+    const definition = this.#table[method];
+    if (definition === undefined) throw new TypeError(`There is no server request ${method}`);
+    if (!this.#connection.isOpen)
+      throw new NoAnswerError('closed', `The connection is closed: ${method} was not asked`);
+    if (signal?.aborted === true) throw new NoAnswerError('cancelled', `${method} was taken back before it was asked`);
+    if (this.#unanswered.size >= MAX_UNANSWERED) {
+      throw new NoAnswerError(
+        'tooMany',
+        `${MAX_UNANSWERED} requests wait for answers of this client: ${method} was not asked`,
+      );
+    }
+    const answer = await this.#exchange(method, params, { signal, timeoutMs: definition.timeoutMs });
+    if (answer instanceof NoAnswerError) throw answer;
+    if (answer.error !== undefined) throw answer.error;
+    const parsed = definition.result.safeParse(answer.result);
+    if (parsed.success) return parsed.data as AnswerOf<T, M>;
+    throw new NoAnswerError('invalid', `The answer to ${method} is none that the protocol knows`, {
+      cause: parsed.error,
+    });
+  }
+
+  /** To be called for everything a client answers. One that nobody waits for is dropped: its question was taken back. */
+  answered(answer: ResponseMessage): void {
+    if (typeof answer.id === 'number') this.#unanswered.get(answer.id)?.(answer);
+  }
+
+  /** To be called when the connection has ended. */
+  close(): void {
+    for (const settle of [...this.#unanswered.values()]) {
+      settle(new NoAnswerError('closed', 'The connection closed before the client answered'));
+    }
+  }
+
+  #exchange(
+    method: string,
+    params: unknown,
+    { signal, timeoutMs }: AskOptions & { timeoutMs: number },
+  ): Promise<ResponseMessage | NoAnswerError> {
+    const id = this.#nextId;
+    this.#nextId += 1;
+    return new Promise((resolve) => {
+      const settle = (answer: ResponseMessage | NoAnswerError): void => {
+        this.#unanswered.delete(id);
+        cancelTimeout();
+        signal?.removeEventListener('abort', onAbort);
+        resolve(answer);
+      };
+      const onAbort = (): void => settle(new NoAnswerError('cancelled', `${method} was taken back`));
+      const cancelTimeout = afterServing(timeoutMs, () =>
+        settle(new NoAnswerError('timeout', `The client did not answer ${method} within ${timeoutMs} ms`)),
+      );
+      signal?.addEventListener('abort', onAbort);
+      this.#unanswered.set(id, settle);
+      this.#connection.request(id, method, params);
+    });
+  }
+}

@@ -1,0 +1,77 @@
+/**
+ * From a transport to a session and to its end: makes the connection, begins its watches, and undoes all of it once, when the transport
+ * has ended. Knows no kind of transport, no method and no command.
+ */
+import type { Principal } from '../auth/principal.js';
+import { closeCodes } from '../protocol/close-codes.js';
+import type { RequestMessage } from '../rpc/codec.js';
+import { type Call, Connection, type RequestObservation } from '../rpc/connection.js';
+import type { Keepalive } from '../rpc/keepalive.js';
+import { RequestBudget, type TotalRequests } from '../rpc/request-budget.js';
+import type { Router } from '../rpc/router.js';
+import type { Transport } from '../rpc/transport.js';
+import { watchCredential } from './credential-expiry.js';
+import { Session } from './session.js';
+import type { SessionRegistry } from './session-registry.js';
+
+/** Follows one session, for metrics, traces and the log. */
+export interface SessionObservation {
+  request(request: RequestMessage): RequestObservation;
+  /** A notification of the client, which nothing is done for. */
+  notified(method: string): void;
+  /** A fault of ours. @param call undefined for a message of our own that could not be written */
+  failed(error: unknown, traceId: string, call: Call | undefined): void;
+  closed(code: number): void;
+}
+
+/** What all sessions of a service share. */
+export interface SessionService {
+  readonly maxRequestsPerConnection: number;
+  readonly maxOwedReplyBytes: number;
+  readonly initializeTimeoutMs: number;
+  /** Requests in flight of all connections. */
+  readonly requests: TotalRequests;
+  readonly router: Router<Session>;
+  readonly keepalive: Pick<Keepalive, 'add' | 'remove'>;
+  readonly sessions: Pick<SessionRegistry, 'add' | 'remove'>;
+  readonly observe: (session: Session) => SessionObservation;
+  /** The client sends nothing more: what runs for it is to end, so that its replies come. */
+  readonly onInputEnded: (session: Session) => void;
+  readonly onClosed: (session: Session) => void;
+}
+
+/** Opens a session over a transport for the principal at its other end. */
+export function openSession(transport: Transport, principal: Principal, service: SessionService): Session {
+  const { router, keepalive, sessions } = service;
+  const connection: Connection = new Connection({
+    transport,
+    budget: new RequestBudget(service.maxRequestsPerConnection, service.requests),
+    maxOwedReplyBytes: service.maxOwedReplyBytes,
+    maxBytesOf: (method) => router.maxBytesOf(method),
+    serve: (call) => router.serve(session, call),
+    // `initialized` asks for nothing, and what is unknown is never answered.
+    onNotification: (method) => observation.notified(method),
+    onResponse: (answer) => session.answered(answer),
+    onEnd: () => service.onInputEnded(session),
+    observe: (request) => observation.request(request),
+    onInternalError: (error, traceId, call) => observation.failed(error, traceId, call),
+    onClose: (code) => {
+      keepalive.remove(connection);
+      session.close();
+      stopWatching();
+      sessions.remove(session);
+      service.onClosed(session);
+      observation.closed(code);
+    },
+  });
+  const session = new Session(connection, principal);
+  const observation = service.observe(session);
+  sessions.add(session);
+  session.expectInitialize(service.initializeTimeoutMs, () =>
+    connection.close(closeCodes.policyViolation, 'not initialized in time'),
+  );
+  const stopWatching = watchCredential(session);
+  keepalive.add(connection);
+  connection.open();
+  return session;
+}
