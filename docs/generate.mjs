@@ -62,10 +62,15 @@ function methodSection([name, definition]) {
   const result = fieldsOf(definition.result, 'output');
   return [
     `### ${name}`,
-    `${definition.description}${experimental}`,
+    `${definition.description}${experimental}${messageBound(definition)}`,
     params === undefined ? 'Takes no params.' : `Params:\n\n${params}`,
     result === undefined ? `Result: ${resultText(definition.result)}` : `Result:\n\n${result}`,
   ].join('\n\n');
+}
+
+function messageBound({ maxBytes }) {
+  if (maxBytes === undefined) return '';
+  return maxBytes === Infinity ? ' A message has up to `--max-frame-bytes`.' : ` A message has up to ${maxBytes} bytes.`;
 }
 
 function resultText(schema) {

@@ -117,7 +117,7 @@ export class Connection {
 
   /** Starts the flow of messages. */
   open(): void {
-    this.transport.attach({
+    this.transport.open({
       onMessage: (message) => this.#inbox.push(message),
       onUnreadable: (detail) => this.outbox.reply(encodeError(null, rpcError('invalidRequest', { detail }), true)),
       onEnd: () => this.#inbox.whenEmpty(() => this.#finish()),

@@ -35,7 +35,7 @@ export class StdioTransport implements Transport {
     return this.#output.writableLength;
   }
 
-  attach(listener: TransportListener): void {
+  open(listener: TransportListener): void {
     this.#listener = listener;
     const lines = new LineSplitter({
       maxLineBytes: this.#maxLineBytes,

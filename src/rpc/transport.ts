@@ -47,7 +47,7 @@ export interface Transport {
   /** Whole messages, and answers to pings, that have come in since the start: bytes alone may be a frame that never ends. */
   readonly receivedMessages: number;
   /** Starts the flow: nothing is reported before. Called once. */
-  attach(listener: TransportListener): void;
+  open(listener: TransportListener): void;
   send(text: string): void;
   sendEncoded(message: EncodedMessage): void;
   sendParts(parts: MessageParts): void;

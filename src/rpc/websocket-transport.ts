@@ -115,7 +115,7 @@ export class WebSocketTransport implements Transport {
     return this.#socket?.bytesRead ?? this.receivedMessages;
   }
 
-  attach(listener: TransportListener): void {
+  open(listener: TransportListener): void {
     this.#listener = listener;
   }
 

@@ -22,7 +22,7 @@ function outboxOver(maxOwedReplyBytes = 1000): { transport: MemoryTransport; out
       passed += 1;
     },
   });
-  transport.attach({
+  transport.open({
     onMessage: () => {},
     onUnreadable: () => {},
     onEnd: () => {},

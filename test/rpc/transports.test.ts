@@ -168,9 +168,9 @@ class FakeWebSocket extends EventEmitter implements WebSocketLike {
   }
 }
 
-function attach(transport: WebSocketTransport | StdioTransport): string[] {
+function listenTo(transport: WebSocketTransport | StdioTransport): string[] {
   const events: string[] = [];
-  transport.attach({
+  transport.open({
     onMessage: (message) => events.push(`message ${message}`),
     onUnreadable: (detail) => events.push(`unreadable ${detail}`),
     onEnd: () => events.push('end'),
@@ -183,7 +183,7 @@ function attach(transport: WebSocketTransport | StdioTransport): string[] {
 t.test('websocket transport closes with 1003 when a binary frame comes', (t) => {
   const ws = new FakeWebSocket();
   const transport = new WebSocketTransport(ws, new FakeSocket());
-  const events = attach(transport);
+  const events = listenTo(transport);
   ws.emit('message', Buffer.from('ü'), false);
   ws.emit('message', Buffer.from('{}'), true);
   t.same(events, ['message ü']);
@@ -197,7 +197,7 @@ t.test('websocket transport sends what is held before its Close, and reads the a
   const ws = new FakeWebSocket();
   const socket = new FakeSocket();
   const transport = new WebSocketTransport(ws, socket);
-  attach(transport);
+  listenTo(transport);
   transport.pause();
   transport.send('last words');
   transport.close(1001, 'going');
@@ -212,7 +212,7 @@ t.test('websocket transport neither takes nor sends a message when either side h
     const ws = new FakeWebSocket();
     const socket = new FakeSocket();
     const transport = new WebSocketTransport(ws, socket);
-    const events = attach(transport);
+    const events = listenTo(transport);
     if (closes === 'a binary frame') ws.emit('message', Buffer.from('x'), true);
     else if (closes === 'the server') transport.close(1001, '');
     else ws.readyState = 2;
@@ -235,7 +235,7 @@ t.test('websocket transport writes through the library when an extension was neg
     const ws = new FakeWebSocket();
     ws.extensions = extensions;
     const transport = new WebSocketTransport(ws, socket);
-    const events = attach(transport);
+    const events = listenTo(transport);
     let sent = 0;
     transport.send('1');
     transport.sendEncoded(encoded('2', () => sent++));
@@ -265,7 +265,7 @@ t.test(
     };
     socket.write = (chunk) => order.push(chunk.toString('latin1', 2)) > 0;
     const transport = new WebSocketTransport(ws, socket);
-    attach(transport);
+    listenTo(transport);
     transport.send('reply');
     // As `ws` answers the Close of a peer.
     ws.close(1000);
@@ -279,7 +279,7 @@ t.test(
 t.test('websocket transport answers the newest ping when several come before the first answer has left', (t) => {
   const ws = new FakeWebSocket();
   const transport = new WebSocketTransport(ws, new FakeSocket());
-  attach(transport);
+  listenTo(transport);
   for (let at = 0; at < 61; at += 1) ws.emit('ping', Buffer.from(String(at)));
   t.same(ws.calls, ['pong 0'], 'one answer is held');
   ws.held.shift()?.();
@@ -302,7 +302,7 @@ t.test(
       const ws = new FakeWebSocket();
       ws.extensions = 'permessage-deflate';
       const transport = new WebSocketTransport(ws, new FakeSocket());
-      const events = attach(transport);
+      const events = listenTo(transport);
       if (frame === 'pong') ws.emit('ping', Buffer.from('x'));
       else transport.ping();
       ws.bufferedAmount = 8;
@@ -325,7 +325,7 @@ t.test(
       const socket = new FakeSocket();
       socket.writableLength = 40_000_000;
       const transport = new WebSocketTransport(ws, socket);
-      attach(transport);
+      listenTo(transport);
       transport.close(1012, 'drain deadline passed');
       if (stand > 0) time.standStill(stand);
       let atMs = 0;
@@ -409,7 +409,7 @@ t.test('stdio transport writes a line per message whichever way it is sent', asy
 t.test('stdio transport reports messages, long lines and the end once when its input comes', async (t) => {
   const input = new PassThrough();
   const transport = new StdioTransport(input, new PassThrough(), 8);
-  const events = attach(transport);
+  const events = listenTo(transport);
   input.write('{"a":1}\n123456789\n{}');
   input.end();
   await new Promise((resolve) => input.once('end', resolve));
@@ -431,7 +431,7 @@ t.test('stdio transport sends what is held and then ends when it is closed', asy
   });
   const transport = new StdioTransport(new PassThrough(), output, 1000);
   const closed = new Promise<number>((resolve) =>
-    transport.attach({ onMessage() {}, onUnreadable() {}, onEnd() {}, onDrain() {}, onClose: resolve }),
+    transport.open({ onMessage() {}, onUnreadable() {}, onEnd() {}, onDrain() {}, onClose: resolve }),
   );
   for (let at = 0; at < 5; at += 1) transport.send(String(at));
   t.ok(transport.bufferedBytes > 0);
@@ -445,7 +445,7 @@ t.test('stdio transport sends what is held and then ends when it is closed', asy
 t.test('stdio transport ends when nobody reads its output any more', (t) => {
   const output = new PassThrough();
   const transport = new StdioTransport(new PassThrough(), output, 1000);
-  const events = attach(transport);
+  const events = listenTo(transport);
   output.emit('error', Object.assign(new Error('write EPIPE'), { code: 'EPIPE' }));
   t.same(events, ['close 1011']);
   t.end();

@@ -33,7 +33,7 @@ export class MemoryTransport implements Transport {
   #ended = false;
   #waiting: { matches: (message: Json) => boolean; resolve: (message: Json) => void }[] = [];
 
-  attach(listener: TransportListener): void {
+  open(listener: TransportListener): void {
     this.#listener = listener;
   }
 
