@@ -70,7 +70,9 @@ function methodSection([name, definition]) {
 
 function messageBound({ maxBytes }) {
   if (maxBytes === undefined) return '';
-  return maxBytes === Infinity ? ' A message has up to `--max-frame-bytes`.' : ` A message has up to ${maxBytes} bytes.`;
+  return maxBytes === Infinity
+    ? ' A message has up to `--max-frame-bytes`.'
+    : ` A message has up to ${maxBytes} bytes.`;
 }
 
 function resultText(schema) {

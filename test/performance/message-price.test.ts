@@ -1,6 +1,6 @@
 // What one message can cost, whatever is in it: the longest turn of the event loop beside that of a good message of 1 MiB.
 import t from 'tap';
-import { decodeBase64 } from '../../src/exec/base64.js';
+import { decodeBase64 } from '../../src/dialects/command-exec/base64.js';
 import type { MethodDefinition } from '../../src/protocol/methods/method-definition.js';
 import { methods } from '../../src/protocol/methods.js';
 import { type Caller, type Handlers, Router } from '../../src/rpc/router.js';
