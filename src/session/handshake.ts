@@ -37,10 +37,10 @@ function beginningOf(text: string): string {
   return text.length <= MAX_KEPT_LENGTH ? text : Buffer.from(text.slice(0, MAX_KEPT_LENGTH)).toString();
 }
 
-/** The server's home directory, absolute: the root for a user who has none, as that of a container may be. */
-function homeDirectory(): string {
+/** The server's home directory, absolute: the root for a user who has none, as that of a container may be. @param find throws where there is none */
+export function homeDirectory(find: () => string = homedir): string {
   try {
-    return resolve(homedir());
+    return resolve(find());
   } catch {
     return '/';
   }

@@ -4,7 +4,7 @@ import { ANONYMOUS } from '../../src/auth/principal.js';
 import { methods } from '../../src/protocol/methods.js';
 import type { Call } from '../../src/rpc/connection.js';
 import { Lifecycle, type Phase } from '../../src/server/lifecycle.js';
-import { createInitializeHandler } from '../../src/session/handshake.js';
+import { createInitializeHandler, homeDirectory } from '../../src/session/handshake.js';
 import { Session } from '../../src/session/session.js';
 import { SessionRegistry } from '../../src/session/session-registry.js';
 import { standingTime } from '../support/standing-time.js';
@@ -72,6 +72,51 @@ t.test('handshake refuses a client name that is no header value and accepts a la
   for (const name of ['', ' a b\t', 'é', '!"#~']) initialize(fresh().session, { clientInfo: { name, version: '1' } });
   initialize(session, { clientInfo: { name: 'good', version: '1' } });
   t.ok(session.initialized);
+  t.end();
+});
+
+t.test('handshake names the root when the user has no home, and a relative home by its absolute path', (t) => {
+  t.equal(
+    homeDirectory(() => {
+      throw new Error('uv_os_homedir returned ENOENT');
+    }),
+    '/',
+  );
+  t.equal(
+    homeDirectory(() => '/home/a'),
+    '/home/a',
+  );
+  t.ok(homeDirectory(() => 'here').startsWith('/'));
+  t.end();
+});
+
+t.test('handshake leaves the session as it was when it fails', (t) => {
+  const { session, transport } = fresh();
+  const limits = new Proxy<Record<string, number>>(
+    {},
+    {
+      ownKeys() {
+        throw new Error('no limits');
+      },
+    },
+  );
+  const failing = createInitializeHandler({ version: '1', limits });
+  const params = methods.initialize.params.parse({ clientInfo: { name: 'a', version: '1' } });
+  const request = { kind: 'request', id: 1, method: 'initialize', params, trace: undefined, jsonrpc: true } as const;
+  t.throws(() => failing(params, session, { request, observation: undefined }), /no limits/);
+  t.same([session.initialized, session.connection.mirrorsVersion], [false, false]);
+  session.notify('n', {});
+  t.same(transport.texts, []);
+  initialize(session, { clientInfo: { name: 'a', version: '1' } });
+  t.ok(session.initialized, 'a later good one counts');
+  t.end();
+});
+
+t.test('handshake keeps little of what a client says of itself, however long that is', (t) => {
+  const { session } = fresh();
+  const result = initialize(session, { clientInfo: { name: 'n'.repeat(500_000), version: 'v'.repeat(500_000) } });
+  t.ok(result.userAgent.includes('n'.repeat(500_000)), 'the reply names it in full');
+  t.same([session.agreement?.clientName, session.agreement?.clientVersion], ['n'.repeat(256), 'v'.repeat(256)]);
   t.end();
 });
 

@@ -1,0 +1,55 @@
+// The route of the upgrade, behind stand-ins for the plugins that decide who is let in.
+import { once } from 'node:events';
+import Fastify from 'fastify';
+import fp from 'fastify-plugin';
+import t from 'tap';
+import { WebSocket } from 'ws';
+import { lifecyclePlugin } from '../../plugins/lifecycle.js';
+import { sessionsPlugin } from '../../plugins/sessions.js';
+import { websocketPlugin } from '../../plugins/websocket.js';
+import { rpcRoute } from '../../routes/rpc.js';
+import { ANONYMOUS, type Principal } from '../../src/auth/principal.js';
+import { readConfig } from '../../src/config/config.js';
+
+t.test('route opens a session for nobody when the hook that checks the credential has not run', async (t) => {
+  const errors: string[] = [];
+  const opened: Principal[] = [];
+  const stream = { write: (line: string) => void (line.includes('"level":50') && errors.push(line)) };
+  const app = Fastify({ logger: { level: 'error', stream } });
+  const config = readConfig(['--listen', 'ws://127.0.0.1:0'], {});
+  let principal: Principal | null = ANONYMOUS;
+  await app.register(lifecyclePlugin);
+  await app.register(sessionsPlugin);
+  await app.register(
+    fp(
+      async (instance) => {
+        instance.decorateRequest('principal', null);
+        instance.addHook('preValidation', async (request) => {
+          request.principal = principal;
+        });
+      },
+      { name: 'auth' },
+    ),
+  );
+  await app.register(
+    fp(async (instance) => void instance.decorate('overload', { shortage: () => undefined } as never), {
+      name: 'overload',
+    }),
+  );
+  app.decorate('rpc', { open: (_transport: unknown, who: Principal) => opened.push(who) } as never);
+  await app.register(websocketPlugin, { config });
+  await app.register(rpcRoute);
+  const url = (await app.listen({ host: '127.0.0.1', port: 0 })).replace('http', 'ws');
+  t.teardown(() => app.close());
+
+  const good = new WebSocket(url);
+  await once(good, 'open');
+  t.same(opened, [ANONYMOUS]);
+  good.terminate();
+
+  principal = null;
+  const [code] = await once(new WebSocket(url), 'close');
+  t.equal(code, 1011);
+  t.equal(opened.length, 1);
+  t.match(errors.join(''), 'without having been authenticated');
+});
