@@ -121,6 +121,7 @@ export class Connection {
       onMessage: (message) => this.#inbox.push(message),
       onUnreadable: (detail) => this.outbox.reply(encodeError(null, rpcError('invalidRequest', { detail }), true)),
       onEnd: () => this.#inbox.whenEmpty(() => this.#finish()),
+      onClosing: (proceed) => this.#inbox.whenEmpty(proceed),
       onDrain: () => this.outbox.drained(),
       onClose: (code) => this.#ended(code),
     });

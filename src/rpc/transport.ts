@@ -31,6 +31,8 @@ export interface TransportListener {
   onDrain(): void;
   /** The peer sends nothing more and may still read: what it asked for is owed. At most once, and only where a peer can do so. */
   onEnd(): void;
+  /** The peer wants to close, and what it sent before is to be served before it is answered. @param proceed answers; nothing is sent afterwards */
+  onClosing(proceed: () => void): void;
   /** The transport has ended; no message follows. Once. */
   onClose(code: number): void;
 }

@@ -159,19 +159,25 @@ export class WebSocketTransport implements Transport {
   }
 
   /**
-   * Puts what was collected in front of every Close, whoever asks for it: `ws` answers the peer's Close, and ends a connection that broke
-   * the protocol, by the same method. No data may follow a Close. @see RFC 6455 section 5.5.1
+   * Puts everything that is owed in front of every Close, whoever asks for it: `ws` answers the peer's Close, and ends a connection that
+   * broke the protocol, by the same method. No data may follow a Close. @see RFC 6455 section 5.5.1
    */
   #flushBeforeClose(): void {
     const ws = this.#ws;
-    const close = ws.close.bind(ws);
-    ws.close = (code, reason) => {
+    const libraryClose = ws.close.bind(ws);
+    const close = (code?: number, reason?: string | Buffer): void => {
       this.#writer.flush();
-      close(code, reason);
+      libraryClose(code, reason);
       this.#stopWatchingFlush ??= watchFlush(
         () => this.sentBytes - this.bufferedBytes,
         () => ws.terminate(),
       );
+    };
+    ws.close = (code, reason) => {
+      // `ws` answers with the peer's own code and reason, as bytes, or with none; everybody else says a code.
+      const isAnswer = code === undefined || Buffer.isBuffer(reason);
+      if (isAnswer && this.#isOpen && this.#listener !== undefined) this.#listener.onClosing(() => close(code, reason));
+      else close(code, reason);
     };
   }
 

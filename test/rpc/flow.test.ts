@@ -26,6 +26,7 @@ function outboxOver(maxOwedReplyBytes = 1000): { transport: MemoryTransport; out
     onMessage: () => {},
     onUnreadable: () => {},
     onEnd: () => {},
+    onClosing: () => {},
     onDrain: () => outbox.drained(),
     onClose: () => {},
   });

@@ -174,6 +174,7 @@ function listenTo(transport: WebSocketTransport | StdioTransport): string[] {
     onMessage: (message) => events.push(`message ${message}`),
     onUnreadable: (detail) => events.push(`unreadable ${detail}`),
     onEnd: () => events.push('end'),
+    onClosing: (proceed) => proceed(),
     onDrain: () => events.push('drain'),
     onClose: (code) => events.push(`close ${code}`),
   });
@@ -431,7 +432,7 @@ t.test('stdio transport sends what is held and then ends when it is closed', asy
   });
   const transport = new StdioTransport(new PassThrough(), output, 1000);
   const closed = new Promise<number>((resolve) =>
-    transport.open({ onMessage() {}, onUnreadable() {}, onEnd() {}, onDrain() {}, onClose: resolve }),
+    transport.open({ onMessage() {}, onUnreadable() {}, onEnd() {}, onClosing() {}, onDrain() {}, onClose: resolve }),
   );
   for (let at = 0; at < 5; at += 1) transport.send(String(at));
   t.ok(transport.bufferedBytes > 0);

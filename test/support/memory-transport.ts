@@ -95,6 +95,11 @@ export class MemoryTransport implements Transport {
     this.#listener?.onEnd();
   }
 
+  /** Wants to close. */
+  askToClose(proceed: () => void): void {
+    this.#listener?.onClosing(proceed);
+  }
+
   /** Reads no more until {@link readOn}. */
   stopReading(): void {
     this.#reads = false;

@@ -74,7 +74,14 @@ function streamed(capBytes: number): {
 } {
   const transport = new MemoryTransport();
   const outbox = new Outbox(transport, { maxOwedReplyBytes: MIB, onOwedTooMuch: () => {} });
-  transport.open({ onMessage() {}, onUnreadable() {}, onEnd() {}, onDrain: () => outbox.drained(), onClose() {} });
+  transport.open({
+    onMessage() {},
+    onUnreadable() {},
+    onEnd() {},
+    onClosing() {},
+    onDrain: () => outbox.drained(),
+    onClose() {},
+  });
   let resumes = 0;
   const encoder = new DeltaEncoder('p', 'stdout', false);
   const onWritable = (): void => {
