@@ -20,7 +20,8 @@ async function loadSource() {
       export { methods, clientNotifications, serverNotifications } from './src/protocol/methods.ts';
       export { errorTable } from './src/protocol/errors.ts';
       export { closeCodes } from './src/protocol/close-codes.ts';
-      export { options, flagOf, variableOf, limitsOf, readConfig } from './src/config/config.ts';`;
+      export { options, limitsOf, readConfig } from './src/config/config.ts';
+      export { flagOf, variableOf } from './src/config/flags.ts';`;
     const stdin = { contents, resolveDir: process.cwd(), loader: 'ts' };
     await build({
       stdin,

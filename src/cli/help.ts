@@ -1,25 +1,38 @@
-/** The text of `--help`, made from the table of options. */
-import { flagOf, options, variableOf } from '../config/config.js';
+/** The texts of `--help`: those of `serve` from the table of options, the overview from the table of commands. */
+import { options } from '../config/config.js';
+import { flagOf, variableOf } from '../config/flags.js';
 import type { Option } from '../config/option-kinds.js';
 import { version } from '../version.js';
+import type { CliCommand } from './command.js';
 
-/** All flags with their variables and defaults. */
-export function helpText(): string {
+/** The commands, and the flags of the one that needs no name. */
+export function overviewText(commands: readonly CliCommand[]): string {
+  const lines = commands.map(({ name, summary }) => `  ${name.padEnd(10)}${summary}`);
+  return `execwire ${version}: runs commands and terminals for JSON-RPC clients over WebSocket or stdio
+
+Usage: execwire COMMAND [flags]; without a command \`serve\` is meant
+       execwire help [COMMAND] | --help | --version
+
+Commands:
+${lines.join('\n')}
+
+${serveHelpText()}`;
+}
+
+/** All flags of `serve` with their variables and defaults. */
+export function serveHelpText(): string {
   const lines = Object.entries<Option<unknown>>(options).map(([name, option]) => {
     const value = option.placeholder === undefined ? '' : ` ${option.placeholder}`;
     const fallback =
       option.defaultText === undefined || option.defaultText === '' ? '' : ` Default: ${option.defaultText}.`;
     return `  ${flagOf(name)}${value}\n      ${option.description}${fallback} [${variableOf(name)}]`;
   });
-  return `execwire ${version}: runs commands and terminals for JSON-RPC clients over WebSocket or stdio
-
-Usage: execwire [serve] [--listen URL] [flags]
-       execwire --help | --version
+  return `Usage: execwire [serve] [--listen URL] [flags]
 
 Flags of serve (each can be set by the variable in brackets, the flag wins; durations: 250ms, 30s, 5m, or seconds; bytes: 512k, 16m):
 ${lines.join('\n')}
 
 A first SIGINT, SIGTERM or SIGHUP drains, a second SIGINT or SIGTERM ends at once. Exit codes: 0 ended in order, 1 could not
-start, 2 wrong flags, 130 and 143 ended at once.
+start or met an unforeseen error, 2 wrong flags, 125 unknown command, 130 and 143 ended at once.
 `;
 }

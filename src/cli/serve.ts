@@ -49,7 +49,11 @@ export async function serve(argv: readonly string[]): Promise<number> {
   } catch (error) {
     return refuse(`execwire cannot start: ${error instanceof Error ? error.message : String(error)}`, EXIT_FAILURE);
   }
-  signals.attach({ drain: () => app.drain(), killCommands: () => app.killCommands() });
+  signals.endInOrder({
+    drain: () => app.drain(),
+    killCommands: () => app.killCommands(),
+    logUnforeseen: (error) => app.log.fatal({ err: error }, 'unforeseen error: the server drains and ends'),
+  });
 
   try {
     metricsApp = await serveMetrics(app, config);

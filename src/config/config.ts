@@ -3,6 +3,7 @@
  * children. `--help` and `docs/configuration.md` are made from this table.
  */
 import type * as z from 'zod';
+import { flagOf, readFlags, variableOf } from './flags.js';
 import {
   type ListenAddress,
   ListenUrlError,
@@ -93,12 +94,18 @@ export const options = {
   ),
   drainTimeoutMs: duration('30s', 'How long running commands may go on after that; then they are ended.'),
   killGraceMs: duration('5s', "Between SIGTERM and SIGKILL at the drain's deadline."),
-  initializeTimeoutMs: duration('30s', 'A connection that has not sent `initialize` by then is closed with 1008.'),
+  initializeTimeoutMs: duration(
+    '30s',
+    'A connection that has not sent `initialize` by then is closed with 1008. 0: it may take any time.',
+  ),
   pingIntervalMs: duration(
     '25s',
     'Between two WebSocket pings. A peer that is silent for two of them and takes no output is dropped. 0: none.',
   ),
-  stallTimeoutMs: duration('5m', 'A connection whose pending output stands still for so long is closed with 1008.'),
+  stallTimeoutMs: duration(
+    '5m',
+    'A connection whose pending output stands still for so long is closed with 1008. 0: it may stand still for ever.',
+  ),
 
   maxConnections: count(1, MANY, '10000', 'Open connections; further upgrades get 503.'),
   maxRequestsPerConnection: count(1, MANY, '1024', 'Requests in flight on one connection; further ones get -32001.'),
@@ -117,7 +124,10 @@ export const options = {
   ),
   maxBufferedBytes: bytes(1024, '256m', 'Bytes of one stream kept for a reply, also with `disableOutputCap`.'),
   maxOwedReplyBytes: bytes(65_536, '64m', 'Bytes of replies a client may leave unread before it is closed with 1008.'),
-  maxEventLoopDelayMs: duration('500ms', '`/readyz` is 503 while the event loop lags by more.'),
+  maxEventLoopDelayMs: duration(
+    '500ms',
+    '`/readyz` is 503 while the event loop lags by more. 0: however much it lags.',
+  ),
 
   logLevel: choice(
     ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'],
@@ -132,8 +142,7 @@ export const options = {
   compression: flag('Offers permessage-deflate. Costs CPU and memory for every connection.'),
 } as const satisfies Record<string, Option<unknown>>;
 
-type OptionName = keyof typeof options;
-type Values = { readonly [N in OptionName]: z.output<(typeof options)[N]['schema']> };
+type Values = { readonly [N in keyof typeof options]: z.output<(typeof options)[N]['schema']> };
 
 /** All settings of one server. */
 export interface Config extends Readonly<Values> {
@@ -154,31 +163,14 @@ export class ConfigError extends Error {
   }
 }
 
-/** `drainTimeoutMs` → `--drain-timeout`. */
-export function flagOf(name: string): string {
-  return `--${name
-    .replace(/Ms$/, '')
-    .replaceAll(/([a-z0-9])([A-Z])/g, '$1-$2')
-    .toLowerCase()}`;
-}
-
-/** `drainTimeoutMs` → `EXECWIRE_DRAIN_TIMEOUT`. */
-export function variableOf(name: string): string {
-  return `EXECWIRE_${flagOf(name).slice(2).replaceAll('-', '_').toUpperCase()}`;
-}
-
-interface GivenFlags {
-  readonly texts: Map<string, string[]>;
-  readonly problems: string[];
-}
-
 /**
  * Reads flags and, where a flag is missing, its variable.
  * @param argv what stands behind the name of the command
  * @throws {ConfigError} naming every bad value
  */
 export function readConfig(argv: readonly string[], env: NodeJS.ProcessEnv = process.env): Config {
-  const { texts, problems } = readFlags(argv);
+  const { texts, problems: wrongFlags } = readFlags(argv, options);
+  const problems = [...wrongFlags];
   const values: Record<string, unknown> = {};
   for (const [name, option] of Object.entries<Option<unknown>>(options)) {
     const flagTexts = texts.get(name);
@@ -198,7 +190,7 @@ export function readConfig(argv: readonly string[], env: NodeJS.ProcessEnv = pro
   }
   if (problems.length > 0) throw new ConfigError(problems);
   const telemetry = readTelemetrySettings(env);
-  return Object.freeze({ ...(values as Values), address, metricsAddress, telemetry });
+  return frozen({ ...(values as Values), address, metricsAddress, telemetry });
 }
 
 /** The bounds as `initialize` reports them. */
@@ -207,35 +199,13 @@ export function limitsOf(config: Config): Record<string, number> {
   return Object.fromEntries(bounds.map(([name, value]) => [name.replace(/Ms$/, ''), value as number]));
 }
 
+/** Frozen with everything in it: nobody's view of the settings changes while the server runs. */
+function frozen<T extends object>(settings: T): T {
+  for (const value of Object.values(settings)) if (typeof value === 'object' && value !== null) frozen(value);
+  return Object.freeze(settings);
+}
+
 function variableTexts(value: string | undefined, option: Option<unknown>): string[] | undefined {
   if (value === undefined || value === '') return undefined;
   return option.repeatable ? value.split(',').map((item) => item.trim()) : [value];
-}
-
-function readFlags(argv: readonly string[]): GivenFlags {
-  const texts = new Map<string, string[]>();
-  const problems: string[] = [];
-  const byFlag = new Map(Object.keys(options).map((name) => [flagOf(name), name as OptionName]));
-  for (let at = 0; at < argv.length; at += 1) {
-    const word = argv[at] ?? '';
-    const equals = word.indexOf('=');
-    const given = equals < 0 ? word : word.slice(0, equals);
-    const name = byFlag.get(given);
-    if (name === undefined) {
-      problems.push(
-        word.startsWith('-') ? `unknown flag ${given}; see --help` : `unexpected argument \`${word}\`; see --help`,
-      );
-      continue;
-    }
-    const option: Option<unknown> = options[name];
-    let value = equals < 0 ? undefined : word.slice(equals + 1);
-    if (value === undefined && option.placeholder === undefined) value = 'true';
-    if (value === undefined) {
-      at += 1;
-      value = argv[at];
-    }
-    if (value === undefined) problems.push(`${given} needs a value: ${given} ${option.placeholder}`);
-    else texts.set(name, [...(texts.get(name) ?? []), value]);
-  }
-  return { texts, problems };
 }

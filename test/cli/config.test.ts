@@ -1,7 +1,9 @@
 // Flags and variables to one frozen configuration, and listen URLs. Starts nothing.
 import t from 'tap';
-import { helpText } from '../../src/cli/help.js';
-import { ConfigError, flagOf, limitsOf, options, readConfig, variableOf } from '../../src/config/config.js';
+import { overviewText, serveHelpText } from '../../src/cli/help.js';
+import { nearestWord } from '../../src/cli/nearest.js';
+import { ConfigError, limitsOf, options, readConfig } from '../../src/config/config.js';
+import { flagOf, readRequest, variableOf } from '../../src/config/flags.js';
 import { parseListenUrl } from '../../src/config/listen-address.js';
 import type { Option } from '../../src/config/option-kinds.js';
 import { banner } from '../../src/server/listener.js';
@@ -155,8 +157,48 @@ t.test('limits are the bounds by the names of their flags', (t) => {
   t.end();
 });
 
+t.test('command line asks for help or the version when it says so before a `--`', (t) => {
+  for (const argv of [['--help'], ['-h'], ['--listen', 'x', '--help'], ['--version', '--help']]) {
+    t.equal(readRequest(argv), 'help', argv.join(' '));
+  }
+  for (const argv of [['--version'], ['-V'], ['-V', '--', '--help']]) t.equal(readRequest(argv), 'version');
+  for (const argv of [[], ['--'], ['--', '--help'], ['--', '-V'], ['help']]) t.equal(readRequest(argv), undefined);
+  t.end();
+});
+
+t.test('flags end at `--` when a line has one', (t) => {
+  t.same(problemsOf(['--max-processes', '7', '--']), []);
+  t.same(problemsOf(['--', '--max-processes']), ['unexpected argument `--max-processes`; see --help']);
+  t.same(problemsOf(['-x', '--listen']), ['unknown flag -x; see --help', '--listen needs a value: --listen URL']);
+  t.end();
+});
+
+t.test('nearest word is the one somebody meant when it was mistyped, and none when nothing is near', (t) => {
+  const words = ['serve', 'exec', 'ls', 'help'];
+  for (const [typed, meant] of Object.entries({
+    srve: 'serve',
+    server: 'serve',
+    exce: 'exec',
+    hlep: 'help',
+    lss: 'ls',
+  })) {
+    t.equal(nearestWord(typed, words), meant, typed);
+  }
+  for (const typed of ['', 'x', 'frobnicate']) t.equal(nearestWord(typed, words), undefined, typed);
+  t.end();
+});
+
+t.test('config cannot be changed when it was read', (t) => {
+  const config = readConfig(['--listen', 'ws://127.0.0.1:1', '--allow-origin', 'http://a'], {});
+  for (const part of [config, config.address, config.allowOrigin, config.telemetry]) t.ok(Object.isFrozen(part));
+  t.end();
+});
+
 t.test('help names every flag with its variable', (t) => {
-  const text = helpText();
+  const text = serveHelpText();
+  const overview = overviewText([{ name: 'name', summary: 'summary', help: () => '', run: async () => 0 }]);
+  t.match(overview, /^ {2}name +summary$/m);
+  t.ok(overview.endsWith(text), 'serve needs no name');
   for (const name of Object.keys(options)) {
     t.ok(text.includes(`  ${flagOf(name)}`), flagOf(name));
     t.ok(text.includes(`[${variableOf(name)}]`), variableOf(name));

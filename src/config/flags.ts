@@ -1,0 +1,62 @@
+/** How settings are named on the command line and in the environment, and how a command line is read. Knows no setting by name. */
+import { parseArgs } from 'node:util';
+import type { Option } from './option-kinds.js';
+
+/** What a command line said. */
+export interface GivenFlags {
+  /** The texts of each setting, in their order. */
+  readonly texts: ReadonlyMap<string, readonly string[]>;
+  /** One sentence for each thing that is wrong. */
+  readonly problems: readonly string[];
+}
+
+/** `drainTimeoutMs` → `--drain-timeout`. */
+export function flagOf(name: string): string {
+  return `--${name
+    .replace(/Ms$/, '')
+    .replaceAll(/([a-z0-9])([A-Z])/g, '$1-$2')
+    .toLowerCase()}`;
+}
+
+/** `drainTimeoutMs` → `EXECWIRE_DRAIN_TIMEOUT`. */
+export function variableOf(name: string): string {
+  return `EXECWIRE_${flagOf(name).slice(2).replaceAll('-', '_').toUpperCase()}`;
+}
+
+/** Reads the flags of a table of settings. What is wrong is told and skipped, so that everything wrong is told at once. */
+export function readFlags(argv: readonly string[], options: Readonly<Record<string, Option<unknown>>>): GivenFlags {
+  const names = new Map(Object.keys(options).map((name) => [flagOf(name).slice(2), name]));
+  const kinds = [...names].map(([flag, name]) => {
+    const isSwitch = options[name]?.placeholder === undefined;
+    return [flag, { type: isSwitch ? ('boolean' as const) : ('string' as const) }];
+  });
+  // Not strict: the sentences are ours, and the first thing that is wrong hides no other.
+  const { tokens } = parseArgs({ args: [...argv], options: Object.fromEntries(kinds), strict: false, tokens: true });
+  const texts = new Map<string, string[]>();
+  const problems: string[] = [];
+  for (const token of tokens) {
+    if (token.kind === 'option-terminator') continue;
+    if (token.kind === 'positional') {
+      problems.push(`unexpected argument \`${token.value}\`; see --help`);
+      continue;
+    }
+    const name = token.rawName.startsWith('--') ? names.get(token.name) : undefined;
+    const option = name === undefined ? undefined : options[name];
+    if (name === undefined || option === undefined) {
+      problems.push(`unknown flag ${token.rawName}; see --help`);
+      continue;
+    }
+    const text = token.value ?? (option.placeholder === undefined ? 'true' : undefined);
+    if (text === undefined) problems.push(`${token.rawName} needs a value: ${token.rawName} ${option.placeholder}`);
+    else texts.set(name, [...(texts.get(name) ?? []), text]);
+  }
+  return { texts, problems };
+}
+
+/** What a command line asks for in place of running something: it counts wherever it stands before a `--`. */
+export function readRequest(argv: readonly string[]): 'help' | 'version' | undefined {
+  const end = argv.indexOf('--');
+  const words = new Set(end < 0 ? argv : argv.slice(0, end));
+  if (words.has('--help') || words.has('-h')) return 'help';
+  return words.has('--version') || words.has('-V') ? 'version' : undefined;
+}
