@@ -23,6 +23,17 @@ declare module 'fastify' {
   }
 }
 
+/**
+ * Refuses what came past the authentication: a route is closed unless it was proved who asks. For `preHandler`, which runs before an
+ * upgrade is answered.
+ */
+export async function requirePrincipal(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+  // Undefined where nobody registered the authentication at all.
+  if (request.principal != null) return undefined;
+  request.log.error('a request came past the authentication: it is refused');
+  return reply.code(500).header('connection', 'close').send();
+}
+
 export const authPlugin = fp<{ config: Config }>(
   async (app, { config }) => {
     const listener = authListenerOf(config);

@@ -7,11 +7,7 @@ import type { Config } from '../src/config/config.js';
 import { closeCodes } from '../src/protocol/close-codes.js';
 import { FLUSH_TOTAL_MS } from '../src/rpc/flush-limit.js';
 import { closePeers } from '../src/server/listener-closing.js';
-import {
-  RETRY_AFTER_SECONDS,
-  refuseUpgradesBehindRequests,
-  UpgradeAdmission,
-} from '../src/server/upgrade-admission.js';
+import { RETRY_AFTER_SECONDS, selectUpgrades, UpgradeAdmission } from '../src/server/upgrade-admission.js';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -45,7 +41,7 @@ export const websocketPlugin = fp<{ config: Config }>(
         done();
       },
     });
-    const upgrading = refuseUpgradesBehindRequests(app.server);
+    const upgrading = selectUpgrades(app.server);
     app.addHook('onRequest', async (request: FastifyRequest, reply: FastifyReply) => {
       if (request.ws && request.routeOptions.config.upgrade !== true) {
         return reply.code(400).send('this path takes no upgrade\n');

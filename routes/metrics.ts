@@ -1,5 +1,6 @@
 /** `/metrics` in the text format of Prometheus. Knows nothing of what is counted. */
 import type { FastifyInstance } from 'fastify';
+import { requirePrincipal } from '../plugins/auth.js';
 import type { Exposition } from '../src/telemetry/prometheus.js';
 
 /** Methods that a route which is only read refuses. */
@@ -14,9 +15,13 @@ export interface MetricsRouteOptions {
 /** Adds the route. */
 export async function metricsRoute(app: FastifyInstance, options: MetricsRouteOptions): Promise<void> {
   const { exposition } = options;
-  app.get('/metrics', { config: { protected: options.protected } }, async (_request, reply) =>
-    reply.type(exposition.contentType).send(await exposition.text()),
-  );
+  app.route({
+    method: 'GET',
+    url: '/metrics',
+    config: { protected: options.protected },
+    preHandler: async (request, reply) => (options.protected ? requirePrincipal(request, reply) : undefined),
+    handler: async (_request, reply) => reply.type(exposition.contentType).send(await exposition.text()),
+  });
   app.route({
     method: WRITING_METHODS,
     url: '/metrics',

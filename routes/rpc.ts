@@ -1,6 +1,7 @@
 /** The upgrade to a WebSocket, on every path that is no other route. */
 import type { Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
+import { requirePrincipal } from '../plugins/auth.js';
 import { dropUpgradeLeftovers, type UpgradedSocket } from '../src/rpc/upgrade-leftovers.js';
 import { WebSocketTransport } from '../src/rpc/websocket-transport.js';
 
@@ -16,17 +17,17 @@ export async function rpcRoute(app: FastifyInstance): Promise<void> {
     method: 'GET',
     url: '/*',
     config: { upgrade: true },
+    preHandler: async (request, reply) => (request.ws ? requirePrincipal(request, reply) : undefined),
     handler: async (_request, reply) => reply.code(404).send(),
     wsHandler: (ws, request) => {
+      const { principal } = request;
+      if (principal == null) throw new Error('An upgrade came past the authentication');
       // An injected upgrade has no socket.
       const socket: Socket | undefined = request.raw.socket;
       // Without it a keystroke's echo waits up to 40 ms for the peer's acknowledgement.
       socket?.setNoDelay?.(true);
       dropUpgradeLeftovers(ws, socket, onError);
       const { traceparent, tracestate } = request.headers;
-      const { principal } = request;
-      // Closed unless proved open: the hook that checks the credential names a principal for everybody it lets in.
-      if (principal === null) throw new Error('an upgrade came through without having been authenticated');
       app.rpc.open(new WebSocketTransport(ws, socket), principal, { traceparent, tracestate });
     },
   });

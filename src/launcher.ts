@@ -9,7 +9,7 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { createRequire, wrap } from 'node:module';
 import { join } from 'node:path';
-import { setFlagsFromString } from 'node:v8';
+import { cachedDataVersionTag, setFlagsFromString } from 'node:v8';
 import { Script } from 'node:vm';
 
 /** Hash of the bundle, put in by the build: V8 itself compares no more than the length of the source. */
@@ -20,7 +20,12 @@ const WRITE_CACHE_AFTER_MS = 500;
 
 const bundle = join(__dirname, 'server.cjs');
 const cacheFolder = join(__dirname, 'cache');
-const cacheFile = join(cacheFolder, `${BUNDLE_HASH}-${process.version}-${process.arch}.bin`);
+
+/** V8 takes a cache only under the flags and on the processor it was made with, which this number stands for. */
+function cacheFileName(): string {
+  const tag = cachedDataVersionTag().toString(16);
+  return `${BUNDLE_HASH}-${process.version}-${process.arch}-${tag}.bin`;
+}
 
 function readCache(): Buffer | undefined {
   try {
@@ -48,6 +53,8 @@ function writeCache(script: Script): void {
  * take 7 KB each in place of 16. BEFORE the cache is read: it is bound to the flags it was made with.
  */
 setFlagsFromString('--semi-space-growth-factor=1');
+// AFTER every flag was set.
+const cacheFile = join(cacheFolder, cacheFileName());
 const cachedData = readCache();
 // The build writes ASCII only, and as one byte a character V8 takes it without a look.
 const script = new Script(wrap(readFileSync(bundle, 'latin1')), {
@@ -56,4 +63,6 @@ const script = new Script(wrap(readFileSync(bundle, 'latin1')), {
 });
 const serverModule = { exports: {} };
 script.runInThisContext()(serverModule.exports, createRequire(bundle), serverModule, bundle, __dirname);
-if (cachedData === undefined) setTimeout(() => writeCache(script), WRITE_CACHE_AFTER_MS).unref();
+// One that V8 refuses all the same is damaged.
+if (cachedData === undefined || script.cachedDataRejected === true)
+  setTimeout(() => writeCache(script), WRITE_CACHE_AFTER_MS).unref();

@@ -102,8 +102,8 @@ function keySetVerifier(jose: Jose, path: string, onWarning: OnWarning): Signatu
       for await (const key of error) {
         try {
           return (await jose.compactVerify(token, key, options)).payload;
-        } catch (keyError) {
-          if (!(keyError instanceof jose.errors.JWSSignatureVerificationFailed)) throw keyError;
+        } catch {
+          // Not signed by this one, or a key that cannot be used, such as RSA of 1,024 bits: the next one may fit.
         }
       }
       throw error;

@@ -25,6 +25,8 @@ export interface TcpAdmissionOptions {
 export class TcpAdmission {
   readonly #max: number;
   readonly #overload: TcpAdmissionOptions['overload'];
+  /** Let in before: a server may be given the same connection twice, see `plain-requests.ts`. */
+  readonly #admitted = new WeakSet<Socket>();
   #open = 0;
   /** Refused peers whose request has not come yet. */
   #waiting = 0;
@@ -48,13 +50,16 @@ export class TcpAdmission {
   }
 
   #takes(socket: Socket): boolean {
+    if (this.#admitted.has(socket)) return true;
     this.#open += 1;
     const hasDescriptor = this.#overload.takeSocket();
     socket.once('close', () => {
       this.#open -= 1;
       this.#overload.releaseSocket();
     });
-    return this.#open <= this.#max && hasDescriptor;
+    if (this.#open > this.#max || !hasDescriptor) return false;
+    this.#admitted.add(socket);
+    return true;
   }
 
   #refuse(socket: Socket): void {

@@ -3,6 +3,7 @@ import type { IncomingMessage, Server } from 'node:http';
 import type { SessionRegistry } from '../session/session-registry.js';
 import type { Lifecycle } from './lifecycle.js';
 import { DESCRIPTORS_PER_CONNECTION, type Overload } from './overload.js';
+import { asksForWebSocket, serveAsPlain } from './plain-requests.js';
 
 /** Seconds after which a refused client may come back: about as long as a balancer takes to notice. */
 export const RETRY_AFTER_SECONDS = 1;
@@ -33,11 +34,11 @@ export class UpgradeAdmission {
 }
 
 /**
- * Cuts an upgrade that comes behind a request of the same connection before that has its answer: the answer still owns the socket.
+ * Lets upgrades to a WebSocket through and serves others as plain requests. Cuts an upgrade that comes behind a request of the same connection before that has its answer: the answer still owns the socket.
  * `@fastify/websocket` would leave such a socket open for ever.
- * @returns all other requests for an upgrade
+ * @returns the requests for an upgrade that were let through
  */
-export function refuseUpgradesBehindRequests(server: Server): WeakSet<IncomingMessage> {
+export function selectUpgrades(server: Server): WeakSet<IncomingMessage> {
   const answering = new WeakSet<object>();
   const upgrading = new WeakSet<IncomingMessage>();
   server.on('request', (request, response) => {
@@ -49,6 +50,10 @@ export function refuseUpgradesBehindRequests(server: Server): WeakSet<IncomingMe
   server.on('upgrade', (request, socket, head) => {
     if (answering.has(request.socket)) {
       socket.destroy();
+      return;
+    }
+    if (!asksForWebSocket(request)) {
+      serveAsPlain(server, request, socket, head);
       return;
     }
     upgrading.add(request);

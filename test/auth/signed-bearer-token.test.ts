@@ -187,6 +187,22 @@ t.test('signed token without kid is tried on every key that fits when several do
   t.equal((await token.verify(signedToken(CLAIMS, third.privateKey, { alg: 'RS256' }), NOW_MS)).ok, false);
 });
 
+t.test('signed token without kid finds its key when a key before it cannot be used', async (t) => {
+  const short = generateKeyPairSync('rsa', { modulusLength: 1024 });
+  const broken = { kty: 'RSA', n: 'AQAB', e: 'AQAB' };
+  for (const unusable of [jwk(short.publicKey), broken]) {
+    const keys = [unusable, jwk(otherRsa.publicKey), jwk(rsa.publicKey)];
+    for (const set of [keys, keys.toReversed()]) {
+      const token = await verifier(t, 'jwks', keySet(...set));
+      const good = signedToken(CLAIMS, rsa.privateKey, { alg: 'RS256' });
+      t.match(await token.verify(good, NOW_MS), { ok: true }, 'the good key is found');
+      const stranger = generateKeyPairSync('rsa', { modulusLength: 2048 });
+      const bad = signedToken(CLAIMS, stranger.privateKey, { alg: 'RS256' });
+      t.same(await token.verify(bad, NOW_MS), { ok: false, message: TEXTS.invalid });
+    }
+  }
+});
+
 t.test('key file is refused at the start when it is not fit', async (t) => {
   const cases: [KeySource['kind'], string, RegExp][] = [
     ['shared-secret', 'x'.repeat(31), /^signed websocket bearer secret .* must be at least 32 bytes$/],

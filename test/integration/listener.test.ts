@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { request } from 'node:http';
+import { Agent, type IncomingMessage, request } from 'node:http';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -98,6 +98,34 @@ t.test('unknown paths are 404, upgrades on an HTTP route 400, and on any other p
   }
 });
 
+t.test('request that wishes for another upgrade is answered as if it had none', async (t) => {
+  const wish = {
+    Connection: 'Upgrade, HTTP2-Settings',
+    Upgrade: 'h2c',
+    'HTTP2-Settings': 'AAEAAEAAAAIAAAABAAMAAABkAAQBAAAAAAUAAEAA',
+  };
+  for (const path of ['/healthz', '/readyz']) {
+    for (const method of ['GET', 'HEAD']) t.equal((await http(method, path, wish)).status, 200, `${method} ${path}`);
+  }
+  t.equal((await http('POST', '/readyz', { ...wish, 'content-type': 'text/plain' }, 'x'.repeat(100_000))).status, 405);
+  t.equal((await http('GET', '/nothing', wish)).status, 404);
+  t.equal((await http('GET', '/', { ...wish, Origin: 'http://evil.example' })).status, 403);
+  t.equal((await http('GET', '/', { ...UPGRADE, Upgrade: 'WebSocket' })).status, 101);
+
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  t.teardown(() => agent.destroy());
+  const sockets = new Set<unknown>();
+  for (const headers of [wish, {}, wish]) {
+    const asked = request(`${server.httpUrl}/readyz`, { headers, agent });
+    asked.end();
+    const [response] = (await once(asked, 'response')) as [IncomingMessage];
+    t.equal(response.statusCode, 200);
+    sockets.add(response.socket);
+    await once(response.resume(), 'end');
+  }
+  t.equal(sockets.size, 1, 'the connection goes on');
+});
+
 t.test('anything with an Origin is refused with 403, any value of it', async (t) => {
   for (const origin of ['http://evil.example', 'null', '', server.httpUrl]) {
     t.equal((await http('GET', '/', { ...UPGRADE, Origin: origin })).status, 403, JSON.stringify(origin));
@@ -168,6 +196,28 @@ t.test('help and version are printed on stdout with exit code 0', (t) => {
     t.match(run(flag), { status: 0, stdout: /--listen URL[\s\S]*EXECWIRE_LISTEN/, stderr: '' });
   t.match(run('serve', '--help'), { status: 0, stdout: /--listen/ });
   for (const flag of ['--version', '-V']) t.match(run(flag), { status: 0, stdout: `${version}\n`, stderr: '' });
+  t.end();
+});
+
+t.test('unknown command is an error that names the nearest one', (t) => {
+  t.match(run('srve', '--listen', 'stdio://'), {
+    status: 125,
+    stdout: '',
+    stderr: /^unknown command `srve`; did you mean `serve`\?/,
+  });
+  t.match(run('frobnicate'), {
+    status: 125,
+    stdout: '',
+    stderr: /^unknown command `frobnicate`; see `execwire help`\n$/,
+  });
+  t.match(run('help', 'srve'), { status: 125, stderr: /`serve`/ });
+  t.match(run('help', 'serve'), { status: 0, stdout: /--listen/ });
+  t.match(run('help'), { status: 0, stdout: /^ {2}serve /m });
+  t.match(
+    run('--', 'serve'),
+    { status: 2, stderr: /unexpected argument `serve`/ },
+    'a line that begins with a flag is of serve',
+  );
   t.end();
 });
 

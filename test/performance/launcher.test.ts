@@ -31,7 +31,11 @@ async function makeProgram(t: Test): Promise<string> {
 }
 
 function run(folder: string, ...args: string[]): string {
-  const { stdout, stderr, status } = spawnSync(process.execPath, [join(folder, 'execwire.cjs'), ...args], {
+  return runUnder([], folder, ...args);
+}
+
+function runUnder(flags: readonly string[], folder: string, ...args: string[]): string {
+  const { stdout, stderr, status } = spawnSync(process.execPath, [...flags, join(folder, 'execwire.cjs'), ...args], {
     encoding: 'utf8',
   });
   return status === 0 ? stdout : stderr;
@@ -44,13 +48,44 @@ t.test('the launcher runs the bundle as a module and leaves a code cache when it
   t.equal(run(folder, 'quick', '-v'), SAID('quick', '-v'));
   t.throws(() => readdirSync(join(folder, 'cache')), 'a short run leaves none');
   t.equal(run(folder, 'stay'), SAID('stay'));
-  t.same(readdirSync(join(folder, 'cache')), [`${HASH}-${process.version}-${process.arch}.bin`]);
+  const [file = '', ...more] = readdirSync(join(folder, 'cache'));
+  t.ok(file.startsWith(`${HASH}-${process.version}-${process.arch}-`), file);
+  t.same(more, []);
+});
+
+t.test('the launcher uses one code cache for each set of flags of V8 when Node was given some', async (t) => {
+  const folder = await makeProgram(t);
+  const flags = ['--max-lazy'];
+  run(folder, 'stay');
+  runUnder(flags, folder, 'stay');
+  const files = readdirSync(join(folder, 'cache'));
+  t.equal(files.length, 2, 'the second one found none that it could use');
+  const kept = files.map((file) => readFileSync(join(folder, 'cache', file)));
+  run(folder, 'stay');
+  runUnder(flags, folder, 'stay');
+  t.same(readdirSync(join(folder, 'cache')), files);
+  t.same(
+    files.map((file) => readFileSync(join(folder, 'cache', file))),
+    kept,
+    'both are used and stay as they are',
+  );
+});
+
+t.test('the launcher writes a code cache again when V8 refuses it', async (t) => {
+  const folder = await makeProgram(t);
+  run(folder, 'stay');
+  const [file = ''] = readdirSync(join(folder, 'cache'));
+  const path = join(folder, 'cache', file);
+  writeFileSync(path, 'something else');
+  t.equal(run(folder, 'stay'), SAID('stay'));
+  t.not(readFileSync(path, 'latin1'), 'something else');
 });
 
 t.test('the launcher runs the bundle when the cache is there, is useless or cannot be written', async (t) => {
   const folder = await makeProgram(t);
-  const file = join(folder, 'cache', `${HASH}-${process.version}-${process.arch}.bin`);
   run(folder, 'stay');
+  const [name = ''] = readdirSync(join(folder, 'cache'));
+  const file = join(folder, 'cache', name);
   const cache = readFileSync(file);
   t.equal(run(folder), SAID(), 'with its cache');
   t.same(readFileSync(file), cache, 'which stays as it is');
