@@ -3,6 +3,7 @@
 import { connections } from './connections.mjs';
 import { echoOtherConnection, echoQuiet, echoSameConnection } from './echo.mjs';
 import { growthConnections, growthTerminals } from './growth.mjs';
+import { kills } from './kills.mjs';
 import { memory, memory10k } from './memory.mjs';
 import { pipelined, roundTrip } from './requests.mjs';
 import { trueParallel, truePipes, truePty } from './short-commands.mjs';
@@ -26,6 +27,7 @@ export const ALL_CASES = [
   echoOtherConnection,
   echoSameConnection,
   connections,
+  kills,
   growthConnections,
   growthTerminals,
 ];
