@@ -45,7 +45,7 @@ export async function killUntilGone(targets: readonly TreeTarget[]): Promise<num
   const scan = new TreeScan(targets);
   let left = kill(scan);
   for (const delayMs of LOOK_AGAIN_MS) {
-    if (left.length === 0) break;
+    if (left.length === 0 && !scan.isRestless) break;
     await new Promise((resolve) => setTimeout(resolve, delayMs));
     left = kill(scan);
   }

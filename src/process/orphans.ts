@@ -38,17 +38,17 @@ function reapLater(): void {
 }
 
 /**
- * Those that live; those that have ended are reaped. `died` says whether some ended since the last call.
+ * Those that live; those that have ended are reaped, and their pids are in `died` once.
  * @returns undefined where orphans do not come here, or cannot be seen.
  */
-export function livingOrphans(): { readonly entries: ProcEntry[]; readonly died: boolean } | undefined {
+export function livingOrphans(): { readonly entries: ProcEntry[]; readonly died: number[] } | undefined {
   if (calls === undefined) return undefined;
   // 0: whatever the number of threads is, look at all.
   const children = readChildren(process.pid, 0);
   if (children === undefined) return undefined;
   const entries: ProcEntry[] = [];
   const dead = new Map<number, number>();
-  let died = false;
+  const died: number[] = [];
   for (const pid of children) {
     if (ownChild(pid) !== undefined) continue;
     const entry = readEntry(pid, process.pid);
@@ -58,7 +58,7 @@ export function livingOrphans(): { readonly entries: ProcEntry[]; readonly died:
       continue;
     }
     const seenAt = unreaped.get(pid);
-    if (seenAt === undefined) died = true;
+    if (seenAt === undefined) died.push(pid);
     if (allRegistered(seenAt ?? lastStart())) calls.reap(pid);
     else dead.set(pid, seenAt ?? lastStart());
   }

@@ -93,7 +93,7 @@ export class TreeScan {
     // AFTER the descendants: who loses his parent meanwhile is an orphan by now.
     const orphans = livingOrphans();
     if (orphans === undefined) return false;
-    if (orphans.died) this.#isRestless = true;
+    if (orphans.died.some((pid) => !this.#met.has(pid))) this.#isRestless = true;
     // Met below a parent that has died since.
     for (const entry of orphans.entries) {
       if (entry.startTime !== undefined && this.#isMet(entry)) this.#addWithDescendants(entry);
