@@ -222,7 +222,6 @@ t.test('the guardian holds no descriptor of the server and is started again at o
   t.same(readdirSync(`/proc/${first}/fd`).toSorted(), ['0', '1', '2']);
   t.equal(readProcEntry(first)?.session, first);
   t.notMatch(readFileSync(`/proc/${first}/environ`, 'latin1'), MARKER_VARIABLE);
-  process.kill(first, 'SIGTERM');
   // One that dies young again and again waits longer, and goes on all the same.
   let last = first;
   for (let death = 0; death < 4; death += 1) {
