@@ -8,8 +8,10 @@ import { connect, tcpConnect, textFrame, upgradeRequest, type WireClient } from 
 /** Waits for so many answers to pings of our own, each asked when the last has come. */
 async function pings(ws: WebSocket, count: number): Promise<void> {
   for (let at = 0; at < count; at += 1) {
+    if (ws.readyState !== WebSocket.OPEN) throw new Error('the server has closed');
     ws.ping(String(at));
-    const [data] = await once(ws, 'pong');
+    const isOver = once(ws, 'close').then(() => Promise.reject(new Error('the server has closed')));
+    const [data] = await Promise.race([once(ws, 'pong'), isOver]);
     if (String(data) !== String(at)) at -= 1;
   }
 }
