@@ -12,10 +12,8 @@ import { ANONYMOUS, type Principal } from '../../src/auth/principal.js';
 import { readConfig } from '../../src/config/config.js';
 
 t.test('route opens a session for nobody when the hook that checks the credential has not run', async (t) => {
-  const errors: string[] = [];
   const opened: Principal[] = [];
-  const stream = { write: (line: string) => void (line.includes('"level":50') && errors.push(line)) };
-  const app = Fastify({ logger: { level: 'error', stream } });
+  const app = Fastify();
   const config = readConfig(['--listen', 'ws://127.0.0.1:0'], {});
   let principal: Principal | null = ANONYMOUS;
   await app.register(lifecyclePlugin);
@@ -48,8 +46,6 @@ t.test('route opens a session for nobody when the hook that checks the credentia
   good.terminate();
 
   principal = null;
-  const [code] = await once(new WebSocket(url), 'close');
-  t.equal(code, 1011);
+  await t.rejects(once(new WebSocket(url), 'open'), { message: /500/ }, 'refused before the upgrade');
   t.equal(opened.length, 1);
-  t.match(errors.join(''), 'without having been authenticated');
 });
