@@ -12,6 +12,7 @@ import { createGuardian, guardedStart } from '../src/process/guardian.js';
 import { loadLibc } from '../src/process/libc.js';
 import type { Environment, ProcessSpec, StartProcess } from '../src/process/os-process.js';
 import { ownChild } from '../src/process/own-children.js';
+import { seesProcesses } from '../src/process/proc-table.js';
 import { signalGroup } from '../src/process/process-signals.js';
 import { startProcess } from '../src/process/start-process.js';
 import { treeTarget } from '../src/process/tree-scan.js';
@@ -42,6 +43,11 @@ export const execPlugin = fp<{ config: Config }>(
     });
     const onSurvivors = (pids: readonly number[]): void => app.log.error({ pids }, 'processes survived SIGKILL');
     const trees = new TreeSignaller({ onSurvivors });
+    if (process.platform === 'linux' && !seesProcesses()) {
+      app.log.warn(
+        '/proc is missing or of another PID namespace: a kill reaches the process groups of commands and nothing else',
+      );
+    }
     const account = config.runAs === undefined ? undefined : lookUpUser(config.runAs);
     const inherited = inheritedEnvironment({ allow: config.envAllow, deny: config.envDeny });
 

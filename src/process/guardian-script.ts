@@ -35,7 +35,7 @@ while read -r line; do
 done
 read -r self rest </proc/self/stat
 if [ "$self" != $$ ]; then
-  for leader in $leaders; do kill -KILL -- "-\${leader%:*}"; kill -KILL "\${leader%:*}"; done
+  for leader in $leaders; do kill -KILL "-\${leader%:*}"; kill -KILL "\${leader%:*}"; done
   exit 0
 fi
 # Sets state, parent, group, session, threads and start of the process in directory $1. Its name may hold anything, line ends too.

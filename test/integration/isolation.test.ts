@@ -1,7 +1,7 @@
 // What a command has of the server: its variables, its secrets, its user, its groups, its place in the queue of the out-of-memory killer.
 
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, realpathSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
@@ -20,11 +20,20 @@ const ROOT_ONLY = isRoot ? false : 'needs root';
 const NOBODY_ONLY = canBeNobody ? false : 'needs root, setpriv, and a checkout that everybody may read';
 
 async function clientOf(t: Test, options: StartOptions): Promise<Client> {
+  return (await clientAndServer(t, options)).client;
+}
+
+async function clientAndServer(t: Test, options: StartOptions): Promise<{ client: Client; serverPid: number }> {
   const server = await startServer(BUILT_SERVER, options);
   t.teardown(() => server.stop());
   const client = await connect(server.url, { clientInfo: { name: 'test', version: '1' }, WebSocket });
   t.teardown(() => client.close());
-  return client;
+  return { client, serverPid: server.pid };
+}
+
+/** Read from outside: with `hidepid` a command does not see the server. */
+function oomScoreOf(pid: number): number {
+  return Number(readFileSync(`/proc/${pid}/oom_score_adj`, 'latin1'));
 }
 
 /** Output of a shell script, on pipes and on a terminal. */
@@ -82,7 +91,10 @@ t.test(
     const script = 'id -u; wc -c < /proc/$PPID/environ; wc -c < /proc/$PPID/mem; ls /proc/$PPID/fd | wc -l';
     for (const output of await outputs(client, script)) {
       t.match(output, /^65534$/m);
-      for (const file of ['environ', 'mem', 'fd']) t.match(output, new RegExp(`${file}.*Permission denied`), file);
+      // With `hidepid` the server is not even there.
+      for (const file of ['environ', 'mem', 'fd']) {
+        t.match(output, new RegExp(`${file}.*(Permission denied|No such file)`), file);
+      }
     }
     const everyone = await client.exec({ command: ['/bin/sh', '-c', 'cat /proc/[0-9]*/environ 2>/dev/null'] });
     t.notMatch(everyone.stdout, /the-secret/, 'nor from any other process, the guardian for one');
@@ -138,7 +150,7 @@ t.test(
   async (t) => {
     // It is raised right after the start; a command that it never comes to ends by its timeout and says nothing.
     const scores = (score: number) =>
-      `until read mine < /proc/$$/oom_score_adj && [ $mine = ${score} ]; do :; done; echo $mine; cat /proc/$PPID/oom_score_adj`;
+      `until read mine < /proc/$$/oom_score_adj && [ $mine = ${score} ]; do :; done; echo $mine`;
     // Orchestrators give a server a score of its own; a command's is above that, and never beyond the kernel's most.
     for (const [own, raised] of [
       [0, 500],
@@ -146,15 +158,17 @@ t.test(
       [900, 1000],
     ] as const) {
       const through = ['sh', '-c', `echo ${own} > /proc/self/oom_score_adj; exec "$@"`, 'sh'];
-      const client = await clientOf(t, { through });
-      const expected = `${raised}\n${own}\n`;
+      const { client, serverPid } = await clientAndServer(t, { through });
+      const expected = `${raised}\n`;
       t.same(await outputs(client, scores(raised)), [expected, expected], `server with ${own}`);
+      t.equal(oomScoreOf(serverPid), own);
     }
     await t.test('also when it is not root', { skip: NOBODY_ONLY }, async (t) => {
-      const client = await clientOf(t, { through: AS_NOBODY });
+      const { client, serverPid } = await clientAndServer(t, { through: AS_NOBODY });
       for (let round = 0; round < 3; round += 1) {
-        t.same(await outputs(client, scores(500)), ['500\n0\n', '500\n0\n']);
+        t.same(await outputs(client, scores(500)), ['500\n', '500\n']);
       }
+      t.equal(oomScoreOf(serverPid), 0);
     });
   },
 );

@@ -15,6 +15,8 @@ export interface StartOptions {
   readonly listen?: string;
   /** Soft and hard limit of descriptors. Default: the machine's. */
   readonly descriptorLimit?: number;
+  /** A program, with its arguments, that becomes the server (`setpriv`, `unshare`). Default: none. */
+  readonly through?: readonly string[];
   /** What standard error is connected to, as a shell writes it. Default: a pipe that is read. */
   readonly stderr?: string;
   /** Variables set for it. Default: none. */
@@ -90,7 +92,8 @@ export function spawnServer(t: Test, options: StartOptions): ChildProcess {
   const limit = options.descriptorLimit === undefined ? '' : `ulimit -n ${options.descriptorLimit}; `;
   const target = options.stderr === undefined ? '' : ` 2>${options.stderr}`;
   const args = ['--listen', options.listen ?? 'stdio://', ...(options.flags ?? [])];
-  const child = spawn('sh', ['-c', `${limit}exec "$0" "$@"${target}`, process.execPath, SERVER, 'serve', ...args], {
+  const [program = '', ...rest] = [...(options.through ?? []), process.execPath, SERVER, 'serve', ...args];
+  const child = spawn('sh', ['-c', `${limit}exec "$0" "$@"${target}`, program, ...rest], {
     stdio: ['pipe', 'pipe', options.stderr === undefined ? 'pipe' : 'ignore'],
     env: { ...process.env, ...options.env },
   });
