@@ -38,7 +38,8 @@ const MAY_IMPORT = {
   routes: [...BELOW_PLUGINS, 'plugins'],
   'src/server/app': [...BELOW_APP, ...APPS],
   'src/server/metrics-app': [...BELOW_APP, ...APPS],
-  'src/cli': [...BELOW_APP, ...APPS],
+  // The commands of the command line are clients like any other.
+  'src/cli': [...BELOW_APP, ...APPS, 'client'],
   'src/main': ['src/cli', 'src/version'],
   // It runs before anything else is loaded.
   'src/launcher': [],
@@ -60,11 +61,12 @@ const OWNERS = [
   { package: 'zod', owners: ['src/protocol', 'src/policy', 'src/config'], types: ['src/session'] },
   { package: 'jose', owners: ['src/auth'] },
   { package: '(pino|pino-pretty)', owners: ['src/log'] },
+  { package: 'ws', owners: ['client/src/node'] },
 ];
 
 const SOURCES = '^(src|plugins|routes|client)/';
 /** The files that a program starts with. */
-const ENTRIES = '^(src/(main|launcher)|client/client|src/protocol/(methods|open-rpc))[.]ts$';
+const ENTRIES = '^(src/(main|launcher)|client/(client|src/(node|browser))|src/protocol/(methods|open-rpc))[.]ts$';
 
 /** Files that build.mjs puts in place of a package. */
 const REPLACEMENTS = '^src/rpc/frame-mask[.]ts$';
@@ -162,6 +164,8 @@ export default {
   ],
   options: {
     doNotFollow: { path: 'node_modules' },
+    // What the package of the client is built by, and to.
+    exclude: { path: '^client/(dist/|build[.]mjs)' },
     // Imports of types are imports: a layer that knows the types of another knows it.
     tsPreCompilationDeps: true,
     enhancedResolveOptions: {

@@ -16,11 +16,13 @@ RUN apt-get update \
 FROM ${BASE_IMAGE} AS build
 WORKDIR /src
 COPY package.json package-lock.json .npmrc ./
+COPY client/package.json client/
 # No install script is needed: node-pty and koffi ship Linux binaries.
 RUN npm ci --ignore-scripts
 COPY . .
 RUN npm run build \
- && npm prune --omit=dev --ignore-scripts
+ && npm prune --omit=dev --ignore-scripts \
+ && rm node_modules/execwire-client
 # Native parts for other systems are nine tenths of node-pty and half of koffi; then both must still load.
 RUN platform="$(node -p 'process.platform + "-" + process.arch')" \
  && libc="$(node -p 'process.platform + "_" + process.arch')" \

@@ -6,8 +6,10 @@ import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { chmodSync, existsSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
+import { buildClient } from './client/build.mjs';
 
 const { values: options } = parseArgs({ options: { outdir: { type: 'string', default: 'dist' } } });
 const { outdir } = options;
@@ -55,13 +57,9 @@ await build({
   define: { BUNDLE_HASH: JSON.stringify(hashOf(`${outdir}/server.cjs`)) },
 });
 chmodSync(`${outdir}/execwire.cjs`, 0o755);
-await build({
-  ...common,
-  entryPoints: { client: 'client/client.ts' },
-  format: 'esm',
-  platform: 'neutral',
-  external: ['node:*'],
-});
+// Twice: whoever has the server installed has the client in it, and it is a package of its own.
+await buildClient(resolve(outdir, 'client'));
+if (outdir === 'dist') await buildClient(resolve('client/dist'));
 await build({
   ...common,
   entryPoints: { protocol: 'src/protocol/methods.ts' },

@@ -1,0 +1,59 @@
+/** One request that is no command: sent to the server of the moment, and again where it is certain that nothing was done. Knows no method. */
+import { backOffMs } from './back-off.js';
+import { askedDelayMs, isCertainlyUndone, isDraining, isRefusedForNow } from './command-fate.js';
+import { messageOf } from './errors.js';
+import { LinkClosed } from './link.js';
+import type { LinkSet } from './link-set.js';
+import { sleep } from './platform.js';
+import { UnknownOutcomeError } from './result.js';
+import { ConnectionEnded, NoAnswer } from './rpc-connection.js';
+import type { Session } from './session.js';
+
+/** How a request may be sent again. */
+export interface AskOptions {
+  /** Doing it twice is as good as once: it is sent again after any break. */
+  readonly isRepeatable?: boolean;
+  /** Leads to the server of a detachable command. Default: the server that takes new work. */
+  readonly key?: string | undefined;
+}
+
+/**
+ * @param ask sends it on a session
+ * @throws {RpcError} the refusal
+ * @throws {UnknownOutcomeError} no server in time, or no answer
+ */
+export async function askServer<T>(
+  links: LinkSet,
+  ask: (session: Session) => Promise<T>,
+  options: AskOptions = {},
+): Promise<T> {
+  const { clock, random } = links.platform;
+  const startedAt = clock.now();
+  const never = new AbortController().signal;
+  for (let attempt = 0; ; attempt += 1) {
+    const link = options.key === undefined ? links.linkForWork() : links.linkOf(options.key);
+    let session: Session;
+    try {
+      session = await link.session();
+    } catch (cause) {
+      const why = cause instanceof LinkClosed ? 'the box was closed' : `no server was reachable: ${messageOf(cause)}`;
+      throw new UnknownOutcomeError(`The request was not sent: ${why}`, { wasSent: false, cause });
+    }
+    try {
+      return await ask(session);
+    } catch (error) {
+      if (error instanceof NoAnswer) throw new UnknownOutcomeError(error.message, { wasSent: true, cause: error });
+      const isLate = clock.now() - startedAt >= links.retryMaxMs;
+      if (error instanceof ConnectionEnded) {
+        const wasNotDone = isCertainlyUndone(error, session.isExecwire);
+        if (wasNotDone) link.retire();
+        if (!isLate && (wasNotDone || options.isRepeatable === true)) continue;
+        const message = `Nobody knows whether it was done: ${error.message}`;
+        throw new UnknownOutcomeError(message, { wasSent: true, cause: error });
+      }
+      if (isLate || !isRefusedForNow(error)) throw error;
+      if (isDraining(error)) link.retire();
+      await sleep(clock, backOffMs(attempt, random, askedDelayMs(error)), never);
+    }
+  }
+}

@@ -1,0 +1,26 @@
+/** The package in browsers, and wherever a global `WebSocket` is. Knows no Node. */
+import { decodeBase64, encodeBase64 } from './base64.js';
+import type { Box } from './box.js';
+import { type Host, openBox } from './open-box.js';
+import type { ConnectOptions } from './options.js';
+import { hostClock } from './platform.js';
+import type { WebSocketLike } from './websocket-transport.js';
+
+export * from './public.js';
+
+const host: Host = {
+  encodeBase64,
+  decodeBase64,
+  clock: hostClock,
+  random: Math.random,
+  openSocket: (url, protocols) => new (globalThis as BrowserGlobals).WebSocket(url, protocols),
+};
+
+interface BrowserGlobals {
+  readonly WebSocket: new (url: string, protocols: string[]) => WebSocketLike;
+}
+
+/** As `connect` of the package for Node, which has the documentation. */
+export function connect(url: string, options: ConnectOptions = {}): Promise<Box> {
+  return openBox(host, url, options);
+}

@@ -1,0 +1,123 @@
+/** What to do when the reply of a command does not come: the rules of coming back, as one function. Knows no connection and does nothing. */
+import { fieldOf, RpcError } from './errors.js';
+import { ConnectionEnded } from './rpc-connection.js';
+import type { Notifications } from './wire.js';
+
+const OVERLOADED = -32001;
+const DRAINING = -32004;
+/** Close codes of execwire behind which nothing that was sent is running or done. */
+const GOING_AWAY = [1001, 1012];
+
+/** What becomes of a command without a reply. Stays inside the client. */
+export class NoReply extends Error {
+  readonly kind: 'lost' | 'unknown';
+  readonly wasSent: boolean;
+  readonly detached: 'takeover' | 'requested' | undefined;
+
+  constructor(
+    kind: 'lost' | 'unknown',
+    message: string,
+    details: { wasSent?: boolean; detached?: 'takeover' | 'requested' | undefined; cause?: unknown } = {},
+  ) {
+    super(message, details.cause === undefined ? {} : { cause: details.cause });
+    this.kind = kind;
+    this.wasSent = details.wasSent ?? true;
+    this.detached = details.detached;
+  }
+}
+
+/** What is known when a reply does not come. */
+export interface CommandFacts {
+  /** It was to be started, and nothing has shown yet that it runs. */
+  readonly isUnseenStart: boolean;
+  /** The server keeps it when the connection ends. */
+  readonly isKept: boolean;
+  /** This client tries to come back. */
+  readonly comesBack: boolean;
+  /** The server keeps execwire's promises about its close codes. */
+  readonly isExecwire: boolean;
+  /** This client was attached to it before. */
+  readonly wasAttached: boolean;
+  /** The server that said so is the one that started it. */
+  readonly isSameServer: boolean;
+  readonly detachReason: Notifications['command/exec/detached']['reason'] | undefined;
+  /** It may run as an ordinary command where the server has no room to keep its output. */
+  readonly mayBeOrdinary: boolean;
+}
+
+/** How to go on. */
+export interface NextStep {
+  /** Where: the server of the command, or the one that takes new work. */
+  readonly goesTo: 'sameServer' | 'newWork';
+  /** The server takes no new work. */
+  readonly serverLeaves?: boolean;
+  /** The command was certainly not started. */
+  readonly wasNotStarted?: boolean;
+  /** With a pause, because the server refused for now. */
+  readonly waits?: boolean;
+  /** Without being kept. */
+  readonly asOrdinary?: boolean;
+}
+
+/** @throws {NoReply} when it is over without a reply @throws the error itself when it is the answer */
+export function nextStep(error: unknown, facts: CommandFacts): NextStep {
+  if (error instanceof RpcError) return afterRefusal(error, facts);
+  if (!(error instanceof ConnectionEnded)) throw error;
+  if (facts.isUnseenStart && isCertainlyUndone(error, facts.isExecwire)) {
+    return { goesTo: 'newWork', serverLeaves: true, wasNotStarted: true };
+  }
+  if (facts.isKept && facts.comesBack) return { goesTo: 'sameServer' };
+  if (facts.isKept)
+    throw new NoReply('unknown', `Nobody knows what became of the command: ${error.message}`, { cause: error });
+  throw new NoReply('lost', `The command is lost: ${error.message}`, { cause: error });
+}
+
+/** Whether a connection ended in a way that says: what has no answer was never begun. */
+export function isCertainlyUndone(error: unknown, isExecwire: boolean): boolean {
+  return isExecwire && error instanceof ConnectionEnded && GOING_AWAY.includes(error.code);
+}
+
+/** Whether a refusal says: not now, and nothing was done. */
+export function isRefusedForNow(error: unknown): boolean {
+  if (!(error instanceof RpcError)) return false;
+  return error.code === DRAINING || (error.code === OVERLOADED && !lacksReplayBudget(error));
+}
+
+/** Whether a refusal says that the server is about to leave. */
+export function isDraining(error: unknown): boolean {
+  return error instanceof RpcError && error.code === DRAINING;
+}
+
+/** Milliseconds that a refusal asks to wait; 0 where it says nothing. */
+export function askedDelayMs(error: unknown): number {
+  const asked = fieldOf(fieldOf(error, 'data'), 'retryAfterMs');
+  return typeof asked === 'number' ? asked : 0;
+}
+
+/** No room to keep output: more of it does not come by waiting. */
+function lacksReplayBudget(error: RpcError): boolean {
+  return error.code === OVERLOADED && fieldOf(error.data, 'bound') === 'replayBudget';
+}
+
+function afterRefusal(error: RpcError, facts: CommandFacts): NextStep {
+  if (isRefusedForNow(error)) {
+    const isStart = facts.isUnseenStart;
+    const goesTo = isStart ? 'newWork' : 'sameServer';
+    return { goesTo, waits: true, wasNotStarted: isStart, serverLeaves: isDraining(error) };
+  }
+  if (lacksReplayBudget(error) && facts.mayBeOrdinary) return { goesTo: 'sameServer', asOrdinary: true };
+  const { detachReason } = facts;
+  if (error.reason === 'detached' && detachReason !== undefined) {
+    // The reader is slow and nobody else has come: it goes on where it stopped.
+    if (detachReason === 'fellBehind') return { goesTo: 'sameServer' };
+    const why = detachReason === 'takeover' ? 'another client took it over' : 'this client left it';
+    const details = { detached: detachReason, cause: error };
+    throw new NoReply('unknown', `The command goes on without this client: ${why}`, details);
+  }
+  if (error.reason === 'keyNotFound' && facts.wasAttached) {
+    if (facts.isSameServer)
+      throw new NoReply('lost', 'The server does not know the command any more', { cause: error });
+    throw new NoReply('unknown', 'Another server answers now, and it does not know the command', { cause: error });
+  }
+  throw error;
+}

@@ -1,0 +1,76 @@
+/** Where a command can be spoken to now: its session and its name there, and waiting for the next place after a break. Knows no reply. */
+import { RpcError } from './errors.js';
+import { ConnectionEnded } from './rpc-connection.js';
+import type { Session } from './session.js';
+
+/** A session and the name of the command on it. */
+export interface Place {
+  readonly session: Session;
+  readonly processId: string;
+}
+
+/** The places of one command, one after the other. */
+export class CommandPlace {
+  #current: Place | undefined;
+  #waiters: (() => void)[] = [];
+  #hasEnded = false;
+
+  get current(): Place | undefined {
+    return this.#current;
+  }
+
+  /** Whether there will never be another place. */
+  get hasEnded(): boolean {
+    return this.#hasEnded;
+  }
+
+  set(place: Place): void {
+    this.#current = place;
+    this.#wake();
+  }
+
+  clear(): void {
+    this.#current = undefined;
+  }
+
+  end(): void {
+    this.#hasEnded = true;
+    this.clear();
+    this.#wake();
+  }
+
+  /** The present place, or the next one; not the given one again. Undefined when the command has ended. */
+  async wait(other?: Place): Promise<Place | undefined> {
+    while (!this.#hasEnded) {
+      if (this.#current !== undefined && this.#current !== other) return this.#current;
+      await new Promise<void>((resolve) => this.#waiters.push(resolve));
+    }
+    return undefined;
+  }
+
+  /**
+   * Sends a request about the command at its present place, and again at the next one if the connection breaks.
+   * @returns undefined when the command has ended
+   */
+  async request(method: string, paramsOf: () => object): Promise<{ readonly result: unknown } | undefined> {
+    let last: Place | undefined;
+    for (;;) {
+      const place = await this.wait(last);
+      if (place === undefined) return undefined;
+      last = place;
+      const { session, processId } = place;
+      try {
+        return { result: await session.request(method, { processId, ...paramsOf() }) };
+      } catch (error) {
+        if (error instanceof RpcError && error.reason === 'processNotFound') return undefined;
+        if (!(error instanceof ConnectionEnded)) throw error;
+      }
+    }
+  }
+
+  #wake(): void {
+    const waiters = this.#waiters;
+    this.#waiters = [];
+    for (const resolve of waiters) resolve();
+  }
+}

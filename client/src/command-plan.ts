@@ -1,0 +1,74 @@
+/** What is to be started or attached to, and the messages that say so. Knows no connection. */
+import type { AttachParams, DetachableParams, ExecParams, Offsets, WireSize } from './wire.js';
+
+/** How a command outlives its connections; its key is made when it is sent, unless the caller names one. */
+export type DetachablePlan = Omit<DetachableParams, 'key'> & { readonly key?: string };
+
+export interface StartPlan {
+  readonly params: Omit<ExecParams, 'processId' | 'detachable' | 'window'>;
+  readonly detachable: DetachablePlan | undefined;
+  /** Whether it may run as an ordinary command where the server has no room to keep its output. */
+  readonly isDetachableOptional: boolean;
+}
+
+export interface AttachPlan {
+  readonly key: string;
+  readonly from: Offsets | undefined;
+  readonly role: 'writer' | 'observer';
+  readonly takeover: boolean;
+  readonly screen: boolean;
+}
+
+/** Exactly one of `start` and `attach` is given. */
+export interface CommandPlan {
+  readonly start?: StartPlan;
+  readonly attach?: AttachPlan;
+  /** Window size of a terminal, as far as it is known. */
+  readonly size: WireSize | undefined;
+  /** Most bytes per stream that are unprocessed here. */
+  readonly windowBytes: number;
+}
+
+/** The start of a command. @param detachable how the server keeps it, or undefined */
+export function execParams(
+  { start, windowBytes }: CommandPlan,
+  processId: string,
+  kept: { readonly canDetach: boolean; readonly detachable: DetachableParams | undefined },
+): ExecParams {
+  const params = { ...start?.params, processId, streamStdoutStderr: true } as ExecParams;
+  if (!kept.canDetach) return params;
+  const windowed = { ...params, window: { bytes: windowBytes } };
+  return kept.detachable === undefined ? windowed : { ...windowed, detachable: kept.detachable };
+}
+
+/** The first attachment of this client to a command that somebody else started. */
+export function attachParams({ attach, size, windowBytes }: CommandPlan, processId: string): AttachParams {
+  const { key = '', from, role = 'writer', takeover = false, screen = false } = attach ?? {};
+  const isWriter = role === 'writer';
+  return {
+    processId,
+    key,
+    role,
+    window: { bytes: windowBytes },
+    ...(from === undefined ? {} : { from }),
+    ...(screen ? { screen } : {}),
+    ...(isWriter ? { takeover } : {}),
+    ...(isWriter && size !== undefined ? { size } : {}),
+  };
+}
+
+/** The return of this client to a command, where it stopped. Its own attachment may still be there, so it takes over. */
+export function returnParams(
+  plan: CommandPlan,
+  processId: string,
+  at: {
+    readonly key: string;
+    readonly from: Offsets;
+    readonly windowBytes: number;
+    readonly size: WireSize | undefined;
+  },
+): AttachParams {
+  const role = plan.attach?.role ?? 'writer';
+  const writer = role === 'writer' ? { takeover: true, ...(at.size === undefined ? {} : { size: at.size }) } : {};
+  return { processId, key: at.key, role, from: at.from, window: { bytes: at.windowBytes }, ...writer };
+}

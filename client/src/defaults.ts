@@ -1,0 +1,56 @@
+/** The defaults of every option, and how options become what is sent. Knows no behaviour. */
+import type { CaptureBounds } from './capture.js';
+import type { CommonOptions, DetachableOptions, HeadAndTail } from './options.js';
+import type { DetachableParams } from './wire.js';
+
+/** Milliseconds for a connection. As long as most programs wait for a server. */
+export const CONNECT_TIMEOUT_MS = 10_000;
+/** Milliseconds for an answer. Longer than any answer takes that is no command's end. */
+export const REQUEST_TIMEOUT_MS = 30_000;
+/** Milliseconds for an orderly end: a server that stands still must not hold a program. */
+export const CLOSE_TIMEOUT_MS = 2_000;
+/** Milliseconds of coming back: as long as the server keeps a command by default. */
+export const RECONNECT_MAX_MS = 60_000;
+/** Milliseconds between signs of life: below the 30 s at which the strictest balancers cut. */
+export const HEARTBEAT_MS = 15_000;
+/** Milliseconds from SIGTERM to SIGKILL, as execa has it. */
+export const FORCE_KILL_AFTER_MS = 5_000;
+/** Bytes kept of each stream, as execa has it. */
+export const MAX_BUFFER_BYTES = 100_000_000;
+/** Bytes per stream under way: the least that the server keeps for whoever comes back, so that no break loses a byte. */
+export const WINDOW_BYTES = 1024 * 1024;
+/** What is kept of a terminal's output for a reader that comes late. */
+const TERMINAL_BUFFER: HeadAndTail = { head: 64 * 1024, tail: 1024 * 1024 };
+/** Milliseconds that a terminal lives with nobody attached. */
+const TERMINAL_TTL_MS = 60_000;
+
+/** What is kept of the output. */
+export function captureBounds(maxBuffer: number | HeadAndTail | undefined, isTerminal: boolean): CaptureBounds {
+  const bounds = maxBuffer ?? (isTerminal ? TERMINAL_BUFFER : MAX_BUFFER_BYTES);
+  return typeof bounds === 'number' ? { head: bounds, tail: 0 } : bounds;
+}
+
+/** How a command outlives its connections, as it is sent; undefined for one that does not. */
+export function detachableParams(
+  option: boolean | DetachableOptions | undefined,
+  isTerminal: boolean,
+): (Omit<DetachableParams, 'key'> & { readonly key?: string }) | undefined {
+  const wanted = option ?? isTerminal;
+  if (wanted === false) return undefined;
+  const { key, ttl, replayBytes, whenFull }: DetachableOptions = wanted === true ? {} : wanted;
+  const ttlMs = ttl ?? (isTerminal ? TERMINAL_TTL_MS : undefined);
+  return {
+    whenFull: whenFull ?? 'pause',
+    ...(key === undefined ? {} : { key }),
+    ...(ttlMs === undefined ? {} : { ttlMs }),
+    ...(replayBytes === undefined ? {} : { replayBytes }),
+  };
+}
+
+/** Most bytes per stream under way. Never more than is kept for whoever comes back. */
+export function windowBytes(options: CommonOptions & { readonly detachable?: boolean | DetachableOptions }): number {
+  const { detachable } = options;
+  const replayBytes = typeof detachable === 'object' ? detachable.replayBytes : undefined;
+  const wanted = options.window ?? WINDOW_BYTES;
+  return Math.max(1, replayBytes === undefined ? wanted : Math.min(wanted, replayBytes));
+}

@@ -1,0 +1,87 @@
+/** Every error the client throws by purpose, except {@link ExecError} and its kin, which carry a result. Knows no protocol. */
+
+/** What is known of a connection that did not come about. */
+export interface ConnectErrorDetails {
+  /** HTTP status of the answer, where there was one and the platform shows it (browsers do not). */
+  readonly status?: number | undefined;
+  /** Milliseconds that the server asks to wait, from `Retry-After`. */
+  readonly retryAfterMs?: number | undefined;
+  /** Code of the operating system, such as `ECONNREFUSED`. */
+  readonly code?: string | undefined;
+  readonly cause?: unknown;
+}
+
+/**
+ * No connection to a server: nobody listens, the upgrade was refused, the answer is not execwire's, or it took too long. The message says
+ * what was met and what to do.
+ *
+ * @example
+ * import { connect, ConnectError } from 'execwire-client';
+ * try {
+ *   await connect('ws://127.0.0.1:1');
+ * } catch (error) {
+ *   if (error instanceof ConnectError) console.log(error.code ?? error.status); // ECONNREFUSED
+ * }
+ */
+export class ConnectError extends Error {
+  /** HTTP status of the answer, where there was one and the platform shows it (browsers do not). */
+  readonly status: number | undefined;
+  /** Milliseconds that the server asks to wait. */
+  readonly retryAfterMs: number | undefined;
+  /** Code of the operating system, such as `ECONNREFUSED`. */
+  readonly code: string | undefined;
+
+  constructor(message: string, details: ConnectErrorDetails = {}) {
+    super(message, details.cause === undefined ? {} : { cause: details.cause });
+    this.name = 'ConnectError';
+    this.status = details.status;
+    this.retryAfterMs = details.retryAfterMs;
+    this.code = details.code;
+  }
+}
+
+/** An error object of JSON-RPC. */
+export interface WireError {
+  readonly code: number;
+  readonly message: string;
+  readonly data?: unknown;
+}
+
+/**
+ * The server refused a request. What was asked for did not happen.
+ *
+ * @example
+ * import { RpcError } from 'execwire-client';
+ * try {
+ *   await box.exec(['/no/such/program']);
+ * } catch (error) {
+ *   if (error instanceof RpcError) console.log(error.reason); // spawnFailed
+ * }
+ */
+export class RpcError extends Error {
+  /** Code of JSON-RPC, such as -32602. */
+  readonly code: number;
+  /** The stable name of the error, made for programs, such as `keyNotFound`. Undefined where a server sends none. */
+  readonly reason: string | undefined;
+  /** Everything the server sent beside code and message. */
+  readonly data: unknown;
+
+  constructor(wire: WireError) {
+    super(wire.message);
+    this.name = 'RpcError';
+    this.code = wire.code;
+    this.data = wire.data;
+    const reason = fieldOf(wire.data, 'reason');
+    this.reason = typeof reason === 'string' ? reason : undefined;
+  }
+}
+
+/** A field of something that may be no object. */
+export function fieldOf(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[name] : undefined;
+}
+
+/** The text of something that was thrown. */
+export function messageOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown);
+}

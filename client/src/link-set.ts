@@ -1,0 +1,146 @@
+/**
+ * All links of one box: the one that takes new work, those that drain, those that lead to commands elsewhere. Hands on what they tell. Knows no
+ * command.
+ */
+import { affinityOf, newAffinity } from './affinity.js';
+import { Link, type LinkEvents, type LinkSettings } from './link.js';
+import type { BoxStatus } from './options.js';
+import type { Platform } from './platform.js';
+import type { CommandHome } from './remote-command.js';
+import type { Session } from './session.js';
+
+/** Close codes that say: go to another server. */
+const GOING_AWAY = [1001, 1012];
+
+type Listener = (params: unknown) => unknown;
+
+export interface LinkSetSettings extends Omit<LinkSettings, 'isKnown' | 'closing'> {
+  /** Affinity of the first link. */
+  readonly affinity: string;
+  readonly reportError: (error: unknown) => void;
+}
+
+/** The links of a box. */
+export class LinkSet implements CommandHome {
+  readonly platform: Platform;
+  readonly retryMaxMs: number;
+  readonly statusListeners = new Set<(status: BoxStatus) => void>();
+  /** Listeners to notifications, by method. */
+  readonly listeners = new Map<string, Set<Listener>>();
+  /** Who answers requests of the server, by method. */
+  readonly answerers = new Map<string, Listener>();
+  readonly #settings: LinkSetSettings;
+  readonly #closing = new AbortController();
+  /** Links with an open connection. */
+  readonly #online = new Set<Link>();
+  /** Links to servers that this box was not connected to by itself, by affinity. */
+  readonly #elsewhere = new Map<string, Link>();
+  #current: Link;
+
+  constructor(settings: LinkSetSettings) {
+    this.#settings = settings;
+    this.platform = settings.platform;
+    this.retryMaxMs = settings.reconnectMaxMs;
+    this.#current = this.#newLink(settings.affinity, false);
+  }
+
+  get isClosed(): boolean {
+    return this.#closing.signal.aborted;
+  }
+
+  /** The open session for new work, if there is one now. */
+  get currentSession(): Session | undefined {
+    return this.#current.current;
+  }
+
+  linkForWork(): Link {
+    if (this.#current.isRetired) this.#current = this.#newLink(newAffinity(), true);
+    return this.#current;
+  }
+
+  linkOf(key: string): Link {
+    const affinity = affinityOf(key);
+    const known = [this.#current, ...this.#online, ...this.#elsewhere.values()];
+    const found = known.find((link) => link.affinity === affinity);
+    if (found !== undefined) return found;
+    const link = this.#newLink(affinity, true);
+    this.#elsewhere.set(affinity, link);
+    return link;
+  }
+
+  /** Ends all connections. */
+  async close(): Promise<void> {
+    if (this.isClosed) return;
+    this.#closing.abort();
+    await Promise.all([...this.#online].map((link) => link.close()));
+    this.#tell({ state: 'closed' });
+  }
+
+  /** Calls what belongs to the program, and lives on when it throws. */
+  call(listener: () => unknown): void {
+    try {
+      listener();
+    } catch (error) {
+      this.#settings.reportError(error);
+    }
+  }
+
+  #newLink(affinity: string, isKnown: boolean): Link {
+    const events: LinkEvents = {
+      onNotification: (method, params) => {
+        for (const listener of [...(this.listeners.get(method) ?? [])]) this.call(() => listener(params));
+      },
+      onRequest: (method, params) => {
+        const answerer = this.answerers.get(method);
+        return answerer === undefined ? undefined : Promise.resolve().then(() => answerer(params));
+      },
+      onOnline: (link, session) => this.#onOnline(link, session),
+      onAway: (link, { code, reason }) => {
+        this.#online.delete(link);
+        this.#onAway(link, code, reason);
+      },
+      onOffline: (link, error) => {
+        if (link === this.#current) this.#tell({ state: 'offline', error });
+      },
+      onRetired: (link) => this.#onRetired(link),
+    };
+    return new Link(affinity, { ...this.#settings, isKnown, closing: this.#closing.signal }, events);
+  }
+
+  #wasOnline = false;
+
+  #onOnline(link: Link, session: Session): void {
+    this.#online.add(link);
+    if (link !== this.#current) return;
+    this.#tell({ state: 'online', isReturn: this.#wasOnline, serverId: session.info.serverId });
+    this.#wasOnline = true;
+  }
+
+  #onAway(link: Link, code: number, reason: string): void {
+    if (this.#elsewhere.get(link.affinity) === link) this.#elsewhere.delete(link.affinity);
+    if (link !== this.#current || this.isClosed) return;
+    this.#tell({ state: 'away', code, reason });
+    // Told to go to another server, the next one is not to be found at the old one's place in a balancer.
+    if (GOING_AWAY.includes(code)) link.retire();
+    this.#comeBack();
+  }
+
+  #onRetired(link: Link): void {
+    if (link !== this.#current) return;
+    this.#tell({ state: 'draining' });
+    // While it is being closed it tells of its end next.
+    if (link.current !== undefined) this.#comeBack();
+  }
+
+  /** Opens the next connection before somebody needs it. */
+  #comeBack(): void {
+    if (this.retryMaxMs > 0)
+      this.linkForWork()
+        .session()
+        .catch(() => {});
+  }
+
+  #tell(status: BoxStatus): void {
+    for (const listener of [...this.statusListeners]) this.call(() => listener(status));
+  }
+}

@@ -1,0 +1,158 @@
+/**
+ * The way to one server, over as many connections as it takes: opens the next one when one breaks. Knows no command; commands ask it for the
+ * session of the moment.
+ *
+ *     away ⇄ online → retired (the server drains: no new work) → closed
+ *      └─ offline: given up; the next that asks tries again
+ */
+import { newKey } from './affinity.js';
+import { backOffMs } from './back-off.js';
+import { ConnectError, RpcError } from './errors.js';
+import { sleep } from './platform.js';
+import type { ConnectionEnded } from './rpc-connection.js';
+import { openSession, type Session, type SessionEvents, type SessionSettings } from './session.js';
+
+/** HTTP answers that say "not now": full or draining, a proxy without a server behind it. */
+const NOT_NOW = [429, 502, 503, 504];
+/** HTTP answers that a second attempt with the same credential would get again. */
+const REFUSED = [401, 403];
+const OVERLOADED = -32001;
+const DRAINING = -32004;
+
+/** How a link keeps itself up. */
+export interface LinkSettings extends SessionSettings {
+  /** Address of the server at a key. */
+  readonly urlOf: (key: string) => string;
+  /** Milliseconds of trying after a connection broke; 0 to never try again. */
+  readonly reconnectMaxMs: number;
+  /** Milliseconds for an orderly end of a connection. */
+  readonly closeTimeoutMs: number;
+  /** Whether such a server was met before: then it is tried for as long as a lost one. */
+  readonly isKnown: boolean;
+  /** Aborts when the box is closed. */
+  readonly closing: AbortSignal;
+}
+
+/** What the owner of a link hears. None of them may throw. */
+export interface LinkEvents extends Pick<SessionEvents, 'onNotification' | 'onRequest'> {
+  onOnline(link: Link, session: Session): void;
+  /** A connection ended that nobody closed here. */
+  onAway(link: Link, end: ConnectionEnded): void;
+  /** The attempts to come back were given up. */
+  onOffline(link: Link, error: Error): void;
+  /** The server drains: it takes no new work. */
+  onRetired(link: Link): void;
+}
+
+/** Thrown when a link is closed by its owner. Stays inside the client. */
+export class LinkClosed extends Error {}
+
+/** One server's connections, one after the other. */
+export class Link {
+  readonly affinity: string;
+  readonly #settings: LinkSettings;
+  readonly #events: LinkEvents;
+  #session: Session | undefined;
+  #opening: Promise<Session> | undefined;
+  #retired = false;
+  #isKnown: boolean;
+
+  constructor(affinity: string, settings: LinkSettings, events: LinkEvents) {
+    this.affinity = affinity;
+    this.#settings = settings;
+    this.#events = events;
+    this.#isKnown = settings.isKnown;
+  }
+
+  /** Whether new work has to go elsewhere. */
+  get isRetired(): boolean {
+    return this.#retired;
+  }
+
+  /** The open session, if there is one now. */
+  get current(): Session | undefined {
+    return this.#session;
+  }
+
+  /** The open session, or the next one. @throws {Error} when none comes, with the last reason */
+  session(): Promise<Session> {
+    if (this.#settings.closing.aborted) return Promise.reject(new LinkClosed('The box was closed'));
+    if (this.#session !== undefined) return Promise.resolve(this.#session);
+    this.#opening ??= this.#open().finally(() => {
+      this.#opening = undefined;
+    });
+    return this.#opening;
+  }
+
+  /** Takes no new work from now on; what runs goes on, and comes back when its connection breaks. */
+  retire(): void {
+    if (this.#retired) return;
+    this.#retired = true;
+    this.#events.onRetired(this);
+  }
+
+  /** Ends the connection. */
+  async close(): Promise<void> {
+    await this.#session?.close(this.#settings.closeTimeoutMs);
+  }
+
+  async #open(): Promise<Session> {
+    const { platform, reconnectMaxMs, connectTimeoutMs } = this.#settings;
+    const { clock, random } = platform;
+    const isFirst = !this.#isKnown;
+    const deadline = clock.now() + (isFirst ? connectTimeoutMs : reconnectMaxMs);
+    for (let attempt = 0; ; attempt += 1) {
+      try {
+        return this.#adopt(await this.#openOnce(Math.min(connectTimeoutMs, Math.max(1, deadline - clock.now()))));
+      } catch (error) {
+        const leftMs = isWorthAnother(error, isFirst) ? Math.max(0, deadline - clock.now()) : 0;
+        const asked = error instanceof ConnectError ? error.retryAfterMs : undefined;
+        const delayMs = backOffMs(attempt, random, asked);
+        await sleep(clock, Math.min(delayMs, leftMs), this.#settings.closing);
+        if (this.#settings.closing.aborted) throw new LinkClosed('The box was closed', { cause: error });
+        if (delayMs >= leftMs) {
+          if (!isFirst) this.#events.onOffline(this, error as Error);
+          throw error;
+        }
+      }
+    }
+  }
+
+  #openOnce(timeoutMs: number): Promise<Session> {
+    const { urlOf } = this.#settings;
+    const events: SessionEvents = {
+      onNotification: this.#events.onNotification,
+      onRequest: this.#events.onRequest,
+      onDraining: () => this.retire(),
+      onEnd: (session, end) => this.#onEnd(session, end),
+    };
+    const settings = { ...this.#settings, connectTimeoutMs: timeoutMs };
+    return openSession(urlOf(newKey(this.affinity)), settings, events, this.#settings.closing);
+  }
+
+  #adopt(session: Session): Session {
+    if (this.#settings.closing.aborted) {
+      session.drop();
+      throw new LinkClosed('The box was closed');
+    }
+    this.#session = session;
+    this.#isKnown = true;
+    this.#events.onOnline(this, session);
+    return session;
+  }
+
+  #onEnd(session: Session, end: ConnectionEnded): void {
+    if (this.#session !== session) return;
+    this.#session = undefined;
+    this.#events.onAway(this, end);
+  }
+}
+
+/** Whether a later attempt may succeed where this one failed. */
+function isWorthAnother(error: unknown, isFirst: boolean): boolean {
+  if (error instanceof RpcError) return error.code === OVERLOADED || error.code === DRAINING;
+  if (!(error instanceof ConnectError)) return false;
+  const { status } = error;
+  // The first time nobody knows whether there is such a server; later there was one, and it may come back as anything.
+  return isFirst ? status !== undefined && NOT_NOW.includes(status) : status === undefined || !REFUSED.includes(status);
+}

@@ -1,0 +1,69 @@
+/** The package in Node. The only file that imports something. */
+import { WebSocket } from 'ws';
+import type { Box } from './box.js';
+import { type Host, openBox } from './open-box.js';
+import type { ConnectOptions } from './options.js';
+import { hostClock } from './platform.js';
+import { refusalError, type WebSocketLike } from './websocket-transport.js';
+
+export * from './public.js';
+
+/** What `ws` tells beyond a browser's socket: the answer to a refused upgrade, and an end at once. */
+interface WsSocket extends WebSocketLike {
+  on?(
+    event: 'unexpected-response',
+    listener: (
+      request: { destroy(): void },
+      response: { statusCode?: number; headers: Record<string, string | string[] | undefined> },
+    ) => void,
+  ): void;
+  terminate?(): void;
+}
+
+const host: Host = {
+  encodeBase64: (bytes) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64'),
+  decodeBase64: (text) => Buffer.from(text, 'base64'),
+  clock: hostClock,
+  random: Math.random,
+  openSocket: (url, protocols) => new WebSocket(socketUrl(url), protocols),
+  drop(socket: WsSocket) {
+    if (socket.terminate === undefined) socket.close();
+    else socket.terminate();
+  },
+  onRefusal(socket: WsSocket, refused) {
+    socket.on?.('unexpected-response', (request, { statusCode = 0, headers }) => {
+      const text = (name: string): string | undefined => {
+        const value = headers[name];
+        return typeof value === 'string' ? value : undefined;
+      };
+      const url = (socket as { url?: string }).url ?? 'the server';
+      refused(
+        refusalError(url, { status: statusCode, retryAfter: text('retry-after'), contentType: text('content-type') }),
+      );
+      request.destroy();
+    });
+  },
+};
+
+/** `unix:///path` as `ws` writes it. */
+function socketUrl(url: string): string {
+  const [, path, query = ''] = /^unix:\/\/([^?]*)(\?.*)?$/.exec(url) ?? [];
+  return path === undefined ? url : `ws+unix:${path}:/${query}`;
+}
+
+/**
+ * Connects to a server.
+ * @param url such as `ws://127.0.0.1:4500` or `wss://host/path`; in Node also `unix:///path`
+ * @throws {ConnectError} when there is no connection within `connectTimeout`, or it is refused
+ * @throws {RpcError} when the server refuses the first request
+ *
+ * @example
+ * import { connect } from 'execwire-client';
+ * const other = await connect('ws://127.0.0.1:4500', { name: 'my-agent' });
+ * const { stdout } = await other.exec(['uname', '-s']);
+ * console.log(stdout); // Linux
+ * await other.close();
+ */
+export function connect(url: string, options: ConnectOptions = {}): Promise<Box> {
+  return openBox(host, url, options);
+}

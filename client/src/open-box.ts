@@ -1,0 +1,53 @@
+/** Connects: turns options and a platform into a box with its first connection. Knows no platform by name. */
+import { affinityOf, newAffinity, urlWithKey } from './affinity.js';
+import { Box } from './box.js';
+import * as defaults from './defaults.js';
+import { LinkSet } from './link-set.js';
+import type { ConnectOptions } from './options.js';
+import type { Platform } from './platform.js';
+import { activeTrace } from './trace.js';
+import type { OpenTransport } from './transport.js';
+import { VERSION } from './version.js';
+import { openWebSocket, type WebSocketHooks, type WebSocketLike } from './websocket-transport.js';
+
+/** What differs between browsers and Node. */
+export interface Host extends Omit<Platform, 'openTransport'>, WebSocketHooks {
+  readonly openSocket: (url: string, protocols: string[]) => WebSocketLike;
+}
+
+/** @throws {ConnectError | RpcError} */
+export async function openBox(host: Host, url: string, options: ConnectOptions): Promise<Box> {
+  const reportError = options.onError ?? ((error: unknown) => console.error(error));
+  const openSocket = options.openSocket ?? host.openSocket;
+  const openTransport: OpenTransport =
+    options.openTransport ??
+    (async (request) => openWebSocket(openSocket(request.url, [...request.protocols]), request, host));
+  const heartbeatMs = options.heartbeat ?? defaults.HEARTBEAT_MS;
+  const links = new LinkSet({
+    platform: { ...host, openTransport },
+    initialize: {
+      clientInfo: { name: options.name ?? 'execwire-client', version: options.version ?? VERSION },
+      capabilities: { experimentalApi: true, ...(heartbeatMs > 0 ? { heartbeatMs } : {}) },
+    },
+    token: options.token,
+    connectTimeoutMs: options.connectTimeout ?? defaults.CONNECT_TIMEOUT_MS,
+    requestTimeoutMs: options.requestTimeout ?? defaults.REQUEST_TIMEOUT_MS,
+    closeTimeoutMs: options.closeTimeout ?? defaults.CLOSE_TIMEOUT_MS,
+    reconnectMaxMs: reconnectMaxMs(options),
+    traceContext: options.traceContext ?? activeTrace,
+    urlOf: (key) => urlWithKey(url, key),
+    affinity: options.key === undefined ? newAffinity() : affinityOf(options.key),
+    reportError,
+  });
+  if (options.onStatus !== undefined) links.statusListeners.add(options.onStatus);
+  for (const [method, listener] of Object.entries(options.notifications ?? {})) {
+    links.listeners.set(method, new Set([(params) => listener(params as never)]));
+  }
+  const { info } = await links.linkForWork().session();
+  return new Box(links, info, reportError);
+}
+
+function reconnectMaxMs({ reconnect = true }: ConnectOptions): number {
+  if (reconnect === false) return 0;
+  return reconnect === true ? defaults.RECONNECT_MAX_MS : (reconnect.maxMs ?? defaults.RECONNECT_MAX_MS);
+}

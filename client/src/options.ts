@@ -1,0 +1,210 @@
+/** What can be said about a connection and about a command, with every default. Knows no behaviour. */
+import type { Input } from './input-source.js';
+import type { TraceSource } from './trace.js';
+import type { Transport, TransportRequest } from './transport.js';
+import type { WebSocketLike } from './websocket-transport.js';
+import type { NotificationName, Notifications } from './wire.js';
+
+/** How a box comes back after its connection broke. */
+export interface ReconnectOptions {
+  /** Milliseconds of trying before it gives up. The next request tries again. Default 60000. */
+  readonly maxMs?: number;
+}
+
+/**
+ * How to connect. All times are milliseconds.
+ *
+ * @example
+ * import type { ConnectOptions } from 'execwire-client';
+ * const options: ConnectOptions = { name: 'my-agent', connectTimeout: 5_000, reconnect: { maxMs: 120_000 } };
+ * await using other = await connect('ws://127.0.0.1:4500', options);
+ */
+export interface ConnectOptions {
+  /** Credential, or a function that gives a fresh one for each connection. Default: none. */
+  readonly token?: string | (() => string | Promise<string>);
+  /** Name of the program, for the server's log. Default `execwire-client`. */
+  readonly name?: string;
+  /** Version of the program, for the server's log. Default that of this package. */
+  readonly version?: string;
+  /** Time for a connection: to be opened and answered. The first `connect` gives up behind it. Default 10000. */
+  readonly connectTimeout?: number;
+  /** Time for the answer to a request that is no command. Default 30000. */
+  readonly requestTimeout?: number;
+  /** Time for the server to answer an orderly end. Default 2000. */
+  readonly closeTimeout?: number;
+  /** How to come back after a break; false: not at all. Default `{ maxMs: 60000 }`. */
+  readonly reconnect?: boolean | ReconnectOptions;
+  /** Interval at which the server is to show that it lives, 100 to 3600000; after three without a word the connection counts as broken. 0: never asked for. Default 15000. */
+  readonly heartbeat?: number;
+  /** A key of {@link Run.key}: connects to the server that has this command, where a balancer stands before several. Default: any server. */
+  readonly key?: string;
+  /** Hears what happens to the connections. {@link Box.onStatus} adds more. Default: nobody. */
+  readonly onStatus?: (status: BoxStatus) => void;
+  /** Listeners that are there before the first notification can come; {@link Box.on} adds more. Default: none. */
+  readonly notifications?: { readonly [N in NotificationName]?: (params: Notifications[N]) => void };
+  /** Hears what listeners of this program throw; a connection never breaks by them. Default: `console.error`. */
+  readonly onError?: (error: unknown) => void;
+  /** Trace context of each request. Default: the active one of the program's OpenTelemetry, where it has registered one. */
+  readonly traceContext?: TraceSource;
+  /** Makes the socket, for certificates, proxies or headers. Default: `ws` in Node, the global `WebSocket` elsewhere. */
+  readonly openSocket?: (url: string, protocols: string[]) => WebSocketLike;
+  /** Opens something that is no WebSocket at all. Default: none. */
+  readonly openTransport?: (request: TransportRequest) => Promise<Transport>;
+}
+
+/**
+ * What happens to the connections of a box: `online` with one, `away` while it tries to come back, `offline` when it gave up (the next request
+ * tries again), `draining` when the server takes no new work, `closed` at the end.
+ *
+ * @example
+ * import type { BoxStatus } from 'execwire-client';
+ * const stop = box.onStatus((status: BoxStatus) => console.log(status.state));
+ * stop();
+ */
+export type BoxStatus =
+  | { readonly state: 'online'; readonly isReturn: boolean; readonly serverId: string | undefined }
+  | { readonly state: 'away'; readonly code: number; readonly reason: string }
+  | { readonly state: 'offline'; readonly error: Error }
+  | { readonly state: 'draining' }
+  | { readonly state: 'closed' };
+
+/**
+ * Size of a terminal in character cells.
+ *
+ * @example
+ * import type { TerminalSize } from 'execwire-client';
+ * const size: TerminalSize = { cols: 120, rows: 40 };
+ * const term = box.terminal(['sh'], size);
+ * await term.resize({ cols: 100, rows: 30 });
+ * await term.kill('SIGKILL');
+ */
+export interface TerminalSize {
+  readonly cols: number;
+  readonly rows: number;
+}
+
+/**
+ * How a command outlives its connections.
+ *
+ * @example
+ * import type { DetachableOptions } from 'execwire-client';
+ * const detachable: DetachableOptions = { ttl: 600_000, whenFull: 'drop' };
+ * const job = box.exec(['sleep', '0.1'], { detachable });
+ * console.log((await job).exitCode); // 0
+ */
+export interface DetachableOptions {
+  /** Its name; 16 to 128 of `A-Za-z0-9._~-`. Default: a random one, which also leads balancers to its server. */
+  readonly key?: string;
+  /** Milliseconds that it lives with nobody attached, and that its end is kept. Default 60000. */
+  readonly ttl?: number;
+  /** Bytes of output per stream kept for whoever comes back. Default 1 MiB, or less where the server allows less. */
+  readonly replayBytes?: number;
+  /** With nobody attached: `pause` waits, so that no byte is lost; `drop` runs on and forgets the oldest output. Default `pause`. */
+  readonly whenFull?: 'pause' | 'drop';
+}
+
+/** Both ends of long output, in bytes. */
+export interface HeadAndTail {
+  readonly head: number;
+  readonly tail: number;
+}
+
+/** Options that all commands have. Times are milliseconds. */
+export interface CommonOptions {
+  /** Working directory. Default: the server's. */
+  readonly cwd?: string;
+  /** Merged over the environment there; null takes a variable away. Default: nothing. */
+  readonly env?: Readonly<Record<string, string | null>>;
+  /** The server kills the command after so long. Default: never. */
+  readonly timeout?: number;
+  /** Ends the command with SIGTERM, and SIGKILL after `forceKillAfter`. Default: none. */
+  readonly signal?: AbortSignalLike;
+  /** Time between SIGTERM and SIGKILL. Default 5000. */
+  readonly forceKillAfter?: number;
+  /** Bytes of output per stream kept for the result: from the start, or from both ends. Default 100 MB; for terminals 64 KiB and the last 1 MiB. */
+  readonly maxBuffer?: number | HeadAndTail;
+  /** Bytes of output per stream that may wait here for a reader; then the command is slowed. Default 1 MiB. */
+  readonly window?: number;
+}
+
+/** How captured output is given. */
+export type Encoding = 'utf8' | 'bytes';
+
+/** Of an `AbortSignal`, what is needed. */
+export interface AbortSignalLike {
+  readonly aborted: boolean;
+  readonly reason?: unknown;
+  addEventListener(type: 'abort', listener: () => void): void;
+  removeEventListener(type: 'abort', listener: () => void): void;
+}
+
+/**
+ * How to run a command.
+ *
+ * @example
+ * import type { ExecOptions } from 'execwire-client';
+ * const options: ExecOptions = { cwd: '/', env: { NAME: 'value' }, timeout: 5_000 };
+ * const { stdout } = await box.exec(['sh', '-c', 'pwd; echo $NAME'], options);
+ * console.log(stdout.split('\n')); // [ '/', 'value' ]
+ */
+export interface ExecOptions<E extends Encoding = 'utf8'> extends CommonOptions {
+  /** What the command reads; its input ends behind it. Default: nothing, the end at once. */
+  readonly input?: Input;
+  /** `pipe` keeps the input open for {@link Run.write}. Default `ignore`, or `pipe` with `input`. */
+  readonly stdin?: 'pipe' | 'ignore';
+  /** Whether output is kept for the result. Without, it waits for the first reader. Default true. */
+  readonly buffer?: boolean;
+  /** Captured output as text or as `Uint8Array`. Default `utf8`. */
+  readonly encoding?: E;
+  /** Whether the result has both streams together, too. Default false. */
+  readonly all?: boolean;
+  /** Takes one newline off the end of captured text. Default true. */
+  readonly stripFinalNewline?: boolean;
+  /** Whether a failure throws. Without, every end gives a result; only a refusal of the server throws. Default true. */
+  readonly reject?: boolean;
+  /** Whether it outlives its connections. Default false. */
+  readonly detachable?: boolean | DetachableOptions;
+}
+
+/**
+ * How to open a terminal.
+ *
+ * @example
+ * import type { TerminalOptions } from 'execwire-client';
+ * const options: TerminalOptions = { cols: 80, rows: 24, env: { PS1: '$ ' } };
+ * const term = box.terminal(['sh'], options);
+ * await term.waitFor('$ ');
+ * await term.kill('SIGKILL');
+ */
+export interface TerminalOptions extends CommonOptions, Partial<TerminalSize> {
+  /** Whether it outlives its connections, for 60 s by default. Where the server cannot, it is an ordinary one. Default true. */
+  readonly detachable?: boolean | DetachableOptions;
+}
+
+/**
+ * How to come to a command that runs already, or has ended and is kept.
+ *
+ * @example
+ * import type { AttachOptions } from 'execwire-client';
+ * const job = box.exec(['sh', '-c', 'echo kept; sleep 0.1'], { detachable: true });
+ * const { key } = await job.started;
+ * const options: AttachOptions = { role: 'observer' };
+ * if (key !== undefined) console.log((await box.attach(key, options)).stdout); // kept
+ */
+export interface AttachOptions<E extends Encoding = 'utf8'>
+  extends Omit<ExecOptions<E>, 'cwd' | 'env' | 'timeout' | 'detachable' | 'input' | 'stdin'> {
+  /** Positions from which on output is wanted, in bytes. Default: the oldest that is kept. */
+  readonly from?: { readonly stdout?: number; readonly stderr?: number };
+  /** `observer` reads only. Default `writer`. */
+  readonly role?: 'writer' | 'observer';
+  /** Whether another writer is sent away. Default true. */
+  readonly takeover?: boolean;
+}
+
+/** How to come to a terminal. */
+export interface AttachTerminalOptions
+  extends Omit<TerminalOptions, 'cwd' | 'env' | 'timeout' | 'detachable'>,
+    Pick<AttachOptions, 'from' | 'role' | 'takeover'> {
+  /** Begins with a picture of the screen, and not with old output. Default true, unless `from` is given. */
+  readonly screen?: boolean;
+}

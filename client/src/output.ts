@@ -1,0 +1,175 @@
+/**
+ * Hands the output of one command to its readers and to its capture, and counts what all of them have processed. A reader that stops
+ * holds the count back, and with it the server. Knows no wire message and no text.
+ */
+import type { Capture, OutputChunk } from './capture.js';
+import { OutputView } from './output-view.js';
+import type { StreamName } from './wire.js';
+
+/** A piece of output as listeners get it. */
+export interface OutputEvent extends OutputChunk {
+  /** Position of its first byte in its stream, in bytes. */
+  readonly offset: number;
+}
+
+/** Bytes of a stream that this client will never get: `from` ≤ n < `to`. */
+export interface OutputGap {
+  readonly stream: StreamName;
+  readonly from: number;
+  readonly to: number;
+}
+
+export interface OutputSettings {
+  /** Keeps what is needed later; undefined where nothing is to be kept, and output waits for the first reader instead. */
+  readonly capture: Capture | undefined;
+  /** All bytes of a stream below the offset are processed. */
+  readonly onProcessed: (stream: StreamName, offset: number) => void;
+  /** Whether the server waits for a reader that stops. */
+  readonly isBounded: () => boolean;
+  /** Takes what a listener throws. */
+  readonly reportError: (error: unknown) => void;
+  /** Settles when the command has ended; rejects where readers are to be told of a failure. */
+  readonly outcome: () => Promise<unknown>;
+}
+
+const BOTH: readonly StreamName[] = ['stdout', 'stderr'];
+
+/** The output of one command. */
+export class Output {
+  readonly #settings: OutputSettings;
+  readonly #views = new Set<OutputView>();
+  readonly #listeners = new Set<(event: OutputEvent) => void>();
+  readonly #gapListeners = new Set<(gap: OutputGap) => void>();
+  readonly #received = { stdout: 0, stderr: 0 };
+  /** Waits for the first reader where nothing is captured. */
+  #waiting: OutputView | undefined;
+  #hasEnded = false;
+
+  constructor(settings: OutputSettings) {
+    this.#settings = settings;
+    if (settings.capture === undefined) this.#waiting = this.#addView(BOTH, []);
+  }
+
+  /** Position of the next byte of each stream. */
+  get received(): Readonly<Record<StreamName, number>> {
+    return this.#received;
+  }
+
+  /** Bytes that are here and that some reader has not taken. */
+  unread(stream: StreamName): number {
+    let most = 0;
+    for (const view of this.#views) most = Math.max(most, view.unread[stream]);
+    return most;
+  }
+
+  push(stream: StreamName, bytes: Uint8Array): void {
+    if (bytes.length === 0) return;
+    const offset = this.#received[stream];
+    this.#received[stream] += bytes.length;
+    this.#deliver({ stream, bytes, offset });
+  }
+
+  /** Delivers bytes that are no part of the stream: a picture of a terminal's screen. */
+  inject(stream: StreamName, bytes: Uint8Array): void {
+    this.#deliver({ stream, bytes, offset: this.#received[stream] });
+  }
+
+  /** Bytes that will never come; a stream begins behind them. */
+  gap(gap: OutputGap): void {
+    if (gap.to <= this.#received[gap.stream]) return;
+    this.#settings.capture?.skip(gap.stream, gap.to - this.#received[gap.stream]);
+    this.#received[gap.stream] = gap.to;
+    for (const listener of [...this.#gapListeners]) this.#call(() => listener(gap));
+    this.#processed(gap.stream);
+  }
+
+  /** Sets the position at which a stream begins for this client. */
+  beginAt(stream: StreamName, offset: number): void {
+    this.#received[stream] = offset;
+  }
+
+  /** Nothing follows. */
+  end(): void {
+    this.#hasEnded = true;
+    for (const view of this.#views) view.end();
+  }
+
+  /** Calls back with every piece of output from now on, in order; where nothing is captured, with what waits for a reader first. */
+  listen(listener: (event: OutputEvent) => void): () => void {
+    for (const event of this.#waiting?.take(BOTH) ?? []) this.#call(() => listener(event as OutputEvent));
+    this.#listeners.add(listener);
+    this.#release();
+    return () => this.#listeners.delete(listener);
+  }
+
+  listenToGaps(listener: (gap: OutputGap) => void): () => void {
+    this.#gapListeners.add(listener);
+    return () => this.#gapListeners.delete(listener);
+  }
+
+  /** A reader of the given streams, from the oldest output that is kept. */
+  read(streams: readonly StreamName[]): AsyncIterableIterator<OutputChunk> {
+    const { capture, outcome } = this.#settings;
+    const history = this.#waiting?.take(streams) ?? capture?.chunks(streams) ?? [];
+    const view = this.#addView(streams, history);
+    this.#release();
+    if (this.#hasEnded) view.end();
+    const remove = (): void => {
+      this.#views.delete(view);
+      for (const stream of streams) this.#processed(stream);
+    };
+    return {
+      async next() {
+        const chunk = await view.next();
+        if (chunk !== undefined) return { done: false, value: chunk };
+        remove();
+        await outcome();
+        return { done: true, value: undefined };
+      },
+      async return() {
+        view.end();
+        remove();
+        return { done: true, value: undefined };
+      },
+      [Symbol.asyncIterator]() {
+        return this;
+      },
+    };
+  }
+
+  #deliver(event: OutputEvent): void {
+    const { stream, bytes } = event;
+    this.#settings.capture?.push(stream, bytes);
+    for (const view of this.#views) view.push(event);
+    for (const listener of [...this.#listeners]) this.#call(() => listener(event));
+    this.#processed(stream);
+  }
+
+  #addView(streams: readonly StreamName[], history: readonly OutputChunk[]): OutputView {
+    const onTaken = (stream: StreamName): void => this.#processed(stream);
+    const view: OutputView = new OutputView(streams, history, { onTaken, isBounded: this.#settings.isBounded });
+    this.#views.add(view);
+    return view;
+  }
+
+  /** Somebody reads: what nobody reads is no longer waited for. */
+  #release(): void {
+    const waiting = this.#waiting;
+    if (waiting === undefined) return;
+    this.#waiting = undefined;
+    this.#views.delete(waiting);
+    for (const stream of BOTH) this.#processed(stream);
+  }
+
+  #processed(stream: StreamName): void {
+    this.#settings.onProcessed(stream, this.#received[stream] - this.unread(stream));
+  }
+
+  #call(listener: () => void): void {
+    try {
+      listener();
+    } catch (error) {
+      this.#settings.reportError(error);
+    }
+  }
+}

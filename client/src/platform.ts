@@ -1,0 +1,49 @@
+/** What the client needs from the program around it: sockets, base64, time and chance. Knows no protocol. */
+import type { OpenTransport } from './transport.js';
+
+/** Cancels what was scheduled; does nothing when it has already happened. */
+export type Cancel = () => void;
+
+/** Time, so that tests can move it. All values are milliseconds. */
+export interface Clock {
+  /** Grows steadily; only differences mean anything. */
+  now(): number;
+  /** Calls back once after a delay. */
+  after(delayMs: number, callback: () => void): Cancel;
+}
+
+/** One of these for browsers, one for Node, one for tests. */
+export interface Platform {
+  readonly openTransport: OpenTransport;
+  readonly encodeBase64: (bytes: Uint8Array) => string;
+  readonly decodeBase64: (text: string) => Uint8Array;
+  readonly clock: Clock;
+  /** A number from 0 up to, and not including, 1. Spreads attempts in time. */
+  readonly random: () => number;
+}
+
+/** The clock of the host. */
+export const hostClock: Clock = {
+  now: () => performance.now(),
+  after(delayMs, callback) {
+    const timer = setTimeout(callback, delayMs);
+    return () => clearTimeout(timer);
+  },
+};
+
+/** Resolves after a delay, or as soon as the signal aborts. Never rejects. */
+export function sleep(clock: Clock, delayMs: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) {
+      resolve();
+      return;
+    }
+    const done = (): void => {
+      cancel();
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    const cancel = clock.after(delayMs, done);
+    signal.addEventListener('abort', done);
+  });
+}

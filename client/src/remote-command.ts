@@ -1,0 +1,294 @@
+/**
+ * The life of one command on the wire, over as many connections as it takes: starts it or attaches to it, comes back after a break, and ends with
+ * the reply or with what is known instead. Knows no reader, no capture and no result.
+ *
+ *     waiting → placed (sent on a session) ⇄ away (detachable only) → ended
+ */
+import { newKey } from './affinity.js';
+import { backOffMs } from './back-off.js';
+import { askedDelayMs, type CommandFacts, type NextStep, NoReply, nextStep } from './command-fate.js';
+import { CommandPlace } from './command-place.js';
+import { attachParams, type CommandPlan, type DetachablePlan, execParams, returnParams } from './command-plan.js';
+import { RpcError } from './errors.js';
+import { InputFeed, type InputMessage, stdinClosed } from './input-feed.js';
+import { type Link, LinkClosed } from './link.js';
+import type { Output } from './output.js';
+import { type Platform, sleep } from './platform.js';
+import type { CommandListener, Session } from './session.js';
+import type { AttachParams, ExecParams, ExecReply, Notifications, StreamName, WireSize } from './wire.js';
+
+/** Acknowledged after so much of a window: often enough that the server never waits for a reader that reads. */
+const ACKS_PER_WINDOW = 4;
+/** Least window of an attachment that comes back while much is unread. */
+const SMALLEST_WINDOW_BYTES = 16 * 1024;
+
+/** Where commands live. */
+export interface CommandHome {
+  readonly platform: Platform;
+  /** Milliseconds of trying again where a server refuses for now; 0 to try once. */
+  readonly retryMaxMs: number;
+  /** The link that takes new work. */
+  linkForWork(): Link;
+  /** The link that leads to the server of a key. */
+  linkOf(key: string): Link;
+}
+
+/** One command. */
+export class RemoteCommand implements CommandListener {
+  readonly input: InputFeed;
+  /** Where it can be spoken to. */
+  readonly place = new CommandPlace();
+  /** The reply; rejects with {@link NoReply} or an {@link RpcError}. */
+  readonly reply: Promise<ExecReply>;
+  /** Name of a detachable command. Changes until it is sent, and never after. */
+  key: string | undefined;
+  readonly #home: CommandHome;
+  readonly #plan: CommandPlan;
+  readonly #output: Output;
+  #detachable: DetachablePlan | undefined;
+  #size: WireSize | undefined;
+  #giveUp = new AbortController();
+  /** Whether the server has shown that the command runs. */
+  #hasStarted = false;
+  /** The server that may have started it; only the same one can tell. */
+  #serverId: string | undefined;
+  #wasSent = false;
+  #isAttached = false;
+  #detachReason: Notifications['command/exec/detached']['reason'] | undefined;
+  /** What the server's count of input is ahead of ours: input of other writers. */
+  #inputShift = 0;
+  readonly #acknowledged = { stdout: 0, stderr: 0 };
+  /** The window of the present attachment. */
+  #windowBytes: number;
+  #onStarted: (started: Notifications['command/exec/attached']) => void = () => {};
+  /** Settles with what the server says at the start of a detachable command; never for others. */
+  readonly attached = new Promise<Notifications['command/exec/attached']>((resolve) => {
+    this.#onStarted = resolve;
+  });
+  constructor(home: CommandHome, plan: CommandPlan, output: Output) {
+    this.#home = home;
+    this.#plan = plan;
+    this.#output = output;
+    this.#detachable = plan.start?.detachable;
+    this.#size = plan.size;
+    this.#windowBytes = plan.windowBytes;
+    this.key = plan.attach?.key;
+    const maxBytes = async (): Promise<number | undefined> => (await this.place.wait())?.session.maxWriteBytes;
+    this.input = new InputFeed((message) => this.#write(message), maxBytes);
+    this.reply = this.#drive();
+    // The owner looks at it a moment later.
+    this.reply.catch(() => {});
+  }
+
+  /** Whether it goes on without this connection. */
+  get isDetachable(): boolean {
+    return this.#isAttached || this.#plan.attach !== undefined;
+  }
+
+  /** Whether it goes on without the connection of this session, which the server announces at its start. */
+  isKeptBy(session: Session): boolean {
+    return session.canDetach && (this.#plan.attach !== undefined || this.#detachable !== undefined);
+  }
+
+  /** Whether the server waits for readers that stop. */
+  get isWindowed(): boolean {
+    return this.place.current?.session.canDetach ?? true;
+  }
+
+  /** Ends it here if it was not sent yet. @returns whether that was so */
+  abandon(): boolean {
+    if (this.#wasSent) return false;
+    this.#giveUp.abort();
+    return true;
+  }
+
+  async resize(size: WireSize): Promise<void> {
+    this.#size = size;
+    await this.place.request('command/exec/resize', () => ({ size }));
+  }
+
+  /** Tells the server what is processed, a few times a window. */
+  acknowledge(stream: StreamName, offset: number): void {
+    const place = this.place.current;
+    if (place === undefined || !place.session.canDetach) return;
+    if (offset - this.#acknowledged[stream] < this.#windowBytes / ACKS_PER_WINDOW) return;
+    this.#acknowledged[stream] = offset;
+    place.session.notify('command/exec/ack', { processId: place.processId, stream, offset });
+  }
+
+  onOutput({ stream, deltaBase64, offset }: Notifications['command/exec/outputDelta']): void {
+    this.#hasStarted = true;
+    const bytes = this.#home.platform.decodeBase64(deltaBase64);
+    const next = this.#output.received[stream];
+    if (offset === undefined || offset === next) {
+      this.#output.push(stream, bytes);
+      return;
+    }
+    // Bytes that came before a break are not told twice; bytes that are missing without a word are a gap.
+    if (offset > next) this.#output.gap({ stream, from: next, to: offset });
+    this.#output.push(stream, bytes.subarray(Math.max(0, next - offset)));
+  }
+
+  onAttached(attached: Notifications['command/exec/attached']): void {
+    if (!this.#isAttached) {
+      const from = this.#plan.attach?.from;
+      if (this.#plan.attach !== undefined) {
+        this.#output.beginAt('stdout', from?.stdout ?? attached.stdout.oldest);
+        this.#output.beginAt('stderr', from?.stderr ?? attached.stderr.oldest);
+        this.#inputShift = attached.stdinAccepted;
+        this.#acknowledged.stdout = this.#output.received.stdout;
+        this.#acknowledged.stderr = this.#output.received.stderr;
+      }
+    } else {
+      // Another writer was there in the meantime: our next byte comes behind theirs.
+      const foreign = attached.stdinAccepted - this.#inputShift - this.input.sentTo;
+      if (foreign > 0) this.#inputShift += foreign;
+    }
+    this.#hasStarted = true;
+    this.#isAttached = true;
+    this.#serverId = this.place.current?.session.info.serverId;
+    this.#onStarted(attached);
+  }
+
+  onScreen({ offset, deltaBase64 }: Notifications['command/exec/screen']): void {
+    this.#output.beginAt('stdout', offset);
+    this.#acknowledged.stdout = offset;
+    this.#output.inject('stdout', this.#home.platform.decodeBase64(deltaBase64));
+  }
+
+  onGap(gap: Notifications['command/exec/gap']): void {
+    this.#output.gap(gap);
+  }
+
+  onDetached(reason: Notifications['command/exec/detached']['reason']): void {
+    this.#detachReason = reason;
+  }
+
+  async #drive(): Promise<ExecReply> {
+    const { clock, random } = this.#home.platform;
+    const startedAt = clock.now();
+    const { attach } = this.#plan;
+    let link = attach === undefined ? this.#home.linkForWork() : this.#home.linkOf(attach.key);
+    try {
+      for (let refusals = 0; ; refusals += 1) {
+        const session = await this.#sessionOf(link);
+        try {
+          return await this.#run(session, link);
+        } catch (error) {
+          this.place.clear();
+          const step = nextStep(error, this.#factsOn(session));
+          if (step.waits && clock.now() - startedAt >= this.#home.retryMaxMs) throw error;
+          link = this.#take(step, link);
+          if (step.waits) await sleep(clock, backOffMs(refusals, random, askedDelayMs(error)), this.#giveUp.signal);
+          else refusals = -1;
+        }
+      }
+    } finally {
+      this.place.end();
+      this.input.fail(stdinClosed());
+    }
+  }
+
+  #take(step: NextStep, link: Link): Link {
+    if (step.serverLeaves) link.retire();
+    if (step.wasNotStarted) this.#wasSent = false;
+    if (step.asOrdinary) {
+      this.#detachable = undefined;
+      this.key = undefined;
+    }
+    return step.goesTo === 'newWork' ? this.#home.linkForWork() : link;
+  }
+
+  /** The session to go on with. */
+  async #sessionOf(link: Link): Promise<Session> {
+    const { signal } = this.#giveUp;
+    const givenUp = new Promise<never>((_resolve, reject) => {
+      const give = (): void => reject(neverSent());
+      if (signal.aborted) give();
+      else signal.addEventListener('abort', give);
+    });
+    try {
+      return await Promise.race([link.session(), givenUp]);
+    } catch (error) {
+      if (error instanceof NoReply) throw error;
+      const why =
+        error instanceof LinkClosed ? 'the box was closed' : `no server was reachable: ${(error as Error).message}`;
+      const what = this.#wasSent ? 'Nobody knows what became of the command' : 'The command was not started';
+      throw new NoReply('unknown', `${what}: ${why}`, { wasSent: this.#wasSent, cause: error });
+    }
+  }
+
+  /** Sends the start, or attaches, and waits for the end. */
+  async #run(session: Session, link: Link): Promise<ExecReply> {
+    // The session may have been there before the wish to give up.
+    if (this.#giveUp.signal.aborted) throw neverSent();
+    const isAttach = this.#isAttached || this.#plan.attach !== undefined;
+    const { serverId } = session.info;
+    if (!isAttach && this.#wasSent && serverId !== this.#serverId) {
+      throw new NoReply('unknown', 'The connection broke at the start of the command, and another server answers now');
+    }
+    this.#detachReason = undefined;
+    const processId = session.claim(this);
+    try {
+      const params = isAttach ? this.#attachParams(processId) : this.#execParams(session, processId, link);
+      const answer = session.request(isAttach ? 'command/exec/attach' : 'command/exec', params);
+      this.#wasSent = true;
+      if (!isAttach) this.#serverId = serverId;
+      this.place.set({ session, processId });
+      return (await answer) as ExecReply;
+    } finally {
+      session.release(processId);
+    }
+  }
+
+  #execParams(session: Session, processId: string, link: Link): ExecParams {
+    const { canDetach } = session;
+    // A start that is sent again to the same server keeps its key: it never runs twice.
+    if (this.#detachable !== undefined && canDetach && !this.#wasSent) {
+      this.key = this.#detachable.key ?? newKey(link.affinity);
+    }
+    const { key } = this;
+    const detachable = this.#detachable === undefined || key === undefined ? undefined : { ...this.#detachable, key };
+    return execParams(this.#plan, processId, { canDetach, detachable });
+  }
+
+  #attachParams(processId: string): AttachParams {
+    if (!this.#isAttached) return attachParams(this.#plan, processId);
+    const { stdout, stderr } = this.#output.received;
+    // What is unread here counts against the next window, or each break would add one to the memory.
+    const unread = Math.max(this.#output.unread('stdout'), this.#output.unread('stderr'));
+    const { windowBytes } = this.#plan;
+    this.#windowBytes = Math.max(Math.min(SMALLEST_WINDOW_BYTES, windowBytes), windowBytes - unread);
+    Object.assign(this.#acknowledged, { stdout, stderr });
+    const at = { key: this.key ?? '', from: { stdout, stderr }, windowBytes: this.#windowBytes, size: this.#size };
+    return returnParams(this.#plan, processId, at);
+  }
+
+  #factsOn(session: Session): CommandFacts {
+    return {
+      isUnseenStart: this.#plan.start !== undefined && !this.#hasStarted,
+      isKept: this.isKeptBy(session),
+      comesBack: this.#home.retryMaxMs > 0,
+      isExecwire: session.isExecwire,
+      wasAttached: this.#isAttached,
+      isSameServer: session.info.serverId === this.#serverId,
+      detachReason: this.#detachReason,
+      mayBeOrdinary: this.#plan.start?.isDetachableOptional ?? false,
+    };
+  }
+
+  async #write({ bytes, closeStdin, position }: InputMessage): Promise<boolean> {
+    // Only with the server's count of input does a position mean anything.
+    if (this.#plan.attach !== undefined) await Promise.race([this.attached, this.reply.catch(() => {})]);
+    const params = (): object => ({
+      ...(bytes.length > 0 ? { deltaBase64: this.#home.platform.encodeBase64(bytes) } : {}),
+      ...(closeStdin ? { closeStdin: true } : {}),
+      ...(this.isDetachable && bytes.length > 0 ? { offset: position + this.#inputShift } : {}),
+    });
+    return (await this.place.request('command/exec/write', params)) !== undefined;
+  }
+}
+
+function neverSent(): NoReply {
+  return new NoReply('unknown', 'It was given up before it was sent', { wasSent: false });
+}

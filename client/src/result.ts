@@ -1,0 +1,186 @@
+/** What a command left behind, and the errors that carry it. Knows no wire and no connection. */
+
+/**
+ * Why a command ended: by itself, by a signal of somebody else, by its timeout, because this client asked, for want of memory; or that nobody can
+ * tell.
+ */
+export type Cause = 'exited' | 'signal' | 'timeout' | 'terminated' | 'outOfMemory' | 'lost' | 'unknown';
+
+/** Captured output: text, or bytes with `encoding: 'bytes'`. */
+export type Captured = string | Uint8Array;
+
+/**
+ * What a command left behind.
+ *
+ * @example
+ * import type { Result } from 'execwire-client';
+ * const result: Result = await box.exec(['sh', '-c', 'echo out; exit 3'], { reject: false });
+ * console.log(result.exitCode, result.stdout, result.cause); // 3 out exited
+ */
+export interface Result<T extends Captured = string> {
+  /** Program and arguments; empty after {@link Box.attach}, since the server does not repeat them. */
+  readonly command: readonly string[];
+  /** As the server sent it: the program's own, 128+n after signal n, 124 after the timeout. Undefined where no server said. */
+  readonly exitCode: number | undefined;
+  /** Name of the signal that ended it, such as `SIGTERM`. */
+  readonly signal: string | undefined;
+  /** Whether `timeout` ended it. */
+  readonly timedOut: boolean;
+  /** Bytes of each stream that are not in the captured output. */
+  readonly truncated: { readonly stdout: number; readonly stderr: number };
+  /** Captured standard output. */
+  readonly stdout: T;
+  /** Captured standard error; empty for a terminal. */
+  readonly stderr: T;
+  /** Both streams in the order in which they came; only with `all: true`. */
+  readonly all?: T;
+  /** Milliseconds from its start to its end; measured here where the server does not say. */
+  readonly durationMs: number;
+  readonly cause: Cause;
+}
+
+/** Fields of a result, and of the error that a failure throws. */
+abstract class CommandError<T extends Captured> extends Error {
+  /** Everything that is known of the command. */
+  readonly result: Result<T>;
+
+  constructor(message: string, result: Result<T>, cause: unknown) {
+    super(message, { cause });
+    this.result = result;
+  }
+
+  get command(): readonly string[] {
+    return this.result.command;
+  }
+  get exitCode(): number | undefined {
+    return this.result.exitCode;
+  }
+  get signal(): string | undefined {
+    return this.result.signal;
+  }
+  get stdout(): T {
+    return this.result.stdout;
+  }
+  get stderr(): T {
+    return this.result.stderr;
+  }
+  get all(): T | undefined {
+    return this.result.all;
+  }
+  get truncated(): Result<T>['truncated'] {
+    return this.result.truncated;
+  }
+  get durationMs(): number {
+    return this.result.durationMs;
+  }
+}
+
+/**
+ * A command that did not end well: another exit code than 0, a signal, its timeout, an abort. Has all fields of the {@link Result}; `cause` is that of
+ * the result, or what the `input` threw.
+ *
+ * @example
+ * import { ExecError } from 'execwire-client';
+ * try {
+ *   await box.exec(['sh', '-c', 'echo nope >&2; exit 3']);
+ * } catch (error) {
+ *   if (error instanceof ExecError) console.log(error.exitCode, error.stderr); // 3 nope
+ * }
+ */
+export class ExecError<T extends Captured = string> extends CommandError<T> {
+  /** Whether its `AbortSignal` ended it. */
+  readonly aborted: boolean;
+
+  constructor(result: Result<T>, details: { readonly aborted: boolean; readonly cause?: unknown }) {
+    super(failureText(result, details.aborted), result, details.cause ?? result.cause);
+    this.name = 'ExecError';
+    this.aborted = details.aborted;
+  }
+
+  get timedOut(): boolean {
+    return this.result.timedOut;
+  }
+}
+
+/**
+ * The command is lost: its connection broke and it was not detachable, or the server does not know it any more. It runs no longer, and no exit code was
+ * sent.
+ *
+ * @example
+ * import { LostError } from 'execwire-client';
+ * const other = await connect('ws://127.0.0.1:4500');
+ * const run = other.exec(['sleep', '60']);
+ * await run.started;
+ * await other.close();
+ * await run.catch((error: unknown) => console.log(error instanceof LostError)); // true
+ */
+export class LostError<T extends Captured = string> extends CommandError<T> {
+  constructor(message: string, result: Result<T>, cause?: unknown) {
+    super(message, result, cause ?? result.cause);
+    this.name = 'LostError';
+  }
+}
+
+/** What is known where an outcome is not. */
+export interface UnknownOutcomeDetails<T extends Captured> {
+  readonly result?: Result<T> | undefined;
+  readonly wasSent: boolean;
+  readonly detached?: 'takeover' | 'requested' | undefined;
+  readonly cause?: unknown;
+}
+
+/**
+ * Nobody can say what became of a command or a request: no server was reachable in time, another one answered, or this client left the
+ * command by its own wish or because another client took it over.
+ *
+ * @example
+ * import { UnknownOutcomeError } from 'execwire-client';
+ * const job = box.exec(['sleep', '60'], { detachable: true });
+ * const { key } = await job.started;
+ * await job.detach();
+ * await job.catch((error: unknown) => console.log(error instanceof UnknownOutcomeError && error.detached)); // requested
+ * if (key !== undefined) await box.kill(key);
+ */
+export class UnknownOutcomeError<T extends Captured = string> extends Error {
+  /** What is known of the command; undefined for a request that is none. */
+  readonly result: Result<T> | undefined;
+  /** False where it was certainly not started: it never left this client. */
+  readonly wasSent: boolean;
+  /** Why this client is no longer attached; undefined when a connection or a server is at fault. */
+  readonly detached: 'takeover' | 'requested' | undefined;
+
+  constructor(message: string, details: UnknownOutcomeDetails<T>) {
+    super(message, { cause: details.cause ?? 'unknown' });
+    this.name = 'UnknownOutcomeError';
+    this.result = details.result;
+    this.wasSent = details.wasSent;
+    this.detached = details.detached;
+  }
+}
+
+/** Characters of captured standard error in a message: its end says most. */
+const SHOWN_STDERR = 2_000;
+
+function failureText(
+  { command, exitCode, signal, timedOut, stderr, durationMs, cause }: Result<Captured>,
+  aborted: boolean,
+): string {
+  let what = `exit code ${exitCode}`;
+  if (cause === 'outOfMemory') what = 'it ran out of memory';
+  else if (timedOut) what = `timed out after ${Math.round(durationMs)} ms`;
+  else if (aborted) what = 'it was aborted';
+  else if (signal !== undefined) what = `${signal}${cause === 'terminated' ? ', as asked' : ''}`;
+  else if (exitCode === undefined) what = 'it did not end by itself';
+  const shown = typeof stderr === 'string' ? stderr.slice(-SHOWN_STDERR) : '';
+  return `Command failed: ${what}: ${commandText(command)}${shown === '' ? '' : `\n${shown}`}`;
+}
+
+/** Characters of a command in a message. */
+const SHOWN_COMMAND = 200;
+
+/** A command as people would type it, cut when it is long. */
+export function commandText(command: readonly string[]): string {
+  const words = command.map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`));
+  const text = words.join(' ');
+  return text.length > SHOWN_COMMAND ? `${text.slice(0, SHOWN_COMMAND)}…` : text;
+}

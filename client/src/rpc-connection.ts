@@ -1,0 +1,187 @@
+/** JSON-RPC 2.0 over one transport, both ways: ids in flight, answers, and what the server asks. Knows no method and no reconnect. */
+import { messageOf, RpcError, type WireError } from './errors.js';
+import type { Cancel, Clock } from './platform.js';
+import type { Transport, TransportEnd, TransportListener } from './transport.js';
+import type { TraceCarrier } from './wire.js';
+
+const METHOD_NOT_FOUND = -32601;
+const INTERNAL_ERROR = -32603;
+/** Close code of a side that is done (RFC 6455, section 7.4.1). */
+const DONE = 1000;
+/** Code under which an end is told when the server breaks the protocol (likewise). It is not sent: browsers refuse to. */
+const BROKEN = 1002;
+
+/** The connection ended before an answer came. Stays inside the client. */
+export class ConnectionEnded extends Error {
+  readonly code: number;
+  readonly reason: string;
+
+  constructor({ code, reason }: TransportEnd) {
+    super(`The connection ended with ${code}${reason === '' ? '' : ` (${reason})`}`);
+    this.name = 'ConnectionEnded';
+    this.code = code;
+    this.reason = reason;
+  }
+}
+
+/** No answer within the time for it. Stays inside the client. */
+export class NoAnswer extends Error {}
+
+/** What a connection tells. None of them may throw. */
+export interface RpcEvents {
+  onNotification(method: string, params: unknown): void;
+  /** Answers a request of the server: the result, or a rejection. Undefined where nobody knows the method. */
+  onRequest(method: string, params: unknown): Promise<unknown> | undefined;
+  onEnd(end: ConnectionEnded): void;
+}
+
+export interface RpcRequestOptions {
+  /** Milliseconds to wait for the answer. Default: for ever. */
+  readonly timeoutMs?: number | undefined;
+  readonly trace?: TraceCarrier | undefined;
+}
+
+interface Pending {
+  readonly resolve: (result: unknown) => void;
+  readonly reject: (error: Error) => void;
+  readonly cancelTimeout: Cancel | undefined;
+}
+
+/** One connection. Give it to a transport as its listener, then {@link RpcConnection.use} that transport. */
+export class RpcConnection implements TransportListener {
+  /** How it ended; undefined while it is open. */
+  ended: ConnectionEnded | undefined;
+  /** When something was received last, by the clock. */
+  lastReceivedAt: number;
+  readonly #clock: Clock;
+  readonly #events: RpcEvents;
+  readonly #pending = new Map<number, Pending>();
+  #transport: Transport | undefined;
+  #nextId = 1;
+
+  constructor(clock: Clock, events: RpcEvents) {
+    this.#clock = clock;
+    this.#events = events;
+    this.lastReceivedAt = clock.now();
+  }
+
+  /** Number of requests that wait for an answer. */
+  get pendingCount(): number {
+    return this.#pending.size;
+  }
+
+  use(transport: Transport): void {
+    this.#transport = transport;
+  }
+
+  /**
+   * Sends a request.
+   * @throws {RpcError} the refusal of the server
+   * @throws {ConnectionEnded} when the connection ends first
+   * @throws {NoAnswer} when the answer takes too long
+   * @throws {TypeError} when JSON cannot hold the params
+   */
+  request(method: string, params: object, options: RpcRequestOptions = {}): Promise<unknown> {
+    const id = this.#nextId++;
+    return new Promise((resolve, reject) => {
+      if (this.ended !== undefined) throw this.ended;
+      // Written before anything is kept: what JSON cannot hold leaves nothing behind.
+      const text = JSON.stringify({ jsonrpc: '2.0', id, method, params, trace: options.trace });
+      const { timeoutMs } = options;
+      const onTimeout = (): void => {
+        this.#pending.delete(id);
+        reject(new NoAnswer(`The server did not answer ${method} within ${timeoutMs} ms`));
+      };
+      const cancelTimeout = timeoutMs === undefined ? undefined : this.#clock.after(timeoutMs, onTimeout);
+      this.#pending.set(id, { resolve, reject, cancelTimeout });
+      try {
+        this.#transport?.send(text);
+      } catch {
+        // The transport is closing: its end is reported next, and rejects this with everything else.
+      }
+    });
+  }
+
+  /** Sends a notification; one that can no longer be sent is dropped. */
+  notify(method: string, params: object): void {
+    this.#send(JSON.stringify({ jsonrpc: '2.0', method, params }));
+  }
+
+  /** Ends the connection in order; drops it when the server has not answered by then. */
+  async close(timeoutMs: number): Promise<void> {
+    if (this.ended !== undefined) return;
+    this.#transport?.close(DONE, 'done');
+    const cancel = this.#clock.after(timeoutMs, () => this.drop());
+    await new Promise<void>((resolve) => {
+      this.#onClosed = resolve;
+      if (this.ended !== undefined) resolve();
+    });
+    cancel();
+  }
+  #onClosed: () => void = () => {};
+
+  /** Ends the connection at once. */
+  drop(): void {
+    this.#transport?.drop();
+  }
+
+  onText(text: string): void {
+    this.lastReceivedAt = this.#clock.now();
+    let message: Record<string, unknown>;
+    try {
+      message = JSON.parse(text);
+    } catch {
+      this.onEnd({ code: BROKEN, reason: 'the server sent something that is no JSON' });
+      this.drop();
+      return;
+    }
+    if (typeof message?.method === 'string') {
+      if (message.id === undefined) this.#events.onNotification(message.method, message.params);
+      else void this.#answer(message.id, message.method, message.params);
+    } else if (typeof message?.id === 'number') this.#settle(message.id, message);
+  }
+
+  onEnd(end: TransportEnd): void {
+    if (this.ended !== undefined) return;
+    this.ended = new ConnectionEnded(end);
+    const pending = [...this.#pending.values()];
+    this.#pending.clear();
+    for (const { reject, cancelTimeout } of pending) {
+      cancelTimeout?.();
+      reject(this.ended);
+    }
+    this.#onClosed();
+    this.#events.onEnd(this.ended);
+  }
+
+  #settle(id: number, { error, result }: Record<string, unknown>): void {
+    const pending = this.#pending.get(id);
+    if (pending === undefined) return;
+    this.#pending.delete(id);
+    pending.cancelTimeout?.();
+    if (error === undefined) pending.resolve(result);
+    else pending.reject(new RpcError(error as WireError));
+  }
+
+  async #answer(id: unknown, method: string, params: unknown): Promise<void> {
+    const answer = this.#events.onRequest(method, params);
+    const failed = (thrown: unknown) => ({ error: { code: INTERNAL_ERROR, message: messageOf(thrown) } });
+    const refused = { error: { code: METHOD_NOT_FOUND, message: `Method not found: ${method}` } };
+    const body = answer === undefined ? refused : await answer.then((result) => ({ result: result ?? {} }), failed);
+    let text: string;
+    try {
+      text = JSON.stringify({ jsonrpc: '2.0', id, ...body });
+    } catch (thrown) {
+      text = JSON.stringify({ jsonrpc: '2.0', id, ...failed(thrown) });
+    }
+    this.#send(text);
+  }
+
+  #send(text: string): void {
+    try {
+      if (this.ended === undefined) this.#transport?.send(text);
+    } catch {
+      // The transport is closing; nobody waits for this message.
+    }
+  }
+}

@@ -1,0 +1,115 @@
+/** Waits until output shows a pattern, or falls silent. Knows no command and no wire. */
+import type { Cancel, Clock } from './platform.js';
+
+/** Characters of output that are searched; older ones are forgotten. */
+const SEARCHED_CHARACTERS = 1024 * 1024;
+
+/** What to wait for: a text, a pattern, or silence of so many milliseconds. */
+export type Expectation = string | RegExp | { readonly idle: number };
+
+/** What was met. */
+export interface Met {
+  /** The text that matched; empty for silence. */
+  readonly match: string;
+  /** Groups of the pattern. */
+  readonly groups: readonly (string | undefined)[];
+  /** Output before the match that no earlier wait has passed. */
+  readonly before: string;
+}
+
+/** Why waiting ended without a match. */
+export type NotMet = 'ended' | 'timeout';
+
+interface Waiting {
+  readonly expectation: Expectation;
+  readonly resolve: (met: Met | NotMet) => void;
+}
+
+/** The output that no wait has passed yet. Each wait begins behind what the last one met. */
+export class Expecter {
+  readonly #clock: Clock;
+  readonly #decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+  #text = '';
+  #hasEnded = false;
+  #waiting: Waiting | undefined;
+  #cancelIdle: Cancel = () => {};
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  push(bytes: Uint8Array): void {
+    this.#text = (this.#text + this.#decoder.decode(bytes, { stream: true })).slice(-SEARCHED_CHARACTERS);
+    this.#look();
+  }
+
+  end(): void {
+    this.#hasEnded = true;
+    this.#look();
+    this.#settle('ended');
+  }
+
+  /** The last characters that no wait has passed. */
+  rest(characters: number): string {
+    return this.#text.slice(-characters);
+  }
+
+  /**
+   * Waits for one thing at a time.
+   * @param timeoutMs how long; undefined for as long as the command runs
+   * @throws {Error} while another wait is under way
+   */
+  async wait(expectation: Expectation, timeoutMs: number | undefined): Promise<Met | NotMet> {
+    if (this.#waiting !== undefined) throw new Error('Another waitFor of this command is under way');
+    return new Promise((resolve) => {
+      const cancel = timeoutMs === undefined ? () => {} : this.#clock.after(timeoutMs, () => this.#settle('timeout'));
+      this.#waiting = {
+        expectation,
+        resolve(met) {
+          cancel();
+          resolve(met);
+        },
+      };
+      this.#look();
+      if (this.#hasEnded) this.#settle('ended');
+    });
+  }
+
+  #look(): void {
+    const expectation = this.#waiting?.expectation;
+    if (expectation === undefined) return;
+    if (typeof expectation === 'object' && 'idle' in expectation) {
+      this.#cancelIdle();
+      this.#cancelIdle = this.#clock.after(expectation.idle, () => this.#meet('', [], this.#text.length));
+      return;
+    }
+    const found = find(this.#text, expectation);
+    if (found !== undefined) this.#meet(found.match, found.groups, found.at);
+  }
+
+  #meet(match: string, groups: readonly (string | undefined)[], at: number): void {
+    const before = this.#text.slice(0, at);
+    this.#text = this.#text.slice(at + match.length);
+    this.#settle({ match, groups, before });
+  }
+
+  #settle(met: Met | NotMet): void {
+    this.#cancelIdle();
+    const waiting = this.#waiting;
+    this.#waiting = undefined;
+    waiting?.resolve(met);
+  }
+}
+
+function find(
+  text: string,
+  expectation: string | RegExp,
+): { match: string; groups: (string | undefined)[]; at: number } | undefined {
+  if (typeof expectation === 'string') {
+    const at = text.indexOf(expectation);
+    return at < 0 ? undefined : { match: expectation, groups: [], at };
+  }
+  // Without these flags a pattern keeps a position of its own from one text to the next.
+  const found = new RegExp(expectation.source, expectation.flags.replace(/[gy]/g, '')).exec(text);
+  return found === null ? undefined : { match: found[0], groups: found.slice(1), at: found.index };
+}

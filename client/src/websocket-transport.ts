@@ -1,0 +1,130 @@
+/** A transport over a WebSocket, of a browser or of the package `ws`. Knows no JSON and no Node. */
+import { withoutQuery } from './affinity.js';
+import { ConnectError, fieldOf } from './errors.js';
+import type { Transport, TransportRequest } from './transport.js';
+
+/**
+ * A WebSocket as browsers have it; the class of the package `ws` fits, too.
+ *
+ * @example
+ * import { WebSocket } from 'ws';
+ * import { connect, type WebSocketLike } from 'execwire-client';
+ * const openSocket = (url: string, protocols: string[]): WebSocketLike => new WebSocket(url, protocols, { handshakeTimeout: 2000 });
+ * await using other = await connect('ws://127.0.0.1:4500', { openSocket });
+ */
+export interface WebSocketLike {
+  readonly readyState: number;
+  addEventListener(type: 'open', listener: () => void): void;
+  addEventListener(type: 'error', listener: (event: unknown) => void): void;
+  addEventListener(type: 'message', listener: (event: { data: unknown }) => void): void;
+  addEventListener(type: 'close', listener: (event: { code: number; reason: string }) => void): void;
+  send(text: string): void;
+  close(code?: number, reason?: string): void;
+}
+
+/** What differs between browsers and Node. */
+export interface WebSocketHooks {
+  /** Reports why the server refused the upgrade. Browsers do not say. */
+  readonly onRefusal?: (socket: WebSocketLike, refused: (error: ConnectError) => void) => void;
+  /** Ends a socket at once. Default: an ordinary close, since browsers have nothing else. */
+  readonly drop?: (socket: WebSocketLike) => void;
+}
+
+const OPEN = 1;
+/** Code of an end that nobody announced (RFC 6455, section 7.4.1). */
+const ABNORMAL = 1006;
+
+/** Waits until a socket is open. @throws {ConnectError} */
+export function openWebSocket(
+  socket: WebSocketLike,
+  { url, listener, signal }: TransportRequest,
+  hooks: WebSocketHooks = {},
+): Promise<Transport> {
+  const drop = hooks.drop ?? ((dropped: WebSocketLike) => dropped.close());
+  return new Promise((resolve, reject) => {
+    let isOpen = false;
+    let hasEnded = false;
+    const end = (code: number, reason: string): void => {
+      if (hasEnded) return;
+      hasEnded = true;
+      if (isOpen) listener.onEnd({ code, reason });
+    };
+    const giveUp = (error: ConnectError): void => {
+      hasEnded = true;
+      signal.removeEventListener('abort', abort);
+      reject(error);
+    };
+    const abort = (): void => {
+      giveUp(new ConnectError(`Cannot connect to ${withoutQuery(url)}: given up`, { cause: signal.reason }));
+      drop(socket);
+    };
+    hooks.onRefusal?.(socket, giveUp);
+    socket.addEventListener('open', () => {
+      if (hasEnded) return;
+      isOpen = true;
+      signal.removeEventListener('abort', abort);
+      resolve({
+        send(text) {
+          if (socket.readyState !== OPEN) throw new Error('The connection is closing');
+          socket.send(text);
+        },
+        close: (code, reason) => socket.close(code, reason),
+        drop() {
+          drop(socket);
+          end(ABNORMAL, 'dropped');
+        },
+      });
+    });
+    socket.addEventListener('message', ({ data }) => {
+      if (!hasEnded) listener.onText(String(data));
+    });
+    socket.addEventListener('error', (event) => {
+      if (!isOpen && !hasEnded) giveUp(connectErrorOf(url, event));
+    });
+    socket.addEventListener('close', ({ code, reason }) => {
+      if (isOpen) end(code, reason);
+      else if (!hasEnded)
+        giveUp(new ConnectError(`Cannot connect to ${withoutQuery(url)}: closed with ${code} before it was open`));
+    });
+    if (signal.aborted) abort();
+    else signal.addEventListener('abort', abort);
+  });
+}
+
+/** What to do about the codes that an operating system gives most. */
+const ADVICE: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'nobody listens there; is the server running?',
+  ENOENT: 'there is no such socket file; is the server running?',
+  ENOTFOUND: 'the name of the host is unknown',
+  EAI_AGAIN: 'the name of the host cannot be resolved now',
+  ETIMEDOUT: 'the host does not answer',
+};
+
+function connectErrorOf(url: string, event: unknown): ConnectError {
+  const error = fieldOf(event, 'error');
+  const code = fieldOf(error, 'code');
+  const said = fieldOf(event, 'message') ?? fieldOf(error, 'message');
+  const detail = typeof code === 'string' && code in ADVICE ? `${code}: ${ADVICE[code]}` : said;
+  const text = typeof detail === 'string' && detail !== '' ? detail : 'no server, or it refused';
+  return new ConnectError(`Cannot connect to ${withoutQuery(url)}: ${text}`, {
+    cause: error,
+    ...(typeof code === 'string' ? { code } : {}),
+  });
+}
+
+/** Why a server that speaks HTTP did not upgrade, in one sentence. */
+export function refusalError(
+  url: string,
+  answer: { status: number; retryAfter?: string | undefined; contentType?: string | undefined },
+): ConnectError {
+  const { status } = answer;
+  const seconds = Number(answer.retryAfter);
+  const retryAfterMs = answer.retryAfter !== undefined && seconds >= 0 ? seconds * 1000 : undefined;
+  const type = answer.contentType === undefined ? '' : ` (${answer.contentType.split(';')[0]})`;
+  let text = `the answer was HTTP ${status}${type} and no WebSocket; is this the address of an execwire server?`;
+  if (status === 401) text = 'HTTP 401: the server wants a token, or does not accept this one';
+  if (status === 403) text = 'HTTP 403: this client is not allowed here';
+  if (status === 429 || status === 503) text = `HTTP ${status}: the server takes no connection now (full or draining)`;
+  if (status === 502 || status === 504) text = `HTTP ${status}: a proxy answered and reached no server behind it`;
+  return new ConnectError(`Cannot connect to ${withoutQuery(url)}: ${text}`, { status, retryAfterMs });
+}

@@ -1,0 +1,206 @@
+/**
+ * The messages of the wire as the client writes and reads them. `docs/protocol.md` says what they mean; a test compares these types with the
+ * server's schemas. Imports nothing, so that the package's types stand alone.
+ */
+
+/** Window size of a terminal in character cells. */
+export interface WireSize {
+  readonly rows: number;
+  readonly cols: number;
+}
+
+/** Name of an output stream; a terminal has `stdout` only. */
+export type StreamName = 'stdout' | 'stderr';
+
+/** A position in each stream, counted in bytes from the start of the command. */
+export type Offsets = { readonly [S in StreamName]?: number };
+
+/** What a server keeps of a stream: the first byte it still has, and the one that comes next. */
+export interface StreamRange {
+  readonly oldest: number;
+  readonly next: number;
+}
+
+/** Most bytes per stream that may be under way unacknowledged. */
+export interface WireWindow {
+  readonly bytes: number;
+}
+
+/** A W3C trace context as a request carries it. */
+export interface TraceCarrier {
+  readonly traceparent: string;
+  readonly tracestate?: string;
+}
+
+export interface InitializeParams {
+  readonly clientInfo: { readonly name: string; readonly version: string; readonly title?: string };
+  readonly capabilities?: {
+    readonly experimentalApi?: boolean;
+    readonly optOutNotificationMethods?: string[];
+    readonly heartbeatMs?: number;
+  };
+}
+
+/** Everything is optional: other servers speak this protocol too. */
+export interface InitializeResult {
+  readonly userAgent?: string;
+  readonly serverInfo?: { readonly name: string; readonly version: string };
+  readonly connectionId?: string;
+  /** Names the running instance of the server; a restart has another one. */
+  readonly serverId?: string;
+  readonly limits?: Readonly<Record<string, number>>;
+}
+
+export interface DetachableParams {
+  readonly key: string;
+  readonly ttlMs?: number;
+  readonly replayBytes?: number;
+  readonly whenFull?: 'drop' | 'pause';
+}
+
+export interface ExecParams {
+  readonly command: string[];
+  readonly processId?: string;
+  readonly tty?: boolean;
+  readonly streamStdin?: boolean;
+  readonly streamStdoutStderr?: boolean;
+  readonly outputBytesCap?: number;
+  readonly disableOutputCap?: boolean;
+  readonly timeoutMs?: number;
+  readonly disableTimeout?: boolean;
+  readonly cwd?: string;
+  readonly env?: Record<string, string | null>;
+  readonly size?: WireSize;
+  readonly detachable?: DetachableParams;
+  readonly window?: WireWindow;
+}
+
+export interface AttachParams {
+  readonly processId: string;
+  readonly key: string;
+  readonly from?: Offsets;
+  readonly role?: 'writer' | 'observer';
+  readonly takeover?: boolean;
+  readonly screen?: boolean;
+  readonly size?: WireSize;
+  readonly window?: WireWindow;
+}
+
+/** The reply to `command/exec` and to `command/exec/attach`. */
+export interface ExecReply {
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly signal?: string | null;
+  readonly timedOut?: boolean;
+  readonly truncated?: { readonly stdout: boolean; readonly stderr: boolean };
+  readonly durationMs?: number;
+  readonly cause?: string;
+}
+
+export interface WriteParams {
+  readonly processId: string;
+  readonly deltaBase64?: string;
+  readonly closeStdin?: boolean;
+  readonly offset?: number;
+}
+
+export interface WriteReply {
+  readonly accepted?: number;
+}
+
+/** One row of `command/exec/list`. */
+export interface ListedCommand {
+  /** Name of the command on this connection, or null. */
+  readonly processId: string | null;
+  /** Number of the process on the server's machine; null while it is being started. */
+  readonly pid: number | null;
+  readonly tty: boolean;
+  readonly state: 'starting' | 'running' | 'exiting' | 'detached' | 'ended';
+  /** Start, in milliseconds since 1970. */
+  readonly startedAtMs: number;
+  /** Name of a detachable command; null for others. */
+  readonly key?: string | null;
+  /** What this connection is to it; null when it is not attached. */
+  readonly role?: 'writer' | 'observer' | null;
+  /** Number of attachments of all connections. */
+  readonly attachments?: number;
+  readonly stdout?: StreamRange;
+  readonly stderr?: StreamRange;
+  /** When it is forgotten or ended, in milliseconds since 1970; null while somebody is attached. */
+  readonly expiresAtMs?: number | null;
+  readonly exitCode?: number | null;
+  readonly command?: string[];
+  readonly cwd?: string | null;
+  /** Milliseconds of processor time of the whole tree. */
+  readonly cpuMs?: number | null;
+  /** Resident bytes of the whole tree. */
+  readonly rssBytes?: number | null;
+  readonly bytesIn?: number;
+  readonly bytesOut?: number;
+  readonly dialect?: string;
+  readonly metadata?: Readonly<Record<string, string>> | null;
+}
+
+export interface ListParams {
+  readonly scope?: 'connection' | 'principal';
+  readonly details?: boolean;
+}
+
+/** About one command of the connection. */
+export interface Named {
+  readonly processId: string;
+}
+
+/** Requests of the client, by method. */
+export interface Requests {
+  initialize: { params: InitializeParams; result: InitializeResult };
+  'command/exec': { params: ExecParams; result: ExecReply };
+  'command/exec/attach': { params: AttachParams; result: ExecReply };
+  'command/exec/write': { params: WriteParams; result: WriteReply };
+  'command/exec/resize': { params: Named & { readonly size: WireSize }; result: object };
+  'command/exec/terminate': {
+    params: Named & { readonly signal?: string; readonly graceMs?: number };
+    result: object;
+  };
+  'command/exec/signal': { params: Named & { readonly signal: string }; result: object };
+  'command/exec/detach': { params: Named; result: object };
+  'command/exec/list': { params: ListParams; result: { readonly commands: ListedCommand[] } };
+  'command/exec/forget': { params: { readonly key: string }; result: object };
+}
+
+/** Notifications of the server, by method. */
+export interface Notifications {
+  'command/exec/outputDelta': Named & {
+    readonly stream: StreamName;
+    readonly deltaBase64: string;
+    readonly capReached: boolean;
+    readonly offset?: number;
+  };
+  'command/exec/attached': Named & {
+    readonly key: string;
+    readonly pid: number | null;
+    readonly startedAtMs: number;
+    readonly role: 'writer' | 'observer';
+    readonly resumed: boolean;
+    readonly stdout: StreamRange;
+    readonly stderr: StreamRange;
+    readonly stdinAccepted: number;
+  };
+  'command/exec/gap': Named & { readonly stream: StreamName; readonly from: number; readonly to: number };
+  'command/exec/screen': Named & {
+    readonly offset: number;
+    readonly size: WireSize;
+    readonly deltaBase64: string;
+    readonly alternate: boolean;
+    readonly title?: string | null;
+    readonly complete?: boolean;
+  };
+  'command/exec/detached': Named & { readonly reason: 'takeover' | 'requested' | 'fellBehind' };
+  'server/draining': { readonly deadlineMs: number };
+  'server/heartbeat': object;
+  'server/authExpiring': { readonly expiresInMs: number };
+}
+
+export type RequestName = keyof Requests;
+export type NotificationName = keyof Notifications;

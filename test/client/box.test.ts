@@ -1,0 +1,284 @@
+// The client against the built server: results, failures, streams, input, terminals, and what is left when it goes.
+import { Readable } from 'node:stream';
+import t from 'tap';
+import {
+  type Box,
+  ConnectError,
+  connect,
+  ExecError,
+  LostError,
+  RpcError,
+  UnknownOutcomeError,
+} from '../../client/src/node.js';
+import { isAlive, startServer, until } from '../support/server.js';
+
+const server = await startServer(t);
+const open: Box[] = [];
+
+async function newBox(options: Parameters<typeof connect>[1] = {}): Promise<Box> {
+  const box = await connect(server.url, { name: 'test', ...options });
+  open.push(box);
+  return box;
+}
+
+const box = await newBox();
+const failureOf = (promise: PromiseLike<unknown>): Promise<unknown> =>
+  Promise.resolve(promise).then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+
+t.test('exec resolves to the whole result when the command ends well', async (t) => {
+  const result = await box.exec(['sh', '-c', 'pwd; echo $NAME >&2'], { cwd: '/', env: { NAME: 'value' }, all: true });
+  t.match(result, { exitCode: 0, signal: undefined, timedOut: false, stdout: '/', stderr: 'value', cause: 'exited' });
+  t.same(result.truncated, { stdout: 0, stderr: 0 });
+  t.match(result.all, /value/);
+  t.ok(result.durationMs >= 0);
+  t.same(result.command, ['sh', '-c', 'pwd; echo $NAME >&2']);
+});
+
+t.test('exec rejects with ExecError when the command fails, and resolves when reject is false', async (t) => {
+  const script = ['sh', '-c', 'echo out; echo nope >&2; exit 3'];
+  const error = await failureOf(box.exec(script));
+  t.ok(error instanceof ExecError);
+  t.match(error, {
+    exitCode: 3,
+    stdout: 'out',
+    stderr: 'nope',
+    cause: 'exited',
+    aborted: false,
+    message: /exit code 3: sh -c/,
+  });
+  t.match(await box.exec(script, { reject: false }), { exitCode: 3, stdout: 'out' });
+});
+
+t.test('exec rejects with RpcError when the server refuses, also with reject: false', async (t) => {
+  for (const reject of [true, false]) {
+    const error = await failureOf(box.exec(['/no/such/program'], { reject }));
+    t.ok(error instanceof RpcError);
+    t.match(error, { reason: 'spawnFailed', data: { errno: 'ENOENT' } });
+  }
+  t.throws(() => box.exec('ls -l' as never), /array of strings/);
+});
+
+t.test('output captured so far is in the error when a timeout, a signal or an abort ends the command', async (t) => {
+  const script = ['sh', '-c', 'echo before; exec sleep 600'];
+  t.match(await failureOf(box.exec(script, { timeout: 50 })), {
+    timedOut: true,
+    cause: 'timeout',
+    stdout: /^(before)?$/,
+  });
+  const killed = box.exec(script);
+  await killed.waitFor('before');
+  await killed.kill('SIGKILL');
+  t.match(await failureOf(killed), { signal: 'SIGKILL', cause: 'terminated', stdout: 'before' });
+  await killed.kill();
+  const aborter = new AbortController();
+  const aborted = box.exec(script, { signal: aborter.signal });
+  await aborted.waitFor('before');
+  aborter.abort();
+  t.match(await failureOf(aborted), { aborted: true, cause: 'terminated', signal: 'SIGTERM', stdout: 'before' });
+  t.match(await failureOf(box.exec(script, { signal: AbortSignal.abort() })), {
+    aborted: true,
+    cause: 'terminated',
+    exitCode: undefined,
+  });
+  const own = await box.exec(['sh', '-c', 'kill -HUP $$'], { reject: false });
+  t.match(own, { signal: 'SIGHUP', cause: 'signal' });
+});
+
+t.test('abort ends a command that ignores SIGTERM with SIGKILL when forceKillAfter has passed', async (t) => {
+  const aborter = new AbortController();
+  const script = ['sh', '-c', "trap '' TERM; echo ready; while :; do sleep 0.05; done"];
+  const run = box.exec(script, { signal: aborter.signal, forceKillAfter: 50 });
+  await run.waitFor('ready');
+  aborter.abort();
+  t.match(await failureOf(run), { aborted: true, signal: 'SIGKILL' });
+});
+
+t.test('lines come whole, and the loop throws behind the last one when the command fails', async (t) => {
+  const run = box.exec(['sh', '-c', 'printf "one\\r\\ntwo€\\nthree"; exit 5']);
+  const lines: string[] = [];
+  const read = async (): Promise<void> => {
+    for await (const line of run.lines()) lines.push(line);
+  };
+  t.match(await failureOf(read()), { exitCode: 5 });
+  t.same(lines, ['one', 'two€', 'three']);
+});
+
+t.test(
+  'a reader that comes late gets the output from its beginning, and one that leaves does not hold others',
+  async (t) => {
+    const run = box.exec(['sh', '-c', 'echo first; cat; echo last'], { stdin: 'pipe' });
+    await run.waitFor('first');
+    for await (const line of run.lines()) {
+      t.equal(line, 'first');
+      break;
+    }
+    await run.end();
+    const bytes: Uint8Array[] = [];
+    for await (const piece of run.stdout) bytes.push(piece);
+    t.equal(Buffer.concat(bytes).toString(), 'first\nlast\n');
+    t.equal((await run).stdout, 'first\nlast');
+  },
+);
+
+t.test('input of every kind arrives whole, and stdin is closed at its end', async (t) => {
+  const web = new ReadableStream({
+    start(controller) {
+      controller.enqueue(new TextEncoder().encode('we'));
+      controller.enqueue(new TextEncoder().encode('b'));
+      controller.close();
+    },
+  });
+  const inputs = {
+    text: 'text',
+    bytes: new TextEncoder().encode('bytes'),
+    array: ['ar', 'ray'],
+    node: Readable.from(['no', 'de']),
+    web,
+    generator: (async function* () {
+      yield 'gener';
+      yield new TextEncoder().encode('ator');
+    })(),
+  };
+  for (const [name, input] of Object.entries(inputs)) t.equal((await box.exec(['cat'], { input })).stdout, name);
+  t.equal((await box.exec(['cat'])).stdout, '', 'nothing is an input that has ended');
+});
+
+t.test('a write of 13 MB is cut to what the server takes, and the connection lives', async (t) => {
+  const input = new Uint8Array(13_000_000).fill(0x61);
+  t.equal((await box.exec(['wc', '-c'], { input })).stdout, '13000000');
+  const run = box.exec(['wc', '-c'], { stdin: 'pipe' });
+  await run.write(input);
+  await run.end();
+  t.equal((await run).stdout, '13000000');
+});
+
+t.test('an input without end is left when the command reads no more of it', async (t) => {
+  let wasStopped = false;
+  const endless = (async function* () {
+    try {
+      for (;;) yield 'abcdef'.repeat(1000);
+    } finally {
+      wasStopped = true;
+    }
+  })();
+  t.equal((await box.exec(['head', '-c', '3'], { input: endless })).stdout, 'abc');
+  await until('the input is told', () => wasStopped);
+});
+
+t.test('an input that throws terminates the command and is the cause of its error', async (t) => {
+  let breakNow = (): void => {};
+  const isBroken = new Promise<void>((resolve) => {
+    breakNow = resolve;
+  });
+  const broken = (async function* () {
+    yield 'a';
+    await isBroken;
+    throw new Error('broken source');
+  })();
+  const run = box.exec(['cat'], { input: broken });
+  await run.waitFor('a');
+  breakNow();
+  const error = await failureOf(run);
+  t.ok(error instanceof ExecError);
+  t.match(error, { cause: { message: 'broken source' }, result: { cause: 'terminated', stdout: 'a' } });
+});
+
+t.test('maxBuffer keeps the start, or both ends with a line between that counts what is missing', async (t) => {
+  const seq = ['seq', '1', '1000'];
+  const size = Buffer.byteLength((await box.exec(seq, { stripFinalNewline: false })).stdout);
+  const start = await box.exec(seq, { maxBuffer: 10 });
+  t.same([start.stdout, start.truncated], ['1\n2\n3\n4\n5', { stdout: size - 10, stderr: 0 }]);
+  const ends = await box.exec(seq, { maxBuffer: { head: 10, tail: 9 } });
+  t.equal(ends.stdout, `1\n2\n3\n4\n5\n[… ${size - 19} bytes left out …]\n999\n1000`);
+  t.equal(ends.truncated.stdout, size - 19);
+});
+
+t.test('bytes are given as they came when encoding is bytes', async (t) => {
+  const { stdout } = await box.exec(['printf', '\\377\\000\\n'], { encoding: 'bytes' });
+  t.same([...stdout], [255, 0, 10]);
+});
+
+t.test('terminal has its size, follows resize, and resolves whatever its exit code', async (t) => {
+  const term = box.terminal(['sh'], { cols: 100, rows: 30, env: { PS1: '$ ' } });
+  await term.waitFor('$ ');
+  await term.write('stty size\n');
+  t.equal((await term.waitFor(/\d+ \d+/)).match, '30 100');
+  await term.resize({ cols: 90, rows: 20 });
+  await term.write('stty size\n');
+  t.equal((await term.waitFor(/\d+ \d+/)).match, '20 90');
+  await term.write('exit 7\n');
+  t.match(await term.result, { exitCode: 7, cause: 'exited' });
+});
+
+t.test(
+  'waitFor fails with the output so far when the command ends or the time passes, and silence can be waited for',
+  async (t) => {
+    const run = box.exec(['sh', '-c', 'echo something; cat'], { stdin: 'pipe' });
+    t.match(await run.waitFor({ idle: 30 }), { match: '' });
+    await t.rejects(run.waitFor('other', { timeout: 20 }), /20 ms have passed/);
+    await run.end();
+    await t.rejects(run.waitFor('never'), /the command has ended/);
+    await run;
+  },
+);
+
+t.test('a listener that throws is reported, and nothing breaks by it', async (t) => {
+  const errors: unknown[] = [];
+  const other = await newBox({ onError: (error) => errors.push(error) });
+  const run = other.exec(['echo', 'hi']);
+  run.onOutput(() => {
+    throw new Error('bad listener');
+  });
+  t.equal((await run).stdout, 'hi');
+  t.match(errors, [{ message: 'bad listener' }]);
+});
+
+t.test('names that a program gives its own commands do not meet those of the client', async (t) => {
+  const run = box.exec(['cat'], { stdin: 'pipe' });
+  await run.started;
+  const heard: unknown[] = [];
+  const stop = box.on('command/exec/outputDelta', ({ processId }) => heard.push(processId));
+  const params = { command: ['echo', 'own'], processId: 'p1', streamStdoutStderr: true };
+  t.match(await box.request('command/exec', params), { exitCode: 0 });
+  stop();
+  t.ok(heard.includes('p1'));
+  await run.end();
+  t.equal((await run).stdout, '');
+});
+
+t.test('params that JSON cannot hold are refused and leave nothing behind', async (t) => {
+  const circle: Record<string, unknown> = {};
+  circle.self = circle;
+  await t.rejects(box.request('command/exec', circle), TypeError);
+  t.equal((await box.exec(['echo', 'on'])).stdout, 'on');
+});
+
+t.test('ordinary command is lost, and its processes are gone, when the box is closed', async (t) => {
+  const other = await newBox();
+  const run = other.exec(['sleep', '600']);
+  const { pid } = await run.started;
+  const lost = failureOf(run);
+  await other.close();
+  t.ok((await lost) instanceof LostError);
+  await until('its process is gone', () => pid !== undefined && !isAlive(pid));
+  const late = await failureOf(other.exec(['true']));
+  t.ok(late instanceof UnknownOutcomeError);
+  t.match(late, { wasSent: false });
+  t.match(await other.exec(['true'], { reject: false }), { exitCode: undefined, cause: 'unknown' });
+});
+
+t.test('connect says in one line what it met when nobody is there or the answer is no WebSocket', async (t) => {
+  const nobody = await failureOf(connect('ws://127.0.0.1:1'));
+  t.ok(nobody instanceof ConnectError);
+  t.match(nobody, { code: 'ECONNREFUSED', message: /^Cannot connect to ws:\/\/127\.0\.0\.1:1: ECONNREFUSED[^\n]*$/ });
+  t.match(await failureOf(connect(`${server.url}/healthz`)), { status: 400, message: /is this the address/ });
+  await t.rejects(connect(server.url, { name: 'no\nheader' }), /Invalid clientInfo.name/);
+});
+
+t.test('server is as it was when all boxes are closed', async (t) => {
+  await Promise.all(open.map((each) => each.close()));
+  await server.endsClean(t);
+});
