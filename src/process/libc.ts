@@ -21,6 +21,16 @@ const LAST_DESCRIPTOR = 0xffffffff;
 const F_SETFD = 2;
 const FD_CLOEXEC = 1;
 const PR_SET_DUMPABLE = 4;
+/** flock(2): exclusive, and an error in place of waiting. */
+const LOCK_EX_NB = 2 | 4;
+/** mallopt(3) of glibc. */
+const M_TRIM_THRESHOLD = -1;
+const M_MMAP_THRESHOLD = -3;
+/**
+ * Blocks from this size on are mapped, and so go back to the kernel when they are freed. It is glibc's own default, which it would raise
+ * up to 32 MiB when such a block is freed; naming it keeps it.
+ */
+const MMAP_THRESHOLD_BYTES = 128 * 1024;
 /** Both ends of a pipe; both are close-on-exec and blocking. */
 export interface PipeEnds {
   readonly readEnd: number;
@@ -45,6 +55,10 @@ export interface Libc {
   denyDump(): boolean;
   /** Opens and sets terminals; absent where the C library cannot be called. */
   readonly terminals?: TerminalCalls | undefined;
+  /** Takes the lock of an open file, without waiting; it goes with the descriptor. Absent where the C library cannot be called. @returns whether it was free */
+  readonly tryLock?: ((fd: number) => boolean) | undefined;
+  /** Gives free memory back to the kernel; absent where the C library keeps none, or cannot be called. */
+  readonly trimMemory?: (() => void) | undefined;
   /** Name of the last error of a C call on this thread, such as `EMFILE`; undefined when unknown. */
   lastError(): string | undefined;
 }
@@ -92,6 +106,8 @@ function linuxLibc(lib: LibraryHandle, errno: () => number): Libc {
     'int prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d)',
   );
 
+  const flock: (fd: number, operation: number) => number = lib.func('int flock(int fd, int operation)');
+
   const lastError = (): string | undefined => {
     const code = errno();
     return code === 0 ? undefined : getSystemErrorName(-code);
@@ -124,6 +140,8 @@ function linuxLibc(lib: LibraryHandle, errno: () => number): Libc {
       }
       return { readEnd: ends[0] ?? -1, writeEnd: ends[1] ?? -1 };
     },
+    tryLock: (fd) => flock(fd, LOCK_EX_NB) === 0,
+    trimMemory: memoryTrimmer(lib),
     markAllCloseOnExec,
     denyDump: () => prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) === 0,
   };
@@ -138,6 +156,21 @@ function spawning(
     return { spawnChild: posixSpawn(lib, calls, markAllCloseOnExec), childCalls: calls, reason: undefined };
   } catch (error) {
     return { spawnChild: undefined, reason: `posix_spawn cannot be used: ${messageOf(error)}` };
+  }
+}
+
+/** Has large blocks mapped from now on. @returns undefined where the C library has no such calls, as musl's */
+function memoryTrimmer(lib: LibraryHandle): (() => void) | undefined {
+  try {
+    const mallopt: (name: number, value: number) => number = lib.func('int mallopt(int name, int value)');
+    const mallocTrim: (pad: number) => number = lib.func('int malloc_trim(size_t pad)');
+    mallopt(M_MMAP_THRESHOLD, MMAP_THRESHOLD_BYTES);
+    mallopt(M_TRIM_THRESHOLD, MMAP_THRESHOLD_BYTES);
+    return () => {
+      mallocTrim(0);
+    };
+  } catch {
+    return undefined;
   }
 }
 

@@ -7,6 +7,7 @@ import { authPlugin } from '../../plugins/auth.js';
 import { drainPlugin } from '../../plugins/drain.js';
 import { execPlugin } from '../../plugins/exec.js';
 import { lifecyclePlugin } from '../../plugins/lifecycle.js';
+import { memoryPlugin } from '../../plugins/memory.js';
 import { metricsPlugin } from '../../plugins/metrics.js';
 import { overloadPlugin } from '../../plugins/overload.js';
 import { readingsPlugin } from '../../plugins/readings.js';
@@ -85,6 +86,7 @@ export async function buildApp(
   await app.register(websocketPlugin, { config });
   await app.register(drainPlugin, { config });
   await app.register(readingsPlugin);
+  await app.register(memoryPlugin);
   await app.register(healthRoutes);
   if (config.metricsAddress === undefined) {
     await app.register(metricsRoute, { exposition: app.exposition, protected: true });

@@ -8,7 +8,7 @@ import type { Config } from '../config/config.js';
 import type { ExecManager } from '../dialects/command-exec/exec-manager.js';
 import type { Log } from '../log.js';
 import { closeCodes } from '../protocol/close-codes.js';
-import { FLUSH_STALL_MS, FLUSH_TOTAL_MS } from '../rpc/flush-limit.js';
+import { FlushLimit } from '../rpc/flush-limit.js';
 import type { Session } from '../session/session.js';
 import type { SessionRegistry } from '../session/session-registry.js';
 import type { DrainObservation, Telemetry } from '../telemetry/telemetry.js';
@@ -17,17 +17,6 @@ import type { Lifecycle } from './lifecycle.js';
 /** How often connections are looked at: a peer's reading makes no event of its own. */
 const LOOK_EVERY_MS = 20;
 
-/** The clock and the only way to wait. */
-export interface DrainClock {
-  nowMs(): number;
-  sleep(ms: number): Promise<void>;
-}
-
-const systemClock: DrainClock = {
-  nowMs: () => performance.now(),
-  sleep: (ms) => (ms === 0 ? Promise.resolve() : new Promise((resolve) => setTimeout(resolve, ms))),
-};
-
 export interface DrainOptions {
   readonly config: Pick<Config, 'drainDelayMs' | 'drainTimeoutMs' | 'killGraceMs'>;
   readonly lifecycle: Lifecycle;
@@ -35,7 +24,6 @@ export interface DrainOptions {
   readonly commands: Pick<ExecManager, 'running' | 'terminateAll'>;
   readonly telemetry: Pick<Telemetry, 'drain'>;
   readonly log: Pick<Log, 'info' | 'warn'>;
-  readonly clock?: DrainClock;
 }
 
 /** What became of the commands and connections of a drain. */
@@ -51,12 +39,10 @@ interface Outcome {
 /** Drains one service once. */
 export class Drain {
   readonly #options: DrainOptions;
-  readonly #clock: DrainClock;
   #done: Promise<void> | undefined;
 
   constructor(options: DrainOptions) {
     this.#options = options;
-    this.#clock = options.clock ?? systemClock;
   }
 
   /** Drains once, however often it is called; resolves when no connection is left. */
@@ -67,14 +53,14 @@ export class Drain {
 
   async #run(): Promise<void> {
     const { lifecycle, sessions, commands, log, config, telemetry } = this.#options;
-    const startedAtMs = this.#clock.nowMs();
+    const startedAtMs = performance.now();
     const observation = telemetry.drain(sessions.size, commands.running);
     lifecycle.advance('leaving');
     const { drainDelayMs } = config;
     log.info({ drainDelayMs, connections: sessions.size, commands: commands.running }, 'leaving');
-    await this.#clock.sleep(drainDelayMs);
+    await sleep(drainDelayMs);
     const outcome = await this.#drain(observation);
-    const durationMs = Math.round(this.#clock.nowMs() - startedAtMs);
+    const durationMs = Math.round(performance.now() - startedAtMs);
     log.info({ durationMs, ...outcome }, 'left');
     observation.ended();
   }
@@ -83,7 +69,7 @@ export class Drain {
     const { lifecycle, sessions, commands, log, config } = this.#options;
     lifecycle.advance('draining');
     observation.draining();
-    const deadlineAtMs = this.#clock.nowMs() + config.drainTimeoutMs;
+    const deadlineAtMs = performance.now() + config.drainTimeoutMs;
     sessions.broadcast('server/draining', { deadlineMs: config.drainTimeoutMs });
     const before = commands.running;
     await this.#untilFinished(deadlineAtMs);
@@ -93,7 +79,7 @@ export class Drain {
 
     log.warn({ connections: sessions.size, commands: killed }, 'drain deadline passed');
     commands.terminateAll(config.killGraceMs);
-    const cut = await this.#untilFlushed(this.#clock.nowMs() + config.killGraceMs);
+    const cut = await this.#untilFlushed(performance.now() + config.killGraceMs);
     return { finished, killed, cut };
   }
 
@@ -105,9 +91,9 @@ export class Drain {
         if (connection.inFlight > 0 || connection.outbox.pendingBytes > 0) continue;
         connection.close(closeCodes.goingAway, 'server going away');
       }
-      const leftMs = deadlineAtMs - this.#clock.nowMs();
+      const leftMs = deadlineAtMs - performance.now();
       if (sessions.size === 0 || leftMs <= 0) return;
-      await this.#clock.sleep(Math.min(LOOK_EVERY_MS, leftMs));
+      await sleep(Math.min(LOOK_EVERY_MS, leftMs));
     }
   }
 
@@ -118,25 +104,26 @@ export class Drain {
    */
   async #untilFlushed(graceEndsAtMs: number): Promise<number> {
     const { sessions } = this.#options;
-    const progress = new Map<Session, { bytes: number; movedAtMs: number }>();
+    const limits = new Map<Session, FlushLimit>();
     const cut = new Set<Session>();
     for (;;) {
-      const nowMs = this.#clock.nowMs();
       for (const session of [...sessions.all()]) {
-        if (cut.has(session)) continue;
         const { connection } = session;
         if (connection.inFlight === 0) connection.close(closeCodes.serviceRestart, 'drain deadline passed');
+        if (performance.now() < graceEndsAtMs || cut.has(session)) continue;
         const { progressBytes } = connection.outbox;
-        const seen = progress.get(session) ?? { bytes: progressBytes, movedAtMs: graceEndsAtMs };
-        if (progressBytes > seen.bytes) progress.set(session, { bytes: progressBytes, movedAtMs: nowMs });
-        else progress.set(session, seen);
-        const standsStillMs = nowMs - Math.max(seen.movedAtMs, graceEndsAtMs);
-        if (standsStillMs < FLUSH_STALL_MS && nowMs - graceEndsAtMs < FLUSH_TOTAL_MS) continue;
+        const limit = limits.get(session) ?? new FlushLimit(progressBytes);
+        limits.set(session, limit);
+        if (!limit.isOver(progressBytes)) continue;
         cut.add(session);
         connection.transport.abort();
       }
       if ([...sessions.all()].every((session) => cut.has(session))) return cut.size;
-      await this.#clock.sleep(LOOK_EVERY_MS);
+      await sleep(LOOK_EVERY_MS);
     }
   }
+}
+
+function sleep(ms: number): Promise<void> {
+  return ms === 0 ? Promise.resolve() : new Promise((resolve) => setTimeout(resolve, ms));
 }

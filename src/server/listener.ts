@@ -1,14 +1,9 @@
 /** Binds the one listener of a service and says where it can be reached. Knows nothing of what is served there. */
-import { lstatSync, unlinkSync } from 'node:fs';
 import type { Server } from 'node:http';
-import { type AddressInfo, connect } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import type { ListenAddress } from '../config/listen-address.js';
+import { type SocketFile, takeSocketFile } from './socket-file.js';
 
-/**
- * Only the server's own user may connect (mode 0600) from the first moment: a chmod behind the bind would leave a gap, and follow a link.
- * A default access list of the folder widens nothing, because the kernel takes the mask off a socket first.
- */
-const SOCKET_UMASK = 0o177;
 /** Connections the kernel keeps until they are accepted; a rolling restart brings them all at once. */
 const BACKLOG = 4096;
 
@@ -29,14 +24,23 @@ export async function listen(
     const { address: ip, port, family } = server.address() as AddressInfo;
     return `${secure ? 'wss' : 'ws'}://${family === 'IPv6' ? `[${ip}]` : ip}:${port}`;
   }
-  await removeStaleSocket(address.path);
-  const umask = process.umask(SOCKET_UMASK);
-  try {
-    await bind(server, { path: address.path, backlog: BACKLOG }, address.path);
-  } finally {
-    process.umask(umask);
-  }
+  await listenOnFile(server, address.path);
   return `unix://${address.path}`;
+}
+
+async function listenOnFile(server: Server, path: string): Promise<void> {
+  let file: SocketFile;
+  try {
+    file = await takeSocketFile(path, (bound) => bind(server, { path: bound, backlog: BACKLOG }, path));
+  } catch (error) {
+    if (server.listening) server.close();
+    if (error instanceof ListenError) throw error;
+    throw new ListenError(`cannot listen on ${path}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  const remove = (): void => file.remove();
+  server.once('close', remove);
+  // A second signal ends the process without closing anything.
+  process.once('exit', remove);
 }
 
 /** The lines that tell a parent process where the service is. @see PROTOCOL "Transports" */
@@ -51,27 +55,13 @@ function bind(
   where: string,
 ): Promise<void> {
   return new Promise((resolve, reject) => {
-    const onError = (error: Error): void => reject(new ListenError(`cannot listen on ${where}: ${error.message}`));
+    const onError = (error: Error): void => reject(new ListenError(`cannot listen on ${where}: ${sayingWhere(error)}`));
+    const sayingWhere = ({ message }: Error): string =>
+      'path' in options ? message.replace(options.path, where) : message;
     server.once('error', onError);
     server.listen(options, () => {
       server.off('error', onError);
       resolve();
     });
   });
-}
-
-/** A socket file that nobody answers on is left from a server that was killed; one that answers belongs to a living server. */
-async function removeStaleSocket(path: string): Promise<void> {
-  const stat = lstatSync(path, { throwIfNoEntry: false });
-  if (stat === undefined) return;
-  if (!stat.isSocket()) throw new ListenError(`cannot listen on ${path}: a file that is no socket is in the way`);
-  const isLive = await new Promise<boolean>((resolve) => {
-    const probe = connect(path);
-    probe.once('connect', () => resolve(true));
-    probe.once('error', () => resolve(false));
-    probe.once('close', () => resolve(false));
-    probe.once('connect', () => probe.destroy());
-  });
-  if (isLive) throw new ListenError(`cannot listen on ${path}: another server is listening there`);
-  unlinkSync(path);
 }

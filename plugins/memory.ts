@@ -1,0 +1,12 @@
+/** Has the memory of a burst given back for as long as the app runs. */
+import fp from 'fastify-plugin';
+import { MemoryReturn } from '../src/server/memory-return.js';
+
+export const memoryPlugin = fp(
+  async (app) => {
+    const memory = new MemoryReturn();
+    memory.start();
+    app.addHook('onClose', async () => memory.stop());
+  },
+  { name: 'memory' },
+);

@@ -1,0 +1,78 @@
+/**
+ * Gives memory back to the machine after a burst. V8 collects when it needs memory, and a server that has become quiet needs none: what
+ * half a gigabyte of output took would stay for good. Knows nothing of what the memory was for.
+ */
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { loadLibc } from '../process/libc.js';
+
+/** Asking costs ten microseconds, and a burst is over within a minute of its end. */
+const LOOK_EVERY_MS = 10_000;
+/** Resident memory above this many times the least ever seen is worth a look… */
+const MUCH = 1.2;
+/** …if it is also so much more: a young server grows by some megabytes. */
+const MUCH_BYTES = 16 * 1024 * 1024;
+/** A collection stops the world for 10 to 30 ms, and may find everything in use: at most a thousandth of the time goes into them. */
+const WAIT_PER_COLLECTION = 1000;
+
+export interface MemoryReturnOptions {
+  /** Default: of this process. */
+  readonly residentBytes?: () => number;
+  /** Default: a full collection, then the free lists of the C library. */
+  readonly giveBack?: () => Promise<void>;
+  readonly nowMs?: () => number;
+}
+
+/** Watches the resident memory of this process. */
+export class MemoryReturn {
+  readonly #residentBytes: () => number;
+  readonly #giveBack: () => Promise<void>;
+  readonly #nowMs: () => number;
+  #leastBytes = Number.POSITIVE_INFINITY;
+  #notBeforeMs = 0;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(options: MemoryReturnOptions = {}) {
+    this.#residentBytes = options.residentBytes ?? (() => process.memoryUsage.rss());
+    this.#giveBack = options.giveBack ?? collectAndTrim;
+    this.#nowMs = options.nowMs ?? (() => performance.now());
+  }
+
+  start(): void {
+    this.#timer ??= setInterval(() => void this.look(), LOOK_EVERY_MS).unref();
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
+  /** Gives back what can be given if there is much. @returns whether it tried */
+  async look(): Promise<boolean> {
+    const bytes = this.#residentBytes();
+    const startedAtMs = this.#nowMs();
+    const isMuch = bytes > this.#leastBytes * MUCH && bytes > this.#leastBytes + MUCH_BYTES;
+    this.#leastBytes = Math.min(this.#leastBytes, bytes);
+    if (!isMuch || startedAtMs < this.#notBeforeMs) return false;
+    await this.#giveBack();
+    const endedAtMs = this.#nowMs();
+    this.#notBeforeMs = endedAtMs + (endedAtMs - startedAtMs) * WAIT_PER_COLLECTION;
+    return true;
+  }
+}
+
+let collect: (() => void) | undefined;
+
+async function collectAndTrim(): Promise<void> {
+  collect ??= collector();
+  collect();
+  (await loadLibc()).trimMemory?.();
+}
+
+/** V8 has no other way to ask for it from inside. No script of this program sees the function. */
+function collector(): () => void {
+  setFlagsFromString('--expose-gc');
+  const gc = runInNewContext('gc') as () => void;
+  setFlagsFromString('--no-expose-gc');
+  return gc;
+}

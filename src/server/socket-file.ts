@@ -1,0 +1,166 @@
+/**
+ * The file of a Unix socket: who may take its name, and who removes it. A server binds beside the name and then takes it by a link, which
+ * the kernel gives to one of two starts; what stands there is removed only when surely nobody listens on it. Knows no protocol.
+ *
+ *     bind beside ─► link to the name ──────────────────────────────► taken
+ *                       └─ exists ─► lock, probe ─► stale: remove ─► link again
+ *                                                └► anything else: an error
+ */
+import { randomBytes } from 'node:crypto';
+import { closeSync, linkSync, lstatSync, openSync, renameSync, type Stats, unlinkSync } from 'node:fs';
+import { connect } from 'node:net';
+import { basename, dirname, join } from 'node:path';
+import { loadLibc } from '../process/libc.js';
+
+/**
+ * Only the server's own user may connect (mode 0600) from the first moment: a chmod behind the bind would leave a gap, and follow a link.
+ * A default access list of the folder widens nothing, because the kernel takes the mask off a socket first.
+ */
+const SOCKET_UMASK = 0o177;
+/** Longest path a socket can be bound to. @see listen-address.ts */
+const MAX_SOCKET_PATH_BYTES = 107;
+/** Two starts meet for some milliseconds; who waits longer for the lock waits for somebody else's. */
+const LOCK_TIMEOUT_MS = 5000;
+const LOCK_RETRY_MS = 20;
+/** Names that appear and go while they are looked at: more often than this somebody else is at work there. */
+const MAX_TRIES = 10;
+/** The file systems without hard links (FUSE, vfat, some of 9p) answer so. */
+const NO_LINKS = new Set(['EPERM', 'ENOSYS', 'ENOTSUP', 'EOPNOTSUPP', 'EXDEV']);
+
+/** A name that cannot be taken; the message says why, without the path. */
+export class SocketFileError extends Error {}
+
+/** A name that was taken. */
+export interface SocketFile {
+  /** Removes the name, unless by now it is somebody else's. */
+  remove(): void;
+}
+
+/**
+ * Has a socket bound and gives it its name.
+ * @param bind binds and listens on the path it is given
+ * @throws {SocketFileError} when the name cannot be taken; what `bind` throws
+ */
+export async function takeSocketFile(path: string, bind: (path: string) => Promise<void>): Promise<SocketFile> {
+  const own = join(dirname(path), `.${randomBytes(4).toString('hex')}.sock`);
+  await bindBeside(own, bind);
+  try {
+    for (let tries = 1; !giveName(own, path); tries += 1) {
+      if (tries > MAX_TRIES) throw new SocketFileError('it is created and removed again and again by somebody else');
+      await removeStale(path);
+    }
+    return ownedFile(path);
+  } finally {
+    removeQuietly(own);
+  }
+}
+
+async function bindBeside(own: string, bind: (path: string) => Promise<void>): Promise<void> {
+  const fd = Buffer.byteLength(own) > MAX_SOCKET_PATH_BYTES ? openSync(dirname(own), 'r') : undefined;
+  const umask = process.umask(SOCKET_UMASK);
+  try {
+    // The same file by a path that is short enough.
+    await bind(fd === undefined ? own : `/proc/self/fd/${fd}/${basename(own)}`);
+  } finally {
+    process.umask(umask);
+    if (fd !== undefined) closeSync(fd);
+  }
+}
+
+/** @returns false when something has the name already */
+function giveName(own: string, path: string): boolean {
+  try {
+    linkSync(own, path);
+    return true;
+  } catch (error) {
+    const code = codeOf(error);
+    if (code === 'EEXIST') return false;
+    if (!NO_LINKS.has(code)) throw error;
+    if (statOf(path) !== undefined) return false;
+    renameSync(own, path);
+    return true;
+  }
+}
+
+function ownedFile(path: string): SocketFile {
+  const own = statOf(path);
+  return {
+    remove() {
+      const present = statOf(path);
+      if (own !== undefined && present !== undefined && isSameFile(own, present)) removeQuietly(path);
+    },
+  };
+}
+
+/** Removes a socket that is left from a server that was killed. */
+async function removeStale(path: string): Promise<void> {
+  const unlock = await lockFolderOf(path);
+  try {
+    const found = statOf(path);
+    if (found === undefined) return;
+    if (!found.isSocket()) throw new SocketFileError('a file that is no socket is in the way');
+    const answer = await probe(path);
+    if (answer === 'connected') throw new SocketFileError('another server is listening there');
+    if (answer !== 'ECONNREFUSED' && answer !== 'ENOENT') {
+      throw new SocketFileError(
+        `whether a server is listening there cannot be told (${answer}); if none is, remove the file`,
+      );
+    }
+    const present = statOf(path);
+    if (present !== undefined && isSameFile(found, present)) unlinkSync(path);
+  } finally {
+    unlock();
+  }
+}
+
+/** What a connection says: `connected`, or the name of its error. */
+function probe(path: string): Promise<string> {
+  return new Promise((resolve) => {
+    const socket = connect(path);
+    socket.once('connect', () => {
+      resolve('connected');
+      socket.destroy();
+    });
+    socket.once('error', (error) => resolve(codeOf(error)));
+  });
+}
+
+/**
+ * Lets one start at a time decide what is stale: between another's look and its removal a third could have taken the name. The kernel
+ * gives the lock back with the process. Where libc cannot be called there is none, and that gap of a millisecond is left.
+ */
+async function lockFolderOf(path: string): Promise<() => void> {
+  const { tryLock } = await loadLibc();
+  if (tryLock === undefined) return () => {};
+  const fd = openSync(dirname(path), 'r');
+  const unlock = (): void => closeSync(fd);
+  const deadlineMs = performance.now() + LOCK_TIMEOUT_MS;
+  while (!tryLock(fd)) {
+    if (performance.now() > deadlineMs) {
+      unlock();
+      throw new SocketFileError('its folder is locked by another process (flock)');
+    }
+    await new Promise((resolve) => setTimeout(resolve, LOCK_RETRY_MS));
+  }
+  return unlock;
+}
+
+function statOf(path: string): Stats | undefined {
+  return lstatSync(path, { throwIfNoEntry: false });
+}
+
+function isSameFile(one: Stats, other: Stats): boolean {
+  return one.dev === other.dev && one.ino === other.ino;
+}
+
+function removeQuietly(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch {
+    // It is gone, or its folder is: nothing is left to remove.
+  }
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
+}

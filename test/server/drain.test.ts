@@ -1,0 +1,154 @@
+// The drain over connections in memory, with time that passes when told: who is waited for, who is cut, and what the last line says.
+import t, { type Test } from 'tap';
+import { ANONYMOUS } from '../../src/auth/principal.js';
+import { Drain } from '../../src/server/drain.js';
+import { Lifecycle } from '../../src/server/lifecycle.js';
+import { Session } from '../../src/session/session.js';
+import { SessionRegistry } from '../../src/session/session-registry.js';
+import type { MemoryTransport } from '../support/memory-transport.js';
+import { type StandingTime, standingTime } from '../support/standing-time.js';
+import { openConnection } from '../support/test-connection.js';
+
+const DRAIN_TIMEOUT_MS = 1000;
+const KILL_GRACE_MS = 500;
+const DEADLINE_MS = DRAIN_TIMEOUT_MS + KILL_GRACE_MS;
+/** As often as the drain looks. */
+const STEP_MS = 20;
+
+interface Draining {
+  readonly sessions: SessionRegistry;
+  readonly commands: { running: number; terminateAll: () => void };
+  readonly log: { text: string; fields: Record<string, unknown> }[];
+  readonly phases: string[];
+  readonly isOver: boolean;
+  /** A connection whose peer has so many messages to read. */
+  peer(waiting: number): MemoryTransport;
+  start(): void;
+  /** Lets time pass; `each` is what peers do every second. */
+  pass(ms: number, each?: () => void): Promise<void>;
+}
+
+function draining(t: Test): Draining {
+  const time: StandingTime = standingTime(t);
+  const sessions = new SessionRegistry();
+  const log: Draining['log'] = [];
+  const phases: string[] = [];
+  const commands = { running: 0, terminateAll: () => {} };
+  let isOver = false;
+  const note = (fields: unknown, text?: string): void => {
+    log.push({ text: text ?? '', fields: fields as Record<string, unknown> });
+  };
+  const drain = new Drain({
+    config: { drainDelayMs: 0, drainTimeoutMs: DRAIN_TIMEOUT_MS, killGraceMs: KILL_GRACE_MS },
+    lifecycle: new Lifecycle(),
+    sessions,
+    commands,
+    telemetry: { drain: () => ({ draining: () => phases.push('draining'), ended: () => phases.push('ended') }) },
+    log: { info: note, warn: note },
+  });
+  return {
+    sessions,
+    commands,
+    log,
+    phases,
+    get isOver() {
+      return isOver;
+    },
+    peer(waiting) {
+      const { connection, transport } = openConnection({ onClose: () => sessions.remove(session) });
+      const session = new Session(connection, ANONYMOUS);
+      sessions.add(session);
+      if (waiting > 0) transport.stopReading();
+      for (let count = 0; count < waiting; count += 1) connection.outbox.reply('{}');
+      return transport;
+    },
+    start() {
+      void drain.run().then(() => {
+        isOver = true;
+      });
+    },
+    async pass(ms, each = () => {}) {
+      for (let passedMs = STEP_MS; passedMs <= ms; passedMs += STEP_MS) {
+        time.pass(STEP_MS);
+        if (passedMs % 1000 === 0) each();
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    },
+  };
+}
+
+/** The closes and aborts of a transport. */
+function ends(transport: MemoryTransport): string[] {
+  return transport.calls
+    .filter((call) => /^(close|abort)/.test(call))
+    .map((call) => call.replace(/^close (\d+).*/, '$1'));
+}
+
+t.test('drain waits for a slow reader when it takes its replies steadily', async (t) => {
+  const it = draining(t);
+  const slow = it.peer(40);
+  it.start();
+  await it.pass(DEADLINE_MS + 45_000, () => {
+    slow.take(1);
+    if (slow.bufferedBytes === 0) slow.leave(1012);
+  });
+  t.ok(it.isOver);
+  t.equal(slow.texts.length, 40, 'everything has arrived');
+  t.notOk(slow.calls.includes('abort'));
+  t.match(it.log.at(-1), { text: 'left', fields: { cut: 0 } });
+});
+
+t.test('drain cuts a peer after 5 s when it takes nothing, and no other', async (t) => {
+  const it = draining(t);
+  const mute = it.peer(1);
+  const slow = it.peer(30);
+  it.start();
+  await it.pass(DEADLINE_MS + 4500, () => slow.take(1));
+  t.notOk(mute.calls.includes('abort'), 'not before');
+  await it.pass(1000, () => slow.take(1));
+  t.ok(mute.calls.includes('abort'));
+  t.notOk(slow.calls.includes('abort'));
+  slow.leave();
+  await it.pass(STEP_MS * 2);
+  t.ok(it.isOver);
+  t.match(it.log.at(-1), { text: 'left', fields: { cut: 1 } });
+});
+
+t.test('drain ends a minute after the deadline when a peer would go on taking for ever', async (t) => {
+  const it = draining(t);
+  const endless = it.peer(1000);
+  it.start();
+  await it.pass(DEADLINE_MS + 59_000, () => endless.take(1));
+  t.notOk(endless.calls.includes('abort'));
+  await it.pass(2000, () => endless.take(1));
+  t.ok(endless.calls.includes('abort'));
+  t.ok(it.isOver);
+});
+
+t.test('drain says at its end how long it took and what became of everything', async (t) => {
+  const it = draining(t);
+  const idle = it.peer(0);
+  const busy = it.peer(1);
+  it.commands.running = 3;
+  it.commands.terminateAll = () => {
+    it.commands.running = 0;
+    busy.readOn();
+  };
+  it.start();
+  await it.pass(500);
+  t.same(ends(idle), ['1001'], 'nothing keeps it');
+  idle.leave();
+  it.commands.running = 1;
+  await it.pass(DRAIN_TIMEOUT_MS);
+  t.same(ends(busy), ['1012']);
+  busy.leave();
+  await it.pass(STEP_MS * 2);
+  t.same(it.phases, ['draining', 'ended']);
+  t.same(
+    it.log.map(({ text }) => text),
+    ['leaving', 'drain deadline passed', 'left'],
+  );
+  const { durationMs, ...rest } = it.log.at(-1)?.fields ?? {};
+  t.same(rest, { finished: 2, killed: 1, cut: 0 });
+  t.ok(Number(durationMs) >= DRAIN_TIMEOUT_MS, `${durationMs} ms`);
+});

@@ -1,0 +1,48 @@
+// When memory is given back, by a clock and figures that come from outside.
+import t from 'tap';
+import { MemoryReturn } from '../../src/server/memory-return.js';
+
+const MIB = 1024 * 1024;
+
+function watched(costMs: number): { look: (atMs: number, mib: number) => Promise<boolean> } {
+  let nowMs = 0;
+  let bytes = 0;
+  const memory = new MemoryReturn({
+    residentBytes: () => bytes,
+    nowMs: () => nowMs,
+    giveBack: async () => {
+      nowMs += costMs;
+    },
+  });
+  return {
+    look: (atMs, mib) => {
+      nowMs = atMs;
+      bytes = mib * MIB;
+      return memory.look();
+    },
+  };
+}
+
+t.test('memory is given back when there is much more of it than there was at least', async (t) => {
+  const { look } = watched(0);
+  t.notOk(await look(0, 60), 'the first look has nothing to compare with');
+  t.notOk(await look(10, 70), 'some growth is ordinary');
+  t.ok(await look(20, 560));
+  t.ok(await look(30, 100));
+  t.notOk(await look(40, 62));
+});
+
+t.test('memory of a small process is left alone when its growth is small in bytes', async (t) => {
+  const { look } = watched(0);
+  await look(0, 10);
+  t.notOk(await look(10, 20));
+});
+
+t.test('memory that is in use costs no more than a thousandth of the time to look for', async (t) => {
+  const { look } = watched(20);
+  await look(0, 60);
+  t.ok(await look(10_000, 560));
+  t.notOk(await look(20_000, 560), 'the look at 10 s took 20 ms: none for 20 s');
+  t.notOk(await look(30_000, 560));
+  t.ok(await look(40_000, 560));
+});
