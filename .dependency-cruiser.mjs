@@ -40,7 +40,7 @@ const MAY_IMPORT = {
   'src/server/metrics-app': [...BELOW_APP, ...APPS],
   // The commands of the command line are clients like any other.
   'src/cli': [...BELOW_APP, ...APPS, 'client'],
-  'src/main': ['src/cli', 'src/version'],
+  'src/main': ['src/cli', 'src/process', 'src/version'],
   // It runs before anything else is loaded.
   'src/launcher': [],
   client: ['src/protocol'],

@@ -1,9 +1,21 @@
-/** The program: runs its command line and sets the exit code. */
+/** The program: runs its command line and ends with the exit code. */
 import { run } from './cli/run.js';
+import { loadLibc } from './process/libc.js';
+import { startsUnderWay } from './process/start-process.js';
+import { killUnfinishedStarts } from './process/unfinished-starts.js';
+
+/** Node waits for the threads of its pool, and one of them may wait for a file system that never answers. */
+async function exit(code: number): Promise<never> {
+  if (startsUnderWay() > 0) {
+    killUnfinishedStarts();
+    (await loadLibc()).exitAtOnce?.(code);
+  }
+  process.exit(code);
+}
 
 run(process.argv.slice(2)).then(
   // Not `process.exitCode`: a peer that does not let go must not keep a server that has drained.
-  (code) => process.exit(code),
+  exit,
   (error: unknown) => {
     process.stderr.write(`execwire: ${error instanceof Error ? error.stack : String(error)}\n`);
     process.exit(1);

@@ -59,6 +59,8 @@ export interface Libc {
   readonly tryLock?: ((fd: number) => boolean) | undefined;
   /** Gives free memory back to the kernel; absent where the C library keeps none, or cannot be called. */
   readonly trimMemory?: (() => void) | undefined;
+  /** Ends the process at once: no other thread is waited for, which may wait for a file system itself. Absent without a C library. */
+  readonly exitAtOnce?: ((exitCode: number) => void) | undefined;
   /** Name of the last error of a C call on this thread, such as `EMFILE`; undefined when unknown. */
   lastError(): string | undefined;
 }
@@ -131,6 +133,7 @@ function linuxLibc(lib: LibraryHandle, errno: () => number): Libc {
     realPipes: true,
     ...spawning(lib, markAllCloseOnExec),
     terminals: terminalCalls(lib, errno),
+    exitAtOnce: lib.func('void _exit(int code)'),
     lastError,
     openPipe() {
       const ends = [0, 0];

@@ -115,3 +115,14 @@ export class SpawnError extends Error {
     this.errno = errno;
   }
 }
+
+/** A start for which there is no room at the moment; nothing was started. */
+export class ShortageError extends Error {
+  /** What there is not enough of, such as `pids`. */
+  readonly bound: string;
+  constructor(bound: string) {
+    super(`out of ${bound}`);
+    this.name = 'ShortageError';
+    this.bound = bound;
+  }
+}

@@ -148,8 +148,9 @@ function actionAdder(
   };
   return (actions, { streams, cwd }) =>
     addStreams(actions, streams) ||
-    (cwd === undefined ? 0 : addChdir(actions, cwd)) ||
-    (addCloseFrom?.(actions, FIRST_CLOSED_DESCRIPTOR) ?? 0);
+    // BEFORE any path is looked up: as long as that takes, the streams of other commands would be held open.
+    (addCloseFrom?.(actions, FIRST_CLOSED_DESCRIPTOR) ?? 0) ||
+    (cwd === undefined ? 0 : addChdir(actions, cwd));
 }
 
 /** The same for every child: a session of its own, every signal with its default action and none blocked. */

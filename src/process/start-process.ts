@@ -12,11 +12,25 @@ import { signalByPidfd } from './process-signals.js';
 import { checkPaths, checkStrings } from './program-path.js';
 import { startPtyProcess } from './pty-process.js';
 import { withUser } from './run-as.js';
+import { StartLane } from './start-lane.js';
+import { poolThreads } from './thread-pool.js';
 
-/** @throws {SpawnError} when the program or the directory cannot be used, or the operating system refuses. */
+/** Everything that a start looks up or executes is named by a client, and may lie on a file system that does not answer. */
+const lane = new StartLane(poolThreads);
+
+/** Starts that have not come to their end. Each may hold a thread that nothing but the kernel can free. */
+export function startsUnderWay(): number {
+  return lane.underWay;
+}
+
+/**
+ * @throws {SpawnError} when the program or the directory cannot be used, or the operating system refuses.
+ * @throws {ShortageError} when there is no room for another start at the moment.
+ */
 export const startProcess: StartProcess = async (spec, events) => {
   checkStrings(spec);
-  const started = await start(spec, events, await preparedLibc());
+  const libc = await preparedLibc();
+  const started = await lane.run(() => start(spec, events, libc));
   if (spec.oomScoreAdj !== undefined) raiseOomScore(started.pid, spec.oomScoreAdj);
   return started;
 };

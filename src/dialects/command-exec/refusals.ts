@@ -1,6 +1,6 @@
 /** The one place where errors of the operating system and refusals of commands become errors of this dialect's wire. */
 import { CommandError, type CommandErrorReason } from '../../commands/command-error.js';
-import { SpawnError } from '../../process/os-process.js';
+import { ShortageError, SpawnError } from '../../process/os-process.js';
 import { type RpcError, rpcError } from '../../protocol/errors.js';
 
 const REFUSALS: Readonly<Record<CommandErrorReason, () => RpcError>> = {
@@ -13,6 +13,7 @@ export function asRpcError(error: unknown): unknown {
   if (error instanceof SpawnError) {
     return rpcError('spawnFailed', { detail: error.message, errno: error.errno }, { cause: error });
   }
+  if (error instanceof ShortageError) return rpcError('serverOverloaded', { bound: error.bound }, { cause: error });
   return error instanceof CommandError ? REFUSALS[error.reason]() : error;
 }
 

@@ -1,0 +1,78 @@
+/**
+ * Lets a few starts at a time onto the threads of libuv's pool, so that those whose file system does not answer leave threads for everything
+ * else. It knows nothing of processes.
+ */
+import { ShortageError } from './os-process.js';
+
+/** Part of the pool that starts may hold. */
+const POOL_SHARE = 3 / 4;
+/**
+ * When no start has come to its end for so long, in ms, those that wait are refused: what is under way waits for a file system. A start takes a
+ * fraction of a millisecond.
+ */
+const STANDSTILL_MS = 2000;
+
+interface Waiting {
+  go(): void;
+  refuse(error: Error): void;
+}
+
+export class StartLane {
+  readonly #places: () => number;
+  readonly #standstillMs: number;
+  readonly #waiting: Waiting[] = [];
+  #underWay = 0;
+  #standstill: NodeJS.Timeout | undefined;
+
+  /** @param poolThreads is asked at every start. */
+  constructor(poolThreads: () => number, { standstillMs = STANDSTILL_MS }: { standstillMs?: number } = {}) {
+    this.#places = () => Math.max(1, Math.floor(poolThreads() * POOL_SHARE));
+    this.#standstillMs = standstillMs;
+  }
+
+  /** Starts under way that have not come to their end. */
+  get underWay(): number {
+    return this.#underWay;
+  }
+
+  /** Does some work that uses one thread at a time, in its turn. @throws {ShortageError} `starts` when nothing moves */
+  async run<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#underWay >= this.#places()) await this.#turn();
+    else this.#underWay += 1;
+    try {
+      return await work();
+    } finally {
+      this.#leave();
+    }
+  }
+
+  #turn(): Promise<void> {
+    this.#standstill ??= this.#watch();
+    return new Promise((go, refuse) => this.#waiting.push({ go, refuse }));
+  }
+
+  /** Hands its place to the next. */
+  #leave(): void {
+    clearTimeout(this.#standstill);
+    this.#standstill = undefined;
+    const next = this.#waiting.shift();
+    if (next === undefined) {
+      this.#underWay -= 1;
+      return;
+    }
+    next.go();
+    if (this.#waiting.length > 0) this.#standstill = this.#watch();
+  }
+
+  #watch(): NodeJS.Timeout {
+    const watch = setTimeout(() => {
+      // A process that stood still itself finds the timer due before what has happened meanwhile.
+      setImmediate(() => {
+        if (this.#standstill !== watch) return;
+        this.#standstill = undefined;
+        for (const { refuse } of this.#waiting.splice(0)) refuse(new ShortageError('starts'));
+      });
+    }, this.#standstillMs);
+    return watch;
+  }
+}

@@ -1,0 +1,43 @@
+/**
+ * Ends children that have not reached their program because a file system does not answer: when the server has gone, they would start it
+ * after all. It knows no commands.
+ */
+import { readdirSync, readFileSync } from 'node:fs';
+
+/**
+ * SIGKILL to every child that is still a copy of this process. To be called when nobody is to be started any more: until it has reached its
+ * program, a child of `posix_spawn` carries the name of the server.
+ */
+export function killUnfinishedStarts(): void {
+  const own = nameOf('self');
+  for (const pid of childrenOfSelf()) {
+    if (own !== undefined && nameOf(pid) === own) kill(Number(pid));
+  }
+}
+
+/** Each thread has a list of those it has started. */
+function childrenOfSelf(): string[] {
+  try {
+    return readdirSync('/proc/self/task').flatMap((thread) =>
+      readFileSync(`/proc/self/task/${thread}/children`, 'latin1').split(' ').filter(Boolean),
+    );
+  } catch {
+    return [];
+  }
+}
+
+function nameOf(pid: string): string | undefined {
+  try {
+    return readFileSync(`/proc/${pid}/comm`, 'latin1');
+  } catch {
+    return undefined;
+  }
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It has ended meanwhile.
+  }
+}

@@ -1,0 +1,168 @@
+/** Starts that a host or another client stands in the way of, on a whole server. */
+import { spawnSync } from 'node:child_process';
+import { chmodSync, closeSync, constants, copyFileSync, mkdtempSync, openSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import koffi from 'koffi';
+import t, { type Test } from 'tap';
+import { processesWith, startServer, until } from './server-process.js';
+import { connect, type WireClient } from './wire-client.js';
+
+/** F_SETLEASE of linux/fcntl.h, F_WRLCK and F_UNLCK of asm-generic/fcntl.h. */
+const F_SETLEASE = 1024;
+const F_WRLCK = 1;
+const F_UNLCK = 2;
+
+/** What a test runner puts there loads modules before the server, which start the pool of threads as small as Node has it. */
+const PLAIN = ['env', '-u', 'NODE_OPTIONS'];
+
+const QUICK_DRAIN = ['--drain-timeout', '100ms', '--kill-grace', '100ms'];
+
+const isRoot = process.getuid?.() === 0;
+
+function folderOf(t: Test): string {
+  const folder = mkdtempSync(join(tmpdir(), 'execwire-starts-'));
+  chmodSync(folder, 0o755);
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** Mounts a file system that answers nothing. @returns what ends it: whoever waits for it gets ENOTCONN */
+function mountSilence(t: Test, folder: string): () => void {
+  const device = openSync('/dev/fuse', constants.O_RDWR);
+  const options = 'fd=3,rootmode=40000,user_id=0,group_id=0';
+  const { status, stderr } = spawnSync('mount', ['-i', '-t', 'fuse', '-o', options, 'silence', folder], {
+    stdio: ['ignore', 'ignore', 'pipe', device],
+    encoding: 'utf8',
+  });
+  if (status !== 0) throw new Error(stderr);
+  let isOpen = true;
+  const end = (): void => {
+    if (isOpen) closeSync(device);
+    isOpen = false;
+  };
+  t.teardown(() => {
+    end();
+    spawnSync('umount', ['-l', folder]);
+  });
+  return end;
+}
+
+function newClient(t: Test, url: string): Promise<WireClient> {
+  return connect(t, url, { capabilities: { experimentalApi: true } });
+}
+
+/** By the time it is answered, what was asked for before is under way. */
+async function commandsOf(client: WireClient): Promise<unknown[]> {
+  const { result } = await client.request('command/exec/list');
+  if (!Array.isArray(result?.commands)) throw new Error('no list');
+  return result.commands;
+}
+
+async function servesAsUsual(t: Test, client: WireClient): Promise<void> {
+  for (const command of [['true'], ['/bin/true']]) t.equal((await client.exec(command)).result?.exitCode, 0);
+  const onTerminal = { tty: true, processId: 'terminal' };
+  t.equal((await client.exec(['true'], onTerminal)).result?.exitCode, 0);
+}
+
+const noFuse = !isRoot ? 'mounting needs root' : spawnSync('test', ['-c', '/dev/fuse']).status !== 0 && 'no /dev/fuse';
+
+t.test('other clients are served when the file system of a start does not answer', { skip: noFuse }, async (t) => {
+  const silent = folderOf(t);
+  const end = mountSilence(t, silent);
+  const server = await startServer(t, { through: PLAIN });
+  const hung = await newClient(t, server.url);
+  const other = await newClient(t, server.url);
+  await servesAsUsual(t, other);
+  const replies = ['pwd', `${silent}/program`].flatMap((program) => [
+    hung.exec([program], { cwd: program === 'pwd' ? silent : '/' }),
+    hung.exec([program], { cwd: program === 'pwd' ? silent : '/', tty: true, processId: program }),
+    hung.exec(['program'], { env: { PATH: silent } }),
+  ]);
+  t.equal((await commandsOf(hung)).length, replies.length);
+  t.equal((await server.get('/healthz')).status, 200);
+  await servesAsUsual(t, other);
+  end();
+  for (const { error } of await Promise.all(replies)) t.match(error, { code: -32603, data: { errno: 'ENOTCONN' } });
+  await servesAsUsual(t, hung);
+});
+
+t.test(
+  'starts are refused and the server ends in order when nothing but hung ones is under way',
+  { skip: noFuse },
+  async (t) => {
+    const silent = folderOf(t);
+    mountSilence(t, silent);
+    const word = `starts-test-${process.pid}`;
+    const server = await startServer(t, { through: PLAIN, flags: QUICK_DRAIN, env: { WORD: word } });
+    const hung = await newClient(t, server.url);
+    const other = await newClient(t, server.url);
+    for (let i = 0; i < 20; i += 1) void hung.exec(['pwd'], { cwd: silent });
+    t.equal((await commandsOf(hung)).length, 20);
+    t.match((await other.exec(['true'])).error, { code: -32001, data: { bound: 'starts' } });
+    t.equal((await server.get('/healthz')).status, 200);
+    server.signal('SIGTERM');
+    t.same(await server.exited, { code: 0, signal: null });
+    await until('no start is left', () => processesWith(word).length === 0);
+  },
+);
+
+t.test('other clients are served when somebody holds a lease on the program of a start', async (t) => {
+  const program = join(folderOf(t), 'program');
+  copyFileSync('/bin/true', program);
+  const fcntl = koffi.load(null).func('int fcntl(int fd, int command, long argument)');
+  const ignore = (): void => {};
+  process.on('SIGIO', ignore);
+  const fd = openSync(program, 'r');
+  t.teardown(() => {
+    closeSync(fd);
+    process.off('SIGIO', ignore);
+  });
+  const server = await startServer(t, { through: PLAIN });
+  const clients = await Promise.all([newClient(t, server.url), newClient(t, server.url)]);
+  const [waiting, other] = clients;
+  if (waiting === undefined || other === undefined) throw new Error('no clients');
+  t.equal(fcntl(fd, F_SETLEASE, F_WRLCK), 0);
+  let isWaiting = true;
+  const replies = [waiting.exec([program]), waiting.exec([program], { tty: true, processId: 'leased' })];
+  const ended = Promise.race(replies).then(() => {
+    isWaiting = false;
+  });
+  t.equal((await commandsOf(waiting)).length, 2);
+  await servesAsUsual(t, other);
+  t.equal((await server.get('/healthz')).status, 200);
+  t.ok(isWaiting, 'the lease holds the start up');
+  t.equal(fcntl(fd, F_SETLEASE, F_UNLCK), 0);
+  await ended;
+  for (const { result } of await Promise.all(replies)) t.equal(result?.exitCode, 0);
+});
+
+t.test(
+  'a start at the limit of processes is refused alone, and the server drains',
+  { skip: !isRoot && 'only root can start a server as a user who has no other process' },
+  async (t) => {
+    // Its threads count, too: some 25. Nobody else has this number.
+    const user = 1_000_000 + (process.pid % 1_000_000);
+    const asUser = ['setpriv', `--reuid=${user}`, `--regid=${user}`, '--clear-groups', 'prlimit', '--nproc=50'];
+    for (const options of [{}, { tty: true }]) {
+      const server = await startServer(t, { through: [...PLAIN, ...asUser], flags: QUICK_DRAIN, env: { HOME: '/' } });
+      const client = await newClient(t, server.url);
+      let refusal: unknown;
+      let running = 0;
+      for (let i = 0; refusal === undefined && i < 100; i += 1) {
+        const processId = `p${i}`;
+        const streams = { streamStdoutStderr: true, disableTimeout: true, processId, ...options };
+        const reply = client.exec(['sh', '-c', 'echo up; exec sleep 600'], streams);
+        const started = client.said(processId, 'up').then(() => undefined);
+        refusal = (await Promise.race([reply, started]))?.error;
+        if (refusal === undefined) running += 1;
+      }
+      t.match(refusal, { code: -32603, data: { errno: 'EAGAIN' } });
+      t.ok(running > 5, `${running} run`);
+      t.equal((await commandsOf(client)).length, running, 'nobody else notices');
+      t.equal((await server.get('/healthz')).status, 200);
+      server.signal('SIGTERM');
+      t.same(await server.exited, { code: 0, signal: null });
+    }
+  },
+);
