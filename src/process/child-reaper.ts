@@ -20,7 +20,12 @@ import { addOwnChild, type OwnChild, removeOwnChild } from './own-children.js';
 const LOOK_EVERY_MS = 1000;
 /** Of a child whose status somebody else has taken. */
 const LOST: ExitStatus = { exitCode: 255, signal: null };
-/** glibc keeps 32 and 33 for itself; from here on signals have no names but `SIGRTMIN+n`. */
+/** Names that glibc has for the two signals it keeps for itself (sysdeps/unix/sysv/linux/internal-signals.h). */
+const INTERNAL_SIGNALS: ReadonlyMap<number, string> = new Map([
+  [32, 'SIGCANCEL'],
+  [33, 'SIGSETXID'],
+]);
+/** From here on signals have no names but `SIGRTMIN+n`. */
 const SIGRTMIN = 34;
 
 // Some numbers have two names, SIGABRT and SIGIOT: the first counts, as with Node's own children.
@@ -135,6 +140,6 @@ export function decodeStatus(status: number): ExitStatus {
 }
 
 function nameOfUnnamed(signalNumber: number): string {
-  if (signalNumber < SIGRTMIN) return `SIG${signalNumber}`;
+  if (signalNumber < SIGRTMIN) return INTERNAL_SIGNALS.get(signalNumber) ?? `SIG${signalNumber}`;
   return signalNumber === SIGRTMIN ? 'SIGRTMIN' : `SIGRTMIN+${signalNumber - SIGRTMIN}`;
 }

@@ -11,22 +11,25 @@ import { decodeStatus } from './child-reaper.js';
 import type { Libc } from './libc.js';
 import { textOf } from './node-spawn.js';
 import type { OpenedPty } from './opened-pty.js';
-import { type ExitStatus, type ProcessSpec, SpawnError, type TerminalSize } from './os-process.js';
+import { type ExitStatus, type ProcessSpec, ShortageError, SpawnError, type TerminalSize } from './os-process.js';
 import { addChildReapedElsewhere } from './own-children.js';
 import { errnoOf, spawnError } from './program-path.js';
 
 /** forkpty fails for want of one of these; node-pty does not say of which. */
 const FORK_ERRORS = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'ENOSPC', 'ENOENT', 'EACCES', 'EPERM']);
+/** A terminal takes a process and a thread of the server's; the rest is for what commands start meanwhile. */
+const SPARE_PIDS = 64;
 /** "Leave the user as it is" for node-pty, which would keep root's supplementary groups. */
 const SAME_USER = -1;
 
 /** @throws {SpawnError} when node-pty is missing (`ENOSYS`) or the operating system refuses. */
 export async function forkPty(
   spec: ProcessSpec & { readonly tty: TerminalSize },
-  libc: Libc,
+  { libc, countPidsLeft }: { readonly libc: Libc; readonly countPidsLeft: () => number | undefined },
   onExit: (status: ExitStatus) => void,
 ): Promise<OpenedPty> {
   const native = await loadNative();
+  requirePids(countPidsLeft());
   const [program, ...args] = spec.argv;
   const { rows, cols } = spec.tty;
   const environment = Object.entries(textOf(spec.env)).map(([name, value]) => `${name}=${value}`);
@@ -78,6 +81,11 @@ export async function forkPty(
     closeSync(master);
     throw spawnError('terminal', errnoOf(error) ?? 'EMFILE');
   }
+}
+
+/** @throws {ShortageError} `pids` near the limit of processes: a fork whose thread cannot be made aborts the server. */
+function requirePids(left: number | undefined): void {
+  if (left !== undefined && left < SPARE_PIDS) throw new ShortageError('pids');
 }
 
 let loaded: NativePty | undefined;

@@ -10,6 +10,7 @@ import type { Libc } from './libc.js';
 import type { OpenedPty } from './opened-pty.js';
 import type { ExitStatus, OsProcess, OutputName, ProcessEvents, ProcessSpec, TerminalSize } from './os-process.js';
 import { type OwnChild, ownChild } from './own-children.js';
+import { pidsLeft } from './pids-left.js';
 import { forkPty } from './pty-fork.js';
 import { PtyReader } from './pty-reader.js';
 import { spawnPty } from './pty-spawn.js';
@@ -17,11 +18,15 @@ import { PtyWriter } from './pty-writer.js';
 
 const OUTPUTS: readonly OutputName[] = ['stdout'];
 
-/** @throws {SpawnError} when there is no way to have a terminal, or the operating system refuses. */
+/**
+ * @param countPidsLeft matters only where the terminal has to be forked.
+ * @throws {SpawnError} when there is no way to have a terminal, or the operating system refuses. @throws {ShortageError} `pids`
+ */
 export async function startPtyProcess(
   spec: ProcessSpec & { readonly tty: TerminalSize; readonly file?: string },
   events: ProcessEvents,
   libc: Libc,
+  countPidsLeft: () => number | undefined = pidsLeft,
 ): Promise<OsProcess> {
   const { terminals: calls, spawnChild } = libc;
   // An exit is reported by a turn of the event loop: by then there is somebody to tell.
@@ -29,7 +34,7 @@ export async function startPtyProcess(
   const onExit = (status: ExitStatus): void => started?.leaderExited(status);
   const pty =
     calls === undefined || spawnChild === undefined
-      ? await forkPty(spec, libc, onExit)
+      ? await forkPty(spec, { libc, countPidsLeft }, onExit)
       : await spawnPty(spec, { calls, spawnChild }, onExit);
   started = new PtyProcess(pty, events, libc);
   return started;

@@ -1,9 +1,10 @@
 // Real programs on pipes and terminals: what they get, what arrives of what they write and read, how they end.
 
 import { createHash, randomBytes } from 'node:crypto';
-import { readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import t from 'tap';
 import { countOpenDescriptors } from '../../src/process/open-descriptors.js';
+import { readProcEntry } from '../../src/process/proc-table.js';
 import { run, start, TERMINAL, write } from './start.js';
 
 const KINDS = [
@@ -214,6 +215,62 @@ t.test('a terminal has its initial size and signals when it is resized', async (
   await running.done;
   t.match(running.text(), '40 65535');
   t.doesNotThrow(() => running.process.resize(TERMINAL), 'a resize behind the end is nothing');
+});
+
+t.test('a write to a terminal is tried again ever more rarely while nobody reads', async (t) => {
+  const running = await start({ argv: ['sh', '-c', 'stty raw -echo; echo ready; exec sleep 600'], tty: TERMINAL });
+  await running.said('ready');
+  const delaysMs: number[] = [];
+  const realSetTimeout = globalThis.setTimeout;
+  t.teardown(() => {
+    globalThis.setTimeout = realSetTimeout;
+  });
+  const late = Promise.allSettled([
+    new Promise<void>((resolve) => {
+      globalThis.setTimeout = ((callback: () => void, delayMs: number) => {
+        delaysMs.push(delayMs);
+        if (delaysMs.length === 40) resolve();
+        return realSetTimeout(callback, 0);
+      }) as typeof setTimeout;
+    }),
+  ]);
+  const written = write(running, Buffer.alloc(100_000)).catch(() => {});
+  await late;
+  globalThis.setTimeout = realSetTimeout;
+  t.equal(delaysMs[0], 1);
+  t.same(
+    delaysMs,
+    delaysMs.toSorted((a, b) => a - b),
+  );
+  t.equal(delaysMs.at(-1), 250);
+  process.kill(running.process.pid, 'SIGKILL');
+  await running.done;
+  await written;
+});
+
+t.test('a process on a terminal leads its session when its pid is told', async (t) => {
+  const late: string[] = [];
+  await Promise.all(
+    Array.from({ length: 40 }, async () => {
+      const running = await start({ argv: ['sleep', '600'], tty: TERMINAL });
+      const { pid } = running.process;
+      const entry = readProcEntry(pid);
+      if (entry?.group !== pid || entry.session !== pid) late.push(JSON.stringify(entry));
+      process.kill(-pid, 'SIGKILL');
+      t.same(await running.done, { exitCode: null, signal: 'SIGKILL' });
+    }),
+  );
+  t.same(late, []);
+});
+
+t.test('a terminal hangs its session up when it is disposed of while its program runs', async (t) => {
+  const dir = t.testdir({});
+  const script = `trap 'echo > hung-up; exit' HUP; echo ready; while :; do sleep 0.01; done`;
+  const running = await start({ argv: ['sh', '-c', script], cwd: dir, tty: TERMINAL });
+  await running.said('ready');
+  running.process.dispose();
+  await untilGone(running.process.pid);
+  t.ok(existsSync(`${dir}/hung-up`));
 });
 
 t.test('a resize throws when the process has no terminal', async (t) => {

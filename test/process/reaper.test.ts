@@ -34,7 +34,7 @@ t.test('a status says the exit code, the signal, or the number of a signal witho
   t.same(decodeStatus(255 << 8), { exitCode: 255, signal: null });
   t.same(decodeStatus(9), { exitCode: null, signal: 'SIGKILL' });
   t.same(decodeStatus(6 | 0x80), { exitCode: null, signal: 'SIGABRT' }, 'with a core dump');
-  t.same(decodeStatus(32), { exitCode: null, signal: 'SIG32', signalNumber: 32 });
+  t.same(decodeStatus(32), { exitCode: null, signal: 'SIGCANCEL', signalNumber: 32 });
   t.same(decodeStatus(34), { exitCode: null, signal: 'SIGRTMIN', signalNumber: 34 });
   t.same(decodeStatus(64), { exitCode: null, signal: 'SIGRTMIN+30', signalNumber: 64 });
 });
@@ -98,8 +98,16 @@ t.test('an end is told when the child had ended before its pid was known', async
 });
 
 t.test('a child that ends at a real-time signal says which', { skip: spawnChild === undefined }, async (t) => {
-  const { status } = await run({ argv: ['sh', '-c', 'kill -36 $$'] });
-  t.same(status, { exitCode: null, signal: 'SIGRTMIN+2', signalNumber: 36 });
+  for (const options of [{}, { tty: TERMINAL }]) {
+    for (const [number, signal] of [
+      [32, 'SIGCANCEL'],
+      [34, 'SIGRTMIN'],
+      [36, 'SIGRTMIN+2'],
+    ] as const) {
+      const { status } = await run({ argv: ['sh', '-c', `kill -${number} $$`], ...options });
+      t.same(status, { exitCode: null, signal, signalNumber: number });
+    }
+  }
 });
 
 t.test('the event loop lives on until a child has ended that has closed its output', async (t) => {

@@ -182,3 +182,19 @@ t.test(
     }
   },
 );
+
+t.test(
+  'a terminal belongs to the user of its command before that runs',
+  { skip: process.getuid?.() !== 0 && 'only root can run commands as another user' },
+  async (t) => {
+    const runAs = { uid: 65534, gid: 65534, name: 'nobody' };
+    const lost: string[] = [];
+    await Promise.all(
+      Array.from({ length: 40 }, async () => {
+        const { text } = await run({ argv: ['sh', '-c', 'echo named > /dev/stdout'], cwd: '/', runAs, tty: TERMINAL });
+        if (text() !== 'named\r\n') lost.push(text());
+      }),
+    );
+    t.same(lost, []);
+  },
+);
