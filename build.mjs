@@ -18,6 +18,12 @@ const { dependencies } = createRequire(import.meta.url)('./package.json');
 const external = ['node-pty', 'koffi', 'pino-pretty', 'prom-client', 'jose', '@opentelemetry/*'].filter(
   (name) => name.endsWith('*') || name in dependencies || name === 'pino-pretty',
 );
+/**
+ * The installed program is a script of the shell and of JavaScript at once. Node raises its limit of descriptors before any JavaScript runs: only
+ * a shell can pass on what it was. `--` keeps Node from taking flags such as `--env-file` for its own.
+ */
+const SHELL_LAUNCHER = `#!/bin/sh
+':' //; EXECWIRE_DESCRIPTOR_LIMIT=$(ulimit -Sn) exec node -- "$0" "$@"`;
 /** How long the first start may take to leave its code cache behind. */
 const CODE_CACHE_LIMIT_MS = 10_000;
 
@@ -53,7 +59,7 @@ await build({
 await build({
   ...cjs,
   entryPoints: { execwire: 'src/launcher.ts' },
-  banner: { js: '#!/usr/bin/env node' },
+  banner: { js: SHELL_LAUNCHER },
   define: { BUNDLE_HASH: JSON.stringify(hashOf(`${outdir}/server.cjs`)) },
 });
 chmodSync(`${outdir}/execwire.cjs`, 0o755);

@@ -5,6 +5,7 @@ import { ANONYMOUS } from '../auth/principal.js';
 import { type Config, ConfigError, readConfig } from '../config/config.js';
 import type { SocketAddress } from '../config/listen-address.js';
 import { createLog, type ServerLog, writeError } from '../log.js';
+import { keepDescriptorLimit } from '../process/open-descriptors.js';
 import { startThreadPool } from '../process/thread-pool.js';
 import { StdioTransport } from '../rpc/stdio-transport.js';
 import { buildApp } from '../server/app.js';
@@ -29,6 +30,7 @@ export async function serve(argv: readonly string[]): Promise<number> {
   const signals = handleSignals();
   // FIRST: with the process at its limit of threads it could not start any more.
   await startThreadPool();
+  await keepDescriptorLimit();
   let config: Config;
   try {
     config = readConfig(argv);

@@ -48,6 +48,12 @@ export function serverPath(): string | undefined {
   return process.env.PATH;
 }
 
+/** Limit of descriptors that the server was given, which Node has raised since; undefined where the installed program did not pass it on. */
+export function givenDescriptorLimit(): number | undefined {
+  const given = process.env.EXECWIRE_DESCRIPTOR_LIMIT;
+  return given !== undefined && /^[1-9]\d*$/.test(given) ? Number(given) : undefined;
+}
+
 /** The complete environment of a child. `allow` and `deny` never touch what the request sets. */
 export function childEnvironment(options: ChildEnvironmentOptions): Environment {
   return environmentOver(inheritedEnvironment(options), options);

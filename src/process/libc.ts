@@ -21,6 +21,10 @@ const LAST_DESCRIPTOR = 0xffffffff;
 const F_SETFD = 2;
 const FD_CLOEXEC = 1;
 const PR_SET_DUMPABLE = 4;
+/** The same on every architecture that Node has a build for (asm-generic/resource.h). */
+const RLIMIT_NOFILE = 7;
+/** Two 64-bit numbers on every 64-bit architecture. */
+const RLIMIT_BYTES = 16;
 /** flock(2): exclusive, and an error in place of waiting. */
 const LOCK_EX_NB = 2 | 4;
 /** mallopt(3) of glibc. */
@@ -59,6 +63,8 @@ export interface Libc {
   readonly tryLock?: ((fd: number) => boolean) | undefined;
   /** Gives free memory back to the kernel; absent where the C library keeps none, or cannot be called. */
   readonly trimMemory?: (() => void) | undefined;
+  /** Sets how many descriptors this process and its children may have, up to their hard limit, which stays. Absent without a C library. */
+  readonly limitDescriptors?: ((count: number) => void) | undefined;
   /** Ends the process at once: no other thread is waited for, which may wait for a file system itself. Absent without a C library. */
   readonly exitAtOnce?: ((exitCode: number) => void) | undefined;
   /** Name of the last error of a C call on this thread, such as `EMFILE`; undefined when unknown. */
@@ -133,6 +139,7 @@ function linuxLibc(lib: LibraryHandle, errno: () => number): Libc {
     realPipes: true,
     ...spawning(lib, markAllCloseOnExec),
     terminals: terminalCalls(lib, errno),
+    limitDescriptors: descriptorLimiter(lib),
     exitAtOnce: lib.func('void _exit(int code)'),
     lastError,
     openPipe() {
@@ -175,6 +182,19 @@ function memoryTrimmer(lib: LibraryHandle): (() => void) | undefined {
   } catch {
     return undefined;
   }
+}
+
+function descriptorLimiter(lib: LibraryHandle): (count: number) => void {
+  const prlimit: (pid: number, resource: number, set: Buffer | null, get: Buffer | null) => number = lib.func(
+    'int prlimit(int pid, int resource, void *set, void *get)',
+  );
+  return (count) => {
+    // `struct rlimit`: the soft limit and the hard one.
+    const limits = Buffer.alloc(RLIMIT_BYTES);
+    if (prlimit(0, RLIMIT_NOFILE, null, limits) !== 0 || BigInt(count) > limits.readBigUInt64LE(8)) return;
+    limits.writeBigUInt64LE(BigInt(count), 0);
+    prlimit(0, RLIMIT_NOFILE, limits, null);
+  };
 }
 
 function messageOf(error: unknown): string {

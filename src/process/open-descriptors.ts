@@ -3,6 +3,8 @@
  * at the limit libuv closes accepted connections without a word. It refuses nothing itself.
  */
 import { readdirSync, readFileSync } from 'node:fs';
+import { givenDescriptorLimit } from './environment.js';
+import { loadLibc } from './libc.js';
 
 /** Where the platform has a directory of the calling process's descriptors. */
 const DESCRIPTOR_DIRECTORY = process.platform === 'linux' ? '/proc/self/fd' : '/dev/fd';
@@ -17,7 +19,7 @@ export function countOpenDescriptors(): number | undefined {
   }
 }
 
-/** Soft limit of descriptors (Node raises its own to the hard one at start); undefined where unlimited or not known. */
+/** Soft limit of descriptors (Node raises its own to the hard one at start, see {@link keepDescriptorLimit}); undefined where unlimited or not known. */
 export function descriptorLimit(): number | undefined {
   try {
     const limit = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'latin1'))?.[1];
@@ -25,4 +27,14 @@ export function descriptorLimit(): number | undefined {
   } catch {
     return undefined;
   }
+}
+
+/**
+ * Takes back what Node did to the limit of descriptors before any JavaScript ran: the server and its commands have what the server was given.
+ * Does nothing where that is not known, or the C library cannot be called.
+ */
+export async function keepDescriptorLimit(): Promise<void> {
+  const given = givenDescriptorLimit();
+  if (given === undefined || given === descriptorLimit()) return;
+  (await loadLibc()).limitDescriptors?.(given);
 }

@@ -1,8 +1,8 @@
 /** Starts that a host or another client stands in the way of, on a whole server. */
 import { spawnSync } from 'node:child_process';
-import { chmodSync, closeSync, constants, copyFileSync, mkdtempSync, openSync, rmSync } from 'node:fs';
+import { chmodSync, closeSync, constants, copyFileSync, mkdtempSync, openSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import koffi from 'koffi';
 import t, { type Test } from 'tap';
 import { processesWith, startServer, until } from './server-process.js';
@@ -166,3 +166,32 @@ t.test(
     }
   },
 );
+
+t.test('commands of the installed program have the limit of descriptors that it was given', async (t) => {
+  const link = join(folderOf(t), 'execwire');
+  symlinkSync(process.env.EXECWIRE_BUILD ?? resolve('dist/execwire.cjs'), link);
+  const limits = 'ulimit -Sn 700; ulimit -Hn 4096; exec "$@"';
+  const initialize = { id: 1, method: 'initialize', params: { clientInfo: { name: 'test', version: '1' } } };
+  const exec = { id: 2, method: 'command/exec', params: { command: ['sh', '-c', 'ulimit -Sn; ulimit -Hn; env'] } };
+  for (const [program, soft] of [
+    [[link], 700],
+    [[process.execPath, link], 4096],
+  ] as const) {
+    const args = ['-c', limits, 'sh', ...program, 'serve', '--listen', 'stdio://'];
+    const input = `${JSON.stringify(initialize)}\n${JSON.stringify(exec)}\n`;
+    const { stdout } = spawnSync('sh', args, { input, encoding: 'utf8' });
+    const reply = stdout.split('\n').find((line) => line.includes('"id":2'));
+    const text: string = JSON.parse(reply ?? '{}').result?.stdout ?? '';
+    t.match(text, `${soft}\n4096\n`);
+    t.notMatch(text, 'EXECWIRE_DESCRIPTOR_LIMIT');
+  }
+});
+
+t.test("flags of the installed program are never Node's own", async (t) => {
+  const { status, stderr } = spawnSync('dist/execwire.cjs', ['serve', '--env-file', '/no/such/file'], {
+    encoding: 'utf8',
+  });
+  t.equal(status, 2);
+  t.match(stderr, /env-file/);
+  t.notMatch(stderr, /not found/);
+});
