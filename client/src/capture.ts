@@ -50,8 +50,7 @@ export class Capture {
 
   push(stream: StreamName, bytes: Uint8Array): void {
     const capture = this.#streams[stream];
-    const room = capture.leftOut > 0 || capture.tailBytes > 0 ? 0 : this.#bounds.head - capture.headBytes;
-    const forHead = bytes.subarray(0, Math.max(0, room));
+    const forHead = bytes.subarray(0, this.#bounds.head - capture.headBytes);
     if (forHead.length > 0) {
       this.#keep(stream, forHead, true);
       capture.headBytes += forHead.length;
@@ -67,7 +66,7 @@ export class Capture {
     this.#trimTail(capture);
   }
 
-  /** Counts bytes that this client never got. What comes behind them is kept as an end of the output. */
+  /** Counts bytes that this client never got. */
   skip(stream: StreamName, byteCount: number): void {
     this.#streams[stream].leftOut += byteCount;
   }

@@ -33,12 +33,17 @@ export interface CommandPlan {
 export function execParams(
   { start, windowBytes }: CommandPlan,
   processId: string,
-  kept: { readonly canDetach: boolean; readonly detachable: DetachableParams | undefined },
+  kept: {
+    readonly canDetach: boolean;
+    readonly maxWindowBytes: number;
+    readonly detachable: DetachableParams | undefined;
+  },
 ): ExecParams {
   const params = { ...start?.params, processId, streamStdoutStderr: true } as ExecParams;
   if (!kept.canDetach) return params;
-  const windowed = { ...params, window: { bytes: windowBytes } };
-  return kept.detachable === undefined ? windowed : { ...windowed, detachable: kept.detachable };
+  const { detachable, maxWindowBytes } = kept;
+  if (detachable === undefined) return { ...params, window: { bytes: windowBytes } };
+  return { ...params, window: { bytes: Math.min(windowBytes, maxWindowBytes) }, detachable };
 }
 
 /** The first attachment of this client to a command that somebody else started. */

@@ -108,7 +108,7 @@ export class Link {
         const leftMs = isWorthAnother(error, isFirst) ? Math.max(0, deadline - clock.now()) : 0;
         const asked = error instanceof ConnectError ? error.retryAfterMs : undefined;
         const delayMs = backOffMs(attempt, random, asked);
-        await sleep(clock, Math.min(delayMs, leftMs), this.#settings.closing);
+        if (leftMs > 0) await sleep(clock, Math.min(delayMs, leftMs), this.#settings.closing);
         if (this.#settings.closing.aborted) throw new LinkClosed('The box was closed', { cause: error });
         if (delayMs >= leftMs) {
           if (!isFirst) this.#events.onOffline(this, error as Error);
@@ -135,6 +135,8 @@ export class Link {
       session.drop();
       throw new LinkClosed('The box was closed');
     }
+    // It may have ended in the moment between its opening and now, when nobody listened.
+    if (session.ended !== undefined) throw new ConnectError(session.ended.message, { cause: session.ended });
     this.#session = session;
     this.#isKnown = true;
     this.#events.onOnline(this, session);

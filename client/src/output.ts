@@ -75,12 +75,13 @@ export class Output {
   }
 
   /** Bytes that will never come; a stream begins behind them. */
-  gap(gap: OutputGap): void {
-    if (gap.to <= this.#received[gap.stream]) return;
-    this.#settings.capture?.skip(gap.stream, gap.to - this.#received[gap.stream]);
-    this.#received[gap.stream] = gap.to;
-    for (const listener of [...this.#gapListeners]) this.#call(() => listener(gap));
-    this.#processed(gap.stream);
+  gap(stream: StreamName, to: number): void {
+    const from = this.#received[stream];
+    if (to <= from) return;
+    this.#settings.capture?.skip(stream, to - from);
+    this.#received[stream] = to;
+    for (const listener of [...this.#gapListeners]) this.#call(() => listener({ stream, from, to }));
+    this.#processed(stream);
   }
 
   /** Sets the position at which a stream begins for this client. */

@@ -125,7 +125,7 @@ export class RemoteCommand implements CommandListener {
       return;
     }
     // Bytes that came before a break are not told twice; bytes that are missing without a word are a gap.
-    if (offset > next) this.#output.gap({ stream, from: next, to: offset });
+    if (offset > next) this.#output.gap(stream, offset);
     this.#output.push(stream, bytes.subarray(Math.max(0, next - offset)));
   }
 
@@ -156,8 +156,8 @@ export class RemoteCommand implements CommandListener {
     this.#output.inject('stdout', this.#home.platform.decodeBase64(deltaBase64));
   }
 
-  onGap(gap: Notifications['command/exec/gap']): void {
-    this.#output.gap(gap);
+  onGap({ stream, to }: Notifications['command/exec/gap']): void {
+    this.#output.gap(stream, to);
   }
 
   onDetached(reason: Notifications['command/exec/detached']['reason']): void {
@@ -242,14 +242,16 @@ export class RemoteCommand implements CommandListener {
   }
 
   #execParams(session: Session, processId: string, link: Link): ExecParams {
-    const { canDetach } = session;
+    const { canDetach, maxWindowBytes } = session;
     // A start that is sent again to the same server keeps its key: it never runs twice.
     if (this.#detachable !== undefined && canDetach && !this.#wasSent) {
       this.key = this.#detachable.key ?? newKey(link.affinity);
     }
     const { key } = this;
     const detachable = this.#detachable === undefined || key === undefined ? undefined : { ...this.#detachable, key };
-    return execParams(this.#plan, processId, { canDetach, detachable });
+    const params = execParams(this.#plan, processId, { canDetach, maxWindowBytes, detachable });
+    this.#windowBytes = params.window?.bytes ?? this.#plan.windowBytes;
+    return params;
   }
 
   #attachParams(processId: string): AttachParams {

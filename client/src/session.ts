@@ -65,6 +65,8 @@ export class Session {
   readonly info: InitializeResult;
   /** Whether commands can outlive this connection, and windows are kept. */
   readonly canDetach: boolean;
+  /** Most bytes under way that the server still has when a connection breaks. */
+  readonly maxWindowBytes: number;
   /** Most bytes of input in one `write`. */
   readonly maxWriteBytes: number;
   readonly #rpc: RpcConnection;
@@ -77,7 +79,9 @@ export class Session {
     this.#rpc = rpc;
     this.#settings = settings;
     this.info = info;
-    this.canDetach = info.limits?.maxReplayBytes !== undefined;
+    const replayBytes = info.limits?.maxReplayBytes;
+    this.canDetach = replayBytes !== undefined || info.serverId !== undefined;
+    this.maxWindowBytes = Math.max(1, replayBytes ?? Number.MAX_SAFE_INTEGER);
     const frameBytes = info.limits?.maxFrameBytes ?? DEFAULT_FRAME_BYTES;
     // Base64 makes four characters of three bytes.
     const fitting = Math.floor(((frameBytes - WRITE_ENVELOPE_BYTES) * 3) / 4);

@@ -1,4 +1,5 @@
 /** A short visit to a detachable command on an open session: as an observer, for one thing to be done. Knows no output. */
+import { fieldOf } from './errors.js';
 import type { CommandListener, Session } from './session.js';
 import type { AttachParams, Notifications } from './wire.js';
 
@@ -15,7 +16,12 @@ export function screenOf(session: Session, key: string): Promise<Screen> {
 /** Sends a request about a command; one that has ended already gets none. @throws {RpcError} such as `keyNotFound` */
 export async function requestOf(session: Session, key: string, method: string, params: object): Promise<void> {
   await visit<void>(session, { key, window: { bytes: VISITOR_WINDOW_BYTES } }, (processId, leave, fail) => ({
-    onAttached: () => void session.request(method, { processId, ...params }).then(() => leave(), fail),
+    onAttached: () =>
+      void session.request(method, { processId, ...params }).then(
+        () => leave(),
+        // It ended before the request came.
+        (error: unknown) => (fieldOf(error, 'reason') === 'processNotFound' ? leave() : fail(error)),
+      ),
     onEnded: leave,
   }));
 }

@@ -1,0 +1,625 @@
+// What a box does when connections break, servers drain, refuse or stand still: against a server in memory and a clock that stands still.
+import t from 'tap';
+import {
+  type BoxStatus,
+  ConnectError,
+  ExecError,
+  LostError,
+  RpcError,
+  UnknownOutcomeError,
+} from '../../client/src/node.js';
+import { failureOf, fakeSetup } from './fake-box.js';
+import type { FakeCommand } from './fake-server.js';
+import { settled } from './manual-clock.js';
+
+const OVERLOADED = { code: -32001, data: { reason: 'serverOverloaded', bound: 'maxProcesses' } };
+const DRAINING = { code: -32004, data: { reason: 'serverDraining' } };
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+
+function first<T>(list: readonly T[]): T {
+  const [found] = list;
+  if (found === undefined) throw new Error('there is none');
+  return found;
+}
+
+/** A generator of numbers below a bound, the same for one seed. */
+function randomOf(seed: number): (below: number) => number {
+  let state = seed;
+  return (below) => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state % below;
+  };
+}
+
+t.test(
+  'detachable command gives every output callback exactly once and takes every input once over many breaks',
+  async (t) => {
+    const seed = Number(process.env.SEED ?? Date.now() % 1_000_000);
+    t.comment(`SEED=${seed}`);
+    const random = randomOf(seed);
+    for (let round = 0; round < 40; round += 1) {
+      const { server, clock, connect } = fakeSetup();
+      const box = await connect();
+      const run = box.exec(['job'], { detachable: true, stdin: 'pipe', window: 1 + random(50) });
+      const heard = { stdout: '', stderr: '' };
+      const offsets = { stdout: 0, stderr: 0 };
+      run.onOutput(({ stream, bytes, offset }) => {
+        if (offset !== offsets[stream]) t.fail(`round ${round}: offset ${offset}, expected ${offsets[stream]}`);
+        offsets[stream] += bytes.length;
+        heard[stream] += Buffer.from(bytes).toString();
+      });
+      run.onGap(() => t.fail('a gap'));
+      await settled();
+      const command = first(server.commands);
+      let input = '';
+      let text = 0;
+      for (let step = 0; step < 30; step += 1) {
+        const kind = random(5);
+        if (kind === 0) server.connection.cut();
+        else if (kind === 1) await clock.pass(random(300));
+        else if (kind === 2) {
+          const piece = `i${step},`;
+          input += piece;
+          void run.write(piece);
+        } else {
+          text += 1;
+          command.write(kind === 3 ? 'stdout' : 'stderr', `${text}-${'x'.repeat(random(100))};`);
+        }
+        // Not always: what is under way is lost by a break.
+        if (random(3) === 0) await settled();
+        else for (let turn = random(6); turn > 0; turn -= 1) await Promise.resolve();
+      }
+      await clock.pass(10 * SECOND);
+      command.end(0);
+      await clock.pass(10 * SECOND);
+      const result = await run;
+      t.same(heard, command.output, `round ${round}: heard`);
+      t.same([result.stdout, result.stderr], [command.output.stdout, command.output.stderr]);
+      t.equal(command.stdin, input, `round ${round}: input`);
+      t.equal(server.commands.length, 1, 'it ran once');
+      await box.close();
+    }
+  },
+);
+
+t.test('ordinary command is lost at a break, and the box goes on with the next connection', async (t) => {
+  const { server, clock, connect } = fakeSetup();
+  const states: string[] = [];
+  const box = await connect({ onStatus: ({ state }) => states.push(state) });
+  const run = box.exec(['sleep']);
+  await settled();
+  first(server.commands).write('stdout', 'so far');
+  await settled();
+  server.connection.cut();
+  const error = await failureOf(run);
+  t.ok(error instanceof LostError);
+  t.match(error, { exitCode: undefined, stdout: 'so far', result: { cause: 'lost' } });
+  const next = box.exec(['true']);
+  await clock.pass(SECOND);
+  first(server.commands.slice(1)).end(0);
+  t.match(await next, { exitCode: 0 });
+  t.same(states, ['online', 'away', 'online']);
+  const reject = box.exec(['sleep'], { reject: false });
+  await settled();
+  server.connection.cut();
+  t.match(await reject, { exitCode: undefined, cause: 'lost' });
+});
+
+t.test('request that was not started is sent again when the server drains, goes or is full', async (t) => {
+  for (const [name, refuse] of [
+    ['-32004', 'draining'],
+    ['-32001', 'full'],
+    ['1001', 1001],
+    ['1012', 1012],
+  ] as const) {
+    const { server, clock, connect } = fakeSetup();
+    const box = await connect();
+    if (typeof refuse === 'string') {
+      server.answers.push({ method: 'command/exec', answer: refuse === 'full' ? OVERLOADED : DRAINING });
+    } else server.answers.push({ method: 'command/exec', answer: 'silence' });
+    const run = box.exec(['echo']);
+    await settled();
+    t.equal(server.commands.length, 0, name);
+    if (typeof refuse === 'number') server.connection.closeWith(refuse);
+    await clock.pass(SECOND);
+    t.equal(server.commands.length, 1, `${name}: once`);
+    t.equal(server.connections.length, refuse === 'full' ? 1 : 2, `${name}: full is no reason to go elsewhere`);
+    first(server.commands).end(0);
+    t.match(await run, { exitCode: 0 });
+    await box.close();
+  }
+});
+
+t.test('1001 of another server and 1006 do not promise that nothing was started', async (t) => {
+  for (const [serverName, code] of [
+    ['other', 1001],
+    ['execwire', 1006],
+  ] as const) {
+    const { server, connect } = fakeSetup();
+    server.serverName = serverName;
+    const box = await connect();
+    const run = failureOf(box.exec(['echo']));
+    await settled();
+    server.connection.closeWith(code);
+    t.ok((await run) instanceof LostError, serverName);
+  }
+});
+
+t.test('refusal for want of room is given up after a minute, and that for want of replay at once', async (t) => {
+  const { server, clock, connect } = fakeSetup();
+  const box = await connect();
+  for (let each = 0; each < 100; each += 1) server.answers.push({ method: 'command/exec', answer: OVERLOADED });
+  const error = failureOf(box.exec(['echo']));
+  await clock.pass(MINUTE - SECOND);
+  t.ok(server.answers.length > 50, 'it waits longer each time');
+  await clock.pass(10 * SECOND);
+  t.ok((await error) instanceof RpcError);
+  server.answers.length = 0;
+  const answer = { code: -32001, data: { reason: 'serverOverloaded', bound: 'replayBudget' } };
+  server.answers.push({ method: 'command/exec', answer });
+  t.match(await failureOf(box.exec(['echo'], { detachable: true })), { data: { bound: 'replayBudget' } });
+  server.answers.push({ method: 'command/exec', answer });
+  const term = box.terminal(['sh']);
+  await settled();
+  t.equal(first(server.commands).key, undefined, 'a terminal is then an ordinary one');
+  first(server.commands).end(0);
+  t.equal((await term.result).exitCode, 0);
+});
+
+t.test('new work goes to a new connection when the server drains, while the old one finishes', async (t) => {
+  const { server, clock, connect } = fakeSetup();
+  const box = await connect();
+  const old = box.exec(['old']);
+  const kept = box.exec(['kept'], { detachable: true });
+  await settled();
+  const oldConnection = server.connection;
+  const [, keptCommand] = server.commands;
+  const keptKey = kept.key ?? '';
+  oldConnection.notify('server/draining', { deadlineMs: 1000 });
+  await clock.pass(SECOND);
+  t.equal(server.connections.length, 2, 'it is there before it is needed');
+  const fresh = box.exec(['new'], { detachable: true });
+  await settled();
+  t.same(server.connection.received.map(({ method }) => method).slice(-1), ['command/exec']);
+  t.equal(oldConnection.received.filter(({ method }) => method === 'command/exec').length, 2);
+  const affinityOf = (text: string): string | undefined =>
+    /(?:key=|^)([^.]+)\./.exec(text.replace(/^ws:.*key=/, ''))?.[1];
+  t.equal(affinityOf(oldConnection.url), affinityOf(keptKey), 'a balancer leads back to it');
+  t.equal(affinityOf(server.connection.url), affinityOf(fresh.key ?? ''));
+  t.not(affinityOf(oldConnection.url), affinityOf(server.connection.url), 'and the new work elsewhere');
+  oldConnection.cut();
+  t.ok((await failureOf(old)) instanceof LostError);
+  await clock.pass(SECOND);
+  t.equal(affinityOf(server.connection.url), affinityOf(keptKey), 'what is kept is come back to where it is');
+  keptCommand?.end(0);
+  t.match(await kept, { exitCode: 0 });
+  first(server.commands.slice(2)).end(0);
+  t.match(await fresh, { exitCode: 0 });
+});
+
+t.test('start without an answer is sent again with its key to the same server, and runs once', async (t) => {
+  const { server, clock, connect } = fakeSetup();
+  const box = await connect();
+  const run = box.exec(['job'], { detachable: true });
+  let command: FakeCommand | undefined;
+  server.onStart = (started) => {
+    command = started;
+    started.write('stdout', 'early');
+    // Its announcement is under way, and never comes.
+    server.connection.cut();
+  };
+  await clock.pass(SECOND);
+  t.equal(server.commands.length, 1);
+  const starts = server.connections.flatMap(({ received }) =>
+    received.filter(({ method }) => method === 'command/exec'),
+  );
+  t.equal(starts.length, 2);
+  t.same(starts[0]?.params?.detachable, starts[1]?.params?.detachable);
+  command?.end(0);
+  t.match(await run, { exitCode: 0, stdout: 'early' });
+
+  server.onStart = () => {
+    server.restart();
+    server.connection.cut();
+  };
+  const unknown = failureOf(box.exec(['job'], { detachable: true }));
+  await clock.pass(SECOND);
+  t.ok((await unknown) instanceof UnknownOutcomeError, 'another server cannot tell');
+  t.equal(server.commands.length, 0, 'so it is not run there');
+});
+
+t.test('command is lost when its own server has forgotten it, and unknown when another one answers', async (t) => {
+  const { server, clock, connect } = fakeSetup();
+  const box = await connect();
+  const forgotten = failureOf(box.exec(['job'], { detachable: true }));
+  await settled();
+  server.commands.length = 0;
+  server.connection.cut();
+  await clock.pass(SECOND);
+  t.ok((await forgotten) instanceof LostError);
+  const elsewhere = failureOf(box.exec(['job'], { detachable: true }));
+  await settled();
+  server.restart();
+  server.connection.cut();
+  await clock.pass(SECOND);
+  t.match(await elsewhere, { name: 'UnknownOutcomeError', wasSent: true, result: { exitCode: undefined } });
+});
+
+t.test('outcome is unknown when no server is found for a minute, and the next request tries again', async (t) => {
+  const { server, clock, connect } = fakeSetup();
+  const states: BoxStatus[] = [];
+  const box = await connect({ onStatus: (status) => states.push(status) });
+  const run = failureOf(box.exec(['job'], { detachable: true }));
+  await settled();
+  server.isGone = true;
+  server.connection.cut();
+  await clock.pass(SECOND);
+  const waiting = failureOf(box.exec(['other']));
+  await clock.pass(MINUTE - 2 * SECOND);
+  t.equal(states.at(-1)?.state, 'away', 'not before');
+  await clock.pass(10 * SECOND);
+  t.match(await run, { name: 'UnknownOutcomeError', wasSent: true });
+  t.match(await waiting, { name: 'UnknownOutcomeError', wasSent: false });
+  t.equal(states.at(-1)?.state, 'offline');
+  server.isGone = false;
+  const again = box.exec(['again']);
+  await clock.pass(SECOND);
+  first(server.commands.slice(-1)).end(0);
+  t.match(await again, { exitCode: 0 });
+});
+
+t.test('nothing is tried again when reconnect is false', async (t) => {
+  const { server, clock, connect } = fakeSetup();
+  const box = await connect({ reconnect: false });
+  const ordinary = failureOf(box.exec(['job']));
+  const kept = failureOf(box.exec(['job'], { detachable: true }));
+  await settled();
+  server.connection.cut();
+  t.ok((await ordinary) instanceof LostError);
+  t.ok((await kept) instanceof UnknownOutcomeError);
+  await clock.pass(MINUTE);
+  t.equal(server.connections.length, 1);
+});
+
+t.test('close while away ends what is waited for with an unknown outcome', async (t) => {
+  const { server, clock, connect } = fakeSetup();
+  const box = await connect();
+  const run = failureOf(box.exec(['job'], { detachable: true }));
+  await settled();
+  server.isGone = true;
+  server.connection.cut();
+  await clock.pass(SECOND);
+  await box.close();
+  t.ok((await run) instanceof UnknownOutcomeError);
+  await clock.pass(MINUTE);
+  t.equal(server.connections.length, 1, 'and no attempt follows');
+  t.equal(clock.waiting, 0, 'and no timer is left');
+});
+
+t.test('first connect waits for a full server as it asks, and repeats no refused credential', async (t) => {
+  const { server, clock, connect } = fakeSetup();
+  server.refusals.push(new ConnectError('full', { status: 503, retryAfterMs: 3 * SECOND }));
+  const box = connect();
+  await clock.pass(2.9 * SECOND);
+  t.equal(server.connections.length, 0);
+  await clock.pass(SECOND);
+  await box;
+  t.equal(server.connections.length, 1);
+  for (const status of [401, 403, 404]) {
+    server.refusals.push(new ConnectError('refused', { status }));
+    t.match(await failureOf(connect()), { name: 'ConnectError', status });
+  }
+  for (let each = 0; each < 100; each += 1) server.refusals.push(new ConnectError('full', { status: 503 }));
+  const never = failureOf(connect({ connectTimeout: 5 * SECOND }));
+  await clock.pass(6 * SECOND);
+  t.match(await never, { status: 503 });
+});
+
+t.test(
+  'credential that is refused on the way back ends the attempts, and a function gives a fresh one each time',
+  async (t) => {
+    const { server, clock, connect } = fakeSetup();
+    let count = 0;
+    const token = async (): Promise<string> => {
+      count += 1;
+      return `token ${count}`;
+    };
+    const box = await connect({ token });
+    server.connection.cut();
+    await clock.pass(SECOND);
+    const offered = server.connections.map(({ protocols }) =>
+      Buffer.from(protocols[1]?.split('.')[2] ?? '', 'base64url').toString(),
+    );
+    t.same(offered, ['token 1', 'token 2']);
+    for (let each = 0; each < 3; each += 1) server.refusals.push(new ConnectError('refused', { status: 401 }));
+    server.connection.cut();
+    const run = failureOf(box.exec(['true']));
+    await clock.pass(10 * SECOND);
+    t.match(await run, { name: 'UnknownOutcomeError', wasSent: false, cause: { status: 401 } });
+    t.equal(server.refusals.length, 2);
+  },
+);
+
+t.test('connect gives up when the peer is silent, and close when the server stands still', async (t) => {
+  const { server, clock, connect } = fakeSetup();
+  server.isSilent = true;
+  const silent = failureOf(connect({ connectTimeout: 5 * SECOND }));
+  await clock.pass(6 * SECOND);
+  t.match(await silent, { name: 'ConnectError', message: /no answer within 5000 ms/ });
+  t.notOk(server.connection.isOpen);
+  server.isSilent = false;
+  const box = await connect({ closeTimeout: 2 * SECOND });
+  server.connection.isMute = true;
+  const closed = box.close();
+  await clock.pass(3 * SECOND);
+  await closed;
+  t.notOk(server.connection.isOpen);
+  t.equal(clock.waiting, 0);
+});
+
+t.test('request that is never answered is given up, and keeps nothing', async (t) => {
+  const { server, clock, connect } = fakeSetup();
+  const box = await connect({ requestTimeout: 5 * SECOND });
+  server.answers.push({ method: 'command/exec/list', answer: 'silence' });
+  const list = failureOf(box.list());
+  await clock.pass(6 * SECOND);
+  t.match(await list, {
+    name: 'UnknownOutcomeError',
+    wasSent: true,
+    message: /did not answer command\/exec\/list within 5000 ms/,
+  });
+  t.same(await box.list(), []);
+});
+
+t.test(
+  'connection is opened anew when three heartbeats have not come, and not for a program that was stopped',
+  async (t) => {
+    const { server, clock, connect } = fakeSetup();
+    await connect({ heartbeat: SECOND });
+    t.match(server.connection.received[0], { params: { capabilities: { heartbeatMs: SECOND } } });
+    await clock.pass(MINUTE);
+    t.equal(server.connections.length, 1, 'a server without heartbeats is left alone');
+    server.connection.notify('server/heartbeat', {});
+    await clock.pass(3.5 * SECOND);
+    t.equal(server.connections.length, 1);
+    await clock.pass(3 * SECOND);
+    t.equal(server.connections.length, 2);
+  },
+);
+
+t.test('reader that takes nothing holds the server at its window, and gets the rest when it reads on', async (t) => {
+  const { server, connect } = fakeSetup();
+  const box = await connect();
+  const run = box.exec(['yes'], { window: 10_000 });
+  const reader = run.stdout[Symbol.asyncIterator]();
+  const firstPiece = reader.next();
+  await settled();
+  const command = first(server.commands);
+  const all = 'y'.repeat(1_000_000);
+  command.write('stdout', all);
+  await settled();
+  const sent = (): number => first(command.views).sent.stdout;
+  t.ok(sent() <= 20_000, `${sent()} bytes are under way`);
+  let read = (await firstPiece).value?.length ?? 0;
+  while (read < all.length) read += (await reader.next()).value?.length ?? 0;
+  t.equal(sent(), all.length);
+  command.end(0);
+  t.equal((await run).stdout.length, all.length, 'and the result has all of it, too');
+  const unread = box.exec(['yes'], { window: 10_000 });
+  await settled();
+  const other = first(server.commands.slice(1));
+  other.write('stdout', all);
+  other.end(0);
+  t.equal((await unread).stdout.length, all.length, 'a reader that never comes holds nothing');
+});
+
+t.test(
+  'output waits for the first reader when nothing is kept, and what nobody reads then holds nothing',
+  async (t) => {
+    const { server, connect } = fakeSetup();
+    const box = await connect();
+    const run = box.exec(['yes'], { window: 1000, buffer: false });
+    await settled();
+    const command = first(server.commands);
+    command.write('stdout', 'o'.repeat(5000));
+    command.write('stderr', 'e'.repeat(5000));
+    await settled();
+    t.equal(first(command.views).sent.stdout, 1000);
+    let read = 0;
+    command.end(0);
+    for await (const piece of run.stdout) read += piece.length;
+    t.equal(read, 5000);
+    t.match(await run, { stdout: '', stderr: '', exitCode: 0 });
+  },
+);
+
+t.test('slow reader that is sent away comes back where it stopped, and one that was taken over does not', async (t) => {
+  const { server, connect } = fakeSetup();
+  const box = await connect();
+  const run = box.exec(['job'], { detachable: true });
+  await settled();
+  const command = first(server.commands);
+  command.write('stdout', 'one ');
+  await settled();
+  command.detach(first(command.views), 'fellBehind');
+  await settled();
+  command.write('stdout', 'two');
+  await settled();
+  t.equal(command.views.length, 1);
+  command.detach(first(command.views), 'takeover');
+  const error = await failureOf(run);
+  t.match(error, { name: 'UnknownOutcomeError', detached: 'takeover', result: { stdout: 'one two' } });
+});
+
+t.test('attach gives kept output and the result; detach leaves the command', async (t) => {
+  const { server, connect } = fakeSetup();
+  const box = await connect();
+  const job = box.exec(['job'], { detachable: true });
+  const { key = '', pid } = await job.started;
+  t.equal(pid, 4242);
+  t.equal(key, job.key);
+  const command = first(server.commands);
+  command.write('stdout', 'before ');
+  await settled();
+  await job.detach();
+  t.match(await failureOf(job), { name: 'UnknownOutcomeError', detached: 'requested', result: { stdout: 'before ' } });
+  void command.write('stdout', 'after');
+  const run = box.attach(key, { role: 'observer' });
+  await settled();
+  command.end(3);
+  t.match(await failureOf(run), { name: 'ExecError', exitCode: 3, stdout: 'before after' });
+  t.match(await failureOf(box.attach(`${key}x`)), { name: 'RpcError', reason: 'keyNotFound' });
+  t.equal(server.connections.length, 1, 'its own keys need no other connection');
+});
+
+t.test('attach to a key of another client goes where a balancer leads its key', async (t) => {
+  const { server, clock, connect } = fakeSetup();
+  const box = await connect();
+  const failure = failureOf(box.attach('elsewhere.0123456789abcdef'));
+  await clock.pass(SECOND);
+  t.match(await failure, { reason: 'keyNotFound' });
+  t.match(server.connection.url, /[?]key=elsewhere[.]/);
+  t.equal(server.connections.length, 2);
+});
+
+t.test('output that was dropped while away is told as a gap and counted as truncated', async (t) => {
+  const { server, clock, connect } = fakeSetup();
+  const box = await connect();
+  const run = box.exec(['job'], { detachable: { whenFull: 'drop' } });
+  const gaps: unknown[] = [];
+  run.onGap((gap) => gaps.push(gap));
+  await settled();
+  const command = first(server.commands);
+  t.match(command.params.detachable, { whenFull: 'drop' });
+  command.write('stdout', 'abc');
+  await settled();
+  server.connection.cut();
+  command.write('stdout', 'defghi');
+  command.forget('stdout', 7);
+  await clock.pass(SECOND);
+  command.end(0);
+  const result = await run;
+  t.same(gaps, [{ stream: 'stdout', from: 3, to: 7 }]);
+  t.equal(result.truncated.stdout, 4);
+  t.equal(result.stdout, 'abchi');
+});
+
+t.test('kill while away is sent on the way back, and abort before the start sends nothing at all', async (t) => {
+  const { server, clock, connect } = fakeSetup();
+  const box = await connect();
+  const run = box.exec(['job'], { detachable: true });
+  await settled();
+  const command = first(server.commands);
+  server.connection.cut();
+  const killed = run.kill();
+  await clock.pass(SECOND);
+  await killed;
+  t.same(command.signals, ['SIGTERM']);
+  command.end(143, { signal: 'SIGTERM' });
+  t.match(await failureOf(run), { name: 'ExecError', result: { cause: 'terminated' } });
+  server.connection.cut();
+  const aborter = new AbortController();
+  const never = failureOf(box.exec(['never'], { signal: aborter.signal }));
+  aborter.abort();
+  const error = await never;
+  t.ok(error instanceof ExecError && error.aborted);
+  await clock.pass(SECOND);
+  t.equal(server.commands.length, 1);
+});
+
+t.test('server without detachable commands gets no word of them, and a break loses the command', async (t) => {
+  const { server, clock, connect } = fakeSetup();
+  server.beOld();
+  const box = await connect();
+  const run = box.exec(['job'], { detachable: true });
+  t.same(await run.started, { pid: 4242, key: undefined });
+  const sent = server.connection.received.find(({ method }) => method === 'command/exec')?.params ?? {};
+  t.same([sent.detachable, sent.window], [undefined, undefined]);
+  first(server.commands).write('stdout', 'x'.repeat(3_000_000));
+  await settled();
+  server.connection.cut();
+  const error = await failureOf(run);
+  t.ok(error instanceof LostError);
+  t.equal(error instanceof LostError && error.stdout.length, 3_000_000);
+  await clock.pass(SECOND);
+  const term = box.terminal(['sh']);
+  await settled();
+  first(server.commands.slice(-1)).end(0);
+  t.equal((await term.result).exitCode, 0);
+});
+
+t.test('screen is a short visit of an observer, and attachTerminal begins with it', async (t) => {
+  const { server, connect } = fakeSetup();
+  const box = await connect();
+  const term = box.terminal(['sh'], { cols: 80, rows: 24 });
+  await settled();
+  const command = first(server.commands);
+  t.match(command.params.detachable, { ttlMs: MINUTE, whenFull: 'pause' });
+  command.write('stdout', 'drawn');
+  t.equal(await term.screen(), 'screen at 5');
+  await settled();
+  t.equal(command.views.length, 1, 'the visitor has left');
+  const other = box.attachTerminal(term.key ?? '', { role: 'observer' });
+  let heard = '';
+  other.onOutput(({ bytes }) => {
+    heard += Buffer.from(bytes).toString();
+  });
+  await settled();
+  command.write('stdout', ' more');
+  await settled();
+  t.equal(heard, 'screen at 5 more');
+  command.end(0);
+  await other.result;
+});
+
+t.test('box signals and forgets by key', async (t) => {
+  const { server, connect } = fakeSetup();
+  const box = await connect();
+  const run = box.exec(['job'], { detachable: true, reject: false });
+  const { key = '' } = await run.started;
+  await box.kill(key);
+  await box.kill(key, 'SIGKILL');
+  t.same(first(server.commands).signals, ['SIGTERM', 'SIGKILL']);
+  await settled();
+  t.equal(first(server.commands).views.length, 1);
+  first(server.commands).end(0);
+  await run;
+  await box.forget(key);
+  t.equal(server.commands.length, 0);
+});
+
+t.test('requests of the server are answered, and its nonsense ends the connection', async (t) => {
+  const { server, clock, connect } = fakeSetup();
+  const box = await connect();
+  box.onRequest('known', async (params) => ({ echoed: params }));
+  box.onRequest('throws', () => {
+    throw new Error('no');
+  });
+  box.onRequest('circle', () => {
+    const circle: Record<string, unknown> = {};
+    circle.self = circle;
+    return circle;
+  });
+  for (const method of ['known', 'throws', 'circle', 'unknown']) server.connection.request(method, method, { n: 1 });
+  await settled();
+  const answers = server.connection.received.filter(({ method }) => method === undefined);
+  t.match(
+    answers,
+    [
+      { id: 'unknown', error: { code: -32601 } },
+      { id: 'known', result: { echoed: { n: 1 } } },
+      { id: 'throws', error: { code: -32603, message: 'no' } },
+      { id: 'circle', error: { code: -32603 } },
+    ].sort(
+      (one, other) =>
+        answers.findIndex(({ id }) => String(id) === one.id) - answers.findIndex(({ id }) => String(id) === other.id),
+    ),
+  );
+  server.connection.sendRaw('null');
+  await settled();
+  t.ok(server.connection.isOpen);
+  server.connection.sendRaw('<html>');
+  await clock.pass(SECOND);
+  t.equal(server.connections.length, 2);
+});

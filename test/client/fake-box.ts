@@ -1,0 +1,39 @@
+/** A box on a fake server and a clock that stands still. Knows no test. */
+import { decodeBase64, encodeBase64 } from '../../client/src/base64.js';
+import type { Box } from '../../client/src/box.js';
+import { openBox } from '../../client/src/open-box.js';
+import type { ConnectOptions } from '../../client/src/options.js';
+import { FakeServer } from './fake-server.js';
+import { ManualClock } from './manual-clock.js';
+
+export interface FakeSetup {
+  readonly server: FakeServer;
+  readonly clock: ManualClock;
+  connect(options?: ConnectOptions): Promise<Box>;
+}
+
+export function fakeSetup(): FakeSetup {
+  const server = new FakeServer();
+  const clock = new ManualClock();
+  const host = {
+    clock,
+    encodeBase64,
+    decodeBase64,
+    // Without chance the delays are the longest ones.
+    random: () => 0,
+    openSocket: () => {
+      throw new Error('the fake server has no socket');
+    },
+  };
+  const connect = (options: ConnectOptions = {}): Promise<Box> =>
+    openBox(host, 'ws://fake', { openTransport: server.openTransport, ...options });
+  return { server, clock, connect };
+}
+
+/** What a promise rejects with; undefined when it does not. */
+export function failureOf(promise: PromiseLike<unknown>): Promise<unknown> {
+  return Promise.resolve(promise).then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+}
