@@ -73,7 +73,16 @@ export function readEntry(pid: number, parent: number): ProcEntry | undefined {
   if (entry !== undefined || calls === undefined) return entry;
   const session = calls.sessionOf(pid);
   if (session < 0) return undefined;
-  return { pid, parent, group: calls.groupOf(pid), session, startTime: undefined, alive: true, threads: 1 };
+  return {
+    pid,
+    parent,
+    group: calls.groupOf(pid),
+    session,
+    startTime: undefined,
+    alive: true,
+    headless: false,
+    threads: 1,
+  };
 }
 
 /** Whether orphans come here. */

@@ -12,11 +12,10 @@ export interface ProcEntry {
   readonly session: number;
   /** Clock ticks since boot at its start: with the pid it names a process for good. Undefined for a process that /proc hides. */
   readonly startTime: number | undefined;
-  /**
-   * False for a zombie: it runs no more and only waits to be reaped. A process whose main thread has ended is called a zombie by the
-   * kernel, too, while its other threads go on: that one is alive.
-   */
+  /** False for a zombie: it runs no more and only waits to be reaped. */
   readonly alive: boolean;
+  /** Its main thread has ended and others go on. The kernel calls it a zombie, and has no environment for it but for its other threads. */
+  readonly headless: boolean;
   /** How many threads it has. */
   readonly threads: number;
 }
@@ -87,6 +86,7 @@ export function readProcEntry(pid: number): ProcEntry | undefined {
     session: Number(fields[3]),
     startTime: Number(fields[19]),
     alive: state === 'Z' ? threads > 1 : state !== 'X' && state !== '',
+    headless: state === 'Z' && threads > 1,
     threads,
   };
 }
@@ -105,14 +105,12 @@ function readChildrenOfThread(pid: number, task: number | string): number[] | un
 }
 
 /** Value that a variable had in the environment a process was started with; undefined when unset, or when that cannot be read. */
-export function startedWith({ pid, threads }: ProcEntry, variable: string): string | undefined {
-  let environ = readWhole(`/proc/${pid}/environ`, MAX_ENVIRON_BYTES);
-  // The main thread has ended and took its view of the memory with it: ask the others.
-  if (environ?.length === 0 && threads > 1) {
-    for (const task of namesIn(`/proc/${pid}/task`)) {
-      environ = readWhole(`/proc/${pid}/task/${task}/environ`, MAX_ENVIRON_BYTES);
-      if (environ !== undefined && environ.length > 0) break;
-    }
+export function startedWith({ pid, headless }: ProcEntry, variable: string): string | undefined {
+  const tasks = headless ? namesIn(`/proc/${pid}/task`).map((task) => `task/${task}/`) : [''];
+  let environ: Buffer | undefined;
+  for (const task of tasks) {
+    environ = readWhole(`/proc/${pid}/${task}environ`, MAX_ENVIRON_BYTES);
+    if (environ !== undefined && environ.length > 0) break;
   }
   if (environ === undefined) return undefined;
   const wanted = Buffer.from(`${variable}=`);

@@ -200,7 +200,16 @@ function identity({ pid, startTime }: ProcEntry): string {
 
 /** A leader where there is no /proc: it is ours, and more is not known. */
 function unseen(pid: number): ProcEntry {
-  return { pid, parent: process.pid, group: pid, session: pid, startTime: undefined, alive: true, threads: 1 };
+  return {
+    pid,
+    parent: process.pid,
+    group: pid,
+    session: pid,
+    startTime: undefined,
+    alive: true,
+    headless: false,
+    threads: 1,
+  };
 }
 
 function mayBeFound(pid: number): boolean {

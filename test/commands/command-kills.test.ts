@@ -54,6 +54,73 @@ t.test('command gets its grace between two signals when it is terminated with on
   t.equal(polite.system.clock.pending, 0, 'a closed command sets no timer');
 });
 
+t.test('command is killed at the earliest of its deadlines when it is terminated with several', async (t) => {
+  const run = await started();
+  run.command.terminate({ graceMs: 100 });
+  run.command.terminate({ graceMs: 60_000 });
+  run.system.clock.advance(100);
+  t.same(
+    run.system.signals,
+    ['tree 101 SIGTERM', 'tree 101 SIGTERM', 'tree 101 SIGKILL'],
+    'a later one postpones nothing',
+  );
+
+  const hurried = await started();
+  hurried.command.terminate({ graceMs: 60_000 });
+  hurried.command.terminate({ graceMs: 100 });
+  hurried.system.clock.advance(100);
+  t.equal(hurried.system.signals.at(-1), 'tree 101 SIGKILL');
+  t.equal(hurried.system.clock.pending, 0, 'one timer, the earliest');
+});
+
+t.test('command is not timed out when it had ended before and the timer comes first', async (t) => {
+  const run = await started({ timeoutMs: 2000 });
+  run.system.ended.add(101);
+  run.system.clock.advance(4000);
+  t.same(run.system.signals, []);
+  run.process.exit(0);
+  run.process.endOutput();
+  await settled();
+  t.match(run.end, { exitCode: 0, timedOut: false });
+});
+
+t.test('command is answered and its descriptors are closed when SIGKILL does not end it', async (t) => {
+  for (const [way, expected] of [
+    ['terminate', { exitCode: 137, signal: 'SIGKILL', timedOut: false }],
+    ['timeout', { exitCode: 124, timedOut: true }],
+  ] as const) {
+    const run = await started({ timeoutMs: 100 });
+    run.system.survivors = [101];
+    if (way === 'terminate') run.command.terminate();
+    else run.system.clock.advance(100);
+    t.equal(run.end, undefined, 'not before it is known to live on');
+    await settled();
+    t.match(run.end, expected, way);
+    t.equal(run.process.calls.at(-1), 'dispose');
+    run.process.exit(0);
+    await settled();
+    t.match(run.end, expected, 'its end at last changes nothing');
+  }
+  const other = await started();
+  other.system.survivors = [102];
+  other.command.terminate();
+  await settled();
+  t.equal(other.end, undefined, 'a survivor of another command is none of its business');
+});
+
+t.test('command kills what is left of its group before it gives its number away', async (t) => {
+  const run = await started();
+  let isGivenAway: boolean | undefined;
+  run.system.onGroupSignal = () => {
+    isGivenAway = run.process.calls.includes('dispose');
+  };
+  run.process.exit(0);
+  run.process.endOutput();
+  await settled();
+  t.equal(isGivenAway, false);
+  t.equal(run.process.calls.at(-1), 'dispose');
+});
+
 t.test('command is killed when it has started if that was asked for before', async (t) => {
   const run = setUp({ startsAtOnce: false });
   run.command.terminate();

@@ -125,6 +125,8 @@ export class FakeSystem implements CommandSystem {
   readonly clock = new FakeClock();
   /** In order: `tree 100 SIGKILL`, `group 100 SIGKILL`. */
   readonly signals: string[] = [];
+  /** Called before a group gets its signal. */
+  onGroupSignal: () => void = () => {};
   /** Pids that no SIGKILL ends. */
   survivors: number[] = [];
   /** Pids of processes that have ended, reported or not. */
@@ -156,6 +158,7 @@ export class FakeSystem implements CommandSystem {
   readonly hasEnded = (pid: number): boolean => this.ended.has(pid);
 
   readonly signalGroup = (pid: number, signal: NodeJS.Signals): void => {
+    this.onGroupSignal();
     this.signals.push(`group ${pid} ${signal}`);
   };
 

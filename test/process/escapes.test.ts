@@ -1,0 +1,167 @@
+// Processes that are hard to kill, and numbers that come again: what a kill must still reach, and what it must never reach.
+import { spawn, spawnSync } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { release } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import t, { type Test } from 'tap';
+import { childEnvironment, MARKER_VARIABLE } from '../../src/process/environment.js';
+import { GUARDIAN_SCRIPT } from '../../src/process/guardian-script.js';
+import { findTree, killUntilGone } from '../../src/process/kill-until-gone.js';
+import { readProcEntry, readProcTable, startedWith } from '../../src/process/proc-table.js';
+import { treeTarget } from '../../src/process/tree-scan.js';
+import { until } from '../support/server.js';
+import { type Running, run, start } from './start.js';
+
+t.jobs = 1;
+
+const NO_COMPILER = spawnSync('cc', ['--version']).status === 0 ? false : 'needs cc';
+const NO_SMALL_NUMBERS = smallNumbersProblem();
+const FIXTURE = fileURLToPath(new URL('../fixtures/small-numbers.ts', import.meta.url));
+
+/** The main thread ends and another one goes on: the kernel calls the process a zombie. */
+const HEADLESS = `
+#include <pthread.h>
+#include <stdio.h>
+#include <unistd.h>
+static void *go_on(void *unused) { usleep(100000); puts("ready"); fflush(stdout); for (;;) pause(); return unused; }
+int main(void) { pthread_t thread; pthread_create(&thread, 0, go_on, 0); pthread_exit(0); }
+`;
+/** Forks, leaves its parent's session and ends the parent, without a pause. It would go on for a minute. */
+const COMET = `
+#include <unistd.h>
+int main(void) {
+  write(1, "ready\\n", 6);
+  for (long i = 0; i < 500000; i++) { if (fork()) _exit(0); setsid(); }
+  return write(1, "over\\n", 5) < 0;
+}
+`;
+
+function smallNumbersProblem(): false | string {
+  const [major = 0, minor = 0] = release().split('.').map(Number);
+  if (major < 6 || (major === 6 && minor < 14)) return 'needs Linux 6.14: before it pid_max is that of the whole host';
+  if (spawnSync('unshare', ['--pid', '--fork', '--mount-proc', 'true']).status !== 0) return 'needs root and unshare';
+  return false;
+}
+
+function compile(t: Test, source: string): string {
+  const folder = t.testdir({ 'program.c': source });
+  const program = join(folder, 'program');
+  const { status, stderr } = spawnSync('cc', ['-O1', '-pthread', '-o', program, join(folder, 'program.c')]);
+  if (status !== 0) throw new Error(String(stderr));
+  return program;
+}
+
+async function startMarked(argv: readonly [string, ...string[]], marker: string): Promise<Running> {
+  const running = await start({ argv, env: childEnvironment({ overrides: {}, marker, tty: false }) });
+  await running.said('ready');
+  return running;
+}
+
+/** Living processes with this mark. */
+function marked(marker: string): number[] {
+  return readProcTable()
+    .filter((entry) => entry.alive && startedWith(entry, MARKER_VARIABLE) === marker)
+    .map(({ pid }) => pid);
+}
+
+for (const [name, prefix] of [
+  ['is the leader', ''],
+  ['has left its session and lost its parent', 'setsid '],
+] as const) {
+  t.test(`a process whose main thread has ended is killed when it ${name}`, { skip: NO_COMPILER }, async (t) => {
+    const program = compile(t, HEADLESS);
+    const marker = `${randomUUID()}.1`;
+    const script = prefix === '' ? `exec ${program}` : `(${prefix}${program} &) ; exec sleep 600`;
+    const running = await startMarked(['sh', '-c', script], marker);
+    t.equal(marked(marker).length, prefix === '' ? 1 : 2);
+    t.same(await killUntilGone([treeTarget([running.process.pid], marker)]), []);
+    t.same(marked(marker), []);
+    await running.done;
+  });
+}
+
+t.test('a process whose main thread has ended is killed by the guardian', { skip: NO_COMPILER }, async (t) => {
+  const program = compile(t, HEADLESS);
+  const marker = `${randomUUID()}.1`;
+  const running = await startMarked(['sh', '-c', `(setsid ${program} &) ; exec sleep 600`], marker);
+  await guardian(`${MARKER_VARIABLE}=${marker}`, '');
+  await until('all are gone', () => marked(marker).length === 0);
+  await running.done;
+});
+
+t.test(
+  'what forks and leaves without a pause is killed beside others of its kind',
+  { skip: NO_COMPILER },
+  async (t) => {
+    const program = compile(t, COMET);
+    const markers = [1, 2].map((number) => `${randomUUID()}.${number}`);
+    const own = `${randomUUID()}.1`;
+    const bystander = await startMarked(['sh', '-c', '(setsid sleep 600 &) ; echo ready; exec sleep 600'], own);
+    const comets = await Promise.all(markers.map((marker) => startMarked([program], marker)));
+    for (const [index, comet] of comets.entries()) {
+      const marker = markers[index] ?? '';
+      t.same(await killUntilGone([treeTarget([comet.process.pid], marker)]), []);
+      t.same(marked(marker), []);
+      await comet.done;
+      t.equal(comet.text(), 'ready\n', 'it did not end by itself');
+    }
+    const all = [treeTarget([bystander.process.pid], own)];
+    t.equal(findTree(all).length, 2, 'another command and its orphan live on');
+    t.same(await killUntilGone(all), []);
+    await bystander.done;
+  },
+);
+
+t.test(
+  'a number comes again when the command is disposed of, and its kill reaches nobody new',
+  { skip: NO_SMALL_NUMBERS },
+  async (t) => {
+    const args = ['--pid', '--fork', '--mount-proc', '--kill-child', process.execPath, ...process.execArgv, FIXTURE];
+    const server = spawn('unshare', args, { stdio: ['ignore', 'pipe', 'inherit'] });
+    let text = '';
+    for await (const chunk of server.stdout) text += chunk;
+    t.same(JSON.parse(text), { returnedTooEarly: false, returned: true, left: [], otherLivesOn: true });
+  },
+);
+
+/** The guardian's end of a server's life: it is told these lines, and then the server is gone. */
+async function guardian(marker: string, lines: string): Promise<void> {
+  const shell = spawn('/bin/sh', ['-c', GUARDIAN_SCRIPT, 'execwire-guardian', marker], {
+    stdio: ['pipe', 'ignore', 'ignore'],
+    detached: true,
+    env: { PATH: '/usr/bin:/bin' },
+  });
+  shell.stdin.end(lines);
+  await new Promise((resolve) => shell.once('exit', resolve));
+}
+
+t.test('the guardian kills nobody who has the number of a command that is over', async (t) => {
+  const strangers = await Promise.all(
+    [1, 2].map(() => start({ argv: ['sh', '-c', 'sleep 600 & echo ready; exec sleep 600'] })),
+  );
+  await Promise.all(strangers.map((stranger) => stranger.said('ready')));
+  const [first, second] = strangers.map(({ process: { pid } }) => readProcEntry(pid));
+  if (first?.startTime === undefined || second?.startTime === undefined) throw new Error('not started');
+  // The first has a number that was told with the start of another process; the second was told, and is over.
+  const lines = `+${first.pid} ${first.startTime - 1}\n+${second.pid} ${second.startTime}\n-${second.pid}\n`;
+  await guardian('NOBODY=1', lines);
+  for (const { pid } of [first, second]) {
+    t.equal(readProcEntry(pid)?.alive, true);
+    t.equal(findTree([treeTarget([pid], 'none')]).length, 2, 'its group neither');
+  }
+  await guardian('NOBODY=1', `+${first.pid} ${first.startTime}\n+${second.pid} ${second.startTime}\n`);
+  await Promise.all(strangers.map(({ done }) => done));
+  t.pass('with the right start time both are killed with their groups');
+});
+
+t.test('an orphan is reaped when it ends, and no child of somebody else', async (t) => {
+  const child = spawn('sh', ['-c', 'exit 7'], { stdio: 'ignore' });
+  const exit = once(child, 'exit');
+  const { text } = await run({ argv: ['sh', '-c', '(setsid sh -c "echo \\$\\$; exec sleep 0.01" &)'] });
+  const orphan = Number(text());
+  t.ok(orphan > 1);
+  t.same(await exit, [7, null]);
+  await until('it is no zombie', () => readProcEntry(orphan) === undefined);
+});
