@@ -1,0 +1,168 @@
+/**
+ * Which system calls a policy refuses, and with what errno: what Landlock has no right for. It knows no BPF and makes no call.
+ *
+ * EPERM and EROFS are what clients take for "the sandbox said no"; ENOSYS makes a program try the older call, which has a rule.
+ */
+import { constants } from 'node:os';
+import type { CallRule, Condition, FilterCase } from './seccomp-filter.js';
+import { type SandboxArchitecture, type SyscallName, syscallNumber } from './syscall-numbers.js';
+
+const { EPERM, EROFS, ENOSYS } = constants.errno;
+
+/** Address families (linux/socket.h). */
+const AF_UNIX = 1;
+const AF_VSOCK = 40;
+/** Open flags that are the same on both architectures (asm-generic/fcntl.h). */
+const O_TRUNC = 0o1000;
+const O_WRONLY_OR_RDWR = 0o3;
+/** fcntl(2): who gets SIGIO. */
+const F_SETOWN = 8;
+const F_SETOWN_EX = 15;
+/** The same for sockets by ioctl(2) (asm-generic/sockios.h); their target is in memory, where a filter cannot look. */
+const FIOSETOWN = 0x8901;
+const SIOCSPGRP = 0x8902;
+/** Changes of a file's flags by ioctl(2) (linux/fs.h). */
+const FS_IOC_SETFLAGS = 0x40086602;
+const FS_IOC_FSSETXATTR = 0x401c5820;
+const FS_IOC_SETVERSION = 0x40087602;
+/** setpriority(2) and ioprio_set(2): one process or thread. */
+const PRIO_PROCESS = 0;
+const IOPRIO_WHO_PROCESS = 1;
+
+/** One call that is refused, always or under conditions. */
+export interface Refusal {
+  readonly call: SyscallName;
+  readonly errno: number;
+  readonly when?: readonly Condition[];
+}
+
+/** Who must not be reached by what runs in the sandbox. */
+export interface GuardedThreads {
+  /** Thread ids of the server, that of the calling thread among them. */
+  readonly threadIds: readonly number[];
+  /** The server's process group. */
+  readonly groupId: number;
+}
+
+const refuse = (errno: number, ...calls: readonly SyscallName[]): Refusal[] => calls.map((call) => ({ call, errno }));
+const equal = (argument: number, value: number): Condition => ({ argument, is: { test: 'equal', value } });
+const differs = (argument: number, value: number): Condition => ({ argument, is: { test: 'differs', value } });
+const oneOf = (argument: number, values: readonly number[]): Condition => ({ argument, is: { test: 'oneOf', values } });
+
+/** io_uring makes sockets without socket(2); the others reach into another process. */
+const ALWAYS: readonly Refusal[] = refuse(
+  EPERM,
+  'io_uring_setup',
+  'io_uring_enter',
+  'io_uring_register',
+  'ptrace',
+  'process_vm_readv',
+  'process_vm_writev',
+  'pidfd_getfd',
+);
+
+/**
+ * Nothing but pairs of Unix sockets, which lead nowhere. send(2) is `sendto` without an address and stays: the self-pipe of Python's
+ * asyncio needs it. So does getpeername(2): at EPERM bash takes its input for a network and reads `~/.bashrc`.
+ */
+const NO_NETWORK: readonly Refusal[] = [
+  ...refuse(EPERM, 'connect', 'accept', 'accept4', 'bind', 'listen', 'sendmmsg'),
+  { call: 'sendto', errno: EPERM, when: [differs(4, 0)] },
+  { call: 'sendto', errno: EPERM, when: [{ ...differs(4, 0), word: 'high' }] },
+  { call: 'socket', errno: EPERM, when: [differs(0, AF_UNIX)] },
+  { call: 'socketpair', errno: EPERM, when: [differs(0, AF_UNIX)] },
+];
+
+/** With a network: not the way from a virtual machine to its host. */
+const NO_VSOCK: readonly Refusal[] = [
+  { call: 'socket', errno: EPERM, when: [equal(0, AF_VSOCK)] },
+  { call: 'socketpair', errno: EPERM, when: [equal(0, AF_VSOCK)] },
+];
+
+/** Landlock knows no right for what is told of a file: mode, owner, times, attributes, flags. */
+const NO_METADATA: readonly Refusal[] = [
+  ...refuse(EROFS, 'chmod', 'fchmod', 'fchmodat', 'fchmodat2', 'chown', 'fchown', 'lchown', 'fchownat'),
+  ...refuse(EROFS, 'utime', 'utimes', 'futimesat', 'utimensat', 'file_setattr'),
+  ...refuse(EROFS, 'setxattr', 'lsetxattr', 'fsetxattr', 'setxattrat'),
+  ...refuse(EROFS, 'removexattr', 'lremovexattr', 'fremovexattr', 'removexattrat'),
+  {
+    call: 'ioctl',
+    errno: EROFS,
+    when: [oneOf(1, [FS_IOC_SETFLAGS, FS_IOC_FSSETXATTR, FS_IOC_SETVERSION])],
+  },
+];
+
+const truncates = (flags: number): readonly Condition[] => [
+  { argument: flags, is: { test: 'anyBit', value: O_TRUNC } },
+  { argument: flags, is: { test: 'noBit', value: O_WRONLY_OR_RDWR } },
+];
+
+/**
+ * Below ABI 3 Landlock does not see truncate(2), nor O_TRUNC on a descriptor that is only read. The flags of openat2(2) are in memory;
+ * programs fall back to openat(2).
+ */
+const NO_TRUNCATE: readonly Refusal[] = [
+  { call: 'truncate', errno: EROFS },
+  { call: 'open', errno: EROFS, when: truncates(1) },
+  { call: 'openat', errno: EROFS, when: truncates(2) },
+  { call: 'openat2', errno: ENOSYS },
+];
+
+/** What a policy refuses, whichever thread carries it. */
+export function policyRefusals(policy: {
+  readonly network: boolean;
+  /** Whether nothing at all may be written. */
+  readonly readOnly: boolean;
+  readonly landlockAbi: number;
+}): readonly Refusal[] {
+  return [
+    ...ALWAYS,
+    ...(policy.network ? NO_VSOCK : NO_NETWORK),
+    ...(policy.readOnly ? NO_METADATA : []),
+    ...(policy.landlockAbi < 3 ? NO_TRUNCATE : []),
+  ];
+}
+
+/**
+ * Keeps the server's threads out of reach of the commands: the thread that starts them is in their Landlock domain, so its signals and its
+ * limits are not covered by the domain's borders. From ABI 6 on the other threads are; the numbers of those that exist are refused as
+ * well. A pidfd can be had for a process without its number (CLONE_PIDFD), so sending signals by one is refused as a whole, and limits of
+ * others, too.
+ */
+export function guardRefusals({ threadIds, groupId }: GuardedThreads): readonly Refusal[] {
+  const server = (argument: number): readonly Condition[] => [oneOf(argument, threadIds)];
+  return [
+    { call: 'kill', errno: EPERM, when: server(0) },
+    { call: 'tkill', errno: EPERM, when: server(0) },
+    { call: 'tgkill', errno: EPERM, when: server(0) },
+    { call: 'tgkill', errno: EPERM, when: server(1) },
+    { call: 'rt_sigqueueinfo', errno: EPERM, when: server(0) },
+    { call: 'rt_tgsigqueueinfo', errno: EPERM, when: server(0) },
+    { call: 'rt_tgsigqueueinfo', errno: EPERM, when: server(1) },
+    { call: 'pidfd_open', errno: EPERM, when: server(0) },
+    { call: 'pidfd_send_signal', errno: ENOSYS },
+    { call: 'fcntl', errno: EPERM, when: [equal(1, F_SETOWN_EX)] },
+    { call: 'fcntl', errno: EPERM, when: [equal(1, F_SETOWN), oneOf(2, [...threadIds, -groupId])] },
+    { call: 'ioctl', errno: EPERM, when: [oneOf(1, [FIOSETOWN, SIOCSPGRP])] },
+    { call: 'prlimit64', errno: EPERM, when: [differs(0, 0)] },
+    { call: 'setpriority', errno: EPERM, when: [equal(0, PRIO_PROCESS), oneOf(1, threadIds)] },
+    { call: 'ioprio_set', errno: EPERM, when: [equal(0, IOPRIO_WHO_PROCESS), oneOf(1, threadIds)] },
+    { call: 'sched_setaffinity', errno: EPERM, when: server(0) },
+    { call: 'sched_setattr', errno: EPERM, when: server(0) },
+    { call: 'sched_setparam', errno: EPERM, when: server(0) },
+    { call: 'sched_setscheduler', errno: EPERM, when: server(0) },
+  ];
+}
+
+/** Refusals as rules of a filter, one for each call; a call that the architecture lacks needs none. */
+export function callRules(refusals: readonly Refusal[], architecture: SandboxArchitecture): CallRule[] {
+  const casesByNumber = new Map<number, FilterCase[]>();
+  for (const { call, errno, when } of refusals) {
+    const number = syscallNumber(call, architecture);
+    if (number === undefined) continue;
+    const cases = casesByNumber.get(number) ?? [];
+    cases.push({ answer: { errno }, ...(when === undefined ? {} : { when }) });
+    casesByNumber.set(number, cases);
+  }
+  return [...casesByNumber].map(([number, cases]) => ({ number, cases }));
+}

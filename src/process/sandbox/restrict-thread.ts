@@ -1,0 +1,106 @@
+/**
+ * Carries out a plan on the calling thread, for ever: mounts, Landlock, capabilities, filter, in this order, because each takes away what
+ * the one before it needs. It knows neither policies nor messages.
+ *
+ * Only synchronous calls: anything else would start libuv's pool on this thread, and the whole server's pool would be restricted.
+ */
+import { closeSync, fstatSync, openSync } from 'node:fs';
+import { callRules, type GuardedThreads, guardRefusals } from './filter-rules.js';
+import { type KernelCalls, KernelCallError } from './kernel-calls.js';
+import { FILE_RIGHTS, pathRule, rulesetAttributes } from './landlock.js';
+import { SandboxPlanOutdatedError } from './sandbox-errors.js';
+import type { PathRule, PlannedMount, SandboxPlan } from './sandbox-plan.js';
+import { compileFilter } from './seccomp-filter.js';
+import { NEWEST_KNOWN_SYSCALL, type SandboxArchitecture } from './syscall-numbers.js';
+import { identityOf } from './writable-roots.js';
+
+/** O_PATH | O_CLOEXEC: for reference only, the same on both architectures. */
+const OPEN_PATH = 0o10000000 | 0o2000000;
+/** What openat2(2) fails with where a seccomp profile does not know it. */
+const UNKNOWN_CALL = new Set(['ENOSYS', 'EPERM']);
+
+/**
+ * After a failure the thread is in an unknown state and must start nothing.
+ * @throws {KernelCallError} when the kernel refuses a step.
+ * @throws {SandboxPlanOutdatedError} when a root has been replaced since the plan.
+ */
+export function restrictThread(
+  plan: SandboxPlan,
+  guarded: GuardedThreads,
+  { calls, architecture }: { readonly calls: KernelCalls; readonly architecture: SandboxArchitecture },
+): void {
+  const filter = compileFilter({
+    architecture,
+    rules: callRules([...plan.refusals, ...guardRefusals(guarded)], architecture),
+    newestKnown: NEWEST_KNOWN_SYSCALL,
+  });
+  if (plan.mounts !== undefined) mountOwn(plan.mounts, calls);
+  const ruleset = calls.createRuleset(rulesetAttributes({ abi: plan.landlockAbi, scopes: plan.scopes }));
+  for (const rule of plan.rules) addRule(ruleset, rule, calls);
+  calls.setNoNewPrivileges();
+  if (!plan.keepsCapabilities) calls.dropCapabilities();
+  calls.restrictSelf(ruleset);
+  closeSync(ruleset);
+  calls.installFilter(filter);
+}
+
+/**
+ * Makes everything read-only on this thread but what is planned. The copies are taken before: so each keeps what it was, also a mount that
+ * was read-only before and must not become writable.
+ * @throws {KernelCallError}
+ */
+export function mountOwn(mounts: readonly PlannedMount[], calls: KernelCalls): void {
+  calls.unshareMounts();
+  const isWholeWritable = mounts.some(({ path, readOnly }) => path === '/' && !readOnly);
+  const wanted = mounts.filter(({ readOnly }) => readOnly || !isWholeWritable).filter(({ path }) => isThere(path));
+  const trees = wanted.map(({ path }) => calls.cloneTree(path));
+  if (!isWholeWritable) calls.makeReadOnly('/');
+  for (const [index, { path, readOnly }] of wanted.entries()) {
+    const tree = trees[index];
+    if (tree === undefined) continue;
+    if (readOnly) calls.makeReadOnly(tree);
+    calls.mountTree(tree, path);
+    closeSync(tree);
+  }
+}
+
+function addRule(ruleset: number, rule: PathRule, calls: KernelCalls): void {
+  const descriptor = rule.identity === undefined ? openIfThere(rule.path) : openExactly(rule.path, calls);
+  if (descriptor === undefined) return;
+  try {
+    const stats = fstatSync(descriptor);
+    if (rule.identity !== undefined && identityOf(stats) !== rule.identity) throw new SandboxPlanOutdatedError(rule.path);
+    const rights = stats.isDirectory() ? rule.rights : rule.rights & FILE_RIGHTS;
+    if (rights !== 0) calls.addPathRule(ruleset, pathRule(rights, descriptor));
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** A client's path is opened as it was found: a command of before may have put a symbolic link in its place. */
+function openExactly(path: string, calls: KernelCalls): number {
+  try {
+    return calls.openExactly(path);
+  } catch (error) {
+    if (error instanceof KernelCallError && UNKNOWN_CALL.has(error.code)) {
+      const descriptor = openIfThere(path);
+      if (descriptor !== undefined) return descriptor;
+    }
+    throw new SandboxPlanOutdatedError(path);
+  }
+}
+
+function openIfThere(path: string): number | undefined {
+  try {
+    return openSync(path, OPEN_PATH);
+  } catch {
+    return undefined;
+  }
+}
+
+function isThere(path: string): boolean {
+  const descriptor = openIfThere(path);
+  if (descriptor === undefined) return false;
+  closeSync(descriptor);
+  return true;
+}

@@ -1,0 +1,31 @@
+/** The errors of the sandbox. They know no protocol: who serves one makes its own of them. */
+
+/** A part of the host that a policy needs. */
+export type SandboxPart = 'architecture' | 'landlock' | 'seccomp' | 'capabilities' | 'mountNamespace';
+
+/** The host cannot enforce the policy, so nothing was started. */
+export class SandboxUnavailableError extends Error {
+  /** What is missing, at least one. */
+  readonly missing: readonly SandboxPart[];
+  constructor(missing: readonly SandboxPart[], reason: string, options?: ErrorOptions) {
+    super(`the sandbox cannot be enforced on this host: ${reason}`, options);
+    this.name = 'SandboxUnavailableError';
+    this.missing = missing;
+  }
+}
+
+/** No further thread may be started for another policy: the bound on those ever started is reached, or all are busy for too long. */
+export class SandboxThreadsError extends Error {
+  constructor(reason: string) {
+    super(`no thread for another sandbox: ${reason}`);
+    this.name = 'SandboxThreadsError';
+  }
+}
+
+/** Something that a plan names has been replaced since; a new plan is needed. */
+export class SandboxPlanOutdatedError extends Error {
+  constructor(path: string) {
+    super(`${path} is not what it was when the sandbox was planned`);
+    this.name = 'SandboxPlanOutdatedError';
+  }
+}

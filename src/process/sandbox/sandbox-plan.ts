@@ -1,0 +1,154 @@
+/**
+ * From a policy to everything a thread has to do to itself, as plain data, and to the key under which a thread that has done so can be
+ * used again. It looks at paths and changes nothing.
+ */
+import { readdirSync, statSync } from 'node:fs';
+import { policyRefusals, type Refusal } from './filter-rules.js';
+import { DEVICE_RIGHTS, knownRights, LIST_RIGHTS, READ_RIGHTS, SCOPE_ABSTRACT_SOCKETS, SCOPE_SIGNALS, WRITE_RIGHTS } from './landlock.js';
+import { SandboxUnavailableError } from './sandbox-errors.js';
+import type { SandboxHost } from './sandbox-host.js';
+import type { SandboxPolicy } from './sandbox-policy.js';
+import {
+  type IdentifiedPath,
+  type ProtectedPath,
+  protectedPaths,
+  SHARED_MEMORY,
+  type WritableRoot,
+  writableRoots,
+} from './writable-roots.js';
+
+/** The devices that programs take for granted. Terminals: /dev/tty, /dev/ptmx and what is made through it. */
+const DEVICES = ['null', 'zero', 'full', 'random', 'urandom', 'tty', 'ptmx', 'pts'].map((name) => `/dev/${name}`);
+/** No rule opens its entries: disks and kernel memory are there. */
+const DEVICE_FOLDER = 'dev';
+/** Stay as they are when the root is `/`: their files are the kernel's settings. */
+const KERNEL_FOLDERS = new Set(['proc', 'sys']);
+
+/** Rights on a path and all below it. A path that is not there is left out. */
+export interface PathRule {
+  readonly path: string;
+  readonly rights: number;
+  /** What must be found there, without following symbolic links; undefined takes what is there. */
+  readonly identity?: string;
+}
+
+/** One mount of the thread's own namespace. */
+export interface PlannedMount {
+  readonly path: string;
+  readonly readOnly: boolean;
+}
+
+/** What a thread does to itself; can be sent to it. */
+export interface SandboxPlan {
+  readonly landlockAbi: number;
+  /** Bits of Landlock's scopes. */
+  readonly scopes: number;
+  readonly rules: readonly PathRule[];
+  readonly refusals: readonly Refusal[];
+  /** In the order in which they are mounted, over a root that is read-only; undefined for no namespace. */
+  readonly mounts: readonly PlannedMount[] | undefined;
+  /** False takes all capabilities away. */
+  readonly keepsCapabilities: boolean;
+}
+
+/** A plan before it is made. */
+export interface PlannedSandbox {
+  /** The same for two plans of which one thread can serve both: the policy, and the identity of all that its rules are bound to. */
+  readonly key: string;
+  /** Folders that have to be made, empty, so that they can be protected. */
+  readonly placeholders: readonly string[];
+  /** @throws {SandboxUnavailableError} when `/` cannot be listed. */
+  plan(): SandboxPlan;
+}
+
+export interface PlanContext {
+  readonly host: SandboxHost;
+  /** TMPDIR of the command's environment. */
+  readonly tmpdir: string | undefined;
+  /** Whether a prefix of the command needs the server's capabilities, as `setpriv` does to become another user. */
+  readonly keepsCapabilities: boolean;
+  /** Whether this is an empty folder that was made for its protection: it counts as absent. */
+  readonly isPlaceholder: (path: string, identity: string) => boolean;
+}
+
+/** @throws {SandboxUnavailableError} when the host cannot enforce any policy. */
+export function planSandbox(policy: SandboxPolicy, context: PlanContext): PlannedSandbox {
+  const { host, keepsCapabilities } = context;
+  if (host.missing.length > 0) throw new SandboxUnavailableError(host.missing, host.reason);
+  const roots = policy.type === 'readOnly' ? [] : writableRoots(policy, context.tmpdir);
+  const guarded = host.mountNamespace ? protectedPaths(roots).map((path) => withoutPlaceholder(path, context)) : [];
+  const identities = ({ path, identity }: ProtectedPath | IdentifiedPath): string => `${path} ${identity}`;
+  return {
+    key: JSON.stringify([
+      policy.type,
+      policy.network,
+      keepsCapabilities,
+      versionOfTop(),
+      roots.map(identities),
+      guarded.map(identities),
+    ]),
+    placeholders: guarded.flatMap(({ path, identity }) => (identity === undefined ? [path] : [])),
+    plan: () => ({
+      landlockAbi: host.landlockAbi,
+      scopes: host.scopes ? SCOPE_SIGNALS | (policy.network ? 0 : SCOPE_ABSTRACT_SOCKETS) : 0,
+      rules: pathRules(roots, host.landlockAbi),
+      refusals: policyRefusals({
+        network: policy.network,
+        readOnly: policy.type === 'readOnly',
+        landlockAbi: host.landlockAbi,
+      }),
+      mounts: host.mountNamespace && policy.type !== 'readOnly' ? plannedMounts(roots, guarded) : undefined,
+      keepsCapabilities,
+    }),
+  };
+}
+
+function withoutPlaceholder({ path, identity }: ProtectedPath, { isPlaceholder }: PlanContext): ProtectedPath {
+  return { path, identity: identity !== undefined && isPlaceholder(path, identity) ? undefined : identity };
+}
+
+function pathRules(roots: readonly WritableRoot[], landlockAbi: number): PathRule[] {
+  const writesTop = roots.some(({ path }) => path === '/');
+  const top = entriesOfTop().map((name): PathRule => {
+    const rights = writesTop && !KERNEL_FOLDERS.has(name) ? WRITE_RIGHTS : READ_RIGHTS;
+    return { path: `/${name}`, rights };
+  });
+  const rules: PathRule[] = [
+    { path: '/', rights: LIST_RIGHTS },
+    ...top,
+    ...DEVICES.map((path) => ({ path, rights: DEVICE_RIGHTS })),
+    { path: SHARED_MEMORY, rights: WRITE_RIGHTS },
+    ...roots
+      .filter(({ path }) => path !== '/')
+      .map(({ path, identity }) => ({ path, identity, rights: WRITE_RIGHTS })),
+  ];
+  const known = knownRights(landlockAbi);
+  return rules.map((rule) => ({ ...rule, rights: rule.rights & known }));
+}
+
+/** Writable where the roots are and read-only where the protected paths are; what lies deeper is mounted later, over the other. */
+function plannedMounts(roots: readonly WritableRoot[], guarded: readonly ProtectedPath[]): PlannedMount[] {
+  const mounts: PlannedMount[] = [
+    { path: SHARED_MEMORY, readOnly: false },
+    ...roots.map(({ path }) => ({ path, readOnly: false })),
+    ...guarded.map(({ path }) => ({ path, readOnly: true })),
+  ];
+  const depth = ({ path }: PlannedMount): number => (path === '/' ? 0 : path.split('/').length);
+  return mounts.sort((one, other) => depth(one) - depth(other));
+}
+
+/** What lies in `/` but the devices; symbolic links lead to another of them. */
+function entriesOfTop(): string[] {
+  try {
+    return readdirSync('/', { withFileTypes: true })
+      .filter((entry) => entry.name !== DEVICE_FOLDER && !entry.isSymbolicLink())
+      .map(({ name }) => name);
+  } catch (error) {
+    throw new SandboxUnavailableError(['landlock'], '/ cannot be listed', { cause: error });
+  }
+}
+
+/** Changes when an entry of `/` comes, goes or is replaced: the rules name them one by one. */
+function versionOfTop(): string {
+  return String(statSync('/', { bigint: true }).mtimeNs);
+}

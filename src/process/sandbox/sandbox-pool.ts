@@ -1,0 +1,309 @@
+/**
+ * The restricted threads of a server: which serves whom, how many there are, and which go. It knows neither policies nor processes; what a
+ * plan is bound to is in its key.
+ *
+ *     starting ──restricted──► of an owner ──owner released──► free ──same key──► of another owner
+ *         └──failed──► gone ◄──least recently used, when there are too many──┴────┘
+ *
+ * A thread shares its domain with all it has started, so it serves one owner at a time. Ending a thread does not touch what it has
+ * started. Threads are kept, because a new one costs 25 ms, and koffi keeps 3 memory maps and 60 KB for each that has ever been.
+ */
+import type { ChildStart, SpawnResult } from '../spawn-call.js';
+import type { Placeholders } from './placeholders.js';
+import { SandboxThreadsError } from './sandbox-errors.js';
+import type { PlannedSandbox, SandboxPlan } from './sandbox-plan.js';
+
+/** Bounds on threads. */
+export interface PoolBounds {
+  /** Kept without a command of theirs running. Default 8: 7 MB each. */
+  readonly idle: number;
+  /** At one time, idle ones included. Default 32. */
+  readonly all: number;
+  /** Ever started. Default 5000: a process has 65,530 memory maps, and koffi aborts it when there is none left. */
+  readonly ever: number;
+  /** How long a start waits, in milliseconds, while all threads are busy starting something. Default 10 s. */
+  readonly waitMs: number;
+}
+
+export const DEFAULT_POOL_BOUNDS: PoolBounds = { idle: 8, all: 32, ever: 5000, waitMs: 10_000 };
+
+/** What the pool needs of a thread. */
+export interface PoolThread {
+  readonly ended: Promise<void>;
+  spawn(start: ChildStart): Promise<SpawnResult>;
+  end(): Promise<void>;
+}
+
+export interface SandboxPoolOptions {
+  /** Starts a thread and has it restrict itself. @throws {Error} when it cannot; then no thread is left. */
+  readonly startThread: (plan: SandboxPlan) => Promise<PoolThread>;
+  readonly placeholders: Placeholders;
+  readonly bounds?: Partial<PoolBounds> | undefined;
+  readonly nowMs: () => number;
+}
+
+/** Figures for metrics and logs. */
+export interface PoolFigures {
+  readonly threads: number;
+  readonly idleThreads: number;
+  readonly threadsStarted: number;
+  /** Milliseconds that all starts of threads took together. */
+  readonly startMs: number;
+  /** Threads that could not restrict themselves. */
+  readonly threadsFailed: number;
+  /** Commands that were refused because of a bound on threads. */
+  readonly refused: number;
+}
+
+interface Slot {
+  readonly key: string;
+  owner: object | undefined;
+  readonly thread: Promise<PoolThread>;
+  readonly placeholders: readonly string[];
+  /** Starts under way. */
+  starting: number;
+  /** Commands that have not ended. */
+  running: number;
+  usedAtMs: number;
+}
+
+/** A command's hold on a thread, which does not go before the command has been started. */
+export interface ThreadLease {
+  /** May be called again after a negative result. */
+  spawn(start: ChildStart): Promise<SpawnResult>;
+  /** The command has ended, or will never start. Idempotent. */
+  release(): void;
+}
+
+export class SandboxPool {
+  readonly #options: SandboxPoolOptions;
+  readonly #bounds: PoolBounds;
+  readonly #slots = new Set<Slot>();
+  /** Called when there may be room. */
+  readonly #waiting = new Set<() => void>();
+  /** Placeholders of threads that are gone, while their owner may still have something running behind them. */
+  readonly #leftBehind = new Map<object, string[]>();
+  #ending = 0;
+  #threadsStarted = 0;
+  #threadsFailed = 0;
+  #startMs = 0;
+  #refused = 0;
+
+  constructor(options: SandboxPoolOptions) {
+    this.#options = options;
+    this.#bounds = { ...DEFAULT_POOL_BOUNDS, ...options.bounds };
+  }
+
+  get figures(): PoolFigures {
+    return {
+      threads: this.#alive,
+      idleThreads: this.#idle().length,
+      threadsStarted: this.#threadsStarted,
+      threadsFailed: this.#threadsFailed,
+      startMs: this.#startMs,
+      refused: this.#refused,
+    };
+  }
+
+  /**
+   * Takes a thread that carries this plan, of the same owner or of none, or starts one.
+   * @throws {SandboxThreadsError} when a bound leaves none.
+   * @throws {Error} of `startThread`.
+   */
+  async lease(owner: object, planned: PlannedSandbox): Promise<ThreadLease> {
+    const slot = await this.#slotFor(owner, planned);
+    slot.starting += 1;
+    slot.running += 1;
+    const lease = this.#leaseOf(slot);
+    try {
+      await slot.thread;
+      return lease;
+    } catch (error) {
+      lease.release();
+      throw error;
+    }
+  }
+
+  /** To be called when nothing of this owner's runs any more: others may have the threads. */
+  releaseOwner(owner: object): void {
+    for (const slot of this.#slots) {
+      if (slot.owner !== owner) continue;
+      slot.owner = undefined;
+      slot.usedAtMs = this.#options.nowMs();
+      // Something still runs in this domain: nobody else may come into it.
+      if (!isIdle(slot)) this.#end(slot);
+    }
+    this.#options.placeholders.release(this.#leftBehind.get(owner) ?? []);
+    this.#leftBehind.delete(owner);
+    this.#trim();
+  }
+
+  /** Ends all threads. */
+  async close(): Promise<void> {
+    const ended = [...this.#slots].map((slot) => this.#end(slot));
+    await Promise.all(ended);
+    for (const paths of this.#leftBehind.values()) this.#options.placeholders.release(paths);
+    this.#leftBehind.clear();
+  }
+
+  get #alive(): number {
+    return this.#slots.size + this.#ending;
+  }
+
+  async #slotFor(owner: object, planned: PlannedSandbox): Promise<Slot> {
+    const untilMs = this.#options.nowMs() + this.#bounds.waitMs;
+    for (;;) {
+      const slot = this.#find(owner, planned.key);
+      if (slot !== undefined) return slot;
+      if (this.#alive < this.#bounds.all) return this.#start(owner, planned);
+      if (this.#ending <= this.#waiting.size) this.#endLeastUsed();
+      if (!(await this.#change(untilMs - this.#options.nowMs()))) {
+        throw this.#refusal(`all ${this.#bounds.all} were busy for ${this.#bounds.waitMs} ms`);
+      }
+    }
+  }
+
+  #find(owner: object, key: string): Slot | undefined {
+    let free: Slot | undefined;
+    for (const slot of this.#slots) {
+      if (slot.key !== key) continue;
+      if (slot.owner === owner) return this.#used(slot);
+      if (slot.owner === undefined) free = slot;
+    }
+    if (free === undefined) return undefined;
+    free.owner = owner;
+    return this.#used(free);
+  }
+
+  #used(slot: Slot): Slot {
+    slot.usedAtMs = this.#options.nowMs();
+    return slot;
+  }
+
+  #start(owner: object, planned: PlannedSandbox): Slot {
+    if (this.#threadsStarted >= this.#bounds.ever) {
+      throw this.#refusal(`${this.#bounds.ever} have been started since the server's start, and no more may be`);
+    }
+    const startedAtMs = this.#options.nowMs();
+    const placeholders = this.#options.placeholders.hold(planned.placeholders);
+    this.#threadsStarted += 1;
+    const thread = this.#startThread(planned);
+    const slot: Slot = { key: planned.key, owner, thread, placeholders, starting: 0, running: 0, usedAtMs: startedAtMs };
+    this.#slots.add(slot);
+    thread.then(
+      (started) => {
+        this.#startMs += this.#options.nowMs() - startedAtMs;
+        void started.ended.then(() => this.#gone(slot));
+      },
+      () => {
+        this.#threadsFailed += 1;
+        this.#gone(slot);
+      },
+    );
+    return slot;
+  }
+
+  /** Whatever goes wrong comes by the promise: the thread counts as one that failed. */
+  async #startThread(planned: PlannedSandbox): Promise<PoolThread> {
+    return this.#options.startThread(planned.plan());
+  }
+
+  #leaseOf(slot: Slot): ThreadLease {
+    let isStarting = true;
+    let isRunning = true;
+    const started = (): void => {
+      if (!isStarting) return;
+      isStarting = false;
+      slot.starting -= 1;
+    };
+    return {
+      spawn: async (start) => {
+        const result = await (await slot.thread).spawn(start);
+        if (result > 0) {
+          started();
+          this.#changed();
+        }
+        return result;
+      },
+      release: () => {
+        if (!isRunning) return;
+        isRunning = false;
+        started();
+        slot.running -= 1;
+        this.#used(slot);
+        this.#trim();
+        this.#changed();
+      },
+    };
+  }
+
+  #idle(): Slot[] {
+    return [...this.#slots].filter(isIdle);
+  }
+
+  #trim(): void {
+    const idle = this.#idle().sort((one, other) => one.usedAtMs - other.usedAtMs);
+    for (const slot of idle.slice(0, Math.max(0, idle.length - this.#bounds.idle))) void this.#end(slot);
+  }
+
+  /** Rather an idle one; the commands of another do not notice. */
+  #endLeastUsed(): void {
+    const order = (slot: Slot): number => (isIdle(slot) ? 0 : 1);
+    const [least] = [...this.#slots]
+      .filter(({ starting }) => starting === 0)
+      .sort((one, other) => order(one) - order(other) || one.usedAtMs - other.usedAtMs);
+    if (least !== undefined) void this.#end(least);
+  }
+
+  async #end(slot: Slot): Promise<void> {
+    if (!this.#slots.delete(slot)) return;
+    this.#leave(slot);
+    this.#ending += 1;
+    try {
+      await (await slot.thread).end();
+    } catch {
+      // It had failed before, which was told to those who waited for it.
+    }
+    this.#ending -= 1;
+    this.#changed();
+  }
+
+  /** It has ended by itself. */
+  #gone(slot: Slot): void {
+    if (!this.#slots.delete(slot)) return;
+    this.#leave(slot);
+    this.#changed();
+  }
+
+  #leave({ owner, placeholders }: Slot): void {
+    if (owner === undefined) this.#options.placeholders.release(placeholders);
+    else this.#leftBehind.set(owner, [...(this.#leftBehind.get(owner) ?? []), ...placeholders]);
+  }
+
+  #refusal(reason: string): SandboxThreadsError {
+    this.#refused += 1;
+    return new SandboxThreadsError(reason);
+  }
+
+  /** @returns false when nothing has changed within this time. */
+  #change(withinMs: number): Promise<boolean> {
+    return new Promise((resolve) => {
+      const answer = (hasChanged: boolean) => (): void => {
+        this.#waiting.delete(changed);
+        clearTimeout(timer);
+        resolve(hasChanged);
+      };
+      const changed = answer(true);
+      const timer = setTimeout(answer(false), Math.max(0, withinMs));
+      this.#waiting.add(changed);
+    });
+  }
+
+  #changed(): void {
+    for (const changed of [...this.#waiting]) changed();
+  }
+}
+
+function isIdle({ starting, running }: Slot): boolean {
+  return starting === 0 && running === 0;
+}

@@ -1,0 +1,101 @@
+/**
+ * The server's side of one restricted thread: sends it requests, gets its answers, and knows when it has ended. It knows neither clients
+ * nor how many threads there are.
+ *
+ *     starting ──answers `restrict`──► restricted ──end() or a crash──► ended
+ *         └──cannot restrict itself───────────────────────────────────────▲
+ */
+import { Worker } from 'node:worker_threads';
+import type { ChildStart, SpawnResult } from '../spawn-call.js';
+import type { GuardedThreads } from './filter-rules.js';
+import { SandboxPlanOutdatedError, SandboxUnavailableError } from './sandbox-errors.js';
+import type { SandboxPlan } from './sandbox-plan.js';
+import type { ThreadAnswer, ThreadFailure, ThreadRequest } from './thread-messages.js';
+
+/** Enough for the longest arguments and environment that the kernel takes (6 MiB) a few times over. */
+const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 2 } as const;
+
+interface Waiting {
+  resolve(result: number): void;
+  reject(error: Error): void;
+}
+
+export class SandboxThread {
+  /** Resolves when the thread is no more, for whatever reason. */
+  readonly ended: Promise<void>;
+  readonly #worker: Worker;
+  readonly #waiting: Waiting[] = [];
+  #endedBy: Error | undefined;
+
+  /** @param script path of the built `sandbox-worker` */
+  constructor(script: string) {
+    // No environment and no flags: no secrets in there, and nothing of the server's own is loaded or measured.
+    const options = { env: {}, execArgv: [], argv: [], resourceLimits: RESOURCE_LIMITS, name: 'sandbox' };
+    this.#worker = new Worker(script, options);
+    this.#worker.unref();
+    this.#worker.on('message', (answer: ThreadAnswer) => this.#answered(answer));
+    this.ended = new Promise((resolve) => {
+      const over = (error: Error): void => {
+        this.#fail(error);
+        resolve();
+      };
+      this.#worker.on('error', (error: Error) => over(unavailable(`its thread failed: ${error.message}`)));
+      this.#worker.on('exit', () => over(unavailable('its thread has ended')));
+    });
+  }
+
+  /** @throws {SandboxUnavailableError} when a thread on this host cannot have mounts of its own. */
+  async tryMounts(): Promise<void> {
+    await this.#ask({ tryMounts: true });
+  }
+
+  /**
+   * To be called once, before any `spawn`. When it fails the thread must be ended.
+   * @throws {SandboxUnavailableError} when the host refuses a part of the plan.
+   * @throws {SandboxPlanOutdatedError} when a root has been replaced since.
+   */
+  async restrict(plan: SandboxPlan, guarded: GuardedThreads): Promise<void> {
+    await this.#ask({ restrict: plan, guarded });
+  }
+
+  /** @throws {SandboxUnavailableError} when the thread is no more; then it is not known whether the child runs. */
+  spawn(start: ChildStart): Promise<SpawnResult> {
+    return this.#ask({ spawn: start });
+  }
+
+  /** Ends it after what was asked before. Its children live on, as children of the server. Idempotent. */
+  end(): Promise<void> {
+    if (this.#endedBy === undefined) this.#worker.postMessage({ end: true } satisfies ThreadRequest);
+    return this.ended;
+  }
+
+  #ask(request: ThreadRequest): Promise<number> {
+    if (this.#endedBy !== undefined) return Promise.reject(this.#endedBy);
+    this.#worker.postMessage(request);
+    // A server that has nothing else to do waits for the answer, but not for the thread.
+    this.#worker.ref();
+    return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
+  }
+
+  #answered(answer: ThreadAnswer): void {
+    const waiting = this.#waiting.shift();
+    if (this.#waiting.length === 0) this.#worker.unref();
+    if ('failed' in answer) waiting?.reject(errorOf(answer.failed));
+    else waiting?.resolve(answer.result);
+  }
+
+  #fail(error: Error): void {
+    this.#endedBy ??= error;
+    for (const { reject } of this.#waiting.splice(0)) reject(this.#endedBy);
+  }
+}
+
+function errorOf({ message, part, outdated }: ThreadFailure): Error {
+  if (outdated === true) return new SandboxPlanOutdatedError(message);
+  return part === undefined ? unavailable(message) : new SandboxUnavailableError([part], message);
+}
+
+/** Of a thread that failed by itself: nothing more is known than that nothing is enforced. */
+function unavailable(message: string): SandboxUnavailableError {
+  return new SandboxUnavailableError(['landlock'], message);
+}

@@ -1,0 +1,158 @@
+/**
+ * The sandbox of a server as one object: what the host can enforce, and starts of commands under a policy. It joins the check of the host, the
+ * plans and the threads, and knows no wire.
+ */
+import { readdirSync, readFileSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import type { SpawnChild, WatchChild } from '../posix-spawn.js';
+import type { GuardedThreads } from './filter-rules.js';
+import type { KernelCalls } from './kernel-calls.js';
+import { Placeholders } from './placeholders.js';
+import { SandboxPlanOutdatedError, SandboxUnavailableError } from './sandbox-errors.js';
+import { checkSandboxHost, mayHaveMounts, type SandboxHost } from './sandbox-host.js';
+import { type PlannedSandbox, planSandbox, type SandboxPlan } from './sandbox-plan.js';
+import type { SandboxRequest } from './sandbox-policy.js';
+import { type PoolBounds, type PoolFigures, SandboxPool, type ThreadLease } from './sandbox-pool.js';
+import { SandboxThread } from './sandbox-thread.js';
+
+/** A root may be replaced while a thread is started for it; then a new plan is made, so many times. */
+const PLAN_ATTEMPTS = 3;
+
+export interface SandboxesOptions {
+  /** Path of the built `sandbox-worker`. */
+  readonly script: string;
+  /** Undefined where the architecture has no table of calls, or the C library cannot be called. */
+  readonly calls: KernelCalls | undefined;
+  /** Of the one who reaps the server's children. */
+  readonly watchChild: WatchChild;
+  readonly bounds?: Partial<PoolBounds> | undefined;
+  /** Behave as a kernel with this version of Landlock, for tests. */
+  readonly newestAbi?: number | undefined;
+  /** False gives no thread mounts of its own, for tests. Default: where the host lets them. */
+  readonly mounts?: boolean | undefined;
+}
+
+export class Sandboxes {
+  readonly #options: SandboxesOptions;
+  readonly #placeholders = new Placeholders();
+  readonly #pool: SandboxPool;
+  #host: Promise<SandboxHost> | undefined;
+  #guarded: GuardedThreads | undefined;
+
+  constructor(options: SandboxesOptions) {
+    this.#options = options;
+    this.#pool = new SandboxPool({
+      startThread: (plan) => this.#startThread(plan),
+      placeholders: this.#placeholders,
+      bounds: options.bounds,
+      nowMs: () => performance.now(),
+    });
+  }
+
+  get figures(): PoolFigures {
+    return this.#pool.figures;
+  }
+
+  /** What this host can enforce. Found out once; never rejects. */
+  host(): Promise<SandboxHost> {
+    this.#host ??= this.#checkHost();
+    return this.#host;
+  }
+
+  /**
+   * A way to start commands under this policy, as `spawnChild` of the C library is without one.
+   * @throws {SandboxUnavailableError} when it cannot be enforced.
+   * @throws {SandboxThreadsError} when a bound leaves no thread for it.
+   */
+  async spawnChild(
+    { policy, owner }: SandboxRequest,
+    command: { readonly tmpdir: string | undefined; readonly keepsCapabilities: boolean },
+  ): Promise<{ readonly spawnChild: SpawnChild; release(): void }> {
+    const host = await this.host();
+    const isPlaceholder = (path: string, identity: string): boolean => this.#placeholders.has(path, identity);
+    const lease = await this.#lease(owner, () => planSandbox(policy, { ...command, host, isPlaceholder }));
+    return {
+      release: () => lease.release(),
+      spawnChild: async (start, onExit) => {
+        const pid = await lease.spawn(start);
+        if (pid > 0) {
+          this.#options.watchChild(pid, (status) => {
+            lease.release();
+            onExit(status);
+          });
+        }
+        return pid;
+      },
+    };
+  }
+
+  /** To be called when nothing of this owner's runs any more. */
+  releaseOwner(owner: object): void {
+    this.#pool.releaseOwner(owner);
+  }
+
+  close(): Promise<void> {
+    return this.#pool.close();
+  }
+
+  async #lease(owner: object, plan: () => PlannedSandbox): Promise<ThreadLease> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await this.#pool.lease(owner, plan());
+      } catch (error) {
+        if (!(error instanceof SandboxPlanOutdatedError)) throw error;
+        if (attempt === PLAN_ATTEMPTS) throw new SandboxUnavailableError(['landlock'], error.message, { cause: error });
+      }
+    }
+  }
+
+  async #checkHost(): Promise<SandboxHost> {
+    const { calls, newestAbi, mounts = mayHaveMounts() } = this.#options;
+    const withoutMounts = checkSandboxHost(calls, { newestAbi, mountNamespace: false });
+    if (!mounts || withoutMounts.missing.length > 0) return withoutMounts;
+    return checkSandboxHost(calls, { newestAbi, mountNamespace: await this.#canMount() });
+  }
+
+  async #canMount(): Promise<boolean> {
+    const thread = await this.#newThread();
+    try {
+      await thread.tryMounts();
+      return true;
+    } catch {
+      return false;
+    } finally {
+      await thread.end();
+    }
+  }
+
+  async #startThread(plan: SandboxPlan): Promise<SandboxThread> {
+    const thread = await this.#newThread();
+    try {
+      await thread.restrict(plan, this.#guardedThreads());
+      return thread;
+    } catch (error) {
+      // A thread that is restricted by half starts nothing.
+      await thread.end();
+      throw error;
+    }
+  }
+
+  async #newThread(): Promise<SandboxThread> {
+    // Libuv's pool starts in the first thread that uses it, and has that thread's restrictions for ever: so it starts here.
+    await stat('/');
+    this.#guardedThreads();
+    return new SandboxThread(this.#options.script);
+  }
+
+  /** The threads of the server itself, from before the first restricted one. Later ones are in other domains, and their numbers come again. */
+  #guardedThreads(): GuardedThreads {
+    this.#guarded ??= { threadIds: readdirSync('/proc/self/task').map(Number), groupId: ownGroup() };
+    return this.#guarded;
+  }
+}
+
+/** The fifth field of /proc/PID/stat; the second is a name in brackets that may hold anything. */
+function ownGroup(): number {
+  const stat = readFileSync('/proc/self/stat', 'latin1');
+  return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[2]);
+}
