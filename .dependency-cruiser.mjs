@@ -54,7 +54,7 @@ const OWNERS = [
     types: ['src/log', 'src/cli'],
   },
   { package: 'node-pty', owners: ['src/process/pty-fork'] },
-  { package: 'koffi', owners: ['src/process/libc'], types: ['src/process'] },
+  { package: 'koffi', owners: ['src/process/libc', 'src/process/sandbox/sandbox-worker'], types: ['src/process'] },
   { package: '@opentelemetry/api', owners: ['src/telemetry'] },
   { package: '@opentelemetry/(?!api/)[^/]+', owners: ['src/telemetry/sdk'] },
   { package: 'prom-client', owners: ['src/telemetry/prometheus'] },
@@ -66,7 +66,8 @@ const OWNERS = [
 
 const SOURCES = '^(src|plugins|routes|client)/';
 /** The files that a program starts with. */
-const ENTRIES = '^(src/(main|launcher)|client/(client|src/(node|browser))|src/protocol/(methods|open-rpc))[.]ts$';
+const ENTRIES =
+  '^(src/(main|launcher|process/sandbox/sandbox-worker)|client/(client|src/(node|browser))|src/protocol/(methods|open-rpc))[.]ts$';
 
 /** Files that build.mjs puts in place of a package. */
 const REPLACEMENTS = '^src/rpc/frame-mask[.]ts$';

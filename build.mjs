@@ -67,6 +67,14 @@ chmodSync(`${outdir}/execwire.cjs`, 0o755);
 await buildClient(resolve(outdir, 'client'));
 if (outdir === 'dist') await buildClient(resolve('client/dist'));
 await build({
+  ...cjs,
+  // A thread's own script, which is loaded by its name.
+  entryPoints: { 'sandbox-worker': 'src/process/sandbox/sandbox-worker.ts' },
+  external,
+  minifyWhitespace: true,
+  minifySyntax: true,
+});
+await build({
   ...common,
   entryPoints: { protocol: 'src/protocol/methods.ts' },
   format: 'esm',

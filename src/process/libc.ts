@@ -6,8 +6,11 @@ import { readdirSync } from 'node:fs';
 import { getSystemErrorName } from 'node:util';
 import type { LibraryHandle } from 'koffi';
 import { type ChildCalls, childCalls } from './child-calls.js';
+import { ChildReaper } from './child-reaper.js';
 import { SpawnError } from './os-process.js';
 import { posixSpawn, type SpawnChild } from './posix-spawn.js';
+import { type KernelCalls, kernelCalls } from './sandbox/kernel-calls.js';
+import { sandboxArchitecture } from './sandbox/syscall-numbers.js';
 import { type TerminalCalls, terminalCalls } from './terminal-pair.js';
 
 /** O_CLOEXEC of Linux, as an octal number on every architecture that Node has a build for (asm-generic/fcntl.h). */
@@ -53,6 +56,10 @@ export interface Libc {
   readonly spawnChild?: SpawnChild | undefined;
   /** Calls about children; absent with `spawnChild`. */
   readonly childCalls?: ChildCalls | undefined;
+  /** Learns the ends of the children; absent with `spawnChild`. */
+  readonly reaper?: ChildReaper | undefined;
+  /** Calls that restrict a thread; undefined on an architecture whose numbers are not known. */
+  kernelCalls?(): KernelCalls | undefined;
   /** Marks every descriptor from 3 up close-on-exec, so that the next child has 0, 1 and 2 and no other. */
   markAllCloseOnExec(): void;
   /** Keeps processes of the same user from reading this one's memory and environment. @returns whether it took effect. */
@@ -83,7 +90,12 @@ async function load(): Promise<Libc> {
   if (process.platform !== 'linux') return withoutLibc(`real pipes need Linux, this is ${process.platform}`);
   try {
     const { default: koffi } = await import('koffi');
-    return linuxLibc(koffi.load(null), () => koffi.errno());
+    const lib = koffi.load(null);
+    const architecture = sandboxArchitecture(process.arch);
+    return {
+      ...linuxLibc(lib, () => koffi.errno()),
+      kernelCalls: () => (architecture === undefined ? undefined : kernelCalls(koffi, lib, architecture)),
+    };
   } catch (error) {
     return withoutLibc(`koffi cannot be used: ${messageOf(error)}`);
   }
@@ -160,10 +172,11 @@ function linuxLibc(lib: LibraryHandle, errno: () => number): Libc {
 function spawning(
   lib: LibraryHandle,
   markAllCloseOnExec: () => void,
-): Pick<Libc, 'spawnChild' | 'childCalls' | 'reason'> {
+): Pick<Libc, 'spawnChild' | 'childCalls' | 'reaper' | 'reason'> {
   try {
     const calls = childCalls(lib);
-    return { spawnChild: posixSpawn(lib, calls, markAllCloseOnExec), childCalls: calls, reason: undefined };
+    const reaper = new ChildReaper(calls);
+    return { spawnChild: posixSpawn(lib, reaper, markAllCloseOnExec), childCalls: calls, reaper, reason: undefined };
   } catch (error) {
     return { spawnChild: undefined, reason: `posix_spawn cannot be used: ${messageOf(error)}` };
   }

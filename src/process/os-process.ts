@@ -2,6 +2,7 @@
  * What the rest of the program knows of one operating-system process: the interface that pipe and PTY processes share.
  * It knows nothing of JSON-RPC, sessions, caps or timeouts.
  */
+import type { SandboxRequest } from './sandbox/sandbox-policy.js';
 
 /** Name of an output stream. A PTY has only `stdout`. */
 export type OutputName = 'stdout' | 'stderr';
@@ -38,6 +39,8 @@ export interface ProcessSpec {
   readonly tty?: TerminalSize;
   /** Without `tty`: true gives a pipe for stdin, false gives /dev/null. */
   readonly stdin: boolean;
+  /** What the process may write and reach. Default: what the server may. */
+  readonly sandbox?: SandboxRequest;
   /** Another user to run as; needs a privileged server and `setpriv` of util-linux. Default: the server's own user. */
   readonly runAs?: RunAs;
   /** 0 to 1000, how far /proc/PID/oom_score_adj of the child is above the server's own. Default: inherited. */

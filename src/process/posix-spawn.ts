@@ -4,8 +4,7 @@
  * larger the server). It knows neither pipes nor terminals.
  */
 import type { LibraryHandle } from 'koffi';
-import type { ChildCalls } from './child-calls.js';
-import { ChildReaper } from './child-reaper.js';
+import type { ChildReaper } from './child-reaper.js';
 import type { ExitStatus } from './os-process.js';
 import { beginStart } from './own-children.js';
 import { type ChildStart, type SpawnResult, spawnCall } from './spawn-call.js';
@@ -15,12 +14,12 @@ export type SpawnChild = (start: ChildStart, onExit: (status: ExitStatus) => voi
 
 /**
  * The children lead sessions and groups of their own; after its end a child stays a zombie until {@link ownChild} of its pid is released.
+ * @param reaper learns their ends
  * @param markAllCloseOnExec is called before a start where the C library cannot have the child close what it must not inherit.
  * @throws {Error} when the C library lacks one of the functions (glibc before 2.29).
  */
-export function posixSpawn(lib: LibraryHandle, calls: ChildCalls, markAllCloseOnExec: () => void): SpawnChild {
+export function posixSpawn(lib: LibraryHandle, reaper: ChildReaper, markAllCloseOnExec: () => void): SpawnChild {
   const call = spawnCall(lib);
-  const reaper = new ChildReaper(calls);
   return async (start, onExit) => {
     if (!call.closesInherited) markAllCloseOnExec();
     const isOver = beginStart();

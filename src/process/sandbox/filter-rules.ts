@@ -29,19 +29,14 @@ const FS_IOC_SETVERSION = 0x40087602;
 const PRIO_PROCESS = 0;
 const IOPRIO_WHO_PROCESS = 1;
 
+/** So many of the server's threads are named in a filter, whose length is bounded: V8 and libuv have ten, and UV_THREADPOOL_SIZE up to 1024. */
+export const MAX_GUARDED_THREADS = 100;
+
 /** One call that is refused, always or under conditions. */
 export interface Refusal {
   readonly call: SyscallName;
   readonly errno: number;
   readonly when?: readonly Condition[];
-}
-
-/** Who must not be reached by what runs in the sandbox. */
-export interface GuardedThreads {
-  /** Thread ids of the server, that of the calling thread among them. */
-  readonly threadIds: readonly number[];
-  /** The server's process group. */
-  readonly groupId: number;
 }
 
 const refuse = (errno: number, ...calls: readonly SyscallName[]): Refusal[] => calls.map((call) => ({ call, errno }));
@@ -126,10 +121,11 @@ export function policyRefusals(policy: {
 /**
  * Keeps the server's threads out of reach of the commands: the thread that starts them is in their Landlock domain, so its signals and its
  * limits are not covered by the domain's borders. From ABI 6 on the other threads are; the numbers of those that exist are refused as
- * well. A pidfd can be had for a process without its number (CLONE_PIDFD), so sending signals by one is refused as a whole, and limits of
- * others, too.
+ * well. As a whole are refused: signals by a pidfd, which can be had without a number (CLONE_PIDFD); having SIGIO sent to anybody, because a
+ * thread may come whose number was not known; and limits of others.
+ * @param threadIds of the server, that of the calling thread among them; at most one more than {@link MAX_GUARDED_THREADS}
  */
-export function guardRefusals({ threadIds, groupId }: GuardedThreads): readonly Refusal[] {
+export function guardRefusals(threadIds: readonly number[]): readonly Refusal[] {
   const server = (argument: number): readonly Condition[] => [oneOf(argument, threadIds)];
   return [
     { call: 'kill', errno: EPERM, when: server(0) },
@@ -141,8 +137,7 @@ export function guardRefusals({ threadIds, groupId }: GuardedThreads): readonly 
     { call: 'rt_tgsigqueueinfo', errno: EPERM, when: server(1) },
     { call: 'pidfd_open', errno: EPERM, when: server(0) },
     { call: 'pidfd_send_signal', errno: ENOSYS },
-    { call: 'fcntl', errno: EPERM, when: [equal(1, F_SETOWN_EX)] },
-    { call: 'fcntl', errno: EPERM, when: [equal(1, F_SETOWN), oneOf(2, [...threadIds, -groupId])] },
+    { call: 'fcntl', errno: EPERM, when: [oneOf(1, [F_SETOWN, F_SETOWN_EX])] },
     { call: 'ioctl', errno: EPERM, when: [oneOf(1, [FIOSETOWN, SIOCSPGRP])] },
     { call: 'prlimit64', errno: EPERM, when: [differs(0, 0)] },
     { call: 'setpriority', errno: EPERM, when: [equal(0, PRIO_PROCESS), oneOf(1, threadIds)] },

@@ -120,7 +120,11 @@ export function kernelCalls(
       return koffi.errno() === constants.errno.EFAULT;
     },
     createRuleset: (attributes) =>
-      must(memory(nr('landlock_create_ruleset'), attributes, attributes.length, 0), 'landlock_create_ruleset', 'landlock'),
+      must(
+        memory(nr('landlock_create_ruleset'), attributes, attributes.length, 0),
+        'landlock_create_ruleset',
+        'landlock',
+      ),
     addPathRule(ruleset, rule) {
       const number = nr('landlock_add_rule');
       must(memoryThird(number, ruleset, LANDLOCK_RULE_PATH_BENEATH, rule, 0), 'landlock_add_rule', 'landlock');

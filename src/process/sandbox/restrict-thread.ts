@@ -5,8 +5,8 @@
  * Only synchronous calls: anything else would start libuv's pool on this thread, and the whole server's pool would be restricted.
  */
 import { closeSync, fstatSync, openSync } from 'node:fs';
-import { callRules, type GuardedThreads, guardRefusals } from './filter-rules.js';
-import { type KernelCalls, KernelCallError } from './kernel-calls.js';
+import { callRules, guardRefusals } from './filter-rules.js';
+import { KernelCallError, type KernelCalls } from './kernel-calls.js';
 import { FILE_RIGHTS, pathRule, rulesetAttributes } from './landlock.js';
 import { SandboxPlanOutdatedError } from './sandbox-errors.js';
 import type { PathRule, PlannedMount, SandboxPlan } from './sandbox-plan.js';
@@ -20,18 +20,20 @@ const OPEN_PATH = 0o10000000 | 0o2000000;
 const UNKNOWN_CALL = new Set(['ENOSYS', 'EPERM']);
 
 /**
+ * @param threadIds of the server, which the filter keeps out of reach
+ *
  * After a failure the thread is in an unknown state and must start nothing.
  * @throws {KernelCallError} when the kernel refuses a step.
  * @throws {SandboxPlanOutdatedError} when a root has been replaced since the plan.
  */
 export function restrictThread(
   plan: SandboxPlan,
-  guarded: GuardedThreads,
+  threadIds: readonly number[],
   { calls, architecture }: { readonly calls: KernelCalls; readonly architecture: SandboxArchitecture },
 ): void {
   const filter = compileFilter({
     architecture,
-    rules: callRules([...plan.refusals, ...guardRefusals(guarded)], architecture),
+    rules: callRules([...plan.refusals, ...guardRefusals(threadIds)], architecture),
     newestKnown: NEWEST_KNOWN_SYSCALL,
   });
   if (plan.mounts !== undefined) mountOwn(plan.mounts, calls);
@@ -69,7 +71,8 @@ function addRule(ruleset: number, rule: PathRule, calls: KernelCalls): void {
   if (descriptor === undefined) return;
   try {
     const stats = fstatSync(descriptor);
-    if (rule.identity !== undefined && identityOf(stats) !== rule.identity) throw new SandboxPlanOutdatedError(rule.path);
+    if (rule.identity !== undefined && identityOf(stats) !== rule.identity)
+      throw new SandboxPlanOutdatedError(rule.path);
     const rights = stats.isDirectory() ? rule.rights : rule.rights & FILE_RIGHTS;
     if (rights !== 0) calls.addPathRule(ruleset, pathRule(rights, descriptor));
   } finally {

@@ -38,7 +38,8 @@ const CAP_SYS_ADMIN = 21n;
 
 const REASONS: Readonly<Partial<Record<SandboxPart, string>>> = {
   architecture: `no table of system calls for ${process.arch} on ${process.platform}`,
-  landlock: 'the kernel has no Landlock, or it is not in its list of security modules (lsm=), or a filter refuses its calls',
+  landlock:
+    'the kernel has no Landlock, or it is not in its list of security modules (lsm=), or a filter refuses its calls',
   seccomp: 'the kernel takes no seccomp filter',
 };
 

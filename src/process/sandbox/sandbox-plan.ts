@@ -4,7 +4,15 @@
  */
 import { readdirSync, statSync } from 'node:fs';
 import { policyRefusals, type Refusal } from './filter-rules.js';
-import { DEVICE_RIGHTS, knownRights, LIST_RIGHTS, READ_RIGHTS, SCOPE_ABSTRACT_SOCKETS, SCOPE_SIGNALS, WRITE_RIGHTS } from './landlock.js';
+import {
+  DEVICE_RIGHTS,
+  knownRights,
+  LIST_RIGHTS,
+  READ_RIGHTS,
+  SCOPE_ABSTRACT_SOCKETS,
+  SCOPE_SIGNALS,
+  WRITE_RIGHTS,
+} from './landlock.js';
 import { SandboxUnavailableError } from './sandbox-errors.js';
 import type { SandboxHost } from './sandbox-host.js';
 import type { SandboxPolicy } from './sandbox-policy.js';
@@ -118,9 +126,7 @@ function pathRules(roots: readonly WritableRoot[], landlockAbi: number): PathRul
     ...top,
     ...DEVICES.map((path) => ({ path, rights: DEVICE_RIGHTS })),
     { path: SHARED_MEMORY, rights: WRITE_RIGHTS },
-    ...roots
-      .filter(({ path }) => path !== '/')
-      .map(({ path, identity }) => ({ path, identity, rights: WRITE_RIGHTS })),
+    ...roots.filter(({ path }) => path !== '/').map(({ path, identity }) => ({ path, identity, rights: WRITE_RIGHTS })),
   ];
   const known = knownRights(landlockAbi);
   return rules.map((rule) => ({ ...rule, rights: rule.rights & known }));

@@ -111,9 +111,7 @@ export class SandboxPool {
    * @throws {Error} of `startThread`.
    */
   async lease(owner: object, planned: PlannedSandbox): Promise<ThreadLease> {
-    const slot = await this.#slotFor(owner, planned);
-    slot.starting += 1;
-    slot.running += 1;
+    const slot = await this.#claim(owner, planned);
     const lease = this.#leaseOf(slot);
     try {
       await slot.thread;
@@ -131,7 +129,7 @@ export class SandboxPool {
       slot.owner = undefined;
       slot.usedAtMs = this.#options.nowMs();
       // Something still runs in this domain: nobody else may come into it.
-      if (!isIdle(slot)) this.#end(slot);
+      if (!isIdle(slot)) void this.#end(slot);
     }
     this.#options.placeholders.release(this.#leftBehind.get(owner) ?? []);
     this.#leftBehind.delete(owner);
@@ -150,12 +148,17 @@ export class SandboxPool {
     return this.#slots.size + this.#ending;
   }
 
-  async #slotFor(owner: object, planned: PlannedSandbox): Promise<Slot> {
+  /** What it gives counts as used at once: another one that waits must not end it. */
+  async #claim(owner: object, planned: PlannedSandbox): Promise<Slot> {
     const untilMs = this.#options.nowMs() + this.#bounds.waitMs;
     for (;;) {
-      const slot = this.#find(owner, planned.key);
-      if (slot !== undefined) return slot;
-      if (this.#alive < this.#bounds.all) return this.#start(owner, planned);
+      const slot =
+        this.#find(owner, planned.key) ?? (this.#alive < this.#bounds.all ? this.#start(owner, planned) : undefined);
+      if (slot !== undefined) {
+        slot.starting += 1;
+        slot.running += 1;
+        return slot;
+      }
       if (this.#ending <= this.#waiting.size) this.#endLeastUsed();
       if (!(await this.#change(untilMs - this.#options.nowMs()))) {
         throw this.#refusal(`all ${this.#bounds.all} were busy for ${this.#bounds.waitMs} ms`);
@@ -188,7 +191,15 @@ export class SandboxPool {
     const placeholders = this.#options.placeholders.hold(planned.placeholders);
     this.#threadsStarted += 1;
     const thread = this.#startThread(planned);
-    const slot: Slot = { key: planned.key, owner, thread, placeholders, starting: 0, running: 0, usedAtMs: startedAtMs };
+    const slot: Slot = {
+      key: planned.key,
+      owner,
+      thread,
+      placeholders,
+      starting: 0,
+      running: 0,
+      usedAtMs: startedAtMs,
+    };
     this.#slots.add(slot);
     thread.then(
       (started) => {

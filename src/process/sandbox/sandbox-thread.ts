@@ -7,7 +7,6 @@
  */
 import { Worker } from 'node:worker_threads';
 import type { ChildStart, SpawnResult } from '../spawn-call.js';
-import type { GuardedThreads } from './filter-rules.js';
 import { SandboxPlanOutdatedError, SandboxUnavailableError } from './sandbox-errors.js';
 import type { SandboxPlan } from './sandbox-plan.js';
 import type { ThreadAnswer, ThreadFailure, ThreadRequest } from './thread-messages.js';
@@ -30,8 +29,14 @@ export class SandboxThread {
   /** @param script path of the built `sandbox-worker` */
   constructor(script: string) {
     // No environment and no flags: no secrets in there, and nothing of the server's own is loaded or measured.
-    const options = { env: {}, execArgv: [], argv: [], resourceLimits: RESOURCE_LIMITS, name: 'sandbox' };
-    this.#worker = new Worker(script, options);
+    this.#worker = new Worker(script, {
+      env: {},
+      execArgv: [],
+      argv: [],
+      resourceLimits: RESOURCE_LIMITS,
+      // Descriptors come from the kernel's own calls, and the thread closes each of them.
+      trackUnmanagedFds: false,
+    });
     this.#worker.unref();
     this.#worker.on('message', (answer: ThreadAnswer) => this.#answered(answer));
     this.ended = new Promise((resolve) => {
@@ -54,8 +59,8 @@ export class SandboxThread {
    * @throws {SandboxUnavailableError} when the host refuses a part of the plan.
    * @throws {SandboxPlanOutdatedError} when a root has been replaced since.
    */
-  async restrict(plan: SandboxPlan, guarded: GuardedThreads): Promise<void> {
-    await this.#ask({ restrict: plan, guarded });
+  async restrict(plan: SandboxPlan, serverThreads: readonly number[]): Promise<void> {
+    await this.#ask({ restrict: plan, serverThreads });
   }
 
   /** @throws {SandboxUnavailableError} when the thread is no more; then it is not known whether the child runs. */
@@ -65,7 +70,10 @@ export class SandboxThread {
 
   /** Ends it after what was asked before. Its children live on, as children of the server. Idempotent. */
   end(): Promise<void> {
-    if (this.#endedBy === undefined) this.#worker.postMessage({ end: true } satisfies ThreadRequest);
+    if (this.#endedBy === undefined) {
+      this.#worker.postMessage({ end: true } satisfies ThreadRequest);
+      this.#worker.ref();
+    }
     return this.ended;
   }
 

@@ -4,37 +4,50 @@
  *
  * Nothing asynchronous but the messages: libuv starts its pool in the first thread that uses it, and here all of it would be restricted.
  */
-import { parentPort } from 'node:worker_threads';
+import { type MessagePort, parentPort } from 'node:worker_threads';
 import koffi from 'koffi';
 import { spawnCall } from '../spawn-call.js';
 import { KernelCallError, kernelCalls } from './kernel-calls.js';
 import { mountOwn, restrictThread } from './restrict-thread.js';
 import { SandboxPlanOutdatedError } from './sandbox-errors.js';
-import { sandboxArchitecture } from './syscall-numbers.js';
+import { type SandboxArchitecture, sandboxArchitecture } from './syscall-numbers.js';
 import type { ThreadAnswer, ThreadFailure, ThreadRequest } from './thread-messages.js';
 
 const architecture = sandboxArchitecture(process.arch);
 if (parentPort === null || architecture === undefined) throw new Error('this script runs as a thread of the server');
-const port = parentPort;
-const lib = koffi.load(null);
-const calls = kernelCalls(koffi, lib, architecture);
-const spawn = spawnCall(lib);
-const threadId = calls.threadId();
-let isRestricted = false;
+serve(parentPort, architecture);
 
-function serve(request: ThreadRequest): number {
-  if ('restrict' in request) {
-    const { restrict, guarded } = request;
-    restrictThread(restrict, { ...guarded, threadIds: [...guarded.threadIds, threadId] }, { calls, architecture });
-    isRestricted = true;
+function serve(port: MessagePort, architecture: SandboxArchitecture): void {
+  const lib = koffi.load(null);
+  const calls = kernelCalls(koffi, lib, architecture);
+  const spawn = spawnCall(lib);
+  const threadId = calls.threadId();
+  let isRestricted = false;
+
+  const answer = (request: Exclude<ThreadRequest, { end: true }>): number => {
+    if ('restrict' in request) {
+      restrictThread(request.restrict, [...request.serverThreads, threadId], { calls, architecture });
+      isRestricted = true;
+      return 0;
+    }
+    if ('spawn' in request) {
+      if (!isRestricted) throw new Error('a thread without restrictions starts nothing');
+      return spawn.onThisThread(request.spawn);
+    }
+    mountOwn([], calls);
     return 0;
-  }
-  if ('spawn' in request) {
-    if (!isRestricted) throw new Error('a thread without restrictions starts nothing');
-    return spawn.onThisThread(request.spawn);
-  }
-  if ('tryMounts' in request) mountOwn([], calls);
-  return 0;
+  };
+
+  port.on('message', (request: ThreadRequest) => {
+    if ('end' in request) process.exit();
+    let given: ThreadAnswer;
+    try {
+      given = { result: answer(request) };
+    } catch (error) {
+      given = { failed: failureOf(error) };
+    }
+    port.postMessage(given);
+  });
 }
 
 function failureOf(error: unknown): ThreadFailure {
@@ -42,14 +55,3 @@ function failureOf(error: unknown): ThreadFailure {
   if (error instanceof KernelCallError) return { message, part: error.part };
   return { message, outdated: error instanceof SandboxPlanOutdatedError };
 }
-
-port.on('message', (request: ThreadRequest) => {
-  if ('end' in request) process.exit();
-  let answer: ThreadAnswer;
-  try {
-    answer = { result: serve(request) };
-  } catch (error) {
-    answer = { failed: failureOf(error) };
-  }
-  port.postMessage(answer);
-});

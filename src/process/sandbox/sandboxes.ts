@@ -2,11 +2,12 @@
  * The sandbox of a server as one object: what the host can enforce, and starts of commands under a policy. It joins the check of the host, the
  * plans and the threads, and knows no wire.
  */
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import type { SpawnChild, WatchChild } from '../posix-spawn.js';
-import type { GuardedThreads } from './filter-rules.js';
-import type { KernelCalls } from './kernel-calls.js';
+import type { Libc } from '../libc.js';
+import { beginStart } from '../own-children.js';
+import type { SpawnChild } from '../posix-spawn.js';
+import { MAX_GUARDED_THREADS } from './filter-rules.js';
 import { Placeholders } from './placeholders.js';
 import { SandboxPlanOutdatedError, SandboxUnavailableError } from './sandbox-errors.js';
 import { checkSandboxHost, mayHaveMounts, type SandboxHost } from './sandbox-host.js';
@@ -21,10 +22,7 @@ const PLAN_ATTEMPTS = 3;
 export interface SandboxesOptions {
   /** Path of the built `sandbox-worker`. */
   readonly script: string;
-  /** Undefined where the architecture has no table of calls, or the C library cannot be called. */
-  readonly calls: KernelCalls | undefined;
-  /** Of the one who reaps the server's children. */
-  readonly watchChild: WatchChild;
+  readonly libc: () => Promise<Pick<Libc, 'kernelCalls' | 'reaper'>>;
   readonly bounds?: Partial<PoolBounds> | undefined;
   /** Behave as a kernel with this version of Landlock, for tests. */
   readonly newestAbi?: number | undefined;
@@ -37,7 +35,7 @@ export class Sandboxes {
   readonly #placeholders = new Placeholders();
   readonly #pool: SandboxPool;
   #host: Promise<SandboxHost> | undefined;
-  #guarded: GuardedThreads | undefined;
+  #threadIds: readonly number[] | undefined;
 
   constructor(options: SandboxesOptions) {
     this.#options = options;
@@ -70,18 +68,24 @@ export class Sandboxes {
   ): Promise<{ readonly spawnChild: SpawnChild; release(): void }> {
     const host = await this.host();
     const isPlaceholder = (path: string, identity: string): boolean => this.#placeholders.has(path, identity);
+    const { reaper } = await this.#options.libc();
     const lease = await this.#lease(owner, () => planSandbox(policy, { ...command, host, isPlaceholder }));
     return {
       release: () => lease.release(),
       spawnChild: async (start, onExit) => {
-        const pid = await lease.spawn(start);
-        if (pid > 0) {
-          this.#options.watchChild(pid, (status) => {
-            lease.release();
-            onExit(status);
-          });
+        const isOver = beginStart();
+        try {
+          const pid = await lease.spawn(start);
+          if (pid > 0) {
+            reaper?.watch(pid, (status) => {
+              lease.release();
+              onExit(status);
+            });
+          }
+          return pid;
+        } finally {
+          isOver();
         }
-        return pid;
       },
     };
   }
@@ -107,7 +111,10 @@ export class Sandboxes {
   }
 
   async #checkHost(): Promise<SandboxHost> {
-    const { calls, newestAbi, mounts = mayHaveMounts() } = this.#options;
+    const { newestAbi, mounts = mayHaveMounts() } = this.#options;
+    const { reaper, kernelCalls } = await this.#options.libc();
+    // Without a reaper the C library cannot start children, so that none could inherit anything.
+    const calls = reaper === undefined ? undefined : kernelCalls?.();
     const withoutMounts = checkSandboxHost(calls, { newestAbi, mountNamespace: false });
     if (!mounts || withoutMounts.missing.length > 0) return withoutMounts;
     return checkSandboxHost(calls, { newestAbi, mountNamespace: await this.#canMount() });
@@ -128,7 +135,7 @@ export class Sandboxes {
   async #startThread(plan: SandboxPlan): Promise<SandboxThread> {
     const thread = await this.#newThread();
     try {
-      await thread.restrict(plan, this.#guardedThreads());
+      await thread.restrict(plan, this.#serverThreads());
       return thread;
     } catch (error) {
       // A thread that is restricted by half starts nothing.
@@ -140,19 +147,13 @@ export class Sandboxes {
   async #newThread(): Promise<SandboxThread> {
     // Libuv's pool starts in the first thread that uses it, and has that thread's restrictions for ever: so it starts here.
     await stat('/');
-    this.#guardedThreads();
+    this.#serverThreads();
     return new SandboxThread(this.#options.script);
   }
 
   /** The threads of the server itself, from before the first restricted one. Later ones are in other domains, and their numbers come again. */
-  #guardedThreads(): GuardedThreads {
-    this.#guarded ??= { threadIds: readdirSync('/proc/self/task').map(Number), groupId: ownGroup() };
-    return this.#guarded;
+  #serverThreads(): readonly number[] {
+    this.#threadIds ??= readdirSync('/proc/self/task').map(Number).slice(0, MAX_GUARDED_THREADS);
+    return this.#threadIds;
   }
-}
-
-/** The fifth field of /proc/PID/stat; the second is a name in brackets that may hold anything. */
-function ownGroup(): number {
-  const stat = readFileSync('/proc/self/stat', 'latin1');
-  return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[2]);
 }

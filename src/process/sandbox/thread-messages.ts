@@ -1,13 +1,12 @@
 /** What the server and a sandbox's thread say to each other: plain data. It knows no thread. */
 import type { ChildStart } from '../spawn-call.js';
-import type { GuardedThreads } from './filter-rules.js';
 import type { SandboxPart } from './sandbox-errors.js';
 import type { SandboxPlan } from './sandbox-plan.js';
 
 /** To the thread, which answers each but `end`, in the order in which they came. */
 export type ThreadRequest =
   /** Once, before anything is started. */
-  | { readonly restrict: SandboxPlan; readonly guarded: GuardedThreads }
+  | { readonly restrict: SandboxPlan; readonly serverThreads: readonly number[] }
   | { readonly spawn: ChildStart }
   /** Whether a thread here can have mounts of its own; it does nothing else afterwards. */
   | { readonly tryMounts: true }
@@ -16,8 +15,7 @@ export type ThreadRequest =
 
 export type ThreadAnswer =
   /** Pid of the child, a negated errno, or 0 for what starts none. */
-  | { readonly result: number }
-  | { readonly failed: ThreadFailure };
+  { readonly result: number } | { readonly failed: ThreadFailure };
 
 export interface ThreadFailure {
   readonly message: string;

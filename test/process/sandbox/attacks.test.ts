@@ -1,0 +1,29 @@
+// The attacks on the server in every environment that it may run in, and older versions of Landlock.
+import t from 'tap';
+import { ENVIRONMENTS, play, playInside } from './environments.js';
+
+const AT_LEAST = 100;
+/** Those about files, and about what an older version lacks. */
+const ROWS_OF_FILES = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 14, 15, 18, 30, 33, 39, 50, 54, 57, 61];
+
+t.jobs = 2;
+
+for (const environment of ENVIRONMENTS) {
+  const { name, lacks, options } = environment;
+  t.test(`attacks fail when the server is ${name}`, { skip: lacks ?? false }, async (t) => {
+    const played = await play(t, { ...environment, options: { ...options, cases: 'attacks' } });
+    t.ok(played > AT_LEAST, `${played} were tried`);
+  });
+}
+
+t.test('attacks fail when the server runs inside its own sandbox', async (t) => {
+  const played = await playInside(t, { cases: 'attacks' });
+  t.ok(played > AT_LEAST, `${played} were tried`);
+});
+
+for (const newestAbi of [1, 2, 3, 4, 5, 6, 7]) {
+  t.test(`files are held as written when the version of Landlock is ${newestAbi}, forced`, async (t) => {
+    const played = await play(t, { options: { newestAbi, mounts: false, rows: ROWS_OF_FILES } });
+    t.ok(played > ROWS_OF_FILES.length, `${played} cases were played`);
+  });
+}

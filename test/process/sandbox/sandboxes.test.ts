@@ -1,0 +1,204 @@
+// Real threads: what the server itself keeps, what happens around a thread, and plans.
+import {
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { access, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import t from 'tap';
+import { SandboxUnavailableError } from '../../../src/process/sandbox/sandbox-errors.js';
+import { checkSandboxHost } from '../../../src/process/sandbox/sandbox-host.js';
+import { planSandbox } from '../../../src/process/sandbox/sandbox-plan.js';
+import type { SandboxPolicy, WorkspaceWritePolicy } from '../../../src/process/sandbox/sandbox-policy.js';
+import { SandboxThread } from '../../../src/process/sandbox/sandbox-thread.js';
+import { Sandboxes, type SandboxesOptions } from '../../../src/process/sandbox/sandboxes.js';
+import { startProcess } from '../../../src/process/start-process.js';
+import { builtScripts, WORKER } from './built-scripts.js';
+import { runConfined, sandboxesOf } from './confined.js';
+import { temporaryBase } from './playground.js';
+
+const READ_ONLY: SandboxPolicy = { type: 'readOnly', network: false };
+const PATH = process.env.PATH ?? '/usr/bin:/bin';
+const [worker] = await builtScripts(WORKER);
+
+t.jobs = 1;
+
+const workspaceOf = (workspace: string, more: Partial<WorkspaceWritePolicy> = {}): WorkspaceWritePolicy => ({
+  type: 'workspaceWrite',
+  network: false,
+  workspace,
+  writableRoots: [],
+  excludeSlashTmp: true,
+  excludeTmpdirEnvVar: true,
+  ...more,
+});
+
+const open = (t: { teardown(end: () => Promise<void>): void }, options: Partial<SandboxesOptions> = {}): Sandboxes => {
+  const sandboxes = sandboxesOf(worker, options);
+  t.teardown(() => sandboxes.close());
+  return sandboxes;
+};
+const sh = (sandboxes: Sandboxes, script: string, policy: SandboxPolicy, owner: object, cwd = '/'): Promise<string> =>
+  runConfined(sandboxes, {
+    policy,
+    owner,
+    argv: ['sh', '-c', `exec 2>&1; ${script}`],
+    cwd,
+    env: { PATH, LC_ALL: 'C' },
+  });
+
+t.test(
+  'server keeps all rights of its own when its first asynchronous call comes after a restricted thread',
+  async (t) => {
+    const base = temporaryBase(process.getuid?.() ?? 0);
+    t.teardown(() => rmSync(base, { recursive: true }));
+    const sandboxes = open(t);
+    t.match(await sh(sandboxes, 'touch x', READ_ONLY, {}, base), /denied|Read-only/);
+    // Four at once: each thread of libuv's pool.
+    await Promise.all(['a', 'b', 'c', 'd', 'e', 'f'].map((name) => writeFile(join(base, name), name)));
+    t.equal(await readFile(join(base, 'a'), 'utf8'), 'a');
+    writeFileSync(join(base, 'sync'), '');
+    t.match(readFileSync('/proc/self/status', 'latin1'), /^NoNewPrivs:\s+0$/m);
+    const other = sandboxesOf(worker);
+    t.match(
+      await sh(other, 'touch free', workspaceOf(base), {}, base),
+      /^0 $/,
+      'a second thread is not in the domain of the first',
+    );
+    await other.close();
+    await access(join(base, 'free'));
+  },
+);
+
+t.test('thread is replaced when a root has been replaced', async (t) => {
+  const base = temporaryBase(process.getuid?.() ?? 0);
+  t.teardown(() => rmSync(base, { recursive: true }));
+  const root = join(base, 'root');
+  mkdirSync(root);
+  const sandboxes = open(t);
+  const owner = {};
+  const policy = workspaceOf(root);
+  t.match(await sh(sandboxes, 'touch a', policy, owner, root), /^0 $/);
+  renameSync(root, `${root}.old`);
+  mkdirSync(root);
+  t.match(await sh(sandboxes, 'touch b', policy, owner, root), /^0 $/);
+  t.ok(existsSync(join(root, 'b')));
+  t.equal(sandboxes.figures.threads, 2);
+  symlinkSync('/etc', join(base, 'link'));
+  const bounded = workspaceOf(join(base, 'link'), { within: [base] });
+  t.match(
+    await sh(sandboxes, 'touch /etc/execwire-sandbox-test', bounded, owner),
+    /denied|Read-only/,
+    'a link that leads out of the bounds is no root',
+  );
+  sandboxes.releaseOwner(owner);
+});
+
+t.test('command lives on and its end is learnt when its thread is ended', async (t) => {
+  const sandboxes = open(t, { bounds: { all: 1 } });
+  const owner = {};
+  const long = sh(sandboxes, 'sleep 0.5; echo late; exit 7', READ_ONLY, owner);
+  // Nothing but a start of another plan ends the thread of a running command.
+  t.match(await sh(sandboxes, 'echo other', { type: 'readOnly', network: true }, owner), /^0 other$/);
+  t.match(await long, /^7 late$/);
+  t.match(sandboxes.figures, { threads: 1, threadsStarted: 2 });
+});
+
+t.test('nothing is started when a policy cannot be enforced', async (t) => {
+  const without = sandboxesOf(worker, { newestAbi: 0 });
+  t.match(await without.host(), { missing: ['landlock'] });
+  t.match(await sh(without, 'touch /tmp/never', READ_ONLY, {}), /^SandboxUnavailableError .*no Landlock/);
+  t.match(await new Sandboxes({ script: worker, libc: async () => ({}) }).host(), {
+    missing: ['architecture'],
+    landlockAbi: 0,
+  });
+  const broken = sandboxesOf(join(worker, '..', 'missing.mjs'), { mounts: false });
+  t.match(await sh(broken, 'touch /tmp/never', READ_ONLY, {}), /^SandboxUnavailableError /);
+  t.match(broken.figures, { threads: 0, threadsFailed: 1 });
+  await t.rejects(
+    startProcess(
+      { argv: ['true'], cwd: '/', env: {}, stdin: false, sandbox: { policy: READ_ONLY, owner: {} } },
+      { onOutput() {}, onOutputEnd() {}, onExit() {} },
+    ),
+    SandboxUnavailableError,
+  );
+  t.notOk(existsSync('/tmp/never'));
+});
+
+t.test('thread starts nothing when it was not restricted, or only by half', async (t) => {
+  const thread = new SandboxThread(worker);
+  const start = {
+    file: '/bin/true',
+    argv: ['true'],
+    env: {},
+    cwd: '/',
+    streams: { stdin: undefined, stdout: 1, stderr: 2 },
+  };
+  await t.rejects(thread.spawn(start), /without restrictions/);
+  const planned = planSandbox(READ_ONLY, {
+    host: { landlockAbi: 7, scopes: true, mountNamespace: false, missing: [], reason: '', notEnforced: [] },
+    tmpdir: undefined,
+    keepsCapabilities: false,
+    isPlaceholder: () => false,
+  }).plan();
+  const outdated = { ...planned, rules: [...planned.rules, { path: '/tmp', rights: 4, identity: '0:0' }] };
+  await t.rejects(thread.restrict(outdated, []), { name: 'SandboxPlanOutdatedError', message: /\/tmp/ });
+  await t.rejects(thread.restrict({ ...planned, landlockAbi: 1 }, []), {
+    name: 'SandboxUnavailableError',
+    missing: ['landlock'],
+  });
+  await t.rejects(thread.spawn(start), /without restrictions/);
+  await thread.end();
+  await t.rejects(thread.spawn(start), /has ended/);
+});
+
+t.test('host is told by its parts when they are missing', (t) => {
+  const calls = { landlockAbi: () => 7, hasSeccomp: () => true, createRuleset: () => openSync('/dev/null', 'r') };
+  const check = (more: object, options = { mountNamespace: false }) =>
+    checkSandboxHost({ ...calls, ...more } as never, options);
+  t.match(check({}), { landlockAbi: 7, missing: [], notEnforced: ['protectedPaths', 'metadata', 'processList'] });
+  t.match(check({}, { mountNamespace: true }), { notEnforced: ['processList'] });
+  t.match(check({ landlockAbi: () => 0, hasSeccomp: () => false }), {
+    missing: ['landlock', 'seccomp'],
+    reason: /Landlock.*seccomp/,
+  });
+  t.match(check({ landlockAbi: () => 5 }), {
+    scopes: false,
+    notEnforced: ['protectedPaths', 'metadata', 'processList', 'signals'],
+  });
+  const refusing = () => {
+    throw new Error('EINVAL');
+  };
+  t.match(
+    check({ landlockAbi: () => 6, createRuleset: refusing }),
+    { scopes: false, missing: [] },
+    'a kernel that says 6 and lacks the scopes',
+  );
+  t.match(check({ landlockAbi: () => 9 }), { landlockAbi: 7 });
+  t.end();
+});
+
+t.test('threads leave neither threads nor descriptors when many are started and ended', async (t) => {
+  const sandboxes = open(t, { bounds: { idle: 1 }, mounts: false });
+  const descriptors = (): number => readdirSync('/proc/self/fd').length;
+  const threads = (): number => readdirSync('/proc/self/task').length;
+  const run = async (count: number): Promise<void> => {
+    for (let index = 0; index < count; index += 1) {
+      const owner = {};
+      t.match(await sh(sandboxes, 'env', { type: 'readOnly', network: index % 2 === 0 }, owner), /^0 /);
+      sandboxes.releaseOwner(owner);
+    }
+  };
+  await run(4);
+  const before = { descriptors: descriptors(), threads: threads() };
+  await run(12);
+  t.ok(descriptors() <= before.descriptors, `${descriptors()} descriptors, ${before.descriptors} before`);
+  t.ok(threads() <= before.threads + 1, `${threads()} threads, ${before.threads} before`);
+});

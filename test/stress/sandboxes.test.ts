@@ -1,0 +1,21 @@
+// The short form of the stress of sandboxes, as part of the whole check.
+import t from 'tap';
+import { builtScripts, WORKER } from '../process/sandbox/built-scripts.js';
+import { stressSandboxes } from './sandboxes.js';
+
+/** What the foreign-function library keeps of a thread that has ended (3), and room for what V8 maps meanwhile. */
+const MAPS_PER_THREAD = 5;
+
+t.test(
+  'sandboxes leave neither threads nor descriptors nor more maps than are known when hundreds of commands ran',
+  async (t) => {
+    const [worker] = await builtScripts(WORKER);
+    const figures = await stressSandboxes(worker, 240, 24);
+    t.same(figures.failures, []);
+    t.ok(figures.threadsStarted >= 24, 'each plan had a thread of its own');
+    t.ok(figures.threads <= 1, `${figures.threads} threads more`);
+    t.ok(figures.descriptors <= 4, `${figures.descriptors} descriptors more`);
+    t.ok(figures.maps <= MAPS_PER_THREAD * figures.threadsStarted, `${figures.maps} maps more`);
+    t.comment(JSON.stringify(figures));
+  },
+);
