@@ -9,23 +9,11 @@
  * started. Threads are kept, because a new one costs 25 ms, and koffi keeps 3 memory maps and 60 KB for each that has ever been.
  */
 import type { ChildStart, SpawnResult } from '../spawn-call.js';
+import { ChangeSignal } from './change-signal.js';
 import type { Placeholders } from './placeholders.js';
+import { DEFAULT_POOL_BOUNDS, type PoolBounds } from './pool-bounds.js';
 import { SandboxThreadsError } from './sandbox-errors.js';
 import type { PlannedSandbox, SandboxPlan } from './sandbox-plan.js';
-
-/** Bounds on threads. */
-export interface PoolBounds {
-  /** Kept without a command of theirs running. Default 8: 7 MB each. */
-  readonly idle: number;
-  /** At one time, idle ones included. Default 32. */
-  readonly all: number;
-  /** Ever started. Default 5000: a process has 65,530 memory maps, and koffi aborts it when there is none left. */
-  readonly ever: number;
-  /** How long a start waits, in milliseconds, while all threads are busy starting something. Default 10 s. */
-  readonly waitMs: number;
-}
-
-export const DEFAULT_POOL_BOUNDS: PoolBounds = { idle: 8, all: 32, ever: 5000, waitMs: 10_000 };
 
 /** What the pool needs of a thread. */
 export interface PoolThread {
@@ -79,8 +67,8 @@ export class SandboxPool {
   readonly #options: SandboxPoolOptions;
   readonly #bounds: PoolBounds;
   readonly #slots = new Set<Slot>();
-  /** Called when there may be room. */
-  readonly #waiting = new Set<() => void>();
+  /** Given when there may be room. */
+  readonly #room = new ChangeSignal();
   /** Placeholders of threads that are gone, while their owner may still have something running behind them. */
   readonly #leftBehind = new Map<object, string[]>();
   #ending = 0;
@@ -159,8 +147,8 @@ export class SandboxPool {
         slot.running += 1;
         return slot;
       }
-      if (this.#ending <= this.#waiting.size) this.#endLeastUsed();
-      if (!(await this.#change(untilMs - this.#options.nowMs()))) {
+      if (this.#ending <= this.#room.waiting) this.#endLeastUsed();
+      if (!(await this.#room.within(untilMs - this.#options.nowMs()))) {
         throw this.#refusal(`all ${this.#bounds.all} were busy for ${this.#bounds.waitMs} ms`);
       }
     }
@@ -232,7 +220,7 @@ export class SandboxPool {
         const result = await (await slot.thread).spawn(start);
         if (result > 0) {
           started();
-          this.#changed();
+          this.#room.give();
         }
         return result;
       },
@@ -243,7 +231,7 @@ export class SandboxPool {
         slot.running -= 1;
         this.#used(slot);
         this.#trim();
-        this.#changed();
+        this.#room.give();
       },
     };
   }
@@ -276,14 +264,14 @@ export class SandboxPool {
       // It had failed before, which was told to those who waited for it.
     }
     this.#ending -= 1;
-    this.#changed();
+    this.#room.give();
   }
 
   /** It has ended by itself. */
   #gone(slot: Slot): void {
     if (!this.#slots.delete(slot)) return;
     this.#leave(slot);
-    this.#changed();
+    this.#room.give();
   }
 
   #leave({ owner, placeholders }: Slot): void {
@@ -294,24 +282,6 @@ export class SandboxPool {
   #refusal(reason: string): SandboxThreadsError {
     this.#refused += 1;
     return new SandboxThreadsError(reason);
-  }
-
-  /** @returns false when nothing has changed within this time. */
-  #change(withinMs: number): Promise<boolean> {
-    return new Promise((resolve) => {
-      const answer = (hasChanged: boolean) => (): void => {
-        this.#waiting.delete(changed);
-        clearTimeout(timer);
-        resolve(hasChanged);
-      };
-      const changed = answer(true);
-      const timer = setTimeout(answer(false), Math.max(0, withinMs));
-      this.#waiting.add(changed);
-    });
-  }
-
-  #changed(): void {
-    for (const changed of [...this.#waiting]) changed();
   }
 }
 

@@ -9,11 +9,12 @@ import { beginStart } from '../own-children.js';
 import type { SpawnChild } from '../posix-spawn.js';
 import { MAX_GUARDED_THREADS } from './filter-rules.js';
 import { Placeholders } from './placeholders.js';
+import type { PoolBounds } from './pool-bounds.js';
 import { SandboxPlanOutdatedError, SandboxUnavailableError } from './sandbox-errors.js';
 import { checkSandboxHost, mayHaveMounts, type SandboxHost } from './sandbox-host.js';
 import { type PlannedSandbox, planSandbox, type SandboxPlan } from './sandbox-plan.js';
 import type { SandboxRequest } from './sandbox-policy.js';
-import { type PoolBounds, type PoolFigures, SandboxPool, type ThreadLease } from './sandbox-pool.js';
+import { type PoolFigures, SandboxPool, type ThreadLease } from './sandbox-pool.js';
 import { SandboxThread } from './sandbox-thread.js';
 
 /** A root may be replaced while a thread is started for it; then a new plan is made, so many times. */

@@ -2,14 +2,10 @@
 import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import t from 'tap';
 import { Placeholders } from '../../../src/process/sandbox/placeholders.js';
+import type { PoolBounds } from '../../../src/process/sandbox/pool-bounds.js';
 import { SandboxThreadsError } from '../../../src/process/sandbox/sandbox-errors.js';
 import type { PlannedSandbox, SandboxPlan } from '../../../src/process/sandbox/sandbox-plan.js';
-import {
-  type PoolBounds,
-  type PoolThread,
-  SandboxPool,
-  type ThreadLease,
-} from '../../../src/process/sandbox/sandbox-pool.js';
+import { type PoolThread, SandboxPool, type ThreadLease } from '../../../src/process/sandbox/sandbox-pool.js';
 import type { ChildStart } from '../../../src/process/spawn-call.js';
 
 const START: ChildStart = {

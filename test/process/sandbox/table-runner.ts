@@ -32,6 +32,7 @@ export interface RowResult {
 
 const [worker = '', base = '', optionText = '{}'] = process.argv.slice(2);
 const { cases, rows, ...options }: RunnerOptions = JSON.parse(optionText);
+if (base === '') throw new Error('name an empty folder: the playground removes what is in it');
 const { folders, reset } = playground(base);
 const sandboxes = sandboxesOf(worker, options);
 const PATH = process.env.PATH ?? '/usr/bin:/bin';
