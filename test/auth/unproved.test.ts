@@ -8,7 +8,7 @@ import { metricsRoute } from '../../routes/metrics.js';
 import { rpcRoute } from '../../routes/rpc.js';
 import { createMetrics } from '../../src/telemetry/metric-store.js';
 import { PrometheusRegistry } from '../../src/telemetry/prometheus.js';
-import { ask } from './ask.js';
+import { ask } from '../support/ask.js';
 
 /** An app that listens, in which nothing sets a principal. */
 async function unproved(

@@ -10,9 +10,13 @@ import {
   RpcError,
   UnknownOutcomeError,
 } from '../../client/src/node.js';
-import { isAlive, startServer, until } from '../support/server.js';
+import { isAlive } from '../support/process-table.js';
+import { startServer } from '../support/server.js';
+import { until } from '../support/until.js';
 
 const server = await startServer(t);
+// Teardowns run in the opposite order: the boxes are closed before the server is looked at.
+t.teardown(() => Promise.all(open.map((each) => each.close())));
 const open: Box[] = [];
 
 async function newBox(options: Parameters<typeof connect>[1] = {}): Promise<Box> {
@@ -276,9 +280,4 @@ t.test('connect says in one line what it met when nobody is there or the answer 
   t.match(nobody, { code: 'ECONNREFUSED', message: /^Cannot connect to ws:\/\/127\.0\.0\.1:1: ECONNREFUSED[^\n]*$/ });
   t.match(await failureOf(connect(`${server.url}/healthz`)), { status: 400, message: /is this the address/ });
   await t.rejects(connect(server.url, { name: 'no\nheader' }), /Invalid clientInfo.name/);
-});
-
-t.test('server is as it was when all boxes are closed', async (t) => {
-  await Promise.all(open.map((each) => each.close()));
-  await server.endsClean(t);
 });

@@ -9,7 +9,9 @@ import { decodeBase64, encodeBase64 } from '../../client/base64.js';
 import { type Client, connect, DisconnectedError, RpcError } from '../../client/client.js';
 import { socketConstructor } from '../../client/socket.js';
 import type { Json } from '../support/memory-transport.js';
-import { isAlive, startServer, until } from '../support/server.js';
+import { isAlive } from '../support/process-table.js';
+import { startServer } from '../support/server.js';
+import { until } from '../support/until.js';
 
 const server = await startServer(t);
 const OPTIONS = { clientInfo: { name: 'test', version: '1' }, WebSocket };
@@ -217,8 +219,4 @@ t.test('client has no import left when it is bundled for browsers', async (t) =>
   const text = outputFiles[0]?.text ?? '';
   t.notMatch(text, /\bnode:|\brequire\(|process\.|\bBuffer\b/);
   t.ok(text.length > 1000 && text.length < 100_000, `${text.length} characters`);
-});
-
-t.test('server is as it was when all clients have gone', async (t) => {
-  await server.endsClean(t);
 });

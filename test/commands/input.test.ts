@@ -1,10 +1,11 @@
 // What becomes of input: base64 as it must be, and the queue in front of a process. No process.
-import fc from 'fast-check';
+
 import t from 'tap';
 import { CommandError } from '../../src/commands/command-error.js';
 import { StdinFeed } from '../../src/commands/input.js';
 import { decodeBase64 } from '../../src/dialects/command-exec/base64.js';
 import { FakeStdin, settled } from '../support/fake-process.js';
+import { fc } from '../support/property.js';
 
 t.test('base64 gives the bytes back when it is standard base64', (t) => {
   fc.assert(

@@ -1,14 +1,13 @@
 // The short form of the fuzz run, and that its generators make what they promise. The long form is `npm run fuzz`.
 
 import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import t from 'tap';
+import { createRandom, SEED } from '../support/seed.js';
+import { SERVER } from '../support/server-process.js';
 import { fuzz } from './fuzz.js';
 import { createMessageGenerator } from './message-generator.js';
-import { createRandom } from './random.js';
 import { nextRawScenario, RAW_SCENARIOS } from './raw-frames.js';
-import { BUILT_SERVER } from './server-under-test.js';
 
 const MIB = 1024 * 1024;
 
@@ -55,7 +54,7 @@ t.test('raw scenarios come up all when enough are made', (t) => {
   t.end();
 });
 
-const SHORT = { script: BUILT_SERVER, seed: 20_261_122, maxResidentBytes: 768 * MIB };
+const SHORT = { script: SERVER, seed: SEED, maxResidentBytes: 768 * MIB };
 
 t.test('fuzz run finds the hole when connections can reach or read each other', async (t) => {
   const script = resolve(import.meta.dirname, 'leaky-server.mjs');
@@ -70,7 +69,6 @@ t.test('fuzz run finds the hole when connections can reach or read each other', 
 });
 
 t.test('server survives, stays bounded and serves the next client when it is fed hostile input for 10 s', async (t) => {
-  if (!existsSync(BUILT_SERVER)) throw new Error('run `npm run build` first');
   // Compression, so that bombs are inflated and not only refused.
   const flags = ['--compression'];
   const report = await fuzz({ ...SHORT, flags, seconds: 10, inputs: 2_000, halfOpenUpgrades: 300 });

@@ -1,11 +1,12 @@
 // Owns one fuzz run: who attacks, for how long, and what must hold meanwhile and afterwards. Starts the server, parses no arguments.
 
+import { residentBytesOf } from '../support/process-table.js';
+import { createRandom } from '../support/seed.js';
+import { type Exit, ServerProcess } from '../support/server-process.js';
 import { checkNextClient, startVictim } from './good-client.js';
 import { openHalfUpgrades, playScenario, sendMessages } from './hostile-clients.js';
 import { createMessageGenerator } from './message-generator.js';
-import { createRandom } from './random.js';
 import { nextRawScenario } from './raw-frames.js';
-import { startServer } from './server-under-test.js';
 
 /** How long and how hard. The run goes on until both `seconds` and `inputs` are reached. */
 export interface FuzzOptions {
@@ -59,13 +60,16 @@ const PROBE_INTERVAL_MS = 500;
 const SLOW_UPGRADE_MS = 60_000;
 
 const KEPT_INPUTS = 100;
+/** Lines kept of the server's log. */
+const KEPT_LINES = 40;
 /** Characters kept of an input. */
 const KEPT_INPUT_LENGTH = 2_000;
 
 /** Runs hostile clients against a server of its own, next to good ones. */
 export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
   const random = createRandom(options.seed);
-  const server = await startServer(options.script, { flags: options.flags ?? [] });
+  const flags = ['--drain-timeout', '5s', ...(options.flags ?? [])];
+  const server = await ServerProcess.start({ script: options.script, flags });
   const good = { host: server.host, port: server.port, token: options.token };
   const startedAtMs = Date.now();
   const problems: string[] = [];
@@ -120,11 +124,10 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
   }
 
   function checkServer(): void {
-    const resident = server.residentBytes();
+    const resident = residentBytesOf(server.pid);
     peakResidentBytes = Math.max(peakResidentBytes, resident);
     if (resident > options.maxResidentBytes) problems.push(`the server holds ${resident} bytes`);
-    const ended = server.ended();
-    if (ended !== undefined) problems.push(`the server ended: ${ended}`);
+    if (server.exit !== undefined) problems.push(`the server ended: ${endOf(server.exit)}`);
   }
 
   async function watcher(): Promise<void> {
@@ -160,9 +163,9 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
   });
   checkServer();
   await attempt('next client after the run', () => checkNextClient(good));
-  const finalResidentBytes = server.residentBytes();
+  const finalResidentBytes = residentBytesOf(server.pid);
   const seconds = Math.round(elapsedMs() / 1000);
-  const serverEnd = await server.stop();
+  const serverEnd = endOf(await server.stop());
   if (serverEnd !== 'exit 0') problems.push(`the server did not drain: ${serverEnd}`);
   return {
     seed: options.seed,
@@ -176,8 +179,12 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
     serverEnd,
     problems,
     lastInputs: problems.length > 0 ? lastInputs : [],
-    lastServerLines: problems.length > 0 ? server.lastLines() : [],
+    lastServerLines: problems.length > 0 ? server.lines.slice(-KEPT_LINES) : [],
   };
+}
+
+function endOf({ code, signal }: Exit): string {
+  return signal ?? `exit ${code}`;
 }
 
 function pause(ms: number): Promise<void> {

@@ -1,8 +1,7 @@
 // Owns the well-behaved client beside the hostile ones: it must be served at all times, and nobody may reach its command.
 
-import { once } from 'node:events';
-import { request } from 'node:http';
-import { WebSocket } from 'ws';
+import { ask } from '../support/ask.js';
+import { WireClient, type WireMessage } from '../support/wire-client.js';
 import { VICTIM_PROCESS_ID } from './message-generator.js';
 
 /** Where a server listens, and what lets a good client in. */
@@ -13,70 +12,33 @@ export interface Address {
   readonly token?: string | undefined;
 }
 
-interface Reply {
-  readonly id?: number;
-  readonly method?: string;
-  readonly params?: { readonly processId?: string; readonly deltaBase64?: string };
-  readonly result?: { readonly stdout?: string };
-  readonly error?: { readonly message: string };
-}
-
 /** Milliseconds. How long a good client may wait for any one answer while the server is being attacked on a shared machine. */
 const ANSWER_MS = 30_000;
 
-/** One connection that sends requests one after the other. */
-class GoodConnection {
-  private readonly socket: WebSocket;
-  private readonly pending = new Map<number, (reply: Reply) => void>();
-  private lastId = 0;
-  onDelta: (text: string) => void = () => {};
+/** Opens and initializes a connection. */
+function openGood({ host, port, token }: Address): Promise<WireClient> {
+  const opened = WireClient.open(`ws://${host}:${port}`, { token }).then((client) => {
+    client.forgetsMessages = true;
+    return client.initialize();
+  });
+  return within(opened, 'the upgrade and initialize');
+}
 
-  constructor(address: Address) {
-    const { host, port, token } = address;
-    const headers = token === undefined ? {} : { Authorization: `Bearer ${token}` };
-    this.socket = new WebSocket(`ws://${host}:${port}`, { headers });
-    this.socket.on('error', () => {});
-    this.socket.on('message', (data) => this.take(JSON.parse(String(data)) as Reply));
-  }
-
-  async open(): Promise<void> {
-    await within(once(this.socket, 'open'), 'the upgrade');
-    await this.call('initialize', { clientInfo: { name: 'good', version: '1' } });
-  }
-
-  /** Sends a request and waits for its reply. */
-  call(method: string, params: object): Promise<Reply> {
-    const id = ++this.lastId;
-    const reply = new Promise<Reply>((resolve) => this.pending.set(id, resolve));
-    this.socket.send(JSON.stringify({ id, method, params }));
-    return within(reply, `the reply to ${method}`);
-  }
-
-  close(): void {
-    this.socket.terminate();
-  }
-
-  private take(reply: Reply): void {
-    if (reply.method === 'command/exec/outputDelta') {
-      this.onDelta(Buffer.from(reply.params?.deltaBase64 ?? '', 'base64').toString());
-    } else if (reply.id !== undefined) {
-      this.pending.get(reply.id)?.(reply);
-      this.pending.delete(reply.id);
-    }
-  }
+/** Sends a request and waits for its reply. */
+function call(client: WireClient, method: string, params: object): Promise<WireMessage> {
+  return within(client.request(method, params), `the reply to ${method}`);
 }
 
 /** A new client comes, runs a command and leaves; a probe asks for health. Throws when either is not served. */
 export async function checkNextClient(address: Address): Promise<void> {
-  const status = await within(healthStatus(address), 'the health probe');
+  const { status } = await within(ask(address, { path: '/healthz' }), 'the health probe');
   if (status !== 200) throw new Error(`/healthz answered ${status}`);
-  const connection = new GoodConnection(address);
+  const connection = await openGood(address);
   try {
-    await connection.open();
-    const reply = await connection.call('command/exec', { command: ['/bin/echo', 'served'] });
+    const reply = await call(connection, 'command/exec', { command: ['/bin/echo', 'served'] });
     if (reply.result?.stdout !== 'served\n') throw new Error(`the next client got ${JSON.stringify(reply)}`);
   } finally {
-    connection.close();
+    connection.terminate();
   }
 }
 
@@ -100,9 +62,8 @@ export function holdsVictimSecret(text: string): boolean {
 
 /** Starts `cat` under the guessed processId; what is written to it comes back, and nothing else may. */
 export async function startVictim(address: Address): Promise<Victim> {
-  const connection = new GoodConnection(address);
-  await connection.open();
-  const running = connection.call('command/exec', {
+  const connection = await openGood(address);
+  void connection.request('command/exec', {
     command: ['/bin/cat'],
     processId: VICTIM_PROCESS_ID,
     streamStdin: true,
@@ -110,38 +71,25 @@ export async function startVictim(address: Address): Promise<Victim> {
     disableTimeout: true,
     disableOutputCap: true,
   });
-  // It outlives any answer's patience. That it ended would show in the next write.
-  running.catch(() => {});
   let round = 0;
   return {
     async check() {
       const line = `${VICTIM_SECRET} round ${++round}\n`;
       let echoed = '';
       const complete = new Promise<void>((resolve) => {
-        connection.onDelta = (text) => {
-          echoed += text;
+        connection.onOutput(VICTIM_PROCESS_ID, (bytes) => {
+          echoed += bytes.toString();
           if (echoed.length >= line.length) resolve();
-        };
+        });
       });
       const deltaBase64 = Buffer.from(line).toString('base64');
-      const reply = await connection.call('command/exec/write', { processId: VICTIM_PROCESS_ID, deltaBase64 });
+      const reply = await call(connection, 'command/exec/write', { processId: VICTIM_PROCESS_ID, deltaBase64 });
       if (reply.error !== undefined) throw new Error(`the victim was reached: ${JSON.stringify(reply)}`);
       await within(complete, "the victim's output");
       if (echoed !== line) throw new Error(`the victim read ${JSON.stringify(echoed.slice(0, 200))}`);
     },
-    close: () => connection.close(),
+    close: () => connection.terminate(),
   };
-}
-
-function healthStatus({ host, port }: Address): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = request({ host, port, path: '/healthz', agent: false }, (response) => {
-      response.resume();
-      resolve(response.statusCode ?? 0);
-    });
-    probe.on('error', reject);
-    probe.end();
-  });
 }
 
 async function within<Value>(promise: Promise<Value>, what: string): Promise<Value> {

@@ -3,9 +3,9 @@
 
 import { connect, type Socket } from 'node:net';
 import { WebSocket } from 'ws';
+import type { Random } from '../support/seed.js';
 import { type Address, holdsVictimSecret } from './good-client.js';
 import type { NextMessage } from './message-generator.js';
-import type { Random } from './random.js';
 import { halfOpenUpgrade, type RawScenario } from './raw-frames.js';
 
 /** Messages between two pings. The pong says that the server has read them, so that nothing piles up on this side. */

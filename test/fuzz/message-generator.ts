@@ -1,7 +1,7 @@
 // Owns hostile JSON-RPC text frames. They are written as text, not as values, because much of what hurts (duplicate keys, ids beyond
 // a double, lone surrogates) is no value. Every program named here is harmless whatever its arguments; sends nothing.
 
-import type { Random } from './random.js';
+import type { Random } from '../support/seed.js';
 
 /** Makes the next text frame. */
 export type NextMessage = () => string;

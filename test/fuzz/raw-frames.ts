@@ -2,7 +2,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { constants, deflateRawSync } from 'node:zlib';
-import type { Random } from './random.js';
+import type { Random } from '../support/seed.js';
 
 /** One hostile connection. */
 export interface RawScenario {
@@ -106,7 +106,7 @@ function inflatingMessage(): Buffer {
 /** Every kind of hostile connection, by name. */
 export const RAW_SCENARIOS: Readonly<Record<string, MakeScenario>> = {
   // Before the upgrade.
-  'no HTTP at all': (random) => ({ chunks: [randomBytes(random.int(1, 2000)), text('\r\n\r\n')], mustClose: true }),
+  'no HTTP at all': (random) => ({ chunks: [random.bytes(random.int(1, 2000)), text('\r\n\r\n')], mustClose: true }),
   'TLS to a plain port': () => ({
     chunks: [Buffer.concat([Buffer.from('16030100c8010000c40303', 'hex'), Buffer.alloc(190)])],
     mustClose: true,
@@ -160,7 +160,7 @@ export const RAW_SCENARIOS: Readonly<Record<string, MakeScenario>> = {
   'length beyond 53 bits': frames(() => [frame({ opcode: TEXT, declaredLength: 2n ** 63n })]),
   'length beyond the bound': frames(() => [frame({ opcode: TEXT, declaredLength: 1n << 30n })]),
   'no UTF-8': frames(() => [frame({ opcode: TEXT, payload: Buffer.from([0x7b, 0xc0, 0x80, 0xff, 0x7d]) })]),
-  'binary frame': frames((random) => [frame({ opcode: BINARY, payload: randomBytes(random.int(0, 500)) })]),
+  'binary frame': frames((random) => [frame({ opcode: BINARY, payload: random.bytes(random.int(0, 500)) })]),
   'close of one byte': frames(() => [frame({ opcode: CLOSE, payload: Buffer.from([3]) })]),
   'close with a bad code': frames((random) => {
     const code = random.pick([0, 999, 1004, 1005, 1006, 1015, 2999, 5000, 65_535]);
@@ -193,7 +193,7 @@ export const RAW_SCENARIOS: Readonly<Record<string, MakeScenario>> = {
     false,
     'Sec-WebSocket-Extensions: permessage-deflate; client_no_context_takeover\r\n',
   ),
-  'random frames': frames((random) => [randomBytes(random.int(1, 4000))], false),
+  'random frames': frames((random) => [random.bytes(random.int(1, 4000))], false),
 };
 
 const NAMES = Object.keys(RAW_SCENARIOS);

@@ -11,10 +11,12 @@ import t, { type Test } from 'tap';
 import { WebSocket } from 'ws';
 import { connect } from '../../client/client.js';
 import { bearerSubprotocol } from '../../src/auth/bearer-token.js';
-import { ask } from '../auth/ask.js';
 import { selfSignedCertificate } from '../auth/self-signed-certificate.js';
 import { signedToken } from '../auth/signed-token.js';
-import { BUILT_SERVER, type ServerUnderTest, type StartOptions, startServer } from '../fuzz/server-under-test.js';
+import { ask } from '../support/ask.js';
+import { startServer } from '../support/server.js';
+import { SERVER, ServerProcess } from '../support/server-process.js';
+import { until } from '../support/until.js';
 import { startReceiver } from '../telemetry/otlp-receiver.js';
 
 const TOKEN = 'a-token-that-nobody-guesses';
@@ -23,14 +25,6 @@ const CLIENT = { clientInfo: { name: 'test', version: '1' }, WebSocket };
 const isRoot = process.getuid?.() === 0;
 /** Network namespaces: a listener on all addresses that nobody can reach. */
 const canUnshare = isRoot && spawnSync('unshare', ['-n', 'true']).status === 0;
-
-async function start(t: Test, options: StartOptions): Promise<ServerUnderTest> {
-  const server = await startServer(BUILT_SERVER, options);
-  t.teardown(async () => {
-    await server.stop();
-  });
-  return server;
-}
 
 /** A folder of the test's own, with a path short enough for a socket. */
 function folderOf(t: Test): string {
@@ -61,19 +55,19 @@ const nowSeconds = () => Date.now() / 1000;
 
 /** Runs a server that is expected not to start. */
 function refusedStart(...flags: string[]): { status: number | null; stdout: string; stderr: string } {
-  const args = [BUILT_SERVER, 'serve', ...flags];
+  const args = [SERVER, 'serve', ...flags];
   return spawnSync(process.execPath, args, { encoding: 'utf8', timeout: 20_000, killSignal: 'SIGKILL' });
 }
 
 t.test('upgrade is answered 401 with its reason when the credential is missing or wrong', async (t) => {
-  async function expectAnswers(server: ServerUnderTest, cases: [object, number, string][]): Promise<void> {
+  async function expectAnswers(server: ServerProcess, cases: [object, number, string][]): Promise<void> {
     for (const [headers, status, body] of cases) {
       const answer = await ask(server, { upgrade: true, headers: { ...headers } });
       t.same([answer.status, answer.body], [status, body], JSON.stringify(headers));
       t.equal(answer.headers['www-authenticate'], status === 401 ? 'Bearer' : undefined);
     }
   }
-  const byToken = await start(t, { flags: withTokenFile(t) });
+  const byToken = await startServer(t, { flags: withTokenFile(t) });
   await expectAnswers(byToken, [
     [{}, 401, 'missing websocket bearer token'],
     [bearer('wrong'), 401, 'invalid websocket bearer token'],
@@ -88,7 +82,7 @@ t.test('upgrade is answered 401 with its reason when the credential is missing o
     t.equal((await ask(byToken, { path })).status, 200, `${path} needs no token`);
   }
 
-  const bySignature = await start(t, { flags: withSecret(t, '--ws-issuer', 'me', '--ws-audience', 'you') });
+  const bySignature = await startServer(t, { flags: withSecret(t, '--ws-issuer', 'me', '--ws-audience', 'you') });
   const good = { exp: nowSeconds() + 60, iss: 'me', aud: 'you' };
   const signed = (claims: object) => bearer(signedToken({ ...good, ...claims }, SECRET));
   await expectAnswers(bySignature, [
@@ -104,7 +98,7 @@ t.test('upgrade is answered 401 with its reason when the credential is missing o
 });
 
 t.test('subprotocol echoed is execwire.v1 when a browser offers its token as the other', async (t) => {
-  const server = await start(t, { flags: withTokenFile(t) });
+  const server = await startServer(t, { flags: withTokenFile(t) });
   const offers: [string, string | undefined][] = [
     [`execwire.v1, ${bearerSubprotocol(TOKEN)}`, 'execwire.v1'],
     [`${bearerSubprotocol(TOKEN)}, execwire.v1`, 'execwire.v1'],
@@ -121,7 +115,7 @@ t.test('subprotocol echoed is execwire.v1 when a browser offers its token as the
 });
 
 t.test('connection is warned and closed with 1008 when its token expires', async (t) => {
-  const server = await start(t, { flags: withSecret(t) });
+  const server = await startServer(t, { flags: withSecret(t) });
   const exp = nowSeconds() + 2;
   const socket = new WebSocket(server.url, { headers: bearer(signedToken({ exp }, SECRET)) });
   const messages: { id?: number; method?: string; params?: { expiresInMs: number } }[] = [];
@@ -141,12 +135,10 @@ t.test('connection is warned and closed with 1008 when its token expires', async
 });
 
 t.test('token is in no log line, span or answer when it is good, wrong or misplaced', async (t) => {
-  const lines: string[] = [];
   const receiver = await startReceiver(t);
-  const server = await start(t, {
+  const server = await startServer(t, {
     flags: [...withTokenFile(t), '--log-level', 'trace'],
     env: { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.endpoint },
-    onLine: (line) => lines.push(line),
   });
   const WRONG = 'a-wrong-token-of-somebody';
   const answers: unknown[] = [];
@@ -158,7 +150,7 @@ t.test('token is in no log line, span or answer when it is good, wrong or mispla
     answers.push(await ask(server, { path: `/healthz`, method: 'POST', headers: bearer(token) }));
     answers.push(await ask(server, { upgrade: true, path: '/healthz', headers: bearer(token) }));
     // Bytes that the HTTP parser gives up on, behind a credential.
-    const socket = connectTcp(server);
+    const socket = connectTcp(server.port, server.host);
     socket.write(`GET / HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${token}\r\nX Y: z\r\n\r\n`);
     for await (const data of socket) answers.push(String(data));
     // A frame that breaks the protocol, behind a good credential.
@@ -173,18 +165,18 @@ t.test('token is in no log line, span or answer when it is good, wrong or mispla
   await client.close();
   await server.stop();
   t.ok(receiver.spans.length > 0, 'spans were sent');
-  const told = JSON.stringify({ answers, lines, spans: receiver.spans });
+  const told = JSON.stringify({ answers, lines: server.lines, spans: receiver.spans });
   for (const token of [TOKEN, WRONG]) {
     const hex = Buffer.from(token).toString('hex');
     for (const form of [token, Buffer.from(token).toString('base64url'), hex, [...Buffer.from(token)].join(',')]) {
       t.notOk(told.includes(form), `not as ${form.slice(0, 12)}…`);
     }
   }
-  t.ok(lines.length > 4, 'something was logged');
+  t.ok(server.lines.length > 4, 'something was logged');
 });
 
 t.test('origin and host are checked on every route and upgrade before authentication', async (t) => {
-  const server = await start(t, {
+  const server = await startServer(t, {
     flags: [...withTokenFile(t), '--allow-origin', 'https://app.example', '--allow-host', 'proxy.example'],
   });
   const ways = [
@@ -246,18 +238,12 @@ t.test('server does not start when a reachable listener has no authentication', 
 
 t.test('start is warned of', { skip: canUnshare ? false : 'needs root and network namespaces' }, async (t) => {
   const warningsOf = async (...flags: string[]): Promise<string[]> => {
-    const warnings: string[] = [];
-    const onLine = (line: string): void => {
-      if (line.startsWith('{') && line.includes('"warning"')) warnings.push(JSON.parse(line).warning);
-    };
-    const server = await startServer(BUILT_SERVER, {
-      listen: 'ws://0.0.0.0:0',
-      flags,
-      through: ['unshare', '-n'],
-      onLine,
-    });
+    const server = new ServerProcess({ listen: 'ws://0.0.0.0:0', flags, through: ['unshare', '-n'] });
+    t.teardown(() => server.crash());
+    await server.untilListening();
     await server.stop();
-    return warnings;
+    const warnings = server.lines.filter((line) => line.startsWith('{') && line.includes('"warning"'));
+    return warnings.map((line) => JSON.parse(line).warning);
   };
   await t.test('each time when a reachable listener has no authentication', async (t) => {
     for (const round of [1, 2]) {
@@ -289,7 +275,7 @@ t.test('unix socket is mode 0600 when it can first be connected to', async (t) =
   await once(watcher.stdout, 'data');
   // The loosest mask there is: the mode is the server's own doing.
   const umask = ['sh', '-c', 'umask 0; exec "$@"', 'sh'];
-  const server = await start(t, { listen: `unix://${path}`, through: umask });
+  const server = await startServer(t, { listen: `unix://${path}`, through: umask });
   watcher.kill();
   await once(watcher, 'close');
   t.equal(server.url, `unix://${path}`);
@@ -313,7 +299,7 @@ t.test('tls', async (t) => {
   writeFileSync(join(folder, 'cert.pem'), first.cert);
   writeFileSync(join(folder, 'key.pem'), first.key);
   const flags = [...withTokenFile(t), '--tls-cert', join(folder, 'cert.pem'), '--tls-key', join(folder, 'key.pem')];
-  const server = await start(t, { flags });
+  const server = await startServer(t, { flags });
 
   await t.test('banner says wss and the client is served when a certificate is given', async (t) => {
     t.match(server.url, /^wss:\/\/127\.0\.0\.1:\d+$/);
@@ -341,10 +327,7 @@ t.test('tls', async (t) => {
     const second = selfSignedCertificate('second');
     writeFileSync(join(folder, 'cert.pem'), second.cert);
     writeFileSync(join(folder, 'key.pem'), second.key);
-    const givenUpAtMs = Date.now() + 30_000;
-    while ((await subjectNow()) === 'first' && Date.now() < givenUpAtMs) {
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
+    await until('the new certificate is in use', async () => (await subjectNow()) !== 'first');
     t.equal(await subjectNow(), 'second');
   });
 });

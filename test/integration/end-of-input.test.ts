@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import t, { type Test } from 'tap';
-import { exitOf, spawnServer } from './server-process.js';
+import { spawnServer } from '../support/server.js';
 
 type Reply = { id: number; result?: Record<string, unknown>; error?: { code: number } };
 
@@ -10,9 +10,7 @@ const initialize = { id: 0, method: 'initialize', params: { clientInfo: { name: 
 
 /** Says all of it at once, ends, and reads the answers. @param late whether they are read only when the server has had time to leave */
 async function repliesTo(t: Test, text: string, late = false): Promise<{ replies: Reply[]; code: number | null }> {
-  const child = spawnServer(t, {});
-  child.stderr?.resume();
-  const exited = exitOf(child);
+  const { child, exited } = spawnServer(t);
   child.stdin?.end(text);
   if (child.stdout === null) throw new Error('no stdout');
   if (late) {

@@ -8,7 +8,8 @@ import { type Client, connect } from '../../client/client.js';
 import { checkNextClient, startVictim } from '../fuzz/good-client.js';
 import { openHalfUpgrades } from '../fuzz/hostile-clients.js';
 import { VICTIM_PROCESS_ID } from '../fuzz/message-generator.js';
-import { BUILT_SERVER, startServer } from '../fuzz/server-under-test.js';
+import { residentBytesOf } from '../support/process-table.js';
+import { startServer } from '../support/server.js';
 
 const MIB = 1024 * 1024;
 const TOKEN = 'a-token-that-nobody-guesses';
@@ -19,10 +20,9 @@ const UPGRADE =
 const HOST = 'Host: localhost\r\n';
 
 t.test('socket is hung up when its upgrade is refused, whatever refuses it', async (t) => {
-  const server = await startServer(BUILT_SERVER, {
+  const server = await startServer(t, {
     flags: ['--ws-auth', 'capability-token', '--ws-token-sha256', '0'.repeat(64)],
   });
-  t.teardown(() => server.stop());
   const cases: [string, string, string][] = [
     ['credential', `GET / HTTP/1.1\r\n${HOST}${UPGRADE}`, '401'],
     ['origin', `GET / HTTP/1.1\r\n${HOST}Origin: https://evil.example\r\n${UPGRADE}`, '403'],
@@ -37,7 +37,7 @@ t.test('socket is hung up when its upgrade is refused, whatever refuses it', asy
     ['giant header', `GET / HTTP/1.1\r\n${HOST}X: ${'x'.repeat(100_000)}\r\n${UPGRADE}`, '431'],
   ];
   for (const [name, bytes, status] of cases) {
-    const socket = connectTcp(server);
+    const socket = connectTcp(server.port, server.host);
     let answer = '';
     socket.setEncoding('latin1').on('data', (text: string) => {
       answer += text;
@@ -55,24 +55,22 @@ t.test('socket is hung up when its upgrade is refused, whatever refuses it', asy
 t.test('next client is served when upgrades are begun and never ended', async (t) => {
   const WANTED = 10_000;
   const flags = ['--ws-auth', 'capability-token', '--ws-token-sha256', TOKEN_SHA256];
-  const server = await startServer(BUILT_SERVER, { flags });
-  t.teardown(() => server.stop());
-  const client = { ...server, token: TOKEN };
+  const server = await startServer(t, { flags });
+  const client = { host: server.host, port: server.port, token: TOKEN };
   await checkNextClient(client);
-  const before = server.residentBytes();
+  const before = residentBytesOf(server.pid);
   const sockets = await openHalfUpgrades(server, WANTED);
   t.ok(sockets.length >= WANTED / 2, `${sockets.length} are open`);
   await checkNextClient(client);
-  const perSocket = (server.residentBytes() - before) / sockets.length;
+  const perSocket = (residentBytesOf(server.pid) - before) / sockets.length;
   t.ok(perSocket < MIB / 16, `${Math.round(perSocket / 1024)} KiB each`);
   for (const socket of sockets) socket.destroy();
   await checkNextClient(client);
-  t.equal(server.ended(), undefined);
+  t.equal(server.exit, undefined);
 });
 
 t.test('client gets nothing when it guesses the processId of another', async (t) => {
-  const server = await startServer(BUILT_SERVER);
-  t.teardown(() => server.stop());
+  const server = await startServer(t);
   const victim = await startVictim(server);
   t.teardown(() => victim.close());
   const guesser: Client = await connect(server.url, CLIENT);
@@ -94,8 +92,7 @@ t.test('client gets nothing when it guesses the processId of another', async (t)
 });
 
 t.test('server lives on when commands are signalled in the moment of their start and of their end', async (t) => {
-  const server = await startServer(BUILT_SERVER);
-  t.teardown(() => server.stop());
+  const server = await startServer(t);
   const client = await connect(server.url, CLIENT);
   const ROUNDS = 40;
   // Several at once, so that the machine has something else to do between a fork and its program.
@@ -117,6 +114,6 @@ t.test('server lives on when commands are signalled in the moment of their start
       }),
     );
   }
-  t.equal(server.ended(), undefined);
+  t.equal(server.exit, undefined);
   await client.close();
 });

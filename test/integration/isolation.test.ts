@@ -5,9 +5,9 @@ import { mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { WebSocket } from 'ws';
-import { type Client, connect } from '../../client/client.js';
-import { BUILT_SERVER, type StartOptions, startServer } from '../fuzz/server-under-test.js';
+import type { Client } from '../../client/client.js';
+import { startServer, type TestServerOptions } from '../support/server.js';
+import { SERVER } from '../support/server-process.js';
 
 const isRoot = process.getuid?.() === 0;
 const isLinux = process.platform === 'linux';
@@ -15,20 +15,17 @@ const NOBODY = 65534;
 const AS_NOBODY = ['setpriv', `--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups', '--'];
 /** Another user must be able to read the program. */
 const canBeNobody =
-  isRoot && spawnSync('setpriv', [...AS_NOBODY.slice(1), process.execPath, BUILT_SERVER, '--version']).status === 0;
+  isRoot && spawnSync('setpriv', [...AS_NOBODY.slice(1), process.execPath, SERVER, '--version']).status === 0;
 const ROOT_ONLY = isRoot ? false : 'needs root';
 const NOBODY_ONLY = canBeNobody ? false : 'needs root, setpriv, and a checkout that everybody may read';
 
-async function clientOf(t: Test, options: StartOptions): Promise<Client> {
+async function clientOf(t: Test, options: TestServerOptions): Promise<Client> {
   return (await clientAndServer(t, options)).client;
 }
 
-async function clientAndServer(t: Test, options: StartOptions): Promise<{ client: Client; serverPid: number }> {
-  const server = await startServer(BUILT_SERVER, options);
-  t.teardown(() => server.stop());
-  const client = await connect(server.url, { clientInfo: { name: 'test', version: '1' }, WebSocket });
-  t.teardown(() => client.close());
-  return { client, serverPid: server.pid };
+async function clientAndServer(t: Test, options: TestServerOptions): Promise<{ client: Client; serverPid: number }> {
+  const server = await startServer(t, options);
+  return { client: await server.connect(), serverPid: server.pid };
 }
 
 /** Read from outside: with `hidepid` a command does not see the server. */
@@ -86,7 +83,7 @@ t.test(
   { skip: NOBODY_ONLY },
   async (t) => {
     const env = { SERVER_SECRET: 'the-secret-of-the-server' };
-    const client = await clientOf(t, { through: AS_NOBODY, env, flags: ['--env-deny', 'SERVER_SECRET'] });
+    const client = await clientOf(t, { through: AS_NOBODY, env, flags: ['--env-deny', 'SERVER_SECRET'], warm: false });
     // The very first command of the server: there is no moment before.
     const script = 'id -u; wc -c < /proc/$PPID/environ; wc -c < /proc/$PPID/mem; ls /proc/$PPID/fd | wc -l';
     for (const output of await outputs(client, script)) {
@@ -125,7 +122,7 @@ t.test('command has user and groups of --run-as and no other', { skip: ROOT_ONLY
 
 t.test('server does not start when it cannot run commands as the user', async (t) => {
   function start(through: readonly string[], ...flags: string[]): { status: number | null; stderr: string } {
-    const serve = [process.execPath, BUILT_SERVER, 'serve', '--listen', 'ws://127.0.0.1:0', ...flags];
+    const serve = [process.execPath, SERVER, 'serve', '--listen', 'ws://127.0.0.1:0', ...flags];
     const [program = '', ...args] = [...through, ...serve];
     return spawnSync(program, args, { encoding: 'utf8', timeout: 20_000, killSignal: 'SIGKILL' });
   }

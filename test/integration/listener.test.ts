@@ -6,14 +6,15 @@ import { Agent, type IncomingMessage, request } from 'node:http';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import t, { type Test } from 'tap';
 import { version } from '../../src/version.js';
-import type { Json } from '../support/memory-transport.js';
-import type { RawClient } from '../support/raw-client.js';
-import { isAlive, SERVER, spawnServer, startServer, until } from '../support/server.js';
+import { isAlive } from '../support/process-table.js';
+import { spawnServer, startServer } from '../support/server.js';
+import { SERVER } from '../support/server-process.js';
+import { until } from '../support/until.js';
+import type { WireClient } from '../support/wire-client.js';
 
-const server = await startServer(t, ['--max-frame-bytes', '1m']);
+const server = await startServer(t, { flags: ['--max-frame-bytes', '1m'] });
 const INITIALIZE = { id: 0, method: 'initialize', params: { clientInfo: { name: 'a', version: '1' } } };
 
 interface Answer {
@@ -88,7 +89,7 @@ t.test('unknown paths are 404, upgrades on an HTTP route 400, and on any other p
     t.equal((await http('GET', path)).status, 404, path);
   for (const path of ['/healthz', '/livez', '/readyz']) t.equal((await http('GET', path, UPGRADE)).status, 400, path);
   for (const path of ['/', '/rpc', '/any/path?with=query', '/%20']) {
-    const raw = await server.raw(path);
+    const raw = await server.wire({ path });
     t.match(
       await (await raw.initialize()).request('command/exec', { command: ['true'] }),
       { result: { exitCode: 0 } },
@@ -135,7 +136,7 @@ t.test('anything with an Origin is refused with 403, any value of it', async (t)
 });
 
 t.test('fragments are joined, pings answered, and text is UTF-8', async (t) => {
-  const raw = await (await server.raw()).initialize();
+  const raw = await (await server.wire()).initialize();
   const text = JSON.stringify({ id: 'ü', method: 'command/exec', params: { command: ['echo', '€'] } });
   const bytes = Buffer.from(text);
   for (let at = 0; at < bytes.length; at += 1) {
@@ -149,7 +150,7 @@ t.test('fragments are joined, pings answered, and text is UTF-8', async (t) => {
 });
 
 t.test('close codes say what was wrong when a frame cannot be taken', async (t) => {
-  const table: readonly [name: string, send: (raw: RawClient) => void, code: number][] = [
+  const table: readonly [name: string, send: (raw: WireClient) => void, code: number][] = [
     ['a binary frame', ({ ws }) => ws.send(Buffer.from('{}'), { binary: true }), 1003],
     ['a frame over the limit', ({ ws }) => ws.send('x'.repeat(1024 * 1024 + 1)), 1009],
     [
@@ -163,24 +164,28 @@ t.test('close codes say what was wrong when a frame cannot be taken', async (t) 
     ['a good-bye', ({ ws }) => ws.close(1000), 1000],
   ];
   for (const [name, send, code] of table) {
-    const raw = await (await server.raw()).initialize();
+    const raw = await (await server.wire()).initialize();
     send(raw);
-    t.equal((await raw.closed).code, code, name);
+    t.equal(await raw.closed, code, name);
   }
-  const atLimit = await (await server.raw()).initialize();
+  const atLimit = await (await server.wire()).initialize();
   const padding = 'x'.repeat(1024 * 1024 - 40);
   atLimit.send(`{"id":1,"method":"m","params":"${padding}"}`.slice(0, 1024 * 1024));
-  t.match(await atLimit.next(({ id }) => id === 1 || id === null), { error: {} }, 'a message at the limit is answered');
+  t.match(
+    await atLimit.message(({ id }) => id === 1 || id === null),
+    { error: {} },
+    'a message at the limit is answered',
+  );
   await atLimit.close();
 });
 
 t.test('nothing is executed when it comes in after the server’s own Close', async (t) => {
   const folder = folderOf(t);
-  const raw = await (await server.raw()).initialize();
+  const raw = await (await server.wire()).initialize();
   const touch = join(folder, 'touched');
   raw.ws.send(Buffer.from('{}'), { binary: true });
   raw.send({ id: 1, method: 'command/exec', params: { command: ['touch', touch] } });
-  t.equal((await raw.closed).code, 1003);
+  t.equal(await raw.closed, 1003);
   await server.untilIdle();
   t.notOk(existsSync(touch));
 });
@@ -260,10 +265,10 @@ function folderOf(t: Test): string {
 
 t.test('unix socket serves its owner, replaces a stale file and leaves a live one and other files alone', async (t) => {
   const path = join(folderOf(t), 'socket');
-  const first = await startServer(t, ['--listen', `unix://${path}`]);
+  const first = await startServer(t, { flags: ['--listen', `unix://${path}`] });
   t.match(first.stderr, `listening on: unix://${path}\n`);
   t.equal(statSync(path).mode & 0o777, 0o600);
-  const raw = await (await first.raw()).initialize();
+  const raw = await (await first.wire()).initialize();
   t.match(await raw.request('command/exec', { command: ['echo', 'hi'] }), { result: { stdout: 'hi\n' } });
 
   const second = run('--listen', `unix://${path}`);
@@ -272,13 +277,11 @@ t.test('unix socket serves its owner, replaces a stale file and leaves a live on
   t.ok(existsSync(path));
 
   await raw.close();
-  first.child.kill('SIGKILL');
-  await first.ended;
+  await first.crash();
   t.ok(existsSync(path), 'a killed server leaves its file');
-  const third = await startServer(t, ['--listen', `unix://${path}`]);
-  await (await third.raw()).initialize();
-  third.child.kill('SIGTERM');
-  t.equal(await third.ended, 0);
+  const third = await startServer(t, { flags: ['--listen', `unix://${path}`] });
+  await (await third.wire()).initialize();
+  t.same(await third.stop(), { code: 0, signal: null });
 
   const file = join(folderOf(t), 'file');
   writeFileSync(file, 'precious');
@@ -296,72 +299,51 @@ t.test('port that is taken is an error with its address', async (t) => {
 
 // Standard input and output.
 
-interface Stdio {
-  send(message: Json | string): void;
-  next(): Promise<Json>;
-  end(): void;
-  readonly server: ReturnType<typeof spawnServer>;
-}
-
-function stdio(t: Test, flags: string[] = []): Stdio {
-  const started = spawnServer(t, flags);
-  const { stdin, stdout } = started.child;
-  if (stdin === null || stdout === null) throw new Error('no pipes');
-  const lines = createInterface({ input: stdout })[Symbol.asyncIterator]();
-  return {
-    server: started,
-    send: (message) => stdin.write(`${typeof message === 'string' ? message : JSON.stringify(message)}\n`),
-    next: async () => JSON.parse(String((await lines.next()).value)) as Json,
-    end: () => stdin.end(),
-  };
-}
-
 t.test('stdio carries messages only, skips what is too long, and ends with its input', async (t) => {
-  const wire = stdio(t, ['--max-frame-bytes', '2k']);
+  const stdio = spawnServer(t, { flags: ['--max-frame-bytes', '2k'] });
+  const wire = stdio.stdio();
   wire.send({ ...INITIALIZE, jsonrpc: '2.0' });
-  t.match(await wire.next(), { jsonrpc: '2.0', id: 0, result: { serverInfo: { name: 'execwire' } } });
+  t.match(await wire.replyTo(0), { jsonrpc: '2.0', id: 0, result: { serverInfo: { name: 'execwire' } } });
   wire.send('');
   wire.send('x'.repeat(3000));
-  t.match(await wire.next(), { jsonrpc: '2.0', id: null, error: { code: -32600 } });
   wire.send('nonsense');
-  t.match(await wire.next(), { id: null, error: { code: -32700 } });
   wire.send({ id: 'a', method: 'command/exec', params: { command: ['echo', '€'] } });
-  t.match(await wire.next(), { id: 'a', result: { exitCode: 0, stdout: '€\n' } });
-  const params = { command: ['sh', '-c', 'echo $$; exec sleep 600'], processId: 'p', streamStdoutStderr: true };
-  wire.send({ id: 'b', method: 'command/exec', params });
-  const { params: delta } = (await wire.next()) as { params: { deltaBase64: string } };
-  const pid = Number(Buffer.from(delta.deltaBase64, 'base64').toString());
+  t.match(await wire.replyTo('a'), { id: 'a', result: { exitCode: 0, stdout: '€\n' } });
+  t.match(wire.messages.slice(1), [
+    { jsonrpc: '2.0', id: null, error: { code: -32600 } },
+    { id: null, error: { code: -32700 } },
+    { id: 'a' },
+  ]);
+  void wire.exec(['sh', '-c', 'echo $$; exec sleep 600'], { processId: 'p', streamStdoutStderr: true });
+  await wire.said('p', '\n');
+  const pid = Number(wire.output('p'));
   t.ok(isAlive(pid));
-  wire.end();
-  t.equal(await wire.server.ended, 0);
+  wire.stdin.end();
+  t.same(await stdio.exited, { code: 0, signal: null });
   await until('the command is gone', () => !isAlive(pid));
-  t.notMatch(wire.server.stderr, 'listening on', 'no banner');
+  t.notMatch(stdio.stderr, 'listening on', 'no banner');
 });
 
 t.test('stdio goes on reading when nobody reads its output', async (t) => {
   const touch = join(folderOf(t), 'touched');
-  const wire = stdio(t);
-  wire.server.child.stdout?.pause();
+  const stdio = spawnServer(t);
+  const wire = stdio.stdio();
+  wire.stdout.pause();
   wire.send(INITIALIZE);
   const params = { command: ['sh', '-c', 'head -c 3000000 /dev/zero'], disableOutputCap: true };
   wire.send({ id: 1, method: 'command/exec', params });
   wire.send({ id: 2, method: 'command/exec', params: { command: ['touch', touch] } });
   await until('the second command has run', () => existsSync(touch));
-  wire.server.child.stdout?.resume();
-  for (const id of [0, 2, 1]) t.equal((await wire.next()).id, id);
-  wire.end();
-  t.equal(await wire.server.ended, 0);
+  wire.stdout.resume();
+  await Promise.all([0, 1, 2].map((id) => wire.replyTo(id)));
+  wire.stdin.end();
+  t.same(await stdio.exited, { code: 0, signal: null });
 });
 
 t.test('stdio server ends when nobody reads its output any more', async (t) => {
-  const wire = stdio(t);
-  wire.send(INITIALIZE);
-  await wire.next();
-  wire.server.child.stdout?.destroy();
+  const stdio = spawnServer(t);
+  const wire = await stdio.stdio().initialize();
+  wire.stdout.destroy();
   for (let id = 1; id < 5; id += 1) wire.send({ id, method: 'command/exec', params: { command: ['true'] } });
-  t.equal(await wire.server.ended, 0);
-});
-
-t.test('server is as it was when all peers have gone', async (t) => {
-  await server.endsClean(t);
+  t.same(await stdio.exited, { code: 0, signal: null });
 });

@@ -2,8 +2,11 @@
 import { once } from 'node:events';
 import t, { type Test } from 'tap';
 import { WebSocket } from 'ws';
-import { type ServerProcess, startServer, until } from './server-process.js';
-import { connect, tcpConnect, textFrame, upgradeRequest, type WireClient } from './wire-client.js';
+import { tcpConnect, textFrame, upgradeRequest } from '../support/raw-socket.js';
+import { startServer } from '../support/server.js';
+import type { ServerProcess } from '../support/server-process.js';
+import { until } from '../support/until.js';
+import type { WireClient } from '../support/wire-client.js';
 
 /** Waits for so many answers to pings of our own, each asked when the last has come. */
 async function pings(ws: WebSocket, count: number): Promise<void> {
@@ -25,7 +28,7 @@ async function startEcho(client: WireClient): Promise<void> {
 
 t.test('a peer that only pings stays when it does so for longer than the stall timeout', async (t) => {
   const server = await startServer(t, { flags: ['--ping-interval', '0', '--stall-timeout', '500ms'] });
-  const client = await connect(t, server.url);
+  const client = await server.session();
   const startedAtMs = performance.now();
   while (performance.now() - startedAtMs < 2500) await pings(client.ws, 1);
   t.equal(client.ws.readyState, WebSocket.OPEN);
@@ -34,7 +37,7 @@ t.test('a peer that only pings stays when it does so for longer than the stall t
 
 t.test('a peer that pings while it streams stays when it does so for longer than the stall timeout', async (t) => {
   const server = await startServer(t, { flags: ['--ping-interval', '0', '--stall-timeout', '500ms'] });
-  const client = await connect(t, server.url);
+  const client = await server.session();
   const params = { processId: 'yes', streamStdoutStderr: true, disableTimeout: true, disableOutputCap: true };
   const ended = client.exec(['yes'], params);
   const startedAtMs = performance.now();
@@ -48,7 +51,7 @@ t.test('a peer that pings while it streams stays when it does so for longer than
 
 t.test('a connection stays open and its newest ping is answered when 61 come in one packet', async (t) => {
   const server = await startServer(t);
-  const client = await connect(t, server.url);
+  const client = await server.session();
   const answers: string[] = [];
   client.ws.on('pong', (data: Buffer) => answers.push(String(data)));
   const socket = (client.ws as unknown as { _socket: { cork(): void; uncork(): void } })._socket;
@@ -61,7 +64,7 @@ t.test('a connection stays open and its newest ping is answered when 61 come in 
 
 t.test('a reader that pauses and goes on pinging stays, with its command', async (t) => {
   const server = await startServer(t);
-  const client = await connect(t, server.url);
+  const client = await server.session();
   const params = { processId: 'p', streamStdoutStderr: true, disableTimeout: true, disableOutputCap: true };
   // More than the kernel holds of one connection, so that the answers have to wait behind it.
   const ended = client.exec(['head', '-c', '30000000', '/dev/zero'], params);
@@ -83,7 +86,7 @@ async function halfMessage(
   t: Test,
   server: ServerProcess,
 ): Promise<{ closed: () => boolean; send(bytes: Buffer): void }> {
-  const socket = await tcpConnect(t, server.port);
+  const socket = await tcpConnect(t, server);
   socket.write(upgradeRequest());
   await once(socket, 'data');
   let isClosed = false;
@@ -115,10 +118,10 @@ t.test('a message that arrives slowly is taken, and one that stops arriving is n
 t.test('nobody is cut off when the server itself stood still', async (t) => {
   const flags = ['--ping-interval', '200ms', '--stall-timeout', '1s', '--initialize-timeout', '1s'];
   const server = await startServer(t, { flags });
-  const client = await connect(t, server.url);
+  const client = await server.session();
   await startEcho(client);
   await pings(client.ws, 3);
-  const fresh = await connect(t, server.url, { initialize: false });
+  const fresh = await server.wire();
   for (let round = 0; round < 3; round += 1) {
     server.signal('SIGSTOP');
     await new Promise((resolve) => setTimeout(resolve, 2500));

@@ -1,8 +1,8 @@
 // Messages that are wrong by being large or many, on a whole server: each gets its answer, and nobody else waits or is lost.
 import t from 'tap';
 import { WebSocket } from 'ws';
-import { startServer } from './server-process.js';
-import { connect, type WireMessage } from './wire-client.js';
+import { startServer } from '../support/server.js';
+import type { WireMessage } from '../support/wire-client.js';
 
 const MIB = 1024 * 1024;
 /** Far above what any refusal says, far below what repeating its request would take. */
@@ -14,14 +14,14 @@ t.test(
   'initialize is answered with the first faults and the server serves on when a list of opt-outs is all wrong',
   async (t) => {
     const server = await startServer(t);
-    const neighbour = await connect(t, server.url);
+    const neighbour = await server.session();
     // 90,000 are wrong one by one; 400 KB have more elements than a message may have, and so have 10 MB.
     for (const [bytes, code, id] of [
       [180_000, -32602, 7],
       [400 * 1024, -32600, null],
       [10 * MIB, -32600, null],
     ] as const) {
-      const client = await connect(t, server.url, { initialize: false });
+      const client = await server.wire();
       const list = Array(Math.floor(bytes / 2)).fill(1);
       const clientInfo = { name: 'a', version: '1' };
       const params = { clientInfo, capabilities: { optOutNotificationMethods: list } };
@@ -38,7 +38,7 @@ t.test(
 
 t.test('command/exec is refused by name when it is larger than its bound, and the server serves on', async (t) => {
   const server = await startServer(t);
-  const client = await connect(t, server.url, { capabilities: { experimentalApi: true } });
+  const client = await server.session({ experimentalApi: true });
   const reasonOf = ({ error }: WireMessage): unknown => [error?.code, error?.data?.reason];
   for (let at = 0; at < 4; at += 1) {
     const reply = await client.exec(['true'], { processId: 'x'.repeat(15 * MIB) });
@@ -63,8 +63,8 @@ t.test('command/exec is refused by name when it is larger than its bound, and th
 
 t.test('a message without an id that can be known is answered with id null when it is too large', async (t) => {
   const server = await startServer(t);
-  const client = await connect(t, server.url);
-  const neighbour = await connect(t, server.url);
+  const client = await server.session();
+  const neighbour = await server.session();
   const variable = (at: number): string => `"VARIABLE_${at}":""`;
   const env = Array.from({ length: 800_000 }, (_, at) => variable(at)).join(',');
   const hostile = [
@@ -83,7 +83,7 @@ t.test('a message without an id that can be known is answered with id null when 
 
 t.test('command/exec takes integers of 64 bits and every name of a variable when a client sends them', async (t) => {
   const server = await startServer(t);
-  const client = await connect(t, server.url);
+  const client = await server.session();
   const send = (params: string): Promise<WireMessage> => {
     client.messages.length = 0;
     const reply = client.message(({ id }) => String(id) === '1000');

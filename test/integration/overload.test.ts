@@ -3,8 +3,11 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { startServer, until } from './server-process.js';
-import { connect, upgradeAnswer, type WireClient } from './wire-client.js';
+import { type Answer, ask } from '../support/ask.js';
+import { startServer } from '../support/server.js';
+import { withDescriptors } from '../support/server-process.js';
+import { until } from '../support/until.js';
+import type { WireClient } from '../support/wire-client.js';
 
 t.jobs = 3;
 
@@ -24,10 +27,10 @@ function startSleep(client: WireClient, processId: string, params: Record<string
 t.test('connections over the bound are refused with 503, and readyz returns with hysteresis', async (t) => {
   const server = await startServer(t, { flags: ['--max-connections', '10'] });
   const clients: WireClient[] = [];
-  for (let index = 0; index < 10; index += 1) clients.push(await connect(t, server.url));
-  const { status, retryAfter } = await upgradeAnswer(server.url);
-  t.equal(status, 503);
-  t.ok(Number(retryAfter) > 0);
+  for (let index = 0; index < 10; index += 1) clients.push(await server.session());
+  const refused = await ask(server, { upgrade: true });
+  t.equal(refused.status, 503);
+  t.ok(Number(refused.headers['retry-after']) > 0);
   t.equal((await server.get('/readyz')).status, 503);
   t.equal((await server.get('/healthz')).status, 200);
   t.equal((await clients[0]?.exec(['true']))?.result?.exitCode, 0, 'who is in notices nothing');
@@ -38,7 +41,7 @@ t.test('connections over the bound are refused with 503, and readyz returns with
     await client?.closed;
   };
   await leave();
-  await until('room again', async () => (await upgradeAnswer(server.url)).status === 101);
+  await until('room again', async () => (await ask(server, { upgrade: true })).status === 101);
   await until('the probe has left', async () => (await server.get('/readyz')).status === 503);
   await leave();
   await until('ready below nine tenths', async () => (await server.get('/readyz')).status === 200);
@@ -48,8 +51,8 @@ t.test('requests in flight over the bounds are refused, and what frees something
   const flags = ['--max-requests-per-connection', '3', '--max-requests', '5'];
   const server = await startServer(t, { flags });
   const file = join(folderOf(t), 'started');
-  const first = await connect(t, server.url);
-  const second = await connect(t, server.url);
+  const first = await server.session();
+  const second = await server.session();
   for (const id of ['1', '2', '3']) startSleep(first, id);
   const refused = await first.exec(['touch', file]);
   t.match(refused.error, { ...FULL, data: { reason: 'serverOverloaded', bound: 'maxRequestsPerConnection' } });
@@ -65,8 +68,8 @@ t.test('requests in flight over the bounds are refused, and what frees something
 t.test('processes over the bounds are refused', async (t) => {
   const server = await startServer(t, { flags: ['--max-processes-per-connection', '2', '--max-processes', '3'] });
   const file = join(folderOf(t), 'started');
-  const first = await connect(t, server.url);
-  const second = await connect(t, server.url);
+  const first = await server.session();
+  const second = await server.session();
   for (const id of ['1', '2']) startSleep(first, id);
   t.match((await first.exec(['touch', file])).error, { ...FULL, data: { bound: 'maxProcessesPerConnection' } });
   startSleep(second, '1');
@@ -79,8 +82,8 @@ t.test('processes over the bounds are refused', async (t) => {
 
 t.test('a frame over the bound closes its connection with 1009 and no other', async (t) => {
   const server = await startServer(t, { flags: ['--max-frame-bytes', '2k'] });
-  const large = await connect(t, server.url);
-  const other = await connect(t, server.url);
+  const large = await server.session();
+  const other = await server.session();
   void large.exec(['true', 'x'.repeat(3000)]);
   t.equal(await large.closed, 1009);
   t.equal((await other.exec(['true', 'x'.repeat(1000)])).result?.exitCode, 0);
@@ -88,7 +91,7 @@ t.test('a frame over the bound closes its connection with 1009 and no other', as
 
 t.test('writes to a command that does not read wait, and terminate does not', async (t) => {
   const server = await startServer(t, { flags: ['--max-stdin-bytes', '64k'] });
-  const client = await connect(t, server.url);
+  const client = await server.session();
   const params = { processId: 'deaf', streamStdin: true, streamStdoutStderr: true, ...OPEN_END };
   const command = client.exec(['sh', '-c', 'echo ready; exec sleep 600'], params);
   await client.said('deaf', 'ready');
@@ -110,7 +113,7 @@ t.test('writes to a command that does not read wait, and terminate does not', as
 t.test('a client that leaves too many replies unread is closed with 1008', async (t) => {
   const server = await startServer(t, { flags: ['--max-owed-reply-bytes', '64k'] });
   const file = join(folderOf(t), 'ran');
-  const client = await connect(t, server.url);
+  const client = await server.session();
   client.ws.pause();
   // Zeros are six characters each in JSON: more than any socket buffer holds.
   for (let index = 0; index < 12; index += 1) {
@@ -121,7 +124,7 @@ t.test('a client that leaves too many replies unread is closed with 1008', async
   await until('all have run', () => existsSync(file) && readFileSync(file, 'utf8').length >= 24);
   // BEFORE it reads again: a reply that came now would find the earlier ones taken.
   await until('all have replied', async () =>
-    (await server.get('/metrics')).text.includes('execwire_commands_running 0\n'),
+    (await server.get('/metrics')).body.includes('execwire_commands_running 0\n'),
   );
   client.ws.resume();
   t.equal(await client.closed, 1008);
@@ -129,8 +132,8 @@ t.test('a client that leaves too many replies unread is closed with 1008', async
 
 t.test('output that is not read never counts as owed replies and is delivered in the end', async (t) => {
   const server = await startServer(t, { flags: ['--max-owed-reply-bytes', '64k', '--ping-interval', '400ms'] });
-  const client = await connect(t, server.url);
-  const other = await connect(t, server.url);
+  const client = await server.session();
+  const other = await server.session();
   const bytes = 30_000_000;
   const params = { processId: 'stream', streamStdoutStderr: true, disableOutputCap: true, ...OPEN_END };
   client.ws.pause();
@@ -160,25 +163,25 @@ t.test('readyz is 503 while the event loop lags and returns after it', async (t)
 });
 
 t.test('a server that runs out of descriptors refuses by name and closes nobody silently', async (t) => {
-  const server = await startServer(t, { descriptorLimit: 160 });
-  const clients: WireClient[] = [await connect(t, server.url)];
-  let answer = { status: 101, retryAfter: undefined as string | undefined };
-  while (answer.status === 101 && clients.length < 160) {
+  const server = await startServer(t, { through: withDescriptors(160) });
+  const clients: WireClient[] = [await server.session()];
+  let answer: Answer | undefined;
+  while (answer?.status !== 503 && clients.length < 160) {
     try {
-      clients.push(await connect(t, server.url));
+      clients.push(await server.session());
     } catch {
       break;
     }
-    answer = await upgradeAnswer(server.url);
+    answer = await ask(server, { upgrade: true });
   }
-  t.equal(answer.status, 503);
-  t.ok(Number(answer.retryAfter) > 0);
+  t.equal(answer?.status, 503);
+  t.ok(Number(answer?.headers['retry-after']) > 0);
   t.ok(clients.length > 20, `${clients.length} were let in`);
   t.match((await clients[0]?.exec(['true']))?.error, { ...FULL, data: { bound: 'descriptors' } });
   await server.logged('out of descriptors');
   t.equal((await server.get('/readyz')).status, 503);
 
-  const burst = await Promise.all(Array.from({ length: 300 }, () => upgradeAnswer(server.url)));
+  const burst = await Promise.all(Array.from({ length: 300 }, () => ask(server, { upgrade: true })));
   // One that fails has no answer, and rejects. A few may find room that others have just left.
   t.ok(burst.filter(({ status }) => status === 503).length > 200, 'each of a burst has its answer');
   t.ok(
@@ -188,12 +191,12 @@ t.test('a server that runs out of descriptors refuses by name and closes nobody 
 
   for (const client of clients.splice(1)) client.ws.close();
   await until('room again', async () => (await clients[0]?.exec(['true']))?.result?.exitCode === 0);
-  t.equal((await upgradeAnswer(server.url)).status, 101);
+  t.equal((await ask(server, { upgrade: true })).status, 101);
 });
 
 t.test('commands are refused below the limit of descriptors and never fail for want of one', async (t) => {
-  const server = await startServer(t, { descriptorLimit: 160 });
-  const client = await connect(t, server.url);
+  const server = await startServer(t, { through: withDescriptors(160) });
+  const client = await server.session();
   const replies = Array.from({ length: 60 }, (_, index) =>
     client.exec(['cat'], { processId: String(index), streamStdin: true, ...OPEN_END }),
   );

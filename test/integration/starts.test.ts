@@ -5,8 +5,10 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import koffi from 'koffi';
 import t, { type Test } from 'tap';
-import { processesWith, startServer, until } from './server-process.js';
-import { connect, type WireClient } from './wire-client.js';
+import { processesWith } from '../support/process-table.js';
+import { startServer } from '../support/server.js';
+import { until } from '../support/until.js';
+import type { WireClient } from '../support/wire-client.js';
 
 /** F_SETLEASE of linux/fcntl.h, F_WRLCK and F_UNLCK of asm-generic/fcntl.h. */
 const F_SETLEASE = 1024;
@@ -48,9 +50,7 @@ function mountSilence(t: Test, folder: string): () => void {
   return end;
 }
 
-function newClient(t: Test, url: string): Promise<WireClient> {
-  return connect(t, url, { capabilities: { experimentalApi: true } });
-}
+const EXPERIMENTAL = { experimentalApi: true };
 
 /** By the time it is answered, what was asked for before is under way. */
 async function commandsOf(client: WireClient): Promise<unknown[]> {
@@ -71,8 +71,8 @@ t.test('other clients are served when the file system of a start does not answer
   const silent = folderOf(t);
   const end = mountSilence(t, silent);
   const server = await startServer(t, { through: PLAIN });
-  const hung = await newClient(t, server.url);
-  const other = await newClient(t, server.url);
+  const hung = await server.session(EXPERIMENTAL);
+  const other = await server.session(EXPERIMENTAL);
   await servesAsUsual(t, other);
   const replies = ['pwd', `${silent}/program`].flatMap((program) => [
     hung.exec([program], { cwd: program === 'pwd' ? silent : '/' }),
@@ -95,8 +95,8 @@ t.test(
     mountSilence(t, silent);
     const word = `starts-test-${process.pid}`;
     const server = await startServer(t, { through: PLAIN, flags: QUICK_DRAIN, env: { WORD: word } });
-    const hung = await newClient(t, server.url);
-    const other = await newClient(t, server.url);
+    const hung = await server.session(EXPERIMENTAL);
+    const other = await server.session(EXPERIMENTAL);
     for (let i = 0; i < 20; i += 1) void hung.exec(['pwd'], { cwd: silent });
     t.equal((await commandsOf(hung)).length, 20);
     t.match((await other.exec(['true'])).error, { code: -32001, data: { bound: 'starts' } });
@@ -119,7 +119,7 @@ t.test('other clients are served when somebody holds a lease on the program of a
     process.off('SIGIO', ignore);
   });
   const server = await startServer(t, { through: PLAIN });
-  const clients = await Promise.all([newClient(t, server.url), newClient(t, server.url)]);
+  const clients = await Promise.all([server.session(EXPERIMENTAL), server.session(EXPERIMENTAL)]);
   const [waiting, other] = clients;
   if (waiting === undefined || other === undefined) throw new Error('no clients');
   t.equal(fcntl(fd, F_SETLEASE, F_WRLCK), 0);
@@ -146,7 +146,7 @@ t.test(
     const asUser = ['setpriv', `--reuid=${user}`, `--regid=${user}`, '--clear-groups', 'prlimit', '--nproc=50'];
     for (const options of [{}, { tty: true }]) {
       const server = await startServer(t, { through: [...PLAIN, ...asUser], flags: QUICK_DRAIN, env: { HOME: '/' } });
-      const client = await newClient(t, server.url);
+      const client = await server.session(EXPERIMENTAL);
       let refusal: unknown;
       let running = 0;
       for (let i = 0; refusal === undefined && i < 100; i += 1) {

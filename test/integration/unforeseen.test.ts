@@ -13,7 +13,8 @@ const FAULT = {
 
 async function faulty(t: Test, script: string): Promise<TestServer> {
   const fault = join(t.testdir({ 'fault.cjs': script }), 'fault.cjs');
-  const server = spawnServer(t, ['--listen', 'ws://127.0.0.1:0'], { NODE_OPTIONS: `--require=${fault}` });
+  const env = { NODE_OPTIONS: `--require=${fault}` };
+  const server = spawnServer(t, { listen: 'ws://127.0.0.1:0', env, expectedErrors: /planted/ });
   await server.untilListening();
   return server;
 }
@@ -21,11 +22,11 @@ async function faulty(t: Test, script: string): Promise<TestServer> {
 for (const [kind, script] of Object.entries(FAULT)) {
   t.test(`unforeseen ${kind} is logged, drains the server and ends it with 1, and no command is lost`, async (t) => {
     const server = await faulty(t, script);
-    const raw = await (await server.raw()).initialize();
+    const raw = await (await server.wire()).initialize();
     const params = { command: ['cat'], processId: 'cat', streamStdin: true, disableTimeout: true };
     const reply = raw.request('command/exec', params);
     server.child.kill('SIGUSR2');
-    await raw.next(({ method }) => method === 'server/draining');
+    await raw.notified('server/draining');
     const late = await raw.request('command/exec', { command: ['true'] });
     t.match(late, { error: { code: -32004 } }, 'it takes nothing new');
     await raw.request('command/exec/write', {
@@ -34,8 +35,8 @@ for (const [kind, script] of Object.entries(FAULT)) {
       closeStdin: true,
     });
     t.match(await reply, { result: { exitCode: 0, stdout: 'finished' } });
-    t.equal((await raw.closed).code, 1001);
-    t.equal(await server.ended, 1);
+    t.equal(await raw.closed, 1001);
+    t.same(await server.exited, { code: 1, signal: null });
     const lines = server.errors().filter((line) => line.includes('planted'));
     t.ok(lines.length >= 1 && lines.length <= 10, `${lines.length} lines`);
     t.match(lines[0], 'unforeseen error');
@@ -44,12 +45,12 @@ for (const [kind, script] of Object.entries(FAULT)) {
 
 t.test('a signal behind an unforeseen error still drains, and a second one ends everything at once', async (t) => {
   const server = await faulty(t, FAULT.exception);
-  const raw = await (await server.raw()).initialize();
+  const raw = await (await server.wire()).initialize();
   void raw.request('command/exec', { command: ['sleep', '600'], disableTimeout: true }).catch(() => {});
   server.child.kill('SIGUSR2');
-  await raw.next(({ method }) => method === 'server/draining');
+  await raw.notified('server/draining');
   server.child.kill('SIGTERM');
   t.match(await raw.request('command/exec/list', {}), { error: { code: -32600 } }, 'it is still there');
   server.child.kill('SIGTERM');
-  t.equal(await server.ended, 143);
+  t.same(await server.exited, { code: 143, signal: null });
 });

@@ -11,7 +11,7 @@ import { GUARDIAN_SCRIPT } from '../../src/process/guardian-script.js';
 import { findTree, killUntilGone } from '../../src/process/kill-until-gone.js';
 import { readProcEntry, readProcTable, startedWith } from '../../src/process/proc-table.js';
 import { treeTarget } from '../../src/process/tree-scan.js';
-import { until } from '../support/server.js';
+import { until } from '../support/until.js';
 import { type Running, run, start } from './start.js';
 
 t.jobs = 1;

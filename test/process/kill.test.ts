@@ -12,7 +12,7 @@ import { findTree, killUntilGone, signalTree } from '../../src/process/kill-unti
 import { readProcEntry, readProcTable } from '../../src/process/proc-table.js';
 import { signalGroup } from '../../src/process/process-signals.js';
 import { treeTarget } from '../../src/process/tree-scan.js';
-import { until } from '../support/server.js';
+import { until } from '../support/until.js';
 import { type Running, start, TERMINAL } from './start.js';
 
 t.jobs = 1;

@@ -1,5 +1,4 @@
 // The codec and the router: from text to a request, and from a request to its handler.
-import fc from 'fast-check';
 import t from 'tap';
 import { z } from 'zod';
 import { rpcError } from '../../src/protocol/errors.js';
@@ -15,6 +14,7 @@ import {
 import type { Call } from '../../src/rpc/connection.js';
 import { MessageOutline } from '../../src/rpc/message-outline.js';
 import { type Caller, Router } from '../../src/rpc/router.js';
+import { fc } from '../support/property.js';
 
 const decodeMessage = (text: string): IncomingMessage => decodeBytes(Buffer.from(text));
 

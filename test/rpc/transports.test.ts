@@ -1,7 +1,6 @@
 // What carries messages: WebSocket frames against the parser of `ws`, the WebSocket transport, lines, standard input and output.
 import { EventEmitter } from 'node:events';
 import { PassThrough, Writable } from 'node:stream';
-import fc from 'fast-check';
 import t from 'tap';
 import * as ws from 'ws';
 import { LineSplitter } from '../../src/rpc/line-splitter.js';
@@ -10,6 +9,7 @@ import { FrameWriter } from '../../src/rpc/websocket-frames.js';
 import { type WebSocketLike, WebSocketTransport } from '../../src/rpc/websocket-transport.js';
 import { encoded } from '../support/encoded-message.js';
 import { settled } from '../support/fake-process.js';
+import { fc } from '../support/property.js';
 import { standingTime } from '../support/standing-time.js';
 
 /** The types of `ws` leave it out. */

@@ -3,10 +3,10 @@
  *
  *     npm run test:stress   the whole of it; `npm test` runs a short form
  */
+import { ServerProcess } from '../support/server-process.js';
 import { crashes, killTrees } from './kills.js';
 import { leaks } from './leaks.js';
 import { largeStream, shortRuns, slowReader } from './lost-bytes.js';
-import { startServer } from './stress-server.js';
 
 const MIB = 1024 * 1024;
 
@@ -61,7 +61,7 @@ const DESCRIPTOR_SLACK = 3;
 
 /** Runs a plan; every figure is handed over as soon as it is known. */
 export async function stress(plan: StressPlan, onFigure: (figure: Figure) => void): Promise<void> {
-  const server = await startServer();
+  const server = await ServerProcess.start();
   for (const tty of [true, false]) {
     const { runs, sentBytes, lostBytes, wrongRuns } = await shortRuns(server, plan.shortRuns, tty);
     const text = `${runs} runs, ${sentBytes} bytes, ${lostBytes} lost, ${wrongRuns} runs wrong`;
@@ -95,7 +95,8 @@ export async function stress(plan: StressPlan, onFigure: (figure: Figure) => voi
       `threads ${leaked.threads}, zombies ${leaked.zombies}, memory ${(leaked.memoryBytes / MIB).toFixed(1)} MiB`,
     good: Math.abs(leaked.descriptors) <= DESCRIPTOR_SLACK && leaked.zombies === 0 && leaked.threads <= 0,
   });
-  await server.stop();
+  const { code } = await server.stop();
+  if (code !== 0) throw new Error(`the server ended with ${code}: ${server.stderr}`);
   const crashed = await crashes(plan.crashes);
   onFigure({
     name: 'servers killed',

@@ -3,8 +3,8 @@
  * echo, beside them and on the quiet server. Prints the factors. Knows nothing of why.
  */
 import { Worker } from 'node:worker_threads';
-import type { Client } from '../../client/client.js';
-import { type StressServer, startServer } from './stress-server.js';
+import { ServerProcess } from '../support/server-process.js';
+import type { WireClient } from '../support/wire-client.js';
 
 const SAMPLES = 300;
 const STREAMS = 10;
@@ -44,33 +44,32 @@ const LOAD = `
     (ws) => { replies += 1; if (replies === workerData.depth) ready(); ask(ws); });
 `;
 
-async function startLoad(server: StressServer): Promise<Worker> {
-  const { socket, client } = await server.connect();
-  const url = socket.url;
-  await client.close();
+async function startLoad({ url }: ServerProcess): Promise<Worker> {
   const worker = new Worker(LOAD, { eval: true, workerData: { url, streams: STREAMS, depth: FLOOD_DEPTH } });
   await new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject));
   return worker;
 }
 
-async function measure(client: Client): Promise<Latencies> {
+async function measure(client: WireClient): Promise<Latencies> {
   const latencies: Latencies = { exec: [], echo: [] };
-  const terminal = client.start({ command: ['cat'], tty: true });
+  const processId = 'terminal';
+  const ended = client.exec(['cat'], { processId, tty: true, disableTimeout: true, disableOutputCap: true });
   let onOutput = (): void => {};
-  terminal.onOutput(() => onOutput());
+  client.onOutput(processId, () => onOutput());
   for (let index = 0; index < SAMPLES; index += 1) {
     const execStartMs = performance.now();
-    await client.exec({ command: ['true'] });
+    await client.exec(['true']);
     latencies.exec.push(performance.now() - execStartMs);
     const echoed = new Promise<void>((resolve) => {
       onOutput = resolve;
     });
     const echoStartMs = performance.now();
-    void terminal.write('k');
+    void client.request('command/exec/write', { processId, deltaBase64: 'aw==' });
     await echoed;
     latencies.echo.push(performance.now() - echoStartMs);
   }
-  await terminal.terminate();
+  await client.request('command/exec/terminate', { processId });
+  await ended;
   return latencies;
 }
 
@@ -79,8 +78,9 @@ function quantile(values: readonly number[], part: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? 0;
 }
 
-const server = await startServer();
-const { client } = await server.connect();
+const server = await ServerProcess.start();
+const client = await (await server.wire()).initialize();
+client.forgetsMessages = true;
 await measure(client);
 const quiet = await measure(client);
 const worker = await startLoad(server);

@@ -1,10 +1,10 @@
 /** Runs many commands over many connections and looks at what the server still holds afterwards. */
-import { inParallel, type StressServer, until } from './stress-server.js';
+import { residentBytesOf, threadsOf, zombiesOf } from '../support/process-table.js';
+import type { ServerProcess } from '../support/server-process.js';
+import { until } from '../support/until.js';
+import { inParallel } from './in-parallel.js';
 
 const WIDTH = 8;
-/** Closed sockets and reaped children are let go of by then. */
-const SETTLE_WITHIN_MS = 5000;
-
 /** Differences to the state before; after a first round, which fills caches and loads what is loaded late. */
 export interface LeakFigures {
   readonly commands: number;
@@ -16,34 +16,39 @@ export interface LeakFigures {
 }
 
 /** Runs the same load twice and compares the states after each. */
-export async function leaks(server: StressServer, commands: number, connections: number): Promise<LeakFigures> {
+export async function leaks(server: ServerProcess, commands: number, connections: number): Promise<LeakFigures> {
   await load(server, commands, connections);
-  const before = { descriptors: server.descriptors(), threads: server.threads(), memory: server.residentBytes() };
+  const before = {
+    descriptors: server.descriptors().length,
+    threads: threadsOf(server.pid),
+    memory: residentBytesOf(server.pid),
+  };
   await load(server, commands, connections);
-  await until('descriptors are back', SETTLE_WITHIN_MS, () => server.descriptors() <= before.descriptors + 3).catch(
-    () => {},
-  );
+  await until('descriptors are back', () => server.descriptors().length <= before.descriptors + 3).catch(() => {});
   return {
     commands,
     connections,
-    descriptors: server.descriptors() - before.descriptors,
-    threads: server.threads() - before.threads,
-    zombies: server.zombies(),
-    memoryBytes: server.residentBytes() - before.memory,
+    descriptors: server.descriptors().length - before.descriptors,
+    threads: threadsOf(server.pid) - before.threads,
+    zombies: zombiesOf(server.pid),
+    memoryBytes: residentBytesOf(server.pid) - before.memory,
   };
 }
 
-async function load(server: StressServer, commands: number, connections: number): Promise<void> {
+async function load(server: ServerProcess, commands: number, connections: number): Promise<void> {
   const perConnection = Math.ceil(commands / connections);
   await inParallel(connections, WIDTH, async (index) => {
-    const { client } = await server.connect();
+    const client = await (await server.wire()).initialize();
     for (let run = 0; run < perConnection; run += 1) {
       const tty = (index + run) % 2 === 0;
-      const command = client.start({ command: ['cat'], tty, timeoutMs: 10_000 });
-      await command.write('hello\n');
-      if (run % 4 === 3) await command.terminate();
-      else await command.closeStdin();
-      await command.result;
+      const processId = `run-${run}`;
+      const streams = { processId, tty, streamStdin: true, streamStdoutStderr: true, timeoutMs: 10_000 };
+      const ended = client.exec(['cat'], streams);
+      const deltaBase64 = Buffer.from('hello\n').toString('base64');
+      await client.request('command/exec/write', { processId, deltaBase64 });
+      if (run % 4 === 3) await client.request('command/exec/terminate', { processId });
+      else await client.request('command/exec/write', { processId, closeStdin: true });
+      await ended;
     }
     await client.close();
   });

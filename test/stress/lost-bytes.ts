@@ -1,9 +1,13 @@
 /** Runs thousands of short commands and a few large ones, and counts the bytes that do not arrive. Knows no kills. */
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { inParallel, type StressClient, type StressServer } from './stress-server.js';
+import { residentBytesOf } from '../support/process-table.js';
+import { createRandom, type Random } from '../support/seed.js';
+import type { ServerProcess } from '../support/server-process.js';
+import type { WireClient } from '../support/wire-client.js';
+import { inParallel } from './in-parallel.js';
 
 const MAX_SHORT_BYTES = 200 * 1024;
 const WIDTH = 8;
@@ -20,8 +24,15 @@ export interface LossFigures {
 }
 
 /** Text without line ends, which a terminal passes on as it is. */
-function plainText(bytes: number): Buffer {
-  return Buffer.from(randomBytes(bytes).toString('base64url').slice(0, bytes));
+function plainText(random: Random, bytes: number): Buffer {
+  return Buffer.from(random.bytes(bytes).toString('base64url').slice(0, bytes));
+}
+
+/** A connection that keeps nothing by itself. */
+async function connect(server: ServerProcess): Promise<WireClient> {
+  const client = await (await server.wire()).initialize();
+  client.forgetsMessages = true;
+  return client;
 }
 
 function inFolder<T>(run: (folder: string) => Promise<T>): Promise<T> {
@@ -30,56 +41,61 @@ function inFolder<T>(run: (folder: string) => Promise<T>): Promise<T> {
 }
 
 /** Short runs of mixed sizes, 8 at a time on 8 connections, with random pauses of the client. */
-export function shortRuns(server: StressServer, runs: number, tty: boolean): Promise<LossFigures> {
+export function shortRuns(server: ServerProcess, runs: number, tty: boolean): Promise<LossFigures> {
   return inFolder(async (folder) => {
-    const text = plainText(MAX_SHORT_BYTES);
+    const random = createRandom();
+    const text = plainText(random, MAX_SHORT_BYTES);
     const file = join(folder, 'text');
     writeFileSync(file, text);
-    const clients = await Promise.all(Array.from({ length: WIDTH }, () => server.connect()));
+    const clients = await Promise.all(Array.from({ length: WIDTH }, () => connect(server)));
     let sentBytes = 0;
     let lostBytes = 0;
     let wrongRuns = 0;
     await inParallel(runs, WIDTH, async (index) => {
-      const stress = clients[index % WIDTH];
-      if (stress === undefined) return;
+      const client = clients[index % WIDTH];
+      if (client === undefined) return;
       // From one byte to the whole text, as many small ones as large ones.
-      const size = Math.max(1, Math.round(MAX_SHORT_BYTES ** Math.random()));
-      const pieces: Uint8Array[] = [];
-      const command = stress.client.start({
-        command: ['head', '-c', String(size), file],
+      const size = Math.max(1, Math.round(MAX_SHORT_BYTES ** random.fraction()));
+      const pieces: Buffer[] = [];
+      const processId = `run-${index}`;
+      client.onOutput(processId, (bytes) => pieces.push(bytes));
+      const ended = client.exec(['head', '-c', String(size), file], {
+        processId,
         tty,
+        streamStdoutStderr: true,
         disableOutputCap: true,
-        processId: `run-${index}`,
       });
-      command.onOutput(({ bytes }) => pieces.push(bytes));
-      if (index % 3 === 0) pauseBriefly(stress);
-      await command.result;
+      if (index % 3 === 0) pauseBriefly(client, random);
+      await ended;
       const output = Buffer.concat(pieces);
       sentBytes += size;
       lostBytes += Math.max(0, size - output.length);
       if (!output.equals(text.subarray(0, size))) wrongRuns += 1;
     });
-    for (const { client } of clients) await client.close();
+    for (const client of clients) await client.close();
     return { runs, sentBytes, lostBytes, wrongRuns };
   });
 }
 
-function pauseBriefly({ socket }: StressClient): void {
-  setTimeout(() => {
-    socket.pause();
-    setTimeout(() => socket.resume(), Math.random() * MAX_PAUSE_MS);
-  }, Math.random() * 5);
+function pauseBriefly({ ws }: WireClient, random: Random): void {
+  setTimeout(
+    () => {
+      ws.pause();
+      setTimeout(() => ws.resume(), random.int(0, MAX_PAUSE_MS));
+    },
+    random.int(0, 5),
+  );
 }
 
 /** One large output, compared by SHA-256. @returns megabytes per second, for the curious */
 export function largeStream(
-  server: StressServer,
+  server: ServerProcess,
   bytes: number,
   tty: boolean,
 ): Promise<{ equal: boolean; receivedBytes: number }> {
   return inFolder(async (folder) => {
     const file = join(folder, 'large');
-    const block = randomBytes(1024 * 1024);
+    const block = createRandom().bytes(1024 * 1024);
     const expected = createHash('sha256');
     writeFileSync(file, '');
     for (let written = 0; written < bytes; written += block.length) {
@@ -87,20 +103,20 @@ export function largeStream(
       writeFileSync(file, block, { flag: 'a' });
       expected.update(block);
     }
-    const { client } = await server.connect();
+    const client = await connect(server);
     const actual = createHash('sha256');
     let receivedBytes = 0;
-    const command = client.start({
-      command: tty ? ['sh', '-c', `stty raw -echo; cat ${file}`] : ['cat', file],
+    client.onOutput('large', (piece) => {
+      actual.update(piece);
+      receivedBytes += piece.length;
+    });
+    await client.exec(tty ? ['sh', '-c', `stty raw -echo; cat ${file}`] : ['cat', file], {
+      processId: 'large',
       tty,
+      streamStdoutStderr: true,
       disableOutputCap: true,
       disableTimeout: true,
     });
-    command.onOutput((output) => {
-      actual.update(output.bytes);
-      receivedBytes += output.bytes.length;
-    });
-    await command.result;
     await client.close();
     return { equal: actual.digest('hex') === expected.digest('hex'), receivedBytes };
   });
@@ -115,46 +131,47 @@ export interface SlowReaderFigures {
 }
 
 /** A reader stops in a stream while another connection goes on working. */
-export async function slowReader(server: StressServer, bytes: number, stopMs: number): Promise<SlowReaderFigures> {
-  const slow = await server.connect();
-  const neighbour = await server.connect();
+export async function slowReader(server: ServerProcess, bytes: number, stopMs: number): Promise<SlowReaderFigures> {
+  const slow = await connect(server);
+  const neighbour = await connect(server);
   const before = await medianOfTrue(neighbour, 50);
-  const startBytes = server.residentBytes();
+  const startBytes = residentBytesOf(server.pid);
   let receivedBytes = 0;
   let peakBytes = startBytes;
-  const command = slow.client.start({
-    command: ['head', '-c', String(bytes), '/dev/zero'],
-    disableOutputCap: true,
-    disableTimeout: true,
-  });
   const stopped = new Promise<void>((resolve) => {
-    command.onOutput((output) => {
+    slow.onOutput('slow', (piece) => {
       const first = receivedBytes === 0;
-      receivedBytes += output.bytes.length;
+      receivedBytes += piece.length;
       if (!first) return;
-      slow.socket.pause();
+      slow.ws.pause();
       resolve();
     });
+  });
+  const ended = slow.exec(['head', '-c', String(bytes), '/dev/zero'], {
+    processId: 'slow',
+    streamStdoutStderr: true,
+    disableOutputCap: true,
+    disableTimeout: true,
   });
   await stopped;
   const until = performance.now() + stopMs;
   const medians: number[] = [];
   while (performance.now() < until) {
     medians.push(await medianOfTrue(neighbour, 10));
-    peakBytes = Math.max(peakBytes, server.residentBytes());
+    peakBytes = Math.max(peakBytes, residentBytesOf(server.pid));
   }
-  slow.socket.resume();
-  await command.result;
-  await slow.client.close();
-  await neighbour.client.close();
+  slow.ws.resume();
+  await ended;
+  await slow.close();
+  await neighbour.close();
   return { growthBytes: peakBytes - startBytes, receivedBytes, neighbourFactor: median(medians) / before };
 }
 
-async function medianOfTrue({ client }: StressClient, runs: number): Promise<number> {
+async function medianOfTrue(client: WireClient, runs: number): Promise<number> {
   const times: number[] = [];
   for (let run = 0; run < runs; run += 1) {
     const start = performance.now();
-    await client.exec({ command: ['/bin/true'] });
+    await client.exec(['/bin/true']);
     times.push(performance.now() - start);
   }
   return median(times);

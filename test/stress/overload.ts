@@ -3,7 +3,9 @@
  * request must have exactly one answer, a result or -32001, and memory must stay bounded. Knows nothing of processes.
  */
 import type { WebSocket } from 'ws';
-import { startServer, until } from './stress-server.js';
+import { residentBytesOf } from '../support/process-table.js';
+import { ServerProcess } from '../support/server-process.js';
+import { until } from '../support/until.js';
 
 export interface OverloadOptions {
   readonly connections: number;
@@ -27,24 +29,28 @@ const TIMEOUT_MS = 240_000;
 /** Runs it against a server of its own, in which more is asked than it lets in. */
 export async function stressOverload(options: OverloadOptions): Promise<OverloadResult> {
   const flags = ['--max-requests', '2000', '--max-processes', '64', '--max-processes-per-connection', '8'];
-  const server = await startServer(flags);
-  const before = server.residentBytes();
+  const server = await ServerProcess.start({ flags });
+  const before = residentBytesOf(server.pid);
   let peak = before;
   const watch = setInterval(() => {
-    peak = Math.max(peak, server.residentBytes());
+    peak = Math.max(peak, residentBytesOf(server.pid));
   }, 50);
   try {
-    const clients = await Promise.all(Array.from({ length: options.connections }, () => server.connect()));
-    const counts = clients.map(({ socket }) => new AnswerCount(socket, options.requestsPerConnection));
-    for (const { socket } of clients) socket.pause();
-    for (const { socket } of clients) {
-      for (let index = 0; index < options.requestsPerConnection; index += 1) socket.send(requestText(index));
+    const clients = await Promise.all(
+      Array.from({ length: options.connections }, async () =>
+        (await server.wire()).initialize({ experimentalApi: true }),
+      ),
+    );
+    const counts = clients.map(({ ws }) => new AnswerCount(ws, options.requestsPerConnection));
+    for (const { ws } of clients) ws.pause();
+    for (const { ws } of clients) {
+      for (let index = 0; index < options.requestsPerConnection; index += 1) ws.send(requestText(index));
     }
     // Whatever the kernel and the server take without a reader they have taken when nothing moves any more.
-    await settled(clients.map(({ socket }) => socket));
-    for (const { socket } of clients) socket.resume();
-    await until('all answers', TIMEOUT_MS, () => counts.every(({ isComplete }) => isComplete));
-    for (const { client } of clients) await client.close();
+    await settled(clients.map(({ ws }) => ws));
+    for (const { ws } of clients) ws.resume();
+    await until('all answers', () => counts.every(({ isComplete }) => isComplete), TIMEOUT_MS);
+    for (const client of clients) await client.close();
     return {
       answered: counts.reduce((sum, { results }) => sum + results, 0),
       refused: counts.reduce((sum, { refusals }) => sum + refusals, 0),
@@ -93,10 +99,11 @@ class AnswerCount {
 async function settled(sockets: readonly WebSocket[]): Promise<void> {
   let last = -1;
   let same = 0;
-  await until('nothing moves', TIMEOUT_MS, () => {
+  const isStill = (): boolean => {
     const held = sockets.reduce((sum, { bufferedAmount }) => sum + bufferedAmount, 0);
     same = held === last ? same + 1 : 0;
     last = held;
     return held === 0 || same > 20;
-  });
+  };
+  await until('nothing moves', isStill, TIMEOUT_MS);
 }

@@ -1,6 +1,6 @@
 /** The log: what is never in it, its level at run time, and that a full disk or a reader that stands still costs lines and never time. */
 
-import { type ChildProcess, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { request } from 'node:http';
@@ -10,7 +10,8 @@ import { setImmediate as turn } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { WebSocket } from 'ws';
 import { createLog } from '../../src/log.js';
-import { spawnServer, startServer } from '../integration/server-process.js';
+import { spawnServer, startServer } from '../support/server.js';
+import { type ServerProcess, withStderr } from '../support/server-process.js';
 
 /** Debug lines of about a hundred bytes: more than a pipe and the log's own room together. */
 const MANY_LINES = 20_000;
@@ -34,8 +35,8 @@ async function get(socketPath: string, path: string): Promise<{ status: number; 
   return { status: response.statusCode, text };
 }
 
-async function untilReady(socketPath: string, server: ChildProcess): Promise<void> {
-  while (server.exitCode === null) {
+async function untilReady(socketPath: string, server: ServerProcess): Promise<void> {
+  while (server.exit === undefined) {
     const ready = await get(socketPath, '/readyz').catch(() => undefined);
     if (ready?.status === 200) return;
     await turn();
@@ -87,8 +88,9 @@ t.test(
     // Both ends are open, and nothing is ever read.
     openSync(fifo, 'r+');
     const path = join(folder, 'socket');
-    const child = spawnServer(t, { listen: `unix://${path}`, stderr: fifo, flags: ['--log-level', 'debug'] });
-    await untilReady(path, child);
+    const through = withStderr(fifo);
+    const server = spawnServer(t, { listen: `unix://${path}`, through, flags: ['--log-level', 'debug'] });
+    await untilReady(path, server);
     const socket = new WebSocket(`ws+unix://${path}:/`);
     await once(socket, 'open');
     const answers: string[] = [];
@@ -103,21 +105,16 @@ t.test(
     t.match(answers[1], /"exitCode":0/);
     const { text } = await get(path, '/metrics');
     t.ok(Number(/^execwire_log_lines_dropped_total (\d+)$/m.exec(text)?.[1]) > 0, 'lost lines are counted');
-    child.kill('SIGTERM');
-    const [code] = await once(child, 'exit');
-    t.equal(code, 0);
+    t.same(await server.stop(), { code: 0, signal: null });
   },
 );
 
 t.test('SIGUSR1 toggles debug, and starts no debugger', async (t) => {
   const server = await startServer(t);
-  const socket = new WebSocket(server.url);
-  await once(socket, 'open');
-  socket.send(JSON.stringify(INITIALIZE));
-  await once(socket, 'message');
+  const client = await server.session();
   server.signal('SIGUSR1');
   await server.logged('"logLevel":"debug"');
-  socket.send('{"method":"initialized"}');
+  client.send('{"method":"initialized"}');
   await server.logged('"msg":"notification"');
   server.signal('SIGUSR1');
   await server.logged('"logLevel":"info"');

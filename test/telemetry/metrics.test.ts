@@ -1,13 +1,13 @@
 /** `/metrics`: what it counts, who may read it, where it is, and that a Prometheus server understands it. */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { request } from 'node:http';
 import { createInterface } from 'node:readline';
 import t, { type Test } from 'tap';
 import { WebSocket } from 'ws';
-import { type Client, connect } from '../../client/client.js';
+import type { Client } from '../../client/client.js';
 import { instruments } from '../../src/telemetry/instruments.js';
-import { httpGet, type ServerProcess, startServer } from '../integration/server-process.js';
+import { ask } from '../support/ask.js';
+import { startServer, type TestServer } from '../support/server.js';
 
 type Samples = Map<string, number>;
 
@@ -25,26 +25,23 @@ function parse(text: string): Samples {
   return samples;
 }
 
-async function scrape(server: ServerProcess): Promise<Samples> {
-  const { status, text } = await server.get('/metrics');
+async function scrape(server: TestServer): Promise<Samples> {
+  const { status, body } = await server.get('/metrics');
   if (status !== 200) throw new Error(`/metrics answered ${status}`);
-  return parse(text);
+  return parse(body);
 }
 
-function open(server: ServerProcess, token?: string): Promise<Client> {
-  const clientInfo = { name: 'metered', version: '1' };
-  return connect(server.url, { clientInfo, WebSocket: WebSocket as never, ...(token === undefined ? {} : { token }) });
+function open(server: TestServer, token?: string): Promise<Client> {
+  return server.connect(token === undefined ? {} : { token });
 }
 
-async function ask(port: number, method: string, headers: Record<string, string> = {}): Promise<number> {
-  const asked = request({ host: '127.0.0.1', port, path: '/metrics', method, agent: false, headers }).end();
-  const [response] = await once(asked, 'response');
-  response.resume();
-  return response.statusCode;
+/** Asks for the metrics. @returns the status */
+async function statusOf(server: TestServer, method: string, headers: Record<string, string> = {}): Promise<number> {
+  return (await ask(server, { path: '/metrics', method, headers })).status;
 }
 
 t.test('metrics count connections, requests and commands', async (t) => {
-  const server = await startServer(t);
+  const server = await startServer(t, { warm: false });
   const client = await open(server);
   await client.exec({ command: ['echo', 'hello'] });
   await client.exec({ command: ['false'] });
@@ -94,7 +91,7 @@ t.test('metrics count connections, requests and commands', async (t) => {
 });
 
 t.test('labels stay few when clients send names of their own', async (t) => {
-  const server = await startServer(t);
+  const server = await startServer(t, { warm: false });
   const client = await open(server);
   for (let name = 0; name < 50; name += 1) await t.rejects(client.request(`made/up/${name}` as never, {} as never));
   const samples = await scrape(server);
@@ -106,46 +103,46 @@ t.test('labels stay few when clients send names of their own', async (t) => {
 });
 
 t.test('metrics are read only, and need the credential of an upgrade where there is one', async (t) => {
-  const openServer = await startServer(t);
+  const openServer = await startServer(t, { warm: false });
   t.same(
-    await Promise.all(['GET', 'HEAD', 'POST', 'PUT'].map((method) => ask(openServer.port, method))),
+    await Promise.all(['GET', 'HEAD', 'POST', 'PUT'].map((method) => statusOf(openServer, method))),
     [200, 200, 405, 405],
   );
   const sha256 = '2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b';
   const flags = ['--ws-auth', 'capability-token', '--ws-token-sha256', sha256];
   const server = await startServer(t, { flags });
-  t.equal(await ask(server.port, 'GET'), 401);
-  t.equal(await ask(server.port, 'GET', { authorization: 'Bearer secret' }), 200);
+  t.equal(await statusOf(server, 'GET'), 401);
+  t.equal(await statusOf(server, 'GET', { authorization: 'Bearer secret' }), 200);
   t.equal((await server.get('/healthz')).status, 200);
   await t.rejects(open(server));
-  const again = await startServer(t);
+  const again = await startServer(t, { warm: false });
   await once(new WebSocket(`${again.url}/healthz`), 'error');
   t.equal((await scrape(again)).get('execwire_upgrades_refused_total{status="400"}'), 1);
 });
 
 t.test('metrics are on their own listener, and only there, when one is named', async (t) => {
-  const server = await startServer(t, { flags: ['--metrics-listen', 'http://127.0.0.1:0'] });
+  const server = await startServer(t, { warm: false, flags: ['--metrics-listen', 'http://127.0.0.1:0'] });
   await server.logged('"msg":"metrics"');
   const { metrics } = JSON.parse(server.lines.find((line) => line.includes('"msg":"metrics"')) ?? '{}');
   const port = Number(new URL(metrics).port);
-  t.match((await httpGet(port, '/metrics')).text, /^execwire_sessions 0$/m);
-  t.equal((await httpGet(port, '/healthz')).status, 404);
+  t.match((await ask({ host: '127.0.0.1', port }, { path: '/metrics' })).body, /^execwire_sessions 0$/m);
+  t.equal((await ask({ host: '127.0.0.1', port }, { path: '/healthz' })).status, 404);
   t.equal((await server.get('/metrics')).status, 404);
   server.signal('SIGTERM');
   t.equal((await server.exited).code, 0);
 });
 
 t.test('every metric of the table is exposed', async (t) => {
-  const server = await startServer(t);
-  const { text } = await server.get('/metrics');
-  for (const { name, kind } of Object.values(instruments)) t.ok(text.includes(`# TYPE ${name} ${kind}\n`), name);
+  const server = await startServer(t, { warm: false });
+  const { body } = await server.get('/metrics');
+  for (const { name, kind } of Object.values(instruments)) t.ok(body.includes(`# TYPE ${name} ${kind}\n`), name);
 });
 
 t.test('server loads neither the SDK nor prom-client when nobody asks for them', async (t) => {
   const report = `process.on('exit', () => require('fs').writeSync(2, Object.keys(require.cache).join('\\n') + '\\nloaded\\n'))`;
   const folder = t.testdir({ 'report.cjs': report });
   const env = { NODE_OPTIONS: `--require=${folder}/report.cjs`, OTEL_EXPORTER_OTLP_ENDPOINT: '' };
-  const server = await startServer(t, { env });
+  const server = await startServer(t, { env, warm: false });
   const client = await open(server);
   await client.exec({ command: ['true'] });
   server.signal('SIGTERM');
@@ -163,7 +160,7 @@ t.test(
   'Prometheus scrapes the endpoint',
   { skip: !hasPrometheus && 'no prometheus on this machine' },
   async (t: Test) => {
-    const server = await startServer(t);
+    const server = await startServer(t, { warm: false });
     const client = await open(server);
     await client.exec({ command: ['true'] });
     const job = { job_name: 'execwire', scrape_interval: '100ms', scrape_timeout: '100ms' };
@@ -188,8 +185,8 @@ t.test(
     const query = '/api/v1/query?query=execwire_commands_total%7Boutcome%3D%22success%22%2Ckind%3D%22buffered%22%7D';
     let result: Array<{ value: [number, string] }> = [];
     while (result.length === 0) {
-      const answer = await httpGet(port, query);
-      if (answer.status === 200) result = JSON.parse(answer.text).data.result;
+      const answer = await ask({ host: '127.0.0.1', port }, { path: query });
+      if (answer.status === 200) result = JSON.parse(answer.body).data.result;
     }
     t.equal(result[0]?.value[1], '1');
   },

@@ -1,14 +1,13 @@
 /** Traces from a client's span to the environment of a command's child, through the built server and a real OTLP/HTTP receiver. */
 import { once } from 'node:events';
-import { createInterface } from 'node:readline';
 import { context, propagation, trace } from '@opentelemetry/api';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import { NodeTracerProvider, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-node';
 import t, { type Test } from 'tap';
 import { WebSocket } from 'ws';
-import { type Client, connect, type TraceSource } from '../../client/client.js';
+import type { Client, TraceSource } from '../../client/client.js';
 import { attributes, events } from '../../src/telemetry/trace-vocabulary.js';
-import { type ServerProcess, spawnServer, startServer } from '../integration/server-process.js';
+import { spawnServer, startServer, type TestServer } from '../support/server.js';
 import { type OtlpReceiver, type ReceivedSpan, startReceiver } from './otlp-receiver.js';
 
 const SERVER_SPAN = 2;
@@ -20,7 +19,7 @@ const REPORT = ['sh', '-c', 'printf %s "$TRACEPARENT $TRACESTATE"'];
 
 interface Traced {
   readonly receiver: OtlpReceiver;
-  readonly server: ServerProcess;
+  readonly server: TestServer;
   open(traceContext?: TraceSource): Promise<Client>;
   /** Drains the server and resolves to all spans it sent. */
   spans(): Promise<ReceivedSpan[]>;
@@ -29,14 +28,13 @@ interface Traced {
 async function startTraced(t: Test, options: { env?: Record<string, string>; flags?: string[] } = {}): Promise<Traced> {
   const receiver = await startReceiver(t);
   const env = { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.endpoint, TRACEPARENT: '', TRACESTATE: '', ...options.env };
-  const server = await startServer(t, { env, flags: options.flags ?? [] });
+  const server = await startServer(t, { env, warm: false, flags: options.flags ?? [] });
   return {
     receiver,
     server,
     open: (traceContext) =>
-      connect(server.url, {
+      server.connect({
         clientInfo: { name: 'tracer', version: '7' },
-        WebSocket: WebSocket as never,
         ...(traceContext === undefined ? {} : { traceContext }),
       }),
     async spans() {
@@ -112,19 +110,13 @@ t.test('trace runs from a client span over WebSocket to the child of a command w
 
 t.test('trace runs from a request over stdio to the child of a command', async (t) => {
   const receiver = await startReceiver(t);
-  const child = spawnServer(t, { env: { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.endpoint, TRACEPARENT: '' } });
-  child.stderr?.resume();
-  if (child.stdout === null || child.stdin === null) throw new Error('no pipes');
-  const replies: Array<{ id: number; result: { stdout: string } }> = [];
-  const reader = createInterface({ input: child.stdout }).on('line', (line) => replies.push(JSON.parse(line)));
-  const clientInfo = { name: 'lines', version: '1' };
-  child.stdin.write(`${JSON.stringify({ id: 1, method: 'initialize', params: { clientInfo } })}\n`);
+  const server = spawnServer(t, { env: { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.endpoint, TRACEPARENT: '' } });
+  const client = await server.stdio().initialize();
   const carrier = { traceparent: PARENT, tracestate: 'vendor=value' };
-  const exec = { id: 'two', method: 'command/exec', params: { command: REPORT }, trace: carrier };
-  child.stdin.write(`${JSON.stringify(exec)}\n`);
-  while (replies.length < 2) await once(reader, 'line');
-  child.stdin.end();
-  await once(child, 'exit');
+  client.send({ id: 'two', method: 'command/exec', params: { command: REPORT }, trace: carrier });
+  const { result } = await client.replyTo('two');
+  client.stdin.end();
+  await server.exited;
   const request = only(receiver.spans, 'command/exec');
   const command = only(receiver.spans, 'command');
   t.equal(request.traceId, PARENT_TRACE);
@@ -132,7 +124,7 @@ t.test('trace runs from a request over stdio to the child of a command', async (
   t.match(request.attributes, { 'execwire.transport': 'stdio', 'jsonrpc.request.id': 'two' });
   t.notOk('jsonrpc.protocol.version' in request.attributes);
   t.equal(command.parentSpanId, request.spanId);
-  t.equal(replies[1]?.result.stdout, `00-${PARENT_TRACE}-${command.spanId}-01 vendor=value`);
+  t.equal(result.stdout, `00-${PARENT_TRACE}-${command.spanId}-01 vendor=value`);
 });
 
 t.test(
@@ -265,22 +257,18 @@ t.test('metrics of a scrape go to the OTLP receiver, too', async (t) => {
   t.equal(durations?.bucketCounts.length, (durations?.explicitBounds.length ?? 0) + 1);
 });
 
-t.test('server without a receiver serves, and ends in time', async (t) => {
+t.test('server without a receiver serves, and ends in order', async (t) => {
   const env = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:9' };
   const server = await startServer(t, { env });
-  const client = await connect(server.url, { clientInfo: { name: 'a', version: '1' }, WebSocket: WebSocket as never });
+  const client = await server.connect();
   t.match(await client.exec({ command: ['true'] }), { exitCode: 0 });
-  const beganAtMs = performance.now();
-  server.signal('SIGTERM');
-  t.equal((await server.exited).code, 0);
-  t.ok(performance.now() - beganAtMs < 5000, 'the SDK alone would try for 8 s');
+  t.same(await server.stop(), { code: 0, signal: null });
 });
 
 t.test('request hands its trace on to its command when no telemetry is asked for', async (t) => {
   const server = await startServer(t, { env: { OTEL_EXPORTER_OTLP_ENDPOINT: '', TRACEPARENT: '' } });
   const carrier = { traceparent: PARENT, tracestate: 'vendor=value' };
-  const options = { clientInfo: { name: 'a', version: '1' }, WebSocket: WebSocket as never };
-  const client = await connect(server.url, { ...options, traceContext: () => carrier });
+  const client = await server.connect({ traceContext: () => carrier });
   t.match(await client.exec({ command: REPORT }), { stdout: `${PARENT} vendor=value` });
 });
 

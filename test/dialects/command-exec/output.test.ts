@@ -1,5 +1,5 @@
 // What becomes of output: deltas, streamed and captured, and their caps. No process.
-import fc from 'fast-check';
+
 import t from 'tap';
 import { BufferedOutput } from '../../../src/commands/output/capture.js';
 import { DeltaEncoder, MAX_DELTA_BYTES } from '../../../src/dialects/command-exec/delta-encoder.js';
@@ -7,6 +7,7 @@ import { StreamedOutput } from '../../../src/dialects/command-exec/streamed-outp
 import { HIGH_WATER_BYTES, Outbox } from '../../../src/rpc/outbox.js';
 import { MESSAGE_HEADROOM_BYTES } from '../../../src/rpc/transport.js';
 import { MemoryTransport } from '../../support/memory-transport.js';
+import { fc } from '../../support/property.js';
 
 const MIB = 1024 * 1024;
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { selfSignedCertificate } from '../../auth/self-signed-certificate.js';
 import { frame } from '../../fuzz/raw-frames.js';
-import { startServer } from '../server-process.js';
+import { startServer } from '../../support/server.js';
 import { CASES, type Case, repliesOfLength } from './cases.js';
 import { RawWebSocket, type Received, type Target } from './raw-websocket.js';
 

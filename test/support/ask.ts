@@ -1,7 +1,7 @@
 // Owns one HTTP request, or upgrade, of a test and its answer. Speaks no WebSocket: an upgrade that is let in is hung up at once.
 
 import { randomBytes } from 'node:crypto';
-import { type IncomingHttpHeaders, type OutgoingHttpHeaders, request } from 'node:http';
+import { type Agent, type IncomingHttpHeaders, type OutgoingHttpHeaders, request } from 'node:http';
 
 /** What to ask. */
 export interface Question {
@@ -10,6 +10,10 @@ export interface Question {
   readonly headers?: OutgoingHttpHeaders;
   /** Ask for an upgrade to a WebSocket. Default: a plain request. */
   readonly upgrade?: boolean;
+  /** Text of a body. Default: none. */
+  readonly body?: string;
+  /** Default: a connection of its own. */
+  readonly agent?: Agent;
 }
 
 /** What came back. 101: let in. */
@@ -19,9 +23,15 @@ export interface Answer {
   readonly body: string;
 }
 
-/** Asks over a connection of its own. */
-export function ask(address: { readonly host: string; readonly port: number }, question: Question): Promise<Answer> {
-  const { path = '/', method = 'GET', headers = {}, upgrade = false } = question;
+/** Where to ask. */
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Asks. */
+export function ask(address: Address, question: Question): Promise<Answer> {
+  const { path = '/', method = 'GET', headers = {}, upgrade = false, body: sent, agent = false } = question;
   const upgradeHeaders = upgrade
     ? {
         Connection: 'Upgrade',
@@ -32,7 +42,7 @@ export function ask(address: { readonly host: string; readonly port: number }, q
     : {};
   const { host, port } = address;
   return new Promise((resolve, reject) => {
-    const asking = request({ host, port, path, method, headers: { ...upgradeHeaders, ...headers }, agent: false });
+    const asking = request({ host, port, path, method, headers: { ...upgradeHeaders, ...headers }, agent });
     asking.on('upgrade', (response, socket) => {
       socket.destroy();
       resolve({ status: 101, headers: response.headers, body: '' });
@@ -45,6 +55,6 @@ export function ask(address: { readonly host: string; readonly port: number }, q
       response.on('end', () => resolve({ status: response.statusCode ?? 0, headers: response.headers, body }));
     });
     asking.on('error', reject);
-    asking.end();
+    asking.end(sent);
   });
 }

@@ -1,4 +1,12 @@
-// Owns repeatable randomness: one seed, one sequence. Knows nothing of what is made with it.
+/** The seed of everything random in a test run, and the source that it feeds. Knows nothing of what is made with it. */
+
+/** Seeds are whole numbers below this. */
+const SEEDS = 2 ** 31;
+
+/** `TEST_SEED`, or one that is new in each run. `npm test` chooses one for all files and prints it. */
+export const SEED = Number(process.env.TEST_SEED ?? Math.floor(Math.random() * SEEDS));
+if (!Number.isInteger(SEED)) throw new Error(`TEST_SEED is ${process.env.TEST_SEED}; give it a whole number`);
+if (process.env.TEST_SEED === undefined) process.stderr.write(`seed ${SEED}: TEST_SEED=${SEED} repeats this run\n`);
 
 /** A source of random choices that gives the same sequence for the same seed. Not for secrets. */
 export interface Random {
@@ -10,12 +18,14 @@ export interface Random {
   chance(probability: number): boolean;
   /** One of the choices. */
   pick<Choice>(choices: readonly [Choice, ...Choice[]]): Choice;
+  /** So many bytes. */
+  bytes(count: number): Buffer;
   /** A source of its own that does not disturb this one's sequence any further. */
   fork(): Random;
 }
 
-/** Mulberry32: 32 bits of state, enough spread for choices. @param seed Any whole number. */
-export function createRandom(seed: number): Random {
+/** Mulberry32: 32 bits of state, enough spread for choices. @param seed any whole number, default {@link SEED} */
+export function createRandom(seed: number = SEED): Random {
   let state = seed >>> 0;
   function fraction(): number {
     state = (state + 0x6d2b79f5) >>> 0;
@@ -29,6 +39,7 @@ export function createRandom(seed: number): Random {
     int,
     chance: (probability) => fraction() < probability,
     pick: (choices) => choices[int(0, choices.length - 1)] ?? choices[0],
+    bytes: (count) => Buffer.from(Array.from({ length: count }, () => int(0, 255))),
     fork: () => createRandom(int(0, 2 ** 32 - 1)),
   };
 }
