@@ -4,12 +4,14 @@ import { chdir } from 'node:process';
 import { docProblems } from './check/doc-references.mjs';
 import { packageProblems } from './check/package-contents.mjs';
 import { runBin, runNode } from './check/run-tool.mjs';
+import { newSeed } from './check/seed.mjs';
 import { TapOutput } from './check/tap-output.mjs';
 
 /** Lines of a failed tool's own output that are shown: the end says most. */
 const SHOWN_LINES = 60;
 
 chdir(new URL('..', import.meta.url).pathname);
+process.env.TEST_SEED ??= newSeed();
 const total = { passed: 0, failed: 0, skipped: 0 };
 
 function print(ok, title, ms, details = []) {
@@ -61,6 +63,7 @@ async function tests(files) {
   for (const line of stderr.split('\n').slice(-SHOWN_LINES)) console.log(`      ${line}`);
 }
 
+console.log(`seed ${process.env.TEST_SEED} (TEST_SEED=${process.env.TEST_SEED} repeats what is random)`);
 const files = process.argv.slice(2);
 if (files.length === 0) {
   await step('format and lint', async () =>

@@ -6,11 +6,13 @@ import { realpathSync } from 'node:fs';
 const HELD_OUTPUT_MS = 5000;
 
 /** Environment of every tool: no colours, and nothing that would make a server under test behave unlike its defaults. */
-const environment = Object.fromEntries(
-  Object.entries({ ...process.env, NO_COLOR: '1', FORCE_COLOR: undefined, CI: 'true' }).filter(
-    ([name, value]) => value !== undefined && !name.startsWith('EXECWIRE_') && !name.startsWith('TAP_'),
-  ),
-);
+export function toolEnvironment() {
+  return Object.fromEntries(
+    Object.entries({ ...process.env, NO_COLOR: '1', FORCE_COLOR: undefined, CI: 'true' }).filter(
+      ([name, value]) => value !== undefined && !name.startsWith('EXECWIRE_') && !name.startsWith('TAP_'),
+    ),
+  );
+}
 
 /**
  * Runs a program to its end.
@@ -21,7 +23,7 @@ const environment = Object.fromEntries(
  */
 export function runTool(program, args, onLine) {
   return new Promise((resolve) => {
-    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], env: environment });
+    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], env: toolEnvironment() });
     let stdout = '';
     let stderr = '';
     let unfinishedLine = '';

@@ -1,0 +1,114 @@
+// Shows that no test measures the machine: `node test/steady.mjs [--runs N] [FILES]` runs all test files, or these, ten times beside four busy loops.
+// Prints a line a run and what failed in it with the seed that repeats it; the last line is `10 of 10` when all is well. It takes up to two hours.
+import { spawn } from 'node:child_process';
+import { realpathSync } from 'node:fs';
+import { chdir } from 'node:process';
+import { parseArgs } from 'node:util';
+import { runNode, toolEnvironment } from './check/run-tool.mjs';
+import { newSeed } from './check/seed.mjs';
+import { TapOutput } from './check/tap-output.mjs';
+
+const RUNS = 10;
+/** Twice as many as the machines that this is run on have cores. */
+const BUSY_LOOPS = 4;
+/** Milliseconds for all runs together: what is not done by then has failed. */
+const LIMIT_MS = 2 * 60 * 60 * 1000;
+/** Seconds that tap gives a test: beside the loops each gets a third of the machine. */
+const TEST_LIMIT_S = 600;
+/** Lines of a failed file that are shown. */
+const SHOWN_LINES = 40;
+
+chdir(new URL('..', import.meta.url).pathname);
+const { values, positionals: files } = parseArgs({
+  allowPositionals: true,
+  options: { runs: { type: 'string', default: String(RUNS) } },
+});
+const runs = Number(values.runs);
+if (!Number.isInteger(runs) || runs < 1) throw new Error(`--runs is ${values.runs}; give it a whole number above 0`);
+
+/** What runs now, each ended on every way out. */
+const children = new Set();
+
+/** Starts a child that is the first of a process group of its own. */
+function start(program, args, options) {
+  const child = spawn(program, args, { detached: true, ...options });
+  children.add(child);
+  child.once('exit', () => children.delete(child));
+  return child;
+}
+
+function endAll() {
+  for (const { pid } of children) {
+    try {
+      process.kill(-pid, 'SIGKILL');
+    } catch {
+      // It has ended meanwhile.
+    }
+  }
+}
+
+process.once('exit', endAll);
+for (const [signal, code] of [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+  ['SIGHUP', 129],
+]) {
+  process.once(signal, () => process.exit(code));
+}
+
+/** Runs the test files once. @returns {Promise<string[]>} what failed, a line each, and its details */
+function run(seed, onChild) {
+  return new Promise((resolve) => {
+    const failures = [];
+    let ran = 0;
+    const output = new TapOutput(({ name, passed, failed, details }) => {
+      ran += passed + failed;
+      if (failed > 0)
+        failures.push(`${name}: ${failed} failed`, ...details.slice(0, SHOWN_LINES).map((line) => `  ${line}`));
+    });
+    const tap = realpathSync('node_modules/.bin/tap');
+    const child = start(process.execPath, [tap, '--reporter=tap', `--timeout=${TEST_LIMIT_S}`, ...files], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+      env: { ...toolEnvironment(), TEST_SEED: seed },
+    });
+    onChild(child);
+    let unfinished = '';
+    child.stdout.setEncoding('utf8').on('data', (text) => {
+      const lines = `${unfinished}${text}`.split('\n');
+      unfinished = lines.pop() ?? '';
+      for (const line of lines) output.push(line);
+    });
+    child.once('exit', (code, signal) => {
+      if (code !== 0 && failures.length === 0) failures.push(`tap ended with ${signal ?? code}`);
+      if (ran === 0) failures.push('no test ran');
+      resolve(failures);
+    });
+  });
+}
+
+const built = await runNode('build.mjs', []);
+if (built.code !== 0) throw new Error(`the build failed:\n${built.stderr}`);
+for (let loop = 0; loop < BUSY_LOOPS; loop += 1) start(process.execPath, ['-e', 'for(;;);'], { stdio: 'ignore' });
+
+let good = 0;
+let current;
+const limit = setTimeout(() => {
+  console.log('two hours are over');
+  if (current?.pid !== undefined) process.kill(-current.pid, 'SIGKILL');
+}, LIMIT_MS);
+const startedAtMs = performance.now();
+for (let count = 1; count <= runs && performance.now() - startedAtMs < LIMIT_MS; count += 1) {
+  const seed = newSeed();
+  const runStartedAtMs = performance.now();
+  const failures = await run(seed, (child) => {
+    current = child;
+  });
+  const seconds = Math.round((performance.now() - runStartedAtMs) / 1000);
+  if (failures.length === 0) good += 1;
+  console.log(`run ${count}: ${failures.length === 0 ? 'ok' : 'FAILED'}, ${seconds} s, seed ${seed}`);
+  for (const line of failures) console.log(`  ${line}`);
+  if (failures.length > 0) console.log(`  repeat with TEST_SEED=${seed} node test/check.mjs FILE`);
+}
+clearTimeout(limit);
+console.log(`${good} of ${runs}`);
+process.exit(good === runs ? 0 : 1);
