@@ -22,16 +22,16 @@ RUN npm ci --ignore-scripts
 COPY . .
 RUN npm run build \
  && npm prune --omit=dev --ignore-scripts \
- && rm node_modules/execwire-client
-# Native parts for other systems are nine tenths of node-pty and half of koffi; then both must still load.
+ && rm -f node_modules/execwire-client
+# Native parts for other systems are half of koffi; then both must still load.
 RUN platform="$(node -p 'process.platform + "-" + process.arch')" \
  && libc="$(node -p 'process.platform + "_" + process.arch')" \
- && find node_modules/node-pty/prebuilds -mindepth 1 -maxdepth 1 ! -name "${platform}" -exec rm -rf {} + \
+ && find dist/prebuilds -mindepth 1 -maxdepth 1 ! -name "${platform}" -exec rm -rf {} + \
  && find node_modules/@koromix -mindepth 1 -maxdepth 1 ! -name "koffi-${platform}" -exec rm -rf {} + \
  && find node_modules/@koromix/koffi-* -mindepth 1 -maxdepth 1 -type d ! -name "${libc}" -exec rm -rf {} + \
  && find node_modules -type f \( -name '*.map' -o -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' \) -delete \
- && rm -rf node_modules/node-pty/third_party node_modules/node-pty/src node_modules/koffi/vendor node_modules/koffi/lib node_modules/koffi/doc \
- && node -e 'require("node-pty"); require("koffi")' \
+ && rm -rf node_modules/koffi/vendor node_modules/koffi/lib node_modules/koffi/doc \
+ && node -e 'require("koffi"); require(`./dist/prebuilds/${process.platform}-${process.arch}/pty.node`)' \
  && node dist/execwire.cjs --version \
  && chmod 755 dist/execwire.cjs
 

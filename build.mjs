@@ -1,23 +1,18 @@
 /**
  * Builds `dist/`: the server as one file and the launcher that runs it from V8's code cache, and the client and the protocol as modules
- * with their types. Native packages stay outside.
+ * with their types.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { chmodSync, existsSync, readFileSync, rmSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { resolve } from 'node:path';
+import { chmodSync, cpSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
+import { bundleServer, licencesOf, nativeFiles } from './bundle.mjs';
 import { buildClient } from './client/build.mjs';
 
 const { values: options } = parseArgs({ options: { outdir: { type: 'string', default: 'dist' } } });
 const { outdir } = options;
-const { dependencies } = createRequire(import.meta.url)('./package.json');
-/** Loaded from node_modules when they are needed: they hold binaries, or are for few users. */
-const external = ['node-pty', 'koffi', 'pino-pretty', 'prom-client', 'jose', '@opentelemetry/*'].filter(
-  (name) => name.endsWith('*') || name in dependencies || name === 'pino-pretty',
-);
 /**
  * The installed program is a script of the shell and of JavaScript at once. Node raises its limit of descriptors before any JavaScript runs: only
  * a shell can pass on what it was. `--` keeps Node from taking flags such as `--env-file` for its own.
@@ -42,23 +37,14 @@ async function makeCodeCache() {
 
 rmSync(outdir, { recursive: true, force: true });
 const common = { bundle: true, platform: 'node', target: 'node20', logLevel: 'warning', legalComments: 'none', outdir };
-const cjs = { ...common, format: 'cjs', outExtension: { '.js': '.cjs' } };
+const bundled = await bundleServer(outdir);
+for (const { from, to } of nativeFiles()) cpSync(from, join(outdir, to));
+writeFileSync(join(outdir, 'THIRD-PARTY-LICENSES.txt'), licencesOf(bundled));
 await build({
-  ...cjs,
-  entryPoints: { server: 'src/main.ts' },
-  external,
-  // What `ws` looks for to unmask faster: ours needs no compiler.
-  alias: { bufferutil: './src/rpc/frame-mask.ts' },
-  // Names stay: a stack trace is worth more than the rest of the bytes.
-  minifyWhitespace: true,
-  minifySyntax: true,
-  charset: 'ascii',
-  // Code out of a cache has no `import()` on Node 20; what it was for, loading late, `require` does as well.
-  supported: { 'dynamic-import': false },
-});
-await build({
-  ...cjs,
+  ...common,
   entryPoints: { execwire: 'src/launcher.ts' },
+  format: 'cjs',
+  outExtension: { '.js': '.cjs' },
   banner: { js: SHELL_LAUNCHER },
   define: { BUNDLE_HASH: JSON.stringify(hashOf(`${outdir}/server.cjs`)) },
 });
@@ -67,18 +53,9 @@ chmodSync(`${outdir}/execwire.cjs`, 0o755);
 await buildClient(resolve(outdir, 'client'));
 if (outdir === 'dist') await buildClient(resolve('client/dist'));
 await build({
-  ...cjs,
-  // A thread's own script, which is loaded by its name.
-  entryPoints: { 'sandbox-worker': 'src/process/sandbox/sandbox-worker.ts' },
-  external,
-  minifyWhitespace: true,
-  minifySyntax: true,
-});
-await build({
   ...common,
   entryPoints: { protocol: 'src/protocol/methods.ts' },
   format: 'esm',
-  external: ['zod'],
 });
 const types = spawnSync('node_modules/.bin/tsc', ['-p', 'tsconfig.types.json', '--outDir', `${outdir}/types`], {
   stdio: 'inherit',
