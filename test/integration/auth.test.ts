@@ -116,7 +116,8 @@ t.test('subprotocol echoed is execwire.v1 when a browser offers its token as the
 
 t.test('connection is warned and closed with 1008 when its token expires', async (t) => {
   const server = await startServer(t, { flags: withSecret(t) });
-  const exp = nowSeconds() + 2;
+  // Far enough away that a busy machine is let in before.
+  const exp = nowSeconds() + 5;
   const socket = new WebSocket(server.url, { headers: bearer(signedToken({ exp }, SECRET)) });
   const messages: { id?: number; method?: string; params?: { expiresInMs: number } }[] = [];
   socket.on('message', (data) => messages.push(JSON.parse(String(data))));
@@ -130,7 +131,7 @@ t.test('connection is warned and closed with 1008 when its token expires', async
   t.match(messages, [{ id: 1 }, { method: 'server/authExpiring' }], 'warned, once it is initialized');
   t.equal(messages.length, 2, 'once, and nothing else');
   const leftMs = messages[1]?.params?.expiresInMs ?? 0;
-  t.ok(leftMs > 0 && leftMs <= 2000, `${leftMs} ms before`);
+  t.ok(leftMs > 0 && leftMs <= 5000, `${leftMs} ms before`);
   t.ok(nowSeconds() >= exp, 'not before its time');
 });
 

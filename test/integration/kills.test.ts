@@ -76,7 +76,7 @@ for (const { name, through, sees } of VIEWS) {
       t.equal((await terminated.reply).result?.exitCode, 137, 'terminate');
       await until('all are gone', () => processesWith(terminated.word).length === 0);
 
-      const late = await begin(client, script, { tty, timeoutMs: 500 });
+      const late = await begin(client, script, { tty, timeoutMs: 3000 });
       t.equal((await late.reply).result?.exitCode, 124, 'timeout');
       await until('all are gone', () => processesWith(late.word).length === 0);
 

@@ -1,11 +1,15 @@
 // Real programs on pipes and terminals: what they get, what arrives of what they write and read, how they end.
 
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import t from 'tap';
 import { countOpenDescriptors } from '../../src/process/open-descriptors.js';
 import { readProcEntry } from '../../src/process/proc-table.js';
+import { createRandom } from '../support/seed.js';
+import { until } from '../support/until.js';
 import { run, start, TERMINAL, write } from './start.js';
+
+const random = createRandom();
 
 const KINDS = [
   { kind: 'pipes', options: {} },
@@ -30,7 +34,7 @@ t.test('output arrives whole when runs of mixed sizes are read with random pause
       const tty = i % 2 === 1;
       const script = `${tty ? 'stty raw -echo; ' : ''}exec head -c ${size} /dev/zero`;
       let bytes = 0;
-      const pausing = Math.random() < 0.4;
+      const pausing = random.chance(0.4);
       await run(
         { argv: ['sh', '-c', script], ...(tty ? { tty: TERMINAL } : {}) },
         {
@@ -39,7 +43,7 @@ t.test('output arrives whole when runs of mixed sizes are read with random pause
             bytes += chunk.length;
             if (!pausing) return;
             process.pauseOutput(stream);
-            setTimeout(() => process.resumeOutput(stream), Math.random() * 10);
+            setTimeout(() => process.resumeOutput(stream), random.int(0, 10));
           },
         },
       );
@@ -99,7 +103,7 @@ for (const { kind, options } of KINDS) {
 
   t.test(`stdin of 8 MiB on ${kind} arrives in order when the reader starts late`, async (t) => {
     const bytes = 8 * 1024 * 1024;
-    const input = randomBytes(bytes);
+    const input = random.bytes(bytes);
     const raw = 'tty' in options ? 'stty raw -echo; ' : '';
     const script = `${raw}echo ready; while [ ! -e go ]; do sleep 0.02; done; head -c ${bytes} | sha256sum`;
     const running = await start({ argv: ['sh', '-c', script], cwd: t.testdir({}), stdin: true, ...options });
@@ -311,12 +315,12 @@ t.test('descriptors are back where they were when 200 commands have run', async 
 
 /** A process that was hung up or has a broken pipe needs a moment to end. */
 async function untilGone(pid: number): Promise<void> {
-  for (let i = 0; i < 300; i += 1) {
+  await until(`process ${pid} is gone`, () => {
     try {
       process.kill(pid, 0);
+      return false;
     } catch {
-      return;
+      return true;
     }
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
+  });
 }

@@ -208,7 +208,7 @@ t.test('websocket transport sends what is held before its Close, and reads the a
   t.end();
 });
 
-t.test('websocket transport neither takes nor sends a message when either side has sent its Close', (t) => {
+t.test('websocket transport neither takes nor sends a message when either side has sent its Close', async (t) => {
   for (const closes of ['a binary frame', 'the server', 'the peer'] as const) {
     const ws = new FakeWebSocket();
     const socket = new FakeSocket();
@@ -222,10 +222,11 @@ t.test('websocket transport neither takes nor sends a message when either side h
     transport.sendEncoded(encoded('2'));
     transport.sendParts([Buffer.from('3')]);
     transport.close(1000, '');
+    // What is sent is written at the end of the turn.
+    await settled();
     t.same([events, socket.chunks], [[], []], closes);
     ws.emit('close', 1000);
   }
-  t.end();
 });
 
 t.test('websocket transport writes through the library when an extension was negotiated or there is no socket', (t) => {

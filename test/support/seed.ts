@@ -39,7 +39,11 @@ export function createRandom(seed: number = SEED): Random {
     int,
     chance: (probability) => fraction() < probability,
     pick: (choices) => choices[int(0, choices.length - 1)] ?? choices[0],
-    bytes: (count) => Buffer.from(Array.from({ length: count }, () => int(0, 255))),
+    bytes(count) {
+      const bytes = Buffer.allocUnsafe(count);
+      for (let at = 0; at < count; at += 1) bytes[at] = int(0, 255);
+      return bytes;
+    },
     fork: () => createRandom(int(0, 2 ** 32 - 1)),
   };
 }
