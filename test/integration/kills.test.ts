@@ -101,7 +101,7 @@ for (const { name, through, sees } of VIEWS) {
     const { word } = await begin(client, marked, { disableTimeout: true });
     // The guardian is told of a command after 20 ms of the server's time: they are over when a command of more has been answered.
     await client.exec(['sleep', '0.1']);
-    process.kill(server.pid, 'SIGKILL');
+    await server.crash();
     await until('all are gone', () => processesWith(word).length === 0);
   });
 }
