@@ -54,6 +54,8 @@ export async function bundleServer(outdir, { write = true } = {}) {
     logLevel: 'warning',
     legalComments: 'none',
     external: OUTSIDE,
+    // Where the files of the build lie.
+    define: { 'import.meta.dirname': '__dirname' },
     plugins: [lazyFiles],
     // What `ws` looks for to unmask faster: ours needs no compiler.
     alias: { bufferutil: './src/rpc/frame-mask.ts' },

@@ -7,6 +7,7 @@ import type { Config } from '../src/config/config.js';
 import { ExecManager } from '../src/dialects/command-exec/exec-manager.js';
 import type { ExecRequest } from '../src/dialects/command-exec/exec-request.js';
 import { createExecHandlers } from '../src/dialects/command-exec/handlers.js';
+import type { SandboxSettings } from '../src/dialects/command-exec/sandbox-request.js';
 import { environmentOver, inheritedEnvironment } from '../src/process/environment.js';
 import { createGuardian, guardedStart } from '../src/process/guardian.js';
 import { loadLibc } from '../src/process/libc.js';
@@ -14,13 +15,16 @@ import type { Environment, ProcessSpec, StartProcess } from '../src/process/os-p
 import { ownChild } from '../src/process/own-children.js';
 import { seesProcesses } from '../src/process/proc-table.js';
 import { signalGroup } from '../src/process/process-signals.js';
-import { startProcess } from '../src/process/start-process.js';
+import { startProcessIn } from '../src/process/start-process.js';
 import { treeTarget } from '../src/process/tree-scan.js';
 import { TreeSignaller } from '../src/process/tree-signaller.js';
 import { lookUpUser, type UserAccount } from '../src/process/user-account.js';
 import { workingDirectory } from '../src/process/working-directory.js';
 import { commandExecMethods } from '../src/protocol/methods/command-exec.js';
+import { reachableCredential } from '../src/server/command-credential.js';
+import { type CommandSandboxOptions, commandSandbox } from '../src/server/command-sandbox.js';
 import { DESCRIPTORS_PER_COMMAND } from '../src/server/overload.js';
+import type { Session } from '../src/session/session.js';
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -51,16 +55,30 @@ export const execPlugin = fp<{ config: Config }>(
     const account = config.runAs === undefined ? undefined : lookUpUser(config.runAs);
     const inherited = inheritedEnvironment({ allow: config.envAllow, deny: config.envDeny });
 
+    const sandbox: SandboxSettings = {
+      defaultPolicy: config.sandboxDefault,
+      minimum: config.sandboxMinimum,
+      roots: config.sandboxRoots,
+      network: config.sandboxNetwork,
+    };
+    const confinement: CommandSandboxOptions = {
+      settings: sandbox,
+      workspace: workingDirectory(config.defaultCwd, undefined) ?? '.',
+      reachableCredential: reachableCredential(config, account),
+    };
+
     const exec = new ExecManager({
       system: {
-        startProcess: tellingWhatIsMissing(guardedStart(startProcess, guardian), app.log),
+        startProcess: tellingWhatIsMissing(guardedStart(startProcessIn(app.sandboxes), guardian), app.log),
         clock: systemClock,
         signalTree: ({ pid, marker }, signal) => trees.signal(treeTarget([pid], marker), signal),
         signalGroup,
         hasEnded: (pid) => ownChild(pid)?.hasEnded() ?? true,
       },
-      prepare: (request, marker, traceEnv) => prepare(config, account, inherited, request, marker, traceEnv),
-      killTrees: (pids, markerPrefix) => void trees.signal(treeTarget(pids, markerPrefix), 'SIGKILL'),
+      prepare: (request, session, { marker, traceEnv }) =>
+        prepare({ config, account, inherited, confinement }, request, session, marker, traceEnv),
+      killTrees: (pids, markerPrefix) => trees.signal(treeTarget(pids, markerPrefix), 'SIGKILL'),
+      onSessionKilled: (session) => app.sandboxes.releaseOwner(session),
       serverMarker,
       maxProcesses: config.maxProcesses,
       maxProcessesPerConnection: config.maxProcessesPerConnection,
@@ -82,7 +100,7 @@ export const execPlugin = fp<{ config: Config }>(
     app.overload.addLoad(() => exec.running / config.maxProcesses);
     app.overload.addExpected(() => exec.starting * DESCRIPTORS_PER_COMMAND);
     app.decorate('killCommands', killCommands);
-    app.rpc.router.add(commandExecMethods, createExecHandlers(exec));
+    app.rpc.router.add(commandExecMethods, createExecHandlers(exec, sandbox));
     app.rpc.onInputEnded((session) => {
       for (const { command } of exec.list(session)) command.terminate({});
     });
@@ -95,7 +113,7 @@ export const execPlugin = fp<{ config: Config }>(
       guardian.dispose();
     });
   },
-  { name: 'exec', dependencies: ['lifecycle', 'rpc', 'overload', 'telemetry'] },
+  { name: 'exec', dependencies: ['lifecycle', 'rpc', 'overload', 'telemetry', 'sandbox'] },
 );
 
 /** Where the C library cannot be called commands run on sockets, and start slower: worth a line at the first of them. */
@@ -111,24 +129,32 @@ function tellingWhatIsMissing(start: StartProcess, log: FastifyBaseLogger): Star
   };
 }
 
+interface CommandSettings {
+  readonly config: Config;
+  readonly account: UserAccount | undefined;
+  readonly inherited: Environment;
+  readonly confinement: CommandSandboxOptions;
+}
+
 function prepare(
-  config: Config,
-  account: UserAccount | undefined,
-  inherited: Environment,
+  { config, account, inherited, confinement }: CommandSettings,
   request: ExecRequest,
+  session: Session,
   marker: string,
   traceEnv: Readonly<Record<string, string | null>>,
 ): ProcessSpec {
+  const sandbox = commandSandbox(request.sandbox.choice, session, confinement);
   const ofAccount = account === undefined ? {} : { HOME: account.home, USER: account.name, LOGNAME: account.name };
   return {
     argv: request.argv,
     cwd: workingDirectory(config.defaultCwd, request.cwd),
     env: environmentOver(inherited, {
-      overrides: { ...ofAccount, ...traceEnv, ...request.env },
+      overrides: { ...ofAccount, ...traceEnv, ...request.env, ...sandbox.env },
       marker,
       tty: request.tty !== undefined,
     }),
     stdin: request.streamStdin,
+    ...sandbox.spec,
     ...(request.tty === undefined ? {} : { tty: request.tty }),
     // Who is not root is that user already, or the server would not have started.
     ...(account === undefined || process.getuid?.() !== 0 ? {} : { runAs: account }),

@@ -4,7 +4,7 @@ import { Readings } from '../src/server/readings.js';
 
 export const readingsPlugin = fp(
   async (app) => {
-    const { metrics, lifecycle, sessions, overload, rpc, exec } = app;
+    const { metrics, lifecycle, sessions, overload, rpc, exec, sandboxes } = app;
     const readings = new Readings({
       metrics,
       lifecycle,
@@ -12,8 +12,9 @@ export const readingsPlugin = fp(
       overload,
       requests: rpc.requests,
       commands: exec,
+      sandboxes,
     });
     app.exposition.beforeEach(() => readings.refresh());
   },
-  { name: 'readings', dependencies: ['metrics', 'lifecycle', 'sessions', 'overload', 'rpc', 'exec'] },
+  { name: 'readings', dependencies: ['metrics', 'lifecycle', 'sessions', 'overload', 'rpc', 'exec', 'sandbox'] },
 );

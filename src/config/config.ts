@@ -88,6 +88,22 @@ export const options = {
     "Added to the commands' OOM score, so that the kernel ends them before the server. 0: leave it.",
   ),
 
+  sandboxDefault: choice(
+    ['dangerFullAccess', 'workspaceWrite', 'readOnly'],
+    'dangerFullAccess',
+    'Sandbox policy of a command whose request names none.',
+  ),
+  sandboxMinimum: choice(
+    ['none', 'workspaceWrite', 'readOnly'],
+    'none',
+    'Sandbox policy that every command gets at least, whatever its request says; the reply says so.',
+  ),
+  sandboxRoots: list(
+    'PATH',
+    "Path that these two may write beside the server's folder; under a minimum no other root can be asked for. Repeatable.",
+  ),
+  sandboxNetwork: flag('These two leave commands their network.'),
+
   drainDelayMs: duration(
     '0s',
     'At a first signal: how long only `/readyz` changes, so that balancers notice. 5s behind a balancer.',

@@ -110,8 +110,14 @@ export const errorTable = {
   unsupportedSandbox: {
     code: INVALID_PARAMS,
     message: (data) =>
-      `unsupported ${data.field}: the container is the sandbox; use sandboxPolicy {"type":"dangerFullAccess"} or {"type":"externalSandbox"}, or leave it out`,
-    description: 'A sandbox was asked for that this server does not provide.',
+      `unsupported ${data.field}: use a sandboxPolicy of type readOnly, workspaceWrite, externalSandbox or dangerFullAccess, or leave it out`,
+    description: 'A kind of sandbox was asked for that this server does not know; `data.field` names it.',
+  },
+  sandboxUnavailable: {
+    code: INVALID_PARAMS,
+    message: (data) => `sandboxPolicy: ${data.detail}`,
+    description:
+      'The policy cannot be enforced, so nothing was started. `data.missing` names what is missing: `architecture`, `landlock`, `seccomp`, `capabilities`, `mountNamespace`, or `authentication` for a policy with a network.',
   },
   processIdRequired: {
     code: INVALID_REQUEST,

@@ -12,6 +12,7 @@ import { metricsPlugin } from '../../plugins/metrics.js';
 import { overloadPlugin } from '../../plugins/overload.js';
 import { readingsPlugin } from '../../plugins/readings.js';
 import { rpcPlugin } from '../../plugins/rpc.js';
+import { sandboxPlugin } from '../../plugins/sandbox.js';
 import { sessionsPlugin } from '../../plugins/sessions.js';
 import { tcpAdmissionPlugin } from '../../plugins/tcp-admission.js';
 import { telemetryPlugin } from '../../plugins/telemetry.js';
@@ -81,6 +82,7 @@ export async function buildApp(
   await app.register(authPlugin, { config });
   await app.register(overloadPlugin, { config });
   await app.register(rpcPlugin, { config });
+  await app.register(sandboxPlugin);
   await app.register(execPlugin, { config });
   await app.register(tcpAdmissionPlugin, { config });
   await app.register(websocketPlugin, { config });

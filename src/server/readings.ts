@@ -3,6 +3,7 @@
  * Knows no exporter and no request.
  */
 import type { ExecManager } from '../dialects/command-exec/exec-manager.js';
+import type { Sandboxes } from '../process/sandbox/sandboxes.js';
 import type { TotalRequests } from '../rpc/request-budget.js';
 import type { SessionRegistry } from '../session/session-registry.js';
 import type { Metrics } from '../telemetry/metric-store.js';
@@ -19,6 +20,7 @@ export interface ReadingsOptions {
   readonly requests: Pick<TotalRequests, 'inFlight'>;
   readonly commands: Pick<ExecManager, 'running' | 'all'>;
   readonly overload: Pick<Overload, 'loopDelay'>;
+  readonly sandboxes: Pick<Sandboxes, 'figures'>;
 }
 
 /** The states of one service. */
@@ -39,6 +41,7 @@ export class Readings {
     metrics.commandsRunning.set(commands.running);
     metrics.eventLoopDelay.set(overload.loopDelay.maxMs / MS_PER_SECOND);
     this.#lookAtSessions();
+    this.#lookAtSandboxes();
     this.#countRunning();
   }
 
@@ -56,6 +59,16 @@ export class Readings {
     for (const [transport, count] of open) metrics.connections.set(count, transport);
     metrics.sessions.set(initialized);
     metrics.outboxBytes.set(outboxBytes);
+  }
+
+  #lookAtSandboxes(): void {
+    const { metrics, sandboxes } = this.#options;
+    const { threads, threadsStarted, startMs, threadsFailed, refused } = sandboxes.figures;
+    metrics.sandboxThreads.set(threads);
+    metrics.sandboxThreadsStarted.set(threadsStarted);
+    metrics.sandboxThreadStartSeconds.set(startMs / MS_PER_SECOND);
+    metrics.sandboxThreadsFailed.set(threadsFailed);
+    metrics.sandboxRefusals.set(refused);
   }
 
   #countRunning(): void {

@@ -8,7 +8,7 @@ import { type Config, limitsOf } from '../config/config.js';
 import type { Log } from '../log.js';
 import { rpcError } from '../protocol/errors.js';
 import type { MethodDefinition } from '../protocol/methods/method-definition.js';
-import { methods } from '../protocol/methods.js';
+import { type MethodResult, methods } from '../protocol/methods.js';
 import { openRpcDocument } from '../protocol/open-rpc.js';
 import { Keepalive } from '../rpc/keepalive.js';
 import { TotalRequests } from '../rpc/request-budget.js';
@@ -39,6 +39,7 @@ export class RpcService {
   readonly requests: TotalRequests;
   readonly #options: RpcServiceOptions;
   readonly #keepalive: Keepalive;
+  #furtherLimits: MethodResult<'initialize'>['limits'] = {};
   readonly #endedCallbacks: Array<(session: Session) => void> = [];
   readonly #closedCallbacks: Array<(session: Session) => void> = [];
 
@@ -49,7 +50,8 @@ export class RpcService {
     this.#keepalive = new Keepalive(config);
     this.router = new Router<Session>((method, definition, session) => this.#admit(method, definition, session));
     const { initialize, 'rpc.discover': discover } = methods;
-    const handshake = createInitializeHandler({ version, limits: limitsOf(config) });
+    const bounds = limitsOf(config);
+    const handshake = createInitializeHandler({ version, limits: () => ({ ...bounds, ...this.#furtherLimits }) });
     this.router.add(
       { initialize, 'rpc.discover': discover },
       {
@@ -78,6 +80,11 @@ export class RpcService {
       onInputEnded: (session) => tell(this.#endedCallbacks, session),
       onClosed: (session) => tell(this.#closedCallbacks, session),
     });
+  }
+
+  /** Adds to what `initialize` says of limits from now on. */
+  addLimits(limits: MethodResult<'initialize'>['limits']): void {
+    this.#furtherLimits = { ...this.#furtherLimits, ...limits };
   }
 
   /** Calls back whenever a client sends nothing more and may still read: what runs for it ends, and its replies are sent. */

@@ -14,7 +14,7 @@ export interface HandshakeOptions {
   /** Version of the server. */
   readonly version: string;
   /** What `limits` says. */
-  readonly limits: Readonly<Record<string, number>>;
+  readonly limits: () => MethodResult<'initialize'>['limits'];
 }
 
 type InitializeParams = z.output<(typeof methods)['initialize']['params']>;
@@ -59,7 +59,7 @@ export function createInitializeHandler(options: HandshakeOptions) {
       platformOs: process.platform === 'darwin' ? 'macos' : 'linux',
       serverInfo: { name: 'execwire', version: options.version },
       connectionId: session.id,
-      limits: { ...options.limits },
+      limits: options.limits(),
     };
     // LAST: a handshake that fails leaves the session as it was.
     session.initialize({

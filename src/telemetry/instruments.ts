@@ -162,6 +162,36 @@ export const instruments = {
     help: 'Log lines lost because standard error took no more.',
     labels: [],
   },
+  sandboxThreads: {
+    name: 'execwire_sandbox_threads',
+    kind: 'gauge',
+    help: 'Threads that start commands under a sandbox policy, idle ones included.',
+    labels: [],
+  },
+  sandboxThreadsStarted: {
+    name: 'execwire_sandbox_threads_started_total',
+    kind: 'counter',
+    help: 'Such threads ever started, of which there may be 5000.',
+    labels: [],
+  },
+  sandboxThreadStartSeconds: {
+    name: 'execwire_sandbox_thread_start_seconds_total',
+    kind: 'counter',
+    help: 'Time that the starts of these threads took: what the first command under a policy waits for.',
+    labels: [],
+  },
+  sandboxThreadsFailed: {
+    name: 'execwire_sandbox_threads_failed_total',
+    kind: 'counter',
+    help: 'Such threads that could not restrict themselves, so that nothing was started.',
+    labels: [],
+  },
+  sandboxRefusals: {
+    name: 'execwire_sandbox_refusals_total',
+    kind: 'counter',
+    help: 'Commands refused because of a bound on these threads.',
+    labels: [],
+  },
 } as const satisfies Record<string, Instrument>;
 
 export type InstrumentKey = keyof typeof instruments;

@@ -45,7 +45,7 @@ const REFUSALS: readonly Refusal[] = [
         'command/exec tty or streaming requires a client-supplied processId',
       ] as const,
   ),
-  ['command/exec', { command: ['true'], sandboxPolicy: { type: 'readOnly' } }, -32602, /the container is the sandbox/],
+  ['command/exec', { command: ['true'], sandboxPolicy: { type: 'mine' } }, -32602, /unsupported sandboxPolicy.type/],
   [
     'command/exec',
     { command: ['true'], permissionProfile: {} },

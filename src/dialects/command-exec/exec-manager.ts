@@ -40,15 +40,17 @@ export interface CommandObservation {
 /** Makes the complete environment and the absolute directory of a child. @throws {SpawnError} for names that cannot be */
 export type PrepareProcess = (
   request: ExecRequest,
-  marker: string,
-  traceEnv: Readonly<Record<string, string | null>>,
+  session: Session,
+  added: { readonly marker: string; readonly traceEnv: Readonly<Record<string, string | null>> },
 ) => ProcessSpec;
 
 export interface ExecManagerOptions {
   readonly system: CommandSystem;
   readonly prepare: PrepareProcess;
   /** Kills these leaders with their descendants, and everything else that carries a marker beginning so. */
-  readonly killTrees: (pids: readonly number[], markerPrefix: string) => void;
+  readonly killTrees: (pids: readonly number[], markerPrefix: string) => Promise<unknown>;
+  /** Nothing that a session has started runs any more. */
+  readonly onSessionKilled?: ((session: Session) => void) | undefined;
   /** In every marker of this server; nobody else's begins so. */
   readonly serverMarker: string;
   readonly maxProcesses: number;
@@ -165,7 +167,8 @@ export class ExecManager {
       command.abandon();
       if (command.pid !== undefined) pids.push(command.pid);
     }
-    this.#options.killTrees(pids, commands.markerPrefix);
+    const { killTrees, onSessionKilled } = this.#options;
+    void killTrees(pids, commands.markerPrefix).finally(() => onSessionKilled?.(session));
   }
 
   /** Ends every command with SIGTERM, and with SIGKILL after `graceMs`; their replies follow. */
@@ -214,7 +217,7 @@ export class ExecManager {
   ): RunningCommand {
     this.#commandCount += 1;
     const marker = `${commands.markerPrefix}${this.#commandCount}`;
-    const process = this.#options.prepare(request, marker, observation?.env ?? {});
+    const process = this.#options.prepare(request, session, { marker, traceEnv: observation?.env ?? {} });
     const stdin = request.streamStdin ? new StdinFeed(this.#options.maxStdinBytes) : undefined;
     const sinks = this.#sinks(request, session, () => command);
     const command = new Command(this.#options.system, { process, marker, timeoutMs: request.timeoutMs, stdin, sinks });

@@ -6,6 +6,7 @@
 import type { TerminalSize } from '../../process/os-process.js';
 import { rpcError } from '../../protocol/errors.js';
 import type { MethodParams } from '../../protocol/methods.js';
+import { type DecidedSandbox, decideSandbox, NO_SANDBOX_SETTINGS, type SandboxSettings } from './sandbox-request.js';
 
 /** Bytes captured or sent per stream when the request names no cap. */
 const DEFAULT_OUTPUT_CAP_BYTES = 1024 * 1024;
@@ -13,8 +14,6 @@ const DEFAULT_OUTPUT_CAP_BYTES = 1024 * 1024;
 const DEFAULT_TIMEOUT_MS = 10_000;
 /** Size of a terminal when the request names none: that of a VT100. */
 const DEFAULT_SIZE: TerminalSize = { rows: 24, cols: 80 };
-/** Sandbox policies that ask for nothing beyond the container. */
-const ACCEPTED_POLICIES = new Set(['dangerFullAccess', 'externalSandbox']);
 
 /** A request with everything decided. */
 export interface ExecRequest {
@@ -29,6 +28,7 @@ export interface ExecRequest {
   readonly timeoutMs: number | undefined;
   readonly cwd: string | undefined;
   readonly env: Readonly<Record<string, string | null>>;
+  readonly sandbox: DecidedSandbox;
 }
 
 /** Checks a size that came over the wire. @throws {RpcError} zeroSize */
@@ -38,7 +38,10 @@ export function terminalSize(size: { rows: number; cols: number }): TerminalSize
 }
 
 /** @throws {RpcError} the first refusal in the protocol's order; duplicate ids and spawning are the manager's */
-export function decideExecRequest(params: MethodParams<'command/exec'>): ExecRequest {
+export function decideExecRequest(
+  params: MethodParams<'command/exec'>,
+  settings: SandboxSettings = NO_SANDBOX_SETTINGS,
+): ExecRequest {
   const [program, ...args] = params.command;
   const { processId, sandboxPolicy, timeoutMs } = params;
   const wantsTty = params.tty ?? false;
@@ -49,7 +52,8 @@ export function decideExecRequest(params: MethodParams<'command/exec'>): ExecReq
   if (isSet(timeoutMs) && params.disableTimeout === true) throw rpcError('conflictingTimeout');
   if (isSet(timeoutMs) && timeoutMs < 0) throw rpcError('negativeTimeout', { timeoutMs });
   const tty = wantsTty ? terminalSize(params.size ?? DEFAULT_SIZE) : undefined;
-  refuseSandbox(sandboxPolicy?.type, isSet(params.permissionProfile));
+  if (isSet(params.permissionProfile)) throw rpcError('unsupportedSandbox', { field: 'permissionProfile' });
+  const sandbox = decideSandbox(sandboxPolicy, settings);
   const streamStdin = wantsTty || params.streamStdin === true;
   const streamOutput = wantsTty || params.streamStdoutStderr === true;
   if (!isSet(processId) && (streamStdin || streamOutput)) throw rpcError('processIdRequired');
@@ -64,15 +68,10 @@ export function decideExecRequest(params: MethodParams<'command/exec'>): ExecReq
     timeoutMs: params.disableTimeout === true ? undefined : (timeoutMs ?? DEFAULT_TIMEOUT_MS),
     cwd: params.cwd ?? undefined,
     env: params.env ?? {},
+    sandbox,
   };
 }
 
 function isSet<T>(value: T | null | undefined): value is T {
   return value !== null && value !== undefined;
-}
-
-function refuseSandbox(policy: string | undefined, hasProfile: boolean): void {
-  if (hasProfile) throw rpcError('unsupportedSandbox', { field: 'permissionProfile' });
-  if (policy !== undefined && !ACCEPTED_POLICIES.has(policy))
-    throw rpcError('unsupportedSandbox', { field: 'sandboxPolicy' });
 }

@@ -11,14 +11,15 @@ import { decodeBase64 } from './base64.js';
 import type { ExecManager, RunningCommand } from './exec-manager.js';
 import { decideExecRequest, terminalSize } from './exec-request.js';
 import { refusing } from './refusals.js';
+import { NO_SANDBOX_SETTINGS, type SandboxSettings } from './sandbox-request.js';
 
 const ACCEPTED = {};
 
 /** Makes the handlers over one manager. */
-export function createExecHandlers(manager: ExecManager) {
+export function createExecHandlers(manager: ExecManager, sandbox: SandboxSettings = NO_SANDBOX_SETTINGS) {
   return refusing({
     'command/exec': async (params: MethodParams<'command/exec'>, session: Session, call: Call): Promise<unknown> => {
-      const { end, ran } = await manager.run(decideExecRequest(params), session, call);
+      const { end, ran } = await manager.run(decideExecRequest(params, sandbox), session, call);
       return execResult(end, ran, session.experimentalApi);
     },
 
@@ -104,14 +105,15 @@ function isLong(sink: OutputSink): boolean {
 
 async function execResult(end: CommandEnd, ran: RunningCommand, experimental: boolean): Promise<unknown> {
   const { stdout, stderr } = ran.sinks;
-  const beyond = experimental
-    ? {
-        signal: end.signal,
-        timedOut: end.timedOut,
-        truncated: { stdout: stdout.truncated, stderr: stderr.truncated },
-        durationMs: end.durationMs,
-      }
-    : {};
+  const beyond = {
+    ...raisedSandbox(ran),
+    ...(experimental && {
+      signal: end.signal,
+      timedOut: end.timedOut,
+      truncated: { stdout: stdout.truncated, stderr: stderr.truncated },
+      durationMs: end.durationMs,
+    }),
+  };
   if (!isLong(stdout) && !isLong(stderr)) {
     return { exitCode: end.exitCode, stdout: textOf(stdout), stderr: textOf(stderr), ...beyond };
   }
@@ -123,6 +125,12 @@ async function execResult(end: CommandEnd, ran: RunningCommand, experimental: bo
     ...(await jsonPiecesOf(stderr)),
     Buffer.from('"}'),
   ]);
+}
+
+/** A client that asked for less must be told. */
+function raisedSandbox({ request }: RunningCommand): Pick<MethodResult<'command/exec'>, 'sandbox'> {
+  const { choice, isRaised } = request.sandbox;
+  return isRaised ? { sandbox: { type: choice.type, networkAccess: choice.network } } : {};
 }
 
 function textOf(sink: OutputSink): string {

@@ -1,6 +1,7 @@
 /** The one place where errors of the operating system and refusals of commands become errors of this dialect's wire. */
 import { CommandError, type CommandErrorReason } from '../../commands/command-error.js';
 import { ShortageError, SpawnError } from '../../process/os-process.js';
+import { SandboxThreadsError, SandboxUnavailableError } from '../../process/sandbox/sandbox-errors.js';
 import { type RpcError, rpcError } from '../../protocol/errors.js';
 
 const REFUSALS: Readonly<Record<CommandErrorReason, () => RpcError>> = {
@@ -14,6 +15,12 @@ export function asRpcError(error: unknown): unknown {
     return rpcError('spawnFailed', { detail: error.message, errno: error.errno }, { cause: error });
   }
   if (error instanceof ShortageError) return rpcError('serverOverloaded', { bound: error.bound }, { cause: error });
+  if (error instanceof SandboxUnavailableError) {
+    return rpcError('sandboxUnavailable', { detail: error.message, missing: error.missing }, { cause: error });
+  }
+  if (error instanceof SandboxThreadsError) {
+    return rpcError('serverOverloaded', { bound: 'sandboxWorkers' }, { cause: error });
+  }
   return error instanceof CommandError ? REFUSALS[error.reason]() : error;
 }
 

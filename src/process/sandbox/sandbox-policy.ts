@@ -14,7 +14,7 @@ export interface ReadOnlyPolicy {
 export interface WorkspaceWritePolicy {
   readonly type: 'workspaceWrite';
   readonly network: boolean;
-  /** Absolute path of the first root: the server's folder, whatever the folder of the command. */
+  /** The first root: the server's folder, whatever the folder of the command. May be relative to where the server is. */
   readonly workspace: string;
   /** Absolute paths. */
   readonly writableRoots: readonly string[];

@@ -23,6 +23,8 @@ const PLAN_ATTEMPTS = 3;
 export interface SandboxesOptions {
   /** Path of the built `sandbox-worker`. */
   readonly script: string;
+  /** Told of each thread that was started, or that failed to restrict itself. */
+  readonly onThread?: ((report: { readonly startMs: number; readonly error?: unknown }) => void) | undefined;
   readonly libc: () => Promise<Pick<Libc, 'kernelCalls' | 'reaper'>>;
   readonly bounds?: Partial<PoolBounds> | undefined;
   /** Behave as a kernel with this version of Landlock, for tests. */
@@ -134,11 +136,15 @@ export class Sandboxes {
   }
 
   async #startThread(plan: SandboxPlan): Promise<SandboxThread> {
+    const { onThread } = this.#options;
+    const startedAtMs = performance.now();
     const thread = await this.#newThread();
     try {
       await thread.restrict(plan, this.#serverThreads());
+      onThread?.({ startMs: performance.now() - startedAtMs });
       return thread;
     } catch (error) {
+      onThread?.({ startMs: performance.now() - startedAtMs, error });
       // A thread that is restricted by half starts nothing.
       await thread.end();
       throw error;

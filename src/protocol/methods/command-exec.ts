@@ -8,6 +8,29 @@ import type { MethodDefinition } from './method-definition.js';
 const MAX_ARGUMENTS = 131_072;
 /** Most variables of `env`: far above what programs use, and little enough to be checked within a turn of the event loop. */
 const MAX_VARIABLES = 10_000;
+/** Most roots of a sandbox: each is a rule, and on some hosts a mount. */
+const MAX_ROOTS = 64;
+
+const sandboxPolicy = z.object({
+  type: z
+    .string()
+    .describe(
+      '`readOnly`, `workspaceWrite`, `externalSandbox` (somebody else enforces it) or `dangerFullAccess` (nothing is).',
+    ),
+  networkAccess: z
+    .union([z.boolean(), z.enum(['restricted', 'enabled'])])
+    .nullish()
+    .describe(
+      'Whether the command has a network; `restricted` or `enabled` for `externalSandbox`. Default: it has none.',
+    ),
+  writableRoots: strings(MAX_ROOTS)
+    .nullish()
+    .describe(
+      "Of `workspaceWrite`: absolute paths, at most 64, that may be written beside the server's folder. One that is missing is left out.",
+    ),
+  excludeTmpdirEnvVar: z.boolean().nullish().describe('Of `workspaceWrite`: the folder of TMPDIR is not writable.'),
+  excludeSlashTmp: z.boolean().nullish().describe('Of `workspaceWrite`: /tmp is not writable.'),
+});
 
 const execParams = z.object({
   command: strings(MAX_ARGUMENTS).describe('Program and arguments, at most 131072. Nothing is passed through a shell.'),
@@ -38,14 +61,15 @@ const execParams = z.object({
     .nullish()
     .describe('Merged over the inherited environment, at most 10000 variables; null unsets a variable.'),
   size: terminalSize.nullish().describe('First size of the terminal; only with `tty`. Default 24 rows, 80 columns.'),
-  sandboxPolicy: z
-    .object({ type: z.string().describe('`dangerFullAccess` or `externalSandbox`.') })
+  sandboxPolicy: sandboxPolicy
     .nullish()
-    .describe('Accepted for compatibility: the container is the sandbox.'),
+    .describe(
+      'What the command may write and reach. Default: whatever the server may, or what `--sandbox-default` says.',
+    ),
   permissionProfile: z
     .unknown()
     .optional()
-    .describe('Experimental in the reference; refused here: the container is the sandbox.'),
+    .describe('Experimental in the reference; refused here: use `sandboxPolicy`.'),
 });
 
 const execResult = z.object({
@@ -65,6 +89,13 @@ const execResult = z.object({
     .optional()
     .describe('Experimental. Whether a cap dropped output.'),
   durationMs: z.number().optional().describe('Experimental. Milliseconds from start to exit.'),
+  sandbox: z
+    .object({
+      type: z.string().describe('`readOnly` or `workspaceWrite`.'),
+      networkAccess: z.boolean().describe('Whether the command had a network.'),
+    })
+    .optional()
+    .describe("What was enforced, where the operator's `--sandbox-minimum` asks for more than the request."),
 });
 
 const runningCommand = z.object({

@@ -31,6 +31,16 @@ const initializeParams = z.object({
     .describe('What the client can do and wants.'),
 });
 
+const sandboxLimits = z.object({
+  landlockAbi: z.number().int().describe('Version of Landlock; 0: no policy can be enforced.'),
+  network: z.enum(['seccomp', 'none']).describe('What enforces that a command has no network.'),
+  notEnforced: z
+    .array(z.string())
+    .describe(
+      '`protectedPaths`, `metadata`, `processList`, `signals`: what policies promise elsewhere and not on this host.',
+    ),
+});
+
 const initializeResult = z.object({
   userAgent: z.string().describe('Names the server and the client.'),
   codexHome: z
@@ -42,7 +52,11 @@ const initializeResult = z.object({
     .object({ name: z.string().describe('`execwire`.'), version: z.string().describe("The server's version.") })
     .describe('Who answers.'),
   connectionId: z.string().describe('Names this connection in logs, traces and metrics.'),
-  limits: z.record(z.string(), z.number()).describe("The server's bounds, by the names of their flags in camelCase."),
+  limits: z
+    .record(z.string(), z.union([z.number(), sandboxLimits]))
+    .describe(
+      "The server's bounds, by the names of their flags in camelCase; and `sandbox`, what is enforced of a `sandboxPolicy`.",
+    ),
 });
 
 /** Requests about the connection. */

@@ -35,7 +35,7 @@ function setUp(options: Partial<ExecManagerOptions> & { startsAtOnce?: boolean }
   const markers: string[] = [];
   const manager = new ExecManager({
     system,
-    prepare: (request, marker, traceEnv) => {
+    prepare: (request, _session, { marker, traceEnv }) => {
       markers.push(marker);
       return {
         argv: request.argv,
@@ -44,7 +44,7 @@ function setUp(options: Partial<ExecManagerOptions> & { startsAtOnce?: boolean }
         stdin: request.streamStdin,
       };
     },
-    killTrees: (pids, prefix) => killed.push([[...pids], prefix]),
+    killTrees: async (pids, prefix) => killed.push([[...pids], prefix]),
     serverMarker: 'server',
     maxProcesses: 100,
     maxProcessesPerConnection: 100,

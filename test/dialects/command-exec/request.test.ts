@@ -16,6 +16,7 @@ t.test('exec request is decided with the defaults of the protocol when it names 
     timeoutMs: 10_000,
     cwd: undefined,
     env: {},
+    sandbox: { choice: { type: 'unconfined', network: true }, isRaised: false },
   });
   const nulls = { processId: null, tty: null, outputBytesCap: null, timeoutMs: null, cwd: null, env: null, size: null };
   t.same(
@@ -43,9 +44,6 @@ t.test('exec request is decided with the defaults of the protocol when it names 
   });
   t.match(decideExecRequest({ command: ['a'], timeoutMs: 0, outputBytesCap: 0 }), { outputCapBytes: 0, timeoutMs: 0 });
   t.match(decideExecRequest({ command: ['a'], timeoutMs: 5, disableTimeout: false }), { timeoutMs: 5 });
-  for (const type of ['dangerFullAccess', 'externalSandbox']) {
-    t.doesNotThrow(() => decideExecRequest({ command: ['a'], sandboxPolicy: { type } }));
-  }
   t.end();
 });
 
@@ -65,7 +63,7 @@ const REFUSALS: readonly [params: Partial<ExecParams>, code: number, text: strin
   ],
   [{ timeoutMs: -1, disableTimeout: true }, -32602, 'command/exec cannot set both timeoutMs and disableTimeout'],
   [{ timeoutMs: -5 }, -32602, 'command/exec timeoutMs must be non-negative, got -5'],
-  [{ sandboxPolicy: { type: 'workspaceWrite' } }, -32602, /the container is the sandbox/],
+  [{ sandboxPolicy: { type: 'mine' } }, -32602, /unsupported sandboxPolicy.type/],
   [{ streamStdin: true }, -32600, 'command/exec tty or streaming requires a client-supplied processId'],
   [{ streamStdoutStderr: true }, -32600, 'command/exec tty or streaming requires a client-supplied processId'],
 ];

@@ -1,0 +1,32 @@
+/** From a decided sandbox of a request to what the process layer enforces. Knows no Fastify and no host. */
+import type { SandboxChoice, SandboxSettings } from '../dialects/command-exec/sandbox-request.js';
+import type { ProcessSpec } from '../process/os-process.js';
+import { rpcError } from '../protocol/errors.js';
+
+/** What agents look at to know why nothing can be reached; the reference sets it in the same cases. */
+const NETWORK_DISABLED = { CODEX_SANDBOX_NETWORK_DISABLED: '1' } as const;
+
+export interface CommandSandboxOptions {
+  readonly settings: Pick<SandboxSettings, 'roots'>;
+  /** The first root: where a command runs that names no folder. May be relative to where the server is. */
+  readonly workspace: string;
+  /** Why a policy with a network would be worth nothing; undefined when it is worth something. */
+  readonly reachableCredential: string | undefined;
+}
+
+/** @throws {RpcError} sandboxUnavailable for a policy with a network that the command could use to get around it */
+export function commandSandbox(
+  choice: SandboxChoice,
+  owner: object,
+  { settings, workspace, reachableCredential }: CommandSandboxOptions,
+): { readonly env: Readonly<Record<string, string>>; readonly spec: Pick<ProcessSpec, 'sandbox'> } {
+  const env = choice.network ? {} : NETWORK_DISABLED;
+  if (choice.type === 'unconfined') return { env, spec: {} };
+  if (choice.network && reachableCredential !== undefined) {
+    throw rpcError('sandboxUnavailable', { detail: reachableCredential, missing: ['authentication'] });
+  }
+  if (choice.type === 'readOnly') return { env, spec: { sandbox: { policy: choice, owner } } };
+  const { isBounded, ...policy } = choice;
+  const within = isBounded ? { within: [workspace, ...settings.roots, '/tmp'] } : {};
+  return { env, spec: { sandbox: { policy: { ...policy, workspace, ...within }, owner } } };
+}
