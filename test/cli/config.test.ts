@@ -47,6 +47,8 @@ t.test('config takes every option by its flag and by its variable, and the flag 
     listen: ['ws://127.0.0.1:1', 'ws://127.0.0.1:2'],
     wsAuth: ['capability-token', 'none'],
     logLevel: ['debug', 'warn'],
+    sandboxDefault: ['readOnly', 'workspaceWrite'],
+    sandboxMinimum: ['readOnly', 'workspaceWrite'],
     metricsListen: ['http://127.0.0.1:1', 'http://127.0.0.1:2'],
   };
   const textsOf = (name: string, { placeholder }: Option<unknown>): [string, string] => {

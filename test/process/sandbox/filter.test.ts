@@ -70,7 +70,8 @@ for (const architecture of ARCHITECTURES) {
   const outcome = (name: SyscallName, args: readonly (number | bigint)[] = [], policy = POLICY): Outcome =>
     run(filterOf(architecture, policy), { number: number(name), args }, architecture);
 
-  t.test(`filter for ${architecture} answers each call as its rule says when it is run`, (t) => {
+  t.test('filter answers each call as its rule says when it is run', (t) => {
+    t.comment(architecture);
     const tid = THREADS.at(-1) ?? 0;
     const network = { ...POLICY, network: true };
     const writable = { ...POLICY, readOnly: false };
@@ -123,7 +124,8 @@ for (const architecture of ARCHITECTURES) {
     t.end();
   });
 
-  t.test(`filter for ${architecture} lets nothing through that is foreign or newer when it is run`, (t) => {
+  t.test('filter lets nothing through that is foreign or newer when it is run', (t) => {
+    t.comment(architecture);
     const filter = filterOf(architecture);
     const other = architecture === 'x64' ? 'arm64' : 'x64';
     t.equal(run(filter, { number: 1, architecture: AUDIT_ARCHITECTURE[other] }, architecture), KILLED);
