@@ -27,8 +27,12 @@ export const sandboxPlugin = fp(
     app.decorate('sandboxes', sandboxes);
     const { landlockAbi, missing, reason, notEnforced, mountNamespace } = await sandboxes.host();
     const isMissing = missing.length > 0;
-    if (isMissing) app.log.warn({ missing, reason }, 'sandbox policies are refused on this host');
-    else app.log.info({ landlockAbi, mountNamespace, notEnforced }, 'sandbox policies are enforced');
+    app.lifecycle.on('running', () => {
+      // A start that is refused closes without ever running: it says its reason and nothing else.
+      if (app.lifecycle.phase !== 'running') return;
+      if (isMissing) app.log.warn({ missing, reason }, 'sandbox policies are refused on this host');
+      else app.log.info({ landlockAbi, mountNamespace, notEnforced }, 'sandbox policies are enforced');
+    });
     app.rpc.addLimits({
       sandbox: {
         landlockAbi: isMissing ? 0 : landlockAbi,
@@ -38,5 +42,5 @@ export const sandboxPlugin = fp(
     });
     app.addHook('onClose', () => sandboxes.close());
   },
-  { name: 'sandbox', dependencies: ['rpc'] },
+  { name: 'sandbox', dependencies: ['lifecycle', 'rpc'] },
 );
