@@ -2,7 +2,7 @@
  * Reads from /proc: the whole table of processes, single processes, their children and the environment they were started with. It decides
  * nothing and kills nobody.
  */
-import { closeSync, openSync, readdirSync, readlinkSync, readSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readdirSync, readlinkSync, readSync } from 'node:fs';
 
 /** One line of /proc/PID/stat, as far as it is needed (proc(5)). */
 export interface ProcEntry {
@@ -22,6 +22,8 @@ export interface ProcEntry {
 
 /** More than any stat line takes. */
 const STAT_BYTES = 1024;
+/** Where `env_start`, field 50, stands behind the name, which is field 2. */
+const STAT_ENV_START = 47;
 /** Room for most lists of children and most environments. */
 const SHARED_BYTES = 65_536;
 /** Longest environment that is looked through: beyond the kernel's own limit for arguments and environment. */
@@ -64,19 +66,8 @@ export function readProcTable(): ProcEntry[] {
 /** One process; undefined when it is gone or hidden, or where {@link seesProcesses} is false. */
 export function readProcEntry(pid: number): ProcEntry | undefined {
   if (!seesProcesses()) return undefined;
-  let text: string;
-  try {
-    const fd = openSync(`/proc/${pid}/stat`, 'r');
-    try {
-      text = statBuffer.toString('latin1', 0, readSync(fd, statBuffer, 0, STAT_BYTES, 0));
-    } finally {
-      closeSync(fd);
-    }
-  } catch {
-    return undefined;
-  }
-  // The name stands in parentheses and may hold anything, parentheses and line ends too: count from its end.
-  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  const fields = readStat(pid);
+  if (fields === undefined) return undefined;
   const state = fields[0] ?? '';
   const threads = Number(fields[17]);
   return {
@@ -89,6 +80,23 @@ export function readProcEntry(pid: number): ProcEntry | undefined {
     headless: state === 'Z' && threads > 1,
     threads,
   };
+}
+
+/** Fields of /proc/PID/stat behind the name; undefined when it is gone or hidden. */
+function readStat(pid: number): string[] | undefined {
+  let text: string;
+  try {
+    const fd = openSync(`/proc/${pid}/stat`, 'r');
+    try {
+      text = statBuffer.toString('latin1', 0, readSync(fd, statBuffer, 0, STAT_BYTES, 0));
+    } finally {
+      closeSync(fd);
+    }
+  } catch {
+    return undefined;
+  }
+  // The name stands in parentheses and may hold anything, parentheses and line ends too: count from its end.
+  return text.slice(text.lastIndexOf(')') + 2).split(' ');
 }
 
 /** Pids of the children of all its threads, zombies too; undefined when they cannot be seen (CONFIG_PROC_CHILDREN, hidepid). */
@@ -104,15 +112,42 @@ function readChildrenOfThread(pid: number, task: number | string): number[] | un
   return text?.split(' ').map(Number).filter(Boolean);
 }
 
-/** Value that a variable had in the environment a process was started with; undefined when unset, or when that cannot be read. */
-export function startedWith({ pid, headless }: ProcEntry, variable: string): string | undefined {
+/**
+ * Value that a variable had in the environment a process was started with.
+ * @returns undefined when it is unset or the environment belongs to somebody else; null when it cannot be told now, because the process is
+ * between two programs (execve(2) has taken the old memory away) or is ending
+ */
+export function startedWith(entry: ProcEntry, variable: string): string | undefined | null {
+  // Hidden by /proc: more is not known of it.
+  if (entry.startTime === undefined) return undefined;
+  const before = environmentAddress(entry.pid);
+  const environ = readEnviron(entry);
+  if (environ === 'hidden') return undefined;
+  const value = environ === 'gone' ? undefined : valueIn(environ, variable);
+  if (value !== undefined) return value;
+  // Each program has its environment at an address of its own: one look between two of them proves nothing.
+  const isSettled = entry.headless ? environ !== 'gone' : before !== 0 && before === environmentAddress(entry.pid);
+  return isSettled ? undefined : null;
+}
+
+/** Address of its environment (`env_start` of proc(5)): 0 while it has no memory of its own, and for a process of somebody else. */
+function environmentAddress(pid: number): number {
+  return Number(readStat(pid)?.[STAT_ENV_START] ?? 0);
+}
+
+function readEnviron({ pid, headless }: ProcEntry): Buffer | 'gone' | 'hidden' {
   const tasks = headless ? namesIn(`/proc/${pid}/task`).map((task) => `task/${task}/`) : [''];
-  let environ: Buffer | undefined;
+  let result: Buffer | 'gone' | 'hidden' = 'gone';
   for (const task of tasks) {
-    environ = readWhole(`/proc/${pid}/${task}environ`, MAX_ENVIRON_BYTES);
-    if (environ !== undefined && environ.length > 0) break;
+    const path = `/proc/${pid}/${task}environ`;
+    const environ = readWhole(path, MAX_ENVIRON_BYTES);
+    if (environ !== undefined && environ.length > 0) return environ;
+    if (environ === undefined && existsSync(path)) result = 'hidden';
   }
-  if (environ === undefined) return undefined;
+  return result;
+}
+
+function valueIn(environ: Buffer, variable: string): string | undefined {
   const wanted = Buffer.from(`${variable}=`);
   for (let at = environ.indexOf(wanted); at >= 0; at = environ.indexOf(wanted, at + 1)) {
     if (at > 0 && environ[at - 1] !== 0) continue;

@@ -55,7 +55,7 @@ export class TreeScan {
     return this.#leaders.filter(({ isReaped }) => !isReaped);
   }
 
-  /** Whether the last look met a process for the first time, or one that was gone before it could be asked whose it is. */
+  /** Whether the last look met a process for the first time, or one that could not be asked whose it is: it was gone, or changed its program. */
   get isRestless(): boolean {
     return this.#isRestless;
   }
@@ -138,7 +138,8 @@ export class TreeScan {
       if (this.#found.has(entry.pid) || !entry.alive || !mayBeFound(entry.pid)) continue;
       const name = identity(entry);
       const mark = marksInTable.has(name) ? marksInTable.get(name) : startedWith(entry, MARKER_VARIABLE);
-      marks.set(name, mark);
+      if (mark === null) this.#isRestless = true;
+      else marks.set(name, mark);
       if (!this.#isMet(entry) && !this.#isMark(mark)) continue;
       this.#add(entry);
       grown = true;
@@ -183,13 +184,17 @@ export class TreeScan {
   #isMarked(entry: ProcEntry): boolean {
     const name = identity(entry);
     if (this.#strangers.has(name)) return false;
-    if (this.#isMark(startedWith(entry, MARKER_VARIABLE))) return true;
-    this.#strangers.add(name);
-    return false;
+    const mark = startedWith(entry, MARKER_VARIABLE);
+    // Another look will tell, or meet what it has left.
+    if (mark === null) this.#isRestless = true;
+    else if (!this.#isMark(mark)) this.#strangers.add(name);
+    return this.#isMark(mark);
   }
 
-  #isMark(mark: string | undefined): boolean {
-    return mark !== undefined && (this.#marks.has(mark) || this.#prefixes.some((prefix) => mark.startsWith(prefix)));
+  #isMark(mark: string | undefined | null): boolean {
+    return (
+      typeof mark === 'string' && (this.#marks.has(mark) || this.#prefixes.some((prefix) => mark.startsWith(prefix)))
+    );
   }
 }
 

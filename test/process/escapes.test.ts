@@ -2,6 +2,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
+import { readlinkSync } from 'node:fs';
 import { release } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -38,6 +39,14 @@ int main(void) {
 }
 `;
 
+/** Takes its own program anew without a pause, in the environment it has: most looks at it fall between two programs. */
+const CHANGELING = `
+#include <unistd.h>
+int main(int count, char **arguments) {
+  return execv("/proc/self/exe", arguments);
+}
+`;
+
 function smallNumbersProblem(): false | string {
   const [major = 0, minor = 0] = release().split('.').map(Number);
   if (major < 6 || (major === 6 && minor < 14)) return 'needs Linux 6.14: before it pid_max is that of the whole host';
@@ -57,6 +66,20 @@ async function startMarked(argv: readonly [string, ...string[]], marker: string)
   const running = await start({ argv, env: childEnvironment({ overrides: {}, marker, tty: false }) });
   await running.said('ready');
   return running;
+}
+
+/** Living processes that run a program; their marks cannot always be read. */
+function running(program: string): number[] {
+  const isProgram = (pid: number): boolean => {
+    try {
+      return readlinkSync(`/proc/${pid}/exe`) === program;
+    } catch {
+      return false;
+    }
+  };
+  return readProcTable()
+    .filter(({ pid, alive }) => alive && isProgram(pid))
+    .map(({ pid }) => pid);
 }
 
 /** Living processes with this mark. */
@@ -89,6 +112,21 @@ t.test('a process whose main thread has ended is killed by the guardian', { skip
   await guardian(`${MARKER_VARIABLE}=${marker}`, '');
   await until('all are gone', () => marked(marker).length === 0);
   await running.done;
+});
+
+t.test('an orphan is killed when a look meets it between two programs', { skip: NO_COMPILER }, async (t) => {
+  const program = compile(t, CHANGELING);
+  const ROUNDS = 20;
+  for (let round = 0; round < ROUNDS; round += 1) {
+    const marker = `${randomUUID()}.1`;
+    const leader = await startMarked(['sh', '-c', `(setsid ${program} >&- &) ; echo ready; exec sleep 600`], marker);
+    await until('it runs', () => running(program).length > 0);
+    t.same(await killUntilGone([treeTarget([leader.process.pid], marker)]), []);
+    const left = running(program);
+    for (const pid of left) process.kill(pid, 'SIGKILL');
+    t.same(left, []);
+    await leader.done;
+  }
 });
 
 t.test(

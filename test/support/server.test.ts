@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import t, { type Test } from 'tap';
 import { WebSocket } from 'ws';
 import { TestServer, type TestServerOptions } from './server.js';
+import { until } from './until.js';
 
 /** How long a planted leak is waited for: it never goes. */
 const PATIENCE_MS = 100;
@@ -39,19 +40,23 @@ t.test('server builder fails a test when a connection or a command is left', asy
   const server = await startUnwatched(t);
   const ws = await strayConnection(t, server);
   await t.rejects(server.endClean(PATIENCE_MS), /left behind: .*socket/);
+  let messages = 0;
+  ws.on('message', () => {
+    messages += 1;
+  });
   ws.send('{"id":1,"method":"initialize","params":{"clientInfo":{"name":"a","version":"1"}}}');
   ws.send(
     '{"id":2,"method":"command/exec","params":{"command":["sh","-c","echo; exec sleep 600"],"processId":"p","streamStdoutStderr":true}}',
   );
-  // The reply to `initialize`, then the output.
-  await once(ws, 'message');
-  await once(ws, 'message');
+  // The reply to `initialize`, then the output: both may come in one packet.
+  await until('the command has started', () => messages === 2);
   await t.rejects(server.endClean(PATIENCE_MS), /left behind: child \d+/);
 });
 
 t.test('server builder fails a test when a timer or a listener is left, or an error was logged', async (t) => {
   const leak = `process.once('SIGWINCH', () => {
-    setInterval(() => {}, 1e6).unref();
+    // More than the timers that may run out meanwhile.
+    for (let count = 0; count < 20; count += 1) setInterval(() => {}, 1e6).unref();
     process.on('SIGCONT', () => {}).on('exit', () => {});
     require('fs').writeSync(2, '{"level":50,"msg":"planted"}\\n');
   });`;
