@@ -90,9 +90,8 @@ export const execPlugin = fp<{ config: Config }>(
     async function killCommands(): Promise<void> {
       app.lifecycle.advance('draining');
       exec.killAll();
-      // What earlier sessions left behind and could not be ended then gets another chance; a command that is being started is killed as soon
-      // as there is a process to kill.
-      const all = trees.signal(treeTarget([], serverMarker), 'SIGKILL');
+      // Also what nobody can tell whose it was any more. A command that is being started is killed as soon as there is a process to kill.
+      const all = trees.signal({ ...treeTarget([], serverMarker), allOrphans: true }, 'SIGKILL');
       await Promise.all([all, new Promise<void>((resolve) => exec.whenIdle(resolve))]);
     }
 

@@ -16,6 +16,8 @@ export interface TreeTarget {
   readonly leaders: readonly OwnChild[];
   /** Value of `EXECWIRE_COMMAND_ID` in the environments; one that ends with a dot stands for all that begin so. */
   readonly mark: string;
+  /** Whether every orphan belongs to it, marked or not: what commands left behind, when the server ends. Default: false. */
+  readonly allOrphans?: boolean;
 }
 
 /** To be made when the kill is asked for: the numbers may be others' later. */
@@ -31,6 +33,7 @@ export class TreeScan {
   readonly #leaders: readonly OwnChild[];
   readonly #marks = new Set<string>();
   readonly #prefixes: string[] = [];
+  readonly #takesAllOrphans: boolean;
   /** Every process met so far. */
   readonly #met = new Map<number, ProcEntry>();
   /** Orphans of others. */
@@ -44,6 +47,7 @@ export class TreeScan {
 
   constructor(targets: readonly TreeTarget[]) {
     this.#leaders = targets.flatMap(({ leaders }) => leaders);
+    this.#takesAllOrphans = targets.some(({ allOrphans }) => allOrphans === true);
     for (const { mark } of targets) {
       if (mark.endsWith('.')) this.#prefixes.push(mark);
       else this.#marks.add(mark);
@@ -101,7 +105,8 @@ export class TreeScan {
     for (let grown = true; grown; ) {
       grown = false;
       for (const entry of orphans.entries) {
-        if (this.#found.has(entry.pid) || !(this.#isKin(entry) || this.#isMarked(entry))) continue;
+        if (this.#found.has(entry.pid)) continue;
+        if (!this.#takesAllOrphans && !this.#isKin(entry) && !this.#isMarked(entry)) continue;
         this.#addWithDescendants(entry);
         grown = true;
       }

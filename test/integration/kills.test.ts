@@ -1,5 +1,8 @@
 /** Kills by a whole server in every view of the host's processes: all of /proc, one that hides others, one of strangers, none. */
 import { spawnSync } from 'node:child_process';
+import { chmodSync, copyFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import t from 'tap';
 import { processesWith } from '../support/process-table.js';
 import { startServer } from '../support/server.js';
@@ -9,7 +12,7 @@ import type { WireClient } from '../support/wire-client.js';
 t.jobs = 2;
 
 const STREAMED = { streamStdoutStderr: true, disableOutputCap: true };
-const AS_NOBODY = 'setpriv --reuid=65534 --regid=65534 --clear-groups';
+const NOBODY = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', '--'];
 const canNest =
   spawnSync('unshare', ['--mount', 'true']).status === 0 && spawnSync('setpriv', ['--version']).status === 0;
 const NAMESPACES = canNest ? false : 'needs root, unshare and setpriv';
@@ -26,7 +29,7 @@ const VIEWS: readonly View[] = [
   { name: 'everybody is seen', through: [], sees: true },
   {
     name: 'other users are hidden (hidepid=2)',
-    through: inNamespaces(['--mount'], `mount -t proc -o hidepid=2 proc /proc && exec ${AS_NOBODY} "$@"`),
+    through: inNamespaces(['--mount'], `mount -t proc -o hidepid=2 proc /proc && exec ${NOBODY.join(' ')} "$@"`),
     sees: true,
   },
   {
@@ -55,7 +58,6 @@ async function begin(client: WireClient, script: string, params: object = {}) {
   const word = newWord();
   const reply = client.exec(['sh', '-c', script], { processId: word, env: { WORD: word }, ...STREAMED, ...params });
   await client.said(word, 'ready');
-  t.ok(processesWith(word).length > 0);
   return { word, reply };
 }
 
@@ -94,6 +96,19 @@ for (const { name, through, sees } of VIEWS) {
   // With the first process of a PID namespace the kernel ends all the others.
   if (through.includes('--pid')) continue;
 
+  // Without a mark, a parent and its command's session: no kill of the command finds it, the end of the server does.
+  const lost = `env -u EXECWIRE_COMMAND_ID setsid sh -c "sleep 600 & exit" ; ${group}`;
+  t.test(`nobody outlives a server that ends in good order when ${name}`, { skip }, async (t) => {
+    const server = await startServer(t, { through });
+    const client = await connect(t, server.url);
+    const { word } = await begin(client, sees ? lost : group, { disableTimeout: true });
+    server.signal('SIGTERM');
+    await server.logged('leaving');
+    server.signal('SIGTERM');
+    await server.exited;
+    await until('all are gone', () => processesWith(word).length === 0);
+  });
+
   t.test(`nobody outlives a crash of the server when ${name}`, { skip }, async (t) => {
     const server = await startServer(t, { through });
     const client = await server.session();
@@ -105,3 +120,93 @@ for (const { name, through, sees } of VIEWS) {
     await until('all are gone', () => processesWith(word).length === 0);
   });
 }
+
+const hiding = VIEWS.find(({ name }) => name.includes('hidepid'))?.through ?? [];
+const NO_DUMP_CALL =
+  process.arch !== 'x64' || spawnSync('perl', ['-v']).status !== 0 ? 'needs perl on x86-64' : NAMESPACES;
+
+t.test(
+  'a command that /proc hides from its own server is ended with its processes',
+  { skip: NO_DUMP_CALL },
+  async (t) => {
+    const server = await startServer(t, { through: hiding });
+    const client = await connect(t, server.url);
+    // prctl(PR_SET_DUMPABLE, 0), as ssh-agent does: from then on only root sees it.
+    const hide = 'syscall(157, 4, 0, 0, 0, 0);';
+    // The leader, its child in another session, and one in its group.
+    const hidden = `$| = 1; use POSIX; ${hide} if (!fork) { POSIX::setsid(); } elsif (fork) { print "ready\\n"; } sleep 600 while 1;`;
+    for (const tty of [false, true]) {
+      const { word, reply } = await begin(client, `exec perl -e '${hidden}'`, { tty, disableTimeout: true });
+      await until('all have come', () => processesWith(word).length === 3);
+      await client.request('command/exec/terminate', { processId: word });
+      t.equal((await reply).result?.exitCode, 137);
+      const left = (): number[] => processesWith(word);
+      await until('its session is gone', () => left().length <= 1);
+      for (const pid of left()) process.kill(pid, 'SIGKILL');
+    }
+  },
+);
+
+t.test('terminate ends a terminal when it comes right behind its start', async (t) => {
+  const server = await startServer(t);
+  const client = await connect(t, server.url);
+  const word = newWord();
+  const replies = Array.from({ length: 40 }, (_, round) => {
+    const processId = `${word}-${round}`;
+    const params = { processId, tty: true, env: { WORD: word }, disableTimeout: true, ...STREAMED };
+    const reply = client.exec(['sleep', '600'], params);
+    void client.request('command/exec/terminate', { processId });
+    return reply;
+  });
+  for (const reply of await Promise.all(replies)) t.equal(reply.result?.exitCode, 137);
+  t.same(processesWith(word), []);
+});
+
+/** A copy of `setpriv` that becomes root, whoever starts it; undefined where there can be none. */
+function rootProgram(): string | undefined {
+  if (!canNest) return undefined;
+  const folder = mkdtempSync(join(tmpdir(), 'execwire-kills-'));
+  t.teardown(() => rmSync(folder, { recursive: true }));
+  chmodSync(folder, 0o755);
+  const program = join(folder, 'setpriv');
+  copyFileSync(spawnSync('sh', ['-c', 'command -v setpriv'], { encoding: 'utf8' }).stdout.trim(), program);
+  chmodSync(program, 0o4755);
+  const args = [...NOBODY.slice(1), program, '--reuid=0', 'id', '-ru'];
+  return spawnSync('setpriv', args, { encoding: 'utf8' }).stdout === '0\n' ? program : undefined;
+}
+
+const program = rootProgram();
+const NO_ROOT_PROGRAM =
+  program === undefined && 'needs root, setpriv, and a folder for temporary files whose programs may become root';
+
+t.test(
+  'a command that the server may not kill is answered and named in the log',
+  { skip: NO_ROOT_PROGRAM },
+  async (t) => {
+    const server = await startServer(t, { through: NOBODY });
+    const client = await connect(t, server.url);
+    const script = 'echo ready; while :; do sleep 600; done';
+    const command = [program ?? '', '--reuid=0', '--regid=0', '--clear-groups', 'sh', '-c', script];
+    for (const [way, tty, expected] of [
+      ['terminate', false, 137],
+      ['timeout', false, 124],
+      ['terminate', true, 137],
+    ] as const) {
+      const word = newWord();
+      const timeout = way === 'timeout' ? { timeoutMs: 500 } : { disableTimeout: true };
+      const reply = client.exec(command, { processId: word, tty, env: { WORD: word }, ...STREAMED, ...timeout });
+      await client.said(word, 'ready');
+      const survivors = processesWith(word);
+      t.teardown(() => {
+        for (const pid of processesWith(word)) process.kill(pid, 'SIGKILL');
+      });
+      if (way === 'terminate') await client.request('command/exec/terminate', { processId: word });
+      t.match((await reply).result, { exitCode: expected }, `${way}, terminal: ${tty}`);
+      // Closing the terminal hangs up its shell, whoever that is.
+      if (tty) await until('the terminal has gone', () => processesWith(word).length < survivors.length);
+      else t.ok(processesWith(word).length > 0, 'it lives on');
+      await server.logged('processes survived SIGKILL');
+    }
+    t.equal((await client.exec(['true'])).result?.exitCode, 0);
+  },
+);
