@@ -12,9 +12,9 @@ declare module 'fastify' {
 
 export const drainPlugin = fp<{ config: Config }>(
   async (app, { config }) => {
-    const { lifecycle, sessions, exec, telemetry, log } = app;
-    const drain = new Drain({ config, lifecycle, sessions, commands: exec, telemetry, log });
+    const { lifecycle, sessions, commands, telemetry, log } = app;
+    const drain = new Drain({ config, lifecycle, sessions, commands, telemetry, log });
     app.decorate('drain', () => drain.run());
   },
-  { name: 'drain', dependencies: ['lifecycle', 'sessions', 'exec', 'telemetry'] },
+  { name: 'drain', dependencies: ['lifecycle', 'sessions', 'commands', 'telemetry'] },
 );

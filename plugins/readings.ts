@@ -4,17 +4,18 @@ import { Readings } from '../src/server/readings.js';
 
 export const readingsPlugin = fp(
   async (app) => {
-    const { metrics, lifecycle, sessions, overload, rpc, exec, sandboxes } = app;
+    const { metrics, lifecycle, sessions, overload, rpc, commands, detachables, sandboxes } = app;
     const readings = new Readings({
       metrics,
       lifecycle,
       sessions,
       overload,
       requests: rpc.requests,
-      commands: exec,
+      commands,
+      detachables,
       sandboxes,
     });
     app.exposition.beforeEach(() => readings.refresh());
   },
-  { name: 'readings', dependencies: ['metrics', 'lifecycle', 'sessions', 'overload', 'rpc', 'exec', 'sandbox'] },
+  { name: 'readings', dependencies: ['metrics', 'lifecycle', 'sessions', 'overload', 'rpc', 'commands', 'sandbox'] },
 );

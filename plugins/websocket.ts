@@ -3,6 +3,7 @@ import websocket from '@fastify/websocket';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import { selectSubprotocol } from '../src/auth/bearer-token.js';
+import { principalKey } from '../src/auth/principal-key.js';
 import type { Config } from '../src/config/config.js';
 import { closeCodes } from '../src/protocol/close-codes.js';
 import { FLUSH_TOTAL_MS } from '../src/rpc/flush-limit.js';
@@ -18,8 +19,14 @@ declare module 'fastify' {
 
 export const websocketPlugin = fp<{ config: Config }>(
   async (app, { config }) => {
-    const { lifecycle, sessions, overload } = app;
-    const admission = new UpgradeAdmission({ maxConnections: config.maxConnections, lifecycle, sessions, overload });
+    const { lifecycle, sessions, overload, detachables } = app;
+    const admission = new UpgradeAdmission({
+      maxConnections: config.maxConnections,
+      lifecycle,
+      sessions,
+      overload,
+      knowsKey: (principal, key) => detachables.knowsAffinity(principalKey(principal), key),
+    });
     const options = {
       maxPayload: config.maxFrameBytes,
       perMessageDeflate: config.compression,
@@ -54,13 +61,13 @@ export const websocketPlugin = fp<{ config: Config }>(
     });
     // AFTER the credential has been checked, which takes a while: between here and the upgrade nobody else is let in.
     app.addHook('preValidation', async (request: FastifyRequest, reply: FastifyReply) => {
-      const reason = request.ws ? admission.refusal() : undefined;
+      const reason = request.ws ? admission.refusal(request.principal, keyOf(request)) : undefined;
       if (reason === undefined) return undefined;
       reply.code(503).header('retry-after', RETRY_AFTER_SECONDS).header('connection', 'close');
       return reply.send(`${reason}\n`);
     });
   },
-  { name: 'websocket', dependencies: ['auth', 'lifecycle', 'sessions', 'overload'] },
+  { name: 'websocket', dependencies: ['auth', 'lifecycle', 'sessions', 'overload', 'commands'] },
 );
 
 /**
@@ -70,4 +77,10 @@ export const websocketPlugin = fp<{ config: Config }>(
 export function answerBadUrl(_error: unknown, request: FastifyRequest, reply: FastifyReply): void {
   reply.raw.once('finish', () => request.raw.socket.destroy());
   reply.code(400).header('connection', 'close').send();
+}
+
+/** The key of the command that a client comes back to. */
+function keyOf({ query }: FastifyRequest): string | undefined {
+  const key = typeof query === 'object' && query !== null && 'key' in query ? query.key : undefined;
+  return typeof key === 'string' ? key : undefined;
 }

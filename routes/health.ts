@@ -4,14 +4,19 @@ import type { FastifyInstance } from 'fastify';
 /** Methods that a route which is only read refuses. */
 const WRITING_METHODS = ['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
 
-/** Adds `/healthz`, `/livez` and `/readyz`. */
+/** Not ready, told so that a balancer sends nobody new and still everybody who comes back (HAProxy's `disable-on-404`). */
+const NOT_READY_FOR_NEW = 404;
+
+/** Adds `/healthz`, `/livez`, `/readyz` and `/ownerz`. */
 export async function healthRoutes(app: FastifyInstance): Promise<void> {
-  for (const url of ['/healthz', '/livez']) addProbe(app, url, () => true);
-  addProbe(app, '/readyz', () => app.lifecycle.phase === 'running' && !app.overload.isOverloaded);
+  const isReady = (): boolean => app.lifecycle.phase === 'running' && !app.overload.isOverloaded;
+  for (const url of ['/healthz', '/livez']) addProbe(app, url, () => 200);
+  addProbe(app, '/readyz', () => (isReady() ? 200 : 503));
+  addProbe(app, '/ownerz', () => (isReady() ? 200 : NOT_READY_FOR_NEW));
 }
 
-function addProbe(app: FastifyInstance, url: string, isWell: () => boolean): void {
-  app.get(url, { config: { anyHost: true } }, async (_request, reply) => reply.code(isWell() ? 200 : 503).send());
+function addProbe(app: FastifyInstance, url: string, statusNow: () => number): void {
+  app.get(url, { config: { anyHost: true } }, async (_request, reply) => reply.code(statusNow()).send());
   app.route({
     method: WRITING_METHODS,
     url,

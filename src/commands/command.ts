@@ -17,7 +17,7 @@ import type {
   TerminalSize,
 } from '../process/os-process.js';
 import type { CancelTimer, Clock } from './clock.js';
-import type { StdinFeed } from './input.js';
+import type { CommandInput } from './input.js';
 import { OutputFlow } from './output/flow.js';
 import type { OutputSink } from './output/output-sink.js';
 
@@ -54,8 +54,8 @@ export interface CommandOptions {
   readonly marker: string;
   /** Milliseconds, or undefined for none. */
   readonly timeoutMs: number | undefined;
-  readonly stdin: StdinFeed | undefined;
-  readonly sinks: Readonly<Record<OutputName, OutputSink>>;
+  readonly input: CommandInput | undefined;
+  readonly outputs: Readonly<Record<OutputName, OutputSink>>;
 }
 
 /** How a command ended. */
@@ -104,6 +104,10 @@ export class Command {
       cut: (stream) => this.#cutOutput(stream),
       resume: (stream) => this.#process?.resumeOutput(stream),
     });
+    for (const [stream, sink] of Object.entries(options.outputs) as [OutputName, OutputSink][]) {
+      sink.onResume = () => this.resumeOutput(stream);
+      sink.onCapReached = () => this.onEvent?.('capReached');
+    }
     this.ended = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
@@ -175,7 +179,7 @@ export class Command {
 
   /** Discards further output; the caller kills the command, together with the others of its owner. */
   abandon(): void {
-    for (const sink of Object.values(this.#options.sinks)) sink.discard();
+    for (const sink of Object.values(this.#options.outputs)) sink.discard();
     if (this.#process === undefined) this.#killSignal = 'SIGKILL';
     this.#flow.abandon();
   }
@@ -184,7 +188,7 @@ export class Command {
     this.#process = process;
     this.#flow.open(process.outputs);
     this.#state = 'running';
-    if (process.stdin !== undefined) this.#options.stdin?.attach(process.stdin);
+    if (process.stdin !== undefined) this.#options.input?.feed(process.stdin);
     if (this.#sizeAtStart !== undefined) process.resize(this.#sizeAtStart);
     const { timeoutMs } = this.#options;
     if (timeoutMs !== undefined) this.#cancelTimeout = this.#system.clock.after(timeoutMs, () => this.#onTimeout());
@@ -208,12 +212,12 @@ export class Command {
   }
 
   #onOutput(stream: OutputName, chunk: Buffer): void {
-    if (!this.#options.sinks[stream].take(chunk) && this.#flow.pause(stream)) this.#process?.pauseOutput(stream);
+    if (!this.#options.outputs[stream].take(chunk) && this.#flow.pause(stream)) this.#process?.pauseOutput(stream);
     this.#flow.took(stream, chunk.length);
   }
 
   #onOutputEnd(stream: OutputName): void {
-    this.#options.sinks[stream].end();
+    this.#options.outputs[stream].end();
     this.#flow.close(stream);
     this.#closeIfComplete();
   }
@@ -225,7 +229,7 @@ export class Command {
     this.#exitedAtMs = this.#system.clock.nowMs();
     this.#state = 'exiting';
     this.#cancelTimeout?.();
-    this.#options.stdin?.end();
+    this.#options.input?.end();
     this.onEvent?.('exited');
     this.#flow.exited();
     this.#closeIfComplete();
@@ -277,7 +281,7 @@ export class Command {
     this.#cancelTimeout?.();
     this.#cancelGrace?.();
     this.#flow.release();
-    this.#options.stdin?.end();
+    this.#options.input?.end();
     this.#process?.dispose();
   }
 }

@@ -1,11 +1,11 @@
 /**
- * The standard input of one command as its client sees it: writes are accepted in order, wait while too much is queued, and are
- * answered when accepted. Knows the writer of a process and no connection.
+ * The standard input of one command as its clients see it: writes are accepted in order, wait while too much is queued, and are
+ * answered when accepted. Each byte has a position, so that a write whose answer was lost can be sent again. Knows the writer of a process
+ * and no connection.
  *
- *     open ──close()──► closing (no further write) ──all bytes taken──► ended
+ *     open ──close()──► closing (no further byte) ──all bytes taken──► ended
  *       └───────────────reader gone, command ended───────────────────────▲
  */
-
 import type { StdinWriter } from '../process/os-process.js';
 import { CommandError } from './command-error.js';
 
@@ -15,8 +15,10 @@ interface WaitingWrite {
   readonly refused: (error: Error) => void;
 }
 
-/** Queues a client's writes for a process that may not have started yet. */
-export class StdinFeed {
+const NO_BYTES = Buffer.alloc(0);
+
+/** Queues writes for a process that may not have started yet. */
+export class CommandInput {
   readonly #maxQueuedBytes: number;
   #writer: StdinWriter | undefined;
   #waiting: WaitingWrite[] = [];
@@ -24,35 +26,37 @@ export class StdinFeed {
   #state: 'open' | 'closing' | 'ended' = 'open';
   /** Bytes the process's end has taken. */
   takenBytes = 0;
+  /** Position behind the last byte that was accepted. */
+  acceptedBytes = 0;
 
   /** @param maxQueuedBytes accepted bytes that may wait for the process; as many again may wait for acceptance */
   constructor(maxQueuedBytes: number) {
     this.#maxQueuedBytes = maxQueuedBytes;
   }
 
-  /** Gives the process's end, once it has one. */
-  attach(writer: StdinWriter): void {
+  /** Feeds the process's end, once there is one. */
+  feed(writer: StdinWriter): void {
     this.#writer = writer;
     this.#accept();
   }
 
   /**
    * Queues bytes; resolves when they are accepted, behind all earlier ones.
-   * @throws {CommandError} inputClosed, also for writes still waiting when the command ends; inputFull when too many bytes wait
+   * @param offset position of the first byte in all input; what came before is skipped. Default: behind everything that came
+   * @throws {CommandError} inputClosed, also for writes still waiting when the command ends; inputFull when too many bytes wait; inputGap
    */
-  write(chunk: Buffer): Promise<void> | undefined {
-    if (this.#state !== 'open') throw new CommandError('inputClosed');
-    if (this.#waiting.length === 0 && this.#hasRoomFor(chunk)) {
-      this.#pass(chunk);
+  write(chunk: Buffer, offset?: number): Promise<void> | undefined {
+    const fresh = offset === undefined ? chunk : this.#unseenOf(chunk, offset);
+    if (fresh === undefined) return this.#whenAccepted();
+    if (this.#state !== 'open') throw new CommandError('inputClosed', {});
+    if (this.#waiting.length === 0 && this.#hasRoomFor(fresh)) {
+      this.#pass(fresh);
       return undefined;
     }
-    if (this.#waiting.length > 0 && this.#waitingBytes + chunk.length > this.#maxQueuedBytes) {
-      throw new CommandError('inputFull');
+    if (this.#waiting.length > 0 && this.#waitingBytes + fresh.length > this.#maxQueuedBytes) {
+      throw new CommandError('inputFull', {});
     }
-    return new Promise((accepted, refused) => {
-      this.#waiting.push({ chunk, accepted, refused });
-      this.#waitingBytes += chunk.length;
-    });
+    return this.#wait(fresh);
   }
 
   /** End of input behind everything queued. A second call changes nothing. */
@@ -69,8 +73,27 @@ export class StdinFeed {
     const waiting = this.#waiting;
     this.#waiting = [];
     this.#waitingBytes = 0;
-    for (const write of waiting) write.refused(new CommandError('inputClosed'));
+    for (const write of waiting) write.refused(new CommandError('inputClosed', {}));
     this.#writer?.destroy();
+  }
+
+  /** What of a write has not come before; undefined when all of it has. @throws {CommandError} inputGap */
+  #unseenOf(chunk: Buffer, offset: number): Buffer | undefined {
+    const next = this.acceptedBytes + this.#waitingBytes;
+    if (offset > next) throw new CommandError('inputGap', { offset, next });
+    return offset + chunk.length > next ? chunk.subarray(next - offset) : undefined;
+  }
+
+  /** Resolves when everything is accepted that waits now; undefined when nothing does. */
+  #whenAccepted(): Promise<void> | undefined {
+    return this.#waiting.length === 0 ? undefined : this.#wait(NO_BYTES);
+  }
+
+  #wait(chunk: Buffer): Promise<void> {
+    return new Promise((accepted, refused) => {
+      this.#waiting.push({ chunk, accepted, refused });
+      this.#waitingBytes += chunk.length;
+    });
   }
 
   #hasRoomFor(chunk: Buffer): boolean {
@@ -80,6 +103,7 @@ export class StdinFeed {
   }
 
   #pass(chunk: Buffer): void {
+    this.acceptedBytes += chunk.length;
     this.#writer?.write(chunk, (error) => {
       if (error !== undefined) {
         this.end();

@@ -139,6 +139,21 @@ export const options = {
     'Bytes written to one command that wait for it; further writes wait, up to as many again.',
   ),
   maxBufferedBytes: bytes(1024, '256m', 'Bytes of one stream kept for a reply, also with `disableOutputCap`.'),
+  maxBufferedTotalBytes: bytes(
+    65_536,
+    '512m',
+    'Bytes kept for replies by all commands together; beyond it output is dropped (`truncated`) and no such command starts.',
+  ),
+  maxDetachedMs: duration('1h', 'Longest `ttlMs` of a detachable command. 0: as long as the client likes.'),
+  maxReplayBytes: bytes(0, '64m', 'Most output of one stream that a detachable command may have kept.'),
+  replayBudget: bytes(
+    0,
+    '256m',
+    'Output kept for detachable commands, all together; beyond it the oldest bytes of the largest go first.',
+  ),
+  noScreens: flag(
+    'Does not follow the screens of detachable terminals: a `screen` then shows what is still kept, and says so.',
+  ),
   maxOwedReplyBytes: bytes(65_536, '64m', 'Bytes of replies a client may leave unread before it is closed with 1008.'),
   maxEventLoopDelayMs: duration(
     '500ms',

@@ -1,5 +1,5 @@
 /**
- * Every error that can travel on the wire, in one table. Knows no transport and no handler.
+ * Every error that can travel on the wire, in one table. Knows no transport and no handler. Long because it is one table.
  * The table is the source of `docs/protocol.md`'s error section.
  */
 
@@ -158,6 +158,81 @@ export const errorTable = {
     code: INVALID_REQUEST,
     message: () => 'failed to resize PTY: process is not attached to a PTY',
     description: 'A resize of a command that has no terminal.',
+  },
+  streamingRequired: {
+    code: INVALID_PARAMS,
+    message: () => 'command/exec detachable and window require tty or streamStdoutStderr',
+    description: '`detachable` or `window` for a command whose output is in its reply.',
+  },
+  beyondCeiling: {
+    code: INVALID_PARAMS,
+    message: (data) => `${data.field} ${data.value} is more than ${data.ceiling} allows (${data.max})`,
+    description: "A request asks for more than the server's ceiling; the message names the flag.",
+  },
+  pauseKeepsNothing: {
+    code: INVALID_PARAMS,
+    message: () => 'detachable.whenFull "pause" requires replayBytes above 0',
+    description: 'A command that waits for its writer must keep something for it.',
+  },
+  keyConflict: {
+    code: INVALID_REQUEST,
+    message: (data) => `detachable key ${quote(data.key)} belongs to another command`,
+    description: 'A second start under a known key with another `command`, `cwd`, `env` or `tty`.',
+  },
+  keyNotFound: {
+    code: INVALID_REQUEST,
+    message: (data) => `no detachable command with key ${quote(data.key)}`,
+    description: 'This principal has no command under that key: it never had, or its time is over.',
+  },
+  stillRunning: {
+    code: INVALID_REQUEST,
+    message: (data) => `detachable command with key ${quote(data.key)} is still running`,
+    description: '`command/exec/forget` of a command that has not ended.',
+  },
+  writerPresent: {
+    code: INVALID_REQUEST,
+    message: () => 'another connection is the writer',
+    description: 'An attach as `writer` without `takeover` while there is a writer.',
+  },
+  notWriter: {
+    code: INVALID_REQUEST,
+    message: () => 'not the writer',
+    description: 'A write or a resize by an observer.',
+  },
+  notDetachable: {
+    code: INVALID_REQUEST,
+    message: () => 'command is not detachable',
+    description: '`command/exec/detach`, or a `write` with `offset`, for an ordinary command.',
+  },
+  detached: {
+    code: INVALID_REQUEST,
+    message: (data) => `detached: ${data.why}`,
+    description: 'The view ended before its command: `takeover`, `requested` or `fellBehind`.',
+  },
+  offsetAhead: {
+    code: INVALID_PARAMS,
+    message: (data) => `${data.stream} offset ${data.offset} is ahead of ${data.next}`,
+    description: '`from` is behind the end of the stream.',
+  },
+  screenWithFrom: {
+    code: INVALID_PARAMS,
+    message: () => 'command/exec/attach cannot have both screen and from',
+    description: 'A screen takes the place of a replay.',
+  },
+  screenWithoutTty: {
+    code: INVALID_PARAMS,
+    message: () => 'command/exec/attach screen requires a command with a terminal',
+    description: '`screen` for a command that has no terminal.',
+  },
+  sizeOfObserver: {
+    code: INVALID_PARAMS,
+    message: () => 'command/exec/attach size requires the writer of a terminal',
+    description: '`size` from an observer, or for a command that has no terminal.',
+  },
+  stdinGap: {
+    code: INVALID_REQUEST,
+    message: (data) => `stdin offset ${data.offset} is ahead of ${data.next}`,
+    description: 'A write that would leave a hole in the input.',
   },
   invalidSignal: {
     code: INVALID_PARAMS,

@@ -3,19 +3,24 @@
  * `docs/protocol.md` and the client's types are made from it. Knows nothing of how a method is served.
  */
 import type * as z from 'zod';
+import { attachClientNotifications, attachMethods, attachServerNotifications } from './methods/attach.js';
 import { commandExecMethods, commandExecServerNotifications } from './methods/command-exec.js';
 import { sessionClientNotifications, sessionMethods, sessionServerNotifications } from './methods/session.js';
 
 const { initialize, ...otherSessionMethods } = sessionMethods;
 
 /** Requests a client may send, in the order of the pages. */
-export const methods = { initialize, ...commandExecMethods, ...otherSessionMethods };
+export const methods = { initialize, ...commandExecMethods, ...attachMethods, ...otherSessionMethods };
 
 /** Notifications a client may send. They are never answered. */
-export const clientNotifications = sessionClientNotifications;
+export const clientNotifications = { ...sessionClientNotifications, ...attachClientNotifications };
 
 /** Notifications the server sends. */
-export const serverNotifications = { ...commandExecServerNotifications, ...sessionServerNotifications };
+export const serverNotifications = {
+  ...commandExecServerNotifications,
+  ...attachServerNotifications,
+  ...sessionServerNotifications,
+};
 
 /** Name of a request. */
 export type MethodName = keyof typeof methods;

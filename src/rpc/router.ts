@@ -21,6 +21,19 @@ interface Route<S extends Caller> {
   readonly handler: (params: unknown, caller: S, call: Call) => unknown;
 }
 
+interface NotificationRoute<S extends Caller> {
+  readonly params: MethodDefinition['params'];
+  readonly handler: (params: unknown, caller: S) => void;
+}
+
+/** A request that is well formed, on its way to its handler. */
+export interface AdmittedCall<S extends Caller> {
+  readonly method: string;
+  readonly definition: MethodDefinition;
+  readonly params: unknown;
+  readonly caller: S;
+}
+
 /** One handler for every method of a table; a missing or a foreign name does not compile. */
 export type Handlers<S extends Caller, T extends Record<string, MethodDefinition>> = {
   readonly [M in keyof T]: (params: ReturnType<T[M]['params']['parse']>, caller: S, call: Call) => unknown;
@@ -34,10 +47,11 @@ const HANDSHAKE = 'initialize';
 /** Finds the handler of a request, checks the request, and runs it. */
 export class Router<S extends Caller> {
   readonly #routes = new Map<string, Route<S>>();
-  readonly #admit: (method: string, definition: MethodDefinition, caller: S) => void;
+  readonly #notified = new Map<string, NotificationRoute<S>>();
+  readonly #admit: (call: AdmittedCall<S>) => void;
 
   /** @param admit throws the refusal: of a caller who may not, of a server that is draining or full */
-  constructor(admit: (method: string, definition: MethodDefinition, caller: S) => void) {
+  constructor(admit: (call: AdmittedCall<S>) => void) {
     this.#admit = admit;
   }
 
@@ -56,6 +70,24 @@ export class Router<S extends Caller> {
     return route?.definition.maxBytes ?? MAX_MESSAGE_BYTES;
   }
 
+  /** Adds a notification of clients with what is done for it. */
+  onNotification<P extends MethodDefinition['params']>(
+    method: string,
+    params: P,
+    handler: (params: ReturnType<P['parse']>, caller: S) => void,
+  ): void {
+    this.#notified.set(method, { params, handler: handler as NotificationRoute<S>['handler'] });
+  }
+
+  /** Does what a notification asks for. @returns false when it is unknown, malformed or early: nobody is told, as a notification has no answer */
+  notify(caller: S, method: string, params: unknown): boolean {
+    const route = this.#notified.get(method);
+    if (route === undefined || !caller.initialized) return false;
+    const parsed = route.params.safeParse(params ?? {});
+    if (parsed.success) route.handler(parsed.data, caller);
+    return parsed.success;
+  }
+
   /** Serves one request. @throws {RpcError} the refusal */
   serve(caller: S, call: Call): unknown {
     const { method, params } = call.request;
@@ -65,7 +97,7 @@ export class Router<S extends Caller> {
     if (route === undefined) throw rpcError('methodNotFound', { method: method.slice(0, 200) });
     if (!caller.experimentalApi) requireStable(method, route.definition, params);
     const valid = validateParams(route.definition, params);
-    this.#admit(method, route.definition, caller);
+    this.#admit({ method, definition: route.definition, params: valid, caller });
     return route.handler(valid, caller, call);
   }
 }

@@ -4,8 +4,9 @@
 import type { Server } from 'node:http';
 import Fastify, { type FastifyBaseLogger, type FastifyHttpOptions, type FastifyInstance, LogController } from 'fastify';
 import { authPlugin } from '../../plugins/auth.js';
+import { commandExecPlugin } from '../../plugins/command-exec.js';
+import { commandsPlugin } from '../../plugins/commands.js';
 import { drainPlugin } from '../../plugins/drain.js';
-import { execPlugin } from '../../plugins/exec.js';
 import { lifecyclePlugin } from '../../plugins/lifecycle.js';
 import { memoryPlugin } from '../../plugins/memory.js';
 import { metricsPlugin } from '../../plugins/metrics.js';
@@ -83,7 +84,8 @@ export async function buildApp(
   await app.register(overloadPlugin, { config });
   await app.register(rpcPlugin, { config });
   await app.register(sandboxPlugin);
-  await app.register(execPlugin, { config });
+  await app.register(commandsPlugin, { config });
+  await app.register(commandExecPlugin, { config });
   await app.register(tcpAdmissionPlugin, { config });
   await app.register(websocketPlugin, { config });
   await app.register(drainPlugin, { config });

@@ -4,8 +4,9 @@
  *     signal ─ leaving ─ drainDelay ─ draining: idle connections 1001, busy ones after their last reply ─► nothing left ─► done
  *                                        └─ drainTimeout ─ SIGTERM ─ killGrace ─ SIGKILL ─ replies, 1012 ─ flushing ─► done
  */
+
+import type { CommandTable } from '../commands/table.js';
 import type { Config } from '../config/config.js';
-import type { ExecManager } from '../dialects/command-exec/exec-manager.js';
 import type { Log } from '../log.js';
 import { closeCodes } from '../protocol/close-codes.js';
 import { FlushLimit } from '../rpc/flush-limit.js';
@@ -16,12 +17,14 @@ import type { Lifecycle } from './lifecycle.js';
 
 /** How often connections are looked at: a peer's reading makes no event of its own. */
 const LOOK_EVERY_MS = 20;
+/** Within this a client that connects during the drain, which only one with a known key can, says to what it comes back. */
+const COME_BACK_MS = 5000;
 
 export interface DrainOptions {
   readonly config: Pick<Config, 'drainDelayMs' | 'drainTimeoutMs' | 'killGraceMs'>;
   readonly lifecycle: Lifecycle;
   readonly sessions: Pick<SessionRegistry, 'size' | 'all' | 'broadcast'>;
-  readonly commands: Pick<ExecManager, 'running' | 'terminateAll'>;
+  readonly commands: Pick<CommandTable, 'running' | 'terminateAll'>;
   readonly telemetry: Pick<Telemetry, 'drain'>;
   readonly log: Pick<Log, 'info' | 'warn'>;
 }
@@ -75,24 +78,39 @@ export class Drain {
     await this.#untilFinished(deadlineAtMs);
     const killed = commands.running;
     const finished = before - killed;
-    if (sessions.size === 0) return { finished, killed, cut: 0 };
+    if (sessions.size === 0 && killed === 0) return { finished, killed, cut: 0 };
 
     log.warn({ connections: sessions.size, commands: killed }, 'drain deadline passed');
     commands.terminateAll(config.killGraceMs);
-    const cut = await this.#untilFlushed(performance.now() + config.killGraceMs);
+    const graceEndsAtMs = performance.now() + config.killGraceMs;
+    const cut = await this.#untilFlushed(graceEndsAtMs);
+    // Commands that nobody is attached to have their grace, too.
+    while (commands.running > 0 && performance.now() < graceEndsAtMs) await sleep(LOOK_EVERY_MS);
     return { finished, killed, cut };
   }
 
-  /** Closes every connection behind its last reply, which it may take as slowly as it likes. @returns when none is left, or at the deadline */
+  /**
+   * Closes every connection behind its last reply, which it may take as slowly as it likes. Who comes back to a command while that goes on has
+   * some time to say so. @returns when no connection and no command is left, or at the deadline
+   */
   async #untilFinished(deadlineAtMs: number): Promise<void> {
-    const { sessions } = this.#options;
+    const { sessions, commands } = this.#options;
+    const before = new Set(sessions.all());
+    const cameAtMs = new Map<Session, number>();
     for (;;) {
-      for (const { connection } of sessions.all()) {
+      for (const session of sessions.all()) {
+        const { connection } = session;
+        if (!before.has(session)) {
+          const nowMs = performance.now();
+          const sinceMs = cameAtMs.get(session) ?? nowMs;
+          cameAtMs.set(session, sinceMs);
+          if (nowMs - sinceMs < COME_BACK_MS) continue;
+        }
         if (connection.inFlight > 0 || connection.outbox.pendingBytes > 0) continue;
         connection.close(closeCodes.goingAway, 'server going away');
       }
       const leftMs = deadlineAtMs - performance.now();
-      if (sessions.size === 0 || leftMs <= 0) return;
+      if ((sessions.size === 0 && commands.running === 0) || leftMs <= 0) return;
       await sleep(Math.min(LOOK_EVERY_MS, leftMs));
     }
   }

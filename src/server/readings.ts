@@ -2,7 +2,8 @@
  * Looks up for the metrics, whenever they are asked for, what is a state and not an event: connections, commands, queues, the phase.
  * Knows no exporter and no request.
  */
-import type { ExecManager } from '../dialects/command-exec/exec-manager.js';
+import type { Detachables } from '../commands/detachables.js';
+import type { CommandTable } from '../commands/table.js';
 import type { Sandboxes } from '../process/sandbox/sandboxes.js';
 import type { TotalRequests } from '../rpc/request-budget.js';
 import type { SessionRegistry } from '../session/session-registry.js';
@@ -18,7 +19,8 @@ export interface ReadingsOptions {
   readonly lifecycle: Pick<Lifecycle, 'phase'>;
   readonly sessions: Pick<SessionRegistry, 'all'>;
   readonly requests: Pick<TotalRequests, 'inFlight'>;
-  readonly commands: Pick<ExecManager, 'running' | 'all'>;
+  readonly commands: Pick<CommandTable, 'running' | 'all'>;
+  readonly detachables: Pick<Detachables, 'detachedCount' | 'budget'>;
   readonly overload: Pick<Overload, 'loopDelay'>;
   readonly sandboxes: Pick<Sandboxes, 'figures'>;
 }
@@ -35,10 +37,12 @@ export class Readings {
 
   /** Puts the present states into the metrics. */
   refresh(): void {
-    const { metrics, lifecycle, requests, commands, overload } = this.#options;
+    const { metrics, lifecycle, requests, commands, detachables, overload } = this.#options;
     for (const phase of PHASES) metrics.phase.set(lifecycle.phase === phase ? 1 : 0, phase);
     metrics.requestsInFlight.set(requests.inFlight);
     metrics.commandsRunning.set(commands.running);
+    metrics.commandsDetached.set(detachables.detachedCount);
+    metrics.replayBytes.set(detachables.budget.heldBytes);
     metrics.eventLoopDelay.set(overload.loopDelay.maxMs / MS_PER_SECOND);
     this.#lookAtSessions();
     this.#lookAtSandboxes();
@@ -74,9 +78,9 @@ export class Readings {
   #countRunning(): void {
     const { metrics, commands } = this.#options;
     const now = { outputBytes: 0, stdinBytes: 0, pausedMs: 0 };
-    for (const { command, sinks, stdin } of commands.all()) {
-      now.outputBytes += sinks.stdout.receivedBytes + sinks.stderr.receivedBytes;
-      now.stdinBytes += stdin?.takenBytes ?? 0;
+    for (const { command, outputs, input } of commands.all()) {
+      now.outputBytes += outputs.stdout.receivedBytes + outputs.stderr.receivedBytes;
+      now.stdinBytes += input?.takenBytes ?? 0;
       now.pausedMs += command.pausedMs;
     }
     metrics.outputBytes.add(now.outputBytes - this.#counted.outputBytes);

@@ -2,17 +2,17 @@
  * The RPC service: the router with the methods every server has, and the way from a transport to a session and to its end. Knows no
  * command and no kind of transport.
  */
+import { randomUUID } from 'node:crypto';
 import { authorize } from '../auth/authorize.js';
 import type { Principal } from '../auth/principal.js';
 import { type Config, limitsOf } from '../config/config.js';
 import type { Log } from '../log.js';
 import { rpcError } from '../protocol/errors.js';
-import type { MethodDefinition } from '../protocol/methods/method-definition.js';
 import { type MethodResult, methods } from '../protocol/methods.js';
 import { openRpcDocument } from '../protocol/open-rpc.js';
 import { Keepalive } from '../rpc/keepalive.js';
 import { TotalRequests } from '../rpc/request-budget.js';
-import { Router } from '../rpc/router.js';
+import { type AdmittedCall, Router } from '../rpc/router.js';
 import type { TraceCarrier } from '../rpc/trace-context.js';
 import type { Transport } from '../rpc/transport.js';
 import { warnIfExpiring } from '../session/credential-expiry.js';
@@ -48,10 +48,14 @@ export class RpcService {
     const { config } = options;
     this.requests = new TotalRequests(config.maxRequests);
     this.#keepalive = new Keepalive(config);
-    this.router = new Router<Session>((method, definition, session) => this.#admit(method, definition, session));
+    this.router = new Router<Session>((call) => this.#admit(call));
     const { initialize, 'rpc.discover': discover } = methods;
     const bounds = limitsOf(config);
-    const handshake = createInitializeHandler({ version, limits: () => ({ ...bounds, ...this.#furtherLimits }) });
+    const handshake = createInitializeHandler({
+      version,
+      serverId: randomUUID(),
+      limits: () => ({ ...bounds, ...this.#furtherLimits }),
+    });
     this.router.add(
       { initialize, 'rpc.discover': discover },
       {
@@ -103,10 +107,11 @@ export class RpcService {
   }
 
   /** @throws {RpcError} of a caller who may not, of a server that is draining or full */
-  #admit(method: string, definition: MethodDefinition, session: Session): void {
+  #admit({ method, definition, params, caller: session }: AdmittedCall<Session>): void {
     const decision = authorize(session.principal, method);
     if (!decision.allowed) throw rpcError('notAuthorized', { detail: decision.reason });
-    if (definition.startsWork === true && this.#options.lifecycle.reached('draining')) throw rpcError('serverDraining');
+    const isDraining = this.#options.lifecycle.reached('draining');
+    if (isDraining && definition.startsWork?.(params) === true) throw rpcError('serverDraining');
     const bound = definition.servedWhenFull === true ? undefined : session.connection.budget.exceeded;
     if (bound !== undefined) throw rpcError('serverOverloaded', { bound });
   }

@@ -1,5 +1,6 @@
 /** Which upgrades to a WebSocket are let in. Knows neither the credential, which was checked before, nor JSON-RPC. */
 import type { IncomingMessage, Server } from 'node:http';
+import type { Principal } from '../auth/principal.js';
 import type { SessionRegistry } from '../session/session-registry.js';
 import type { Lifecycle } from './lifecycle.js';
 import { DESCRIPTORS_PER_CONNECTION, type Overload } from './overload.js';
@@ -13,6 +14,8 @@ export interface UpgradeAdmissionOptions {
   readonly lifecycle: Pick<Lifecycle, 'reached'>;
   readonly sessions: Pick<SessionRegistry, 'size'>;
   readonly overload: Pick<Overload, 'shortage'>;
+  /** Whether a principal has a command whose key begins with the affinity of this one. */
+  readonly knowsKey: (principal: Principal, key: string) => boolean;
 }
 
 /** Asked once for each upgrade, right before it: what it says yes to counts as taken. */
@@ -23,13 +26,20 @@ export class UpgradeAdmission {
     this.#options = options;
   }
 
-  /** Why one more client cannot be let in now, or undefined. */
-  refusal(): string | undefined {
+  /**
+   * Why one more client cannot be let in now, or undefined.
+   * @param key of the command that it comes back to, from `?key=`: that is let in while the server drains
+   */
+  refusal(principal: Principal | null, key: string | undefined): string | undefined {
     const { lifecycle, sessions, overload, maxConnections } = this.#options;
-    if (lifecycle.reached('draining')) return 'draining';
+    if (lifecycle.reached('draining') && !this.#comesBack(principal, key)) return 'draining';
     if (sessions.size >= maxConnections) return 'too many connections';
     const shortage = overload.shortage(DESCRIPTORS_PER_CONNECTION);
     return shortage === undefined ? undefined : `out of ${shortage}`;
+  }
+
+  #comesBack(principal: Principal | null, key: string | undefined): boolean {
+    return principal !== null && key !== undefined && this.#options.knowsKey(principal, key);
   }
 }
 

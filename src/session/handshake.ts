@@ -13,6 +13,8 @@ const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 export interface HandshakeOptions {
   /** Version of the server. */
   readonly version: string;
+  /** Names this process: another one has none of its commands. */
+  readonly serverId: string;
   /** What `limits` says. */
   readonly limits: () => MethodResult<'initialize'>['limits'];
 }
@@ -58,6 +60,7 @@ export function createInitializeHandler(options: HandshakeOptions) {
       platformFamily: 'unix',
       platformOs: process.platform === 'darwin' ? 'macos' : 'linux',
       serverInfo: { name: 'execwire', version: options.version },
+      serverId: options.serverId,
       connectionId: session.id,
       limits: options.limits(),
     };

@@ -50,7 +50,9 @@ export function openSession(transport: Transport, principal: Principal, service:
     maxBytesOf: (method) => router.maxBytesOf(method),
     serve: (call) => router.serve(session, call),
     // `initialized` asks for nothing, and what is unknown is never answered.
-    onNotification: (method) => observation.notified(method),
+    onNotification: (method, params) => {
+      if (!router.notify(session, method, params)) observation.notified(method);
+    },
     onResponse: (answer) => session.answered(answer),
     onEnd: () => service.onInputEnded(session),
     observe: (request) => observation.request(request),

@@ -1,6 +1,6 @@
 /** Follows one command: its span and its numbers. Works the same with and without traces. */
 import type { CommandEnd, CommandEvent } from '../commands/command.js';
-import type { CommandObservation, CommandReport } from '../dialects/command-exec/exec-manager.js';
+import type { CommandObservation, CommandReport } from '../commands/table.js';
 import type { ExecRequest } from '../dialects/command-exec/exec-request.js';
 import type { Metrics } from './metric-store.js';
 import type { Attributes } from './trace-vocabulary.js';

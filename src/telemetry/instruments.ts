@@ -100,6 +100,42 @@ export const instruments = {
     help: 'Commands that have not ended.',
     labels: [],
   },
+  commandsDetached: {
+    name: 'execwire_commands_detached',
+    kind: 'gauge',
+    help: 'Commands that run with nobody attached.',
+    labels: [],
+  },
+  replayBytes: {
+    name: 'execwire_replay_bytes',
+    kind: 'gauge',
+    help: 'Memory that holds output of detachable commands.',
+    labels: [],
+  },
+  gapBytes: {
+    name: 'execwire_gap_bytes_total',
+    kind: 'counter',
+    help: 'Bytes of output that a view never got because they were forgotten.',
+    labels: [],
+  },
+  gaps: {
+    name: 'execwire_gaps_total',
+    kind: 'counter',
+    help: 'Gaps that were announced to views.',
+    labels: [],
+  },
+  takeovers: {
+    name: 'execwire_takeovers_total',
+    kind: 'counter',
+    help: 'Writers that made room for another.',
+    labels: [],
+  },
+  commandsExpired: {
+    name: 'execwire_commands_expired_total',
+    kind: 'counter',
+    help: 'Detachable commands that were ended because nobody came back in time.',
+    labels: [],
+  },
   commandDuration: {
     name: 'execwire_command_duration_seconds',
     kind: 'histogram',

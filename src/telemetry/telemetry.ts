@@ -2,7 +2,7 @@
  * Follows connections, requests, commands and the drain for metrics, traces and the log. Owns who is told of what; without a tracer
  * only the metrics and the log are left. Knows no SDK.
  */
-import type { CommandObservation } from '../dialects/command-exec/exec-manager.js';
+import type { CommandObservation } from '../commands/table.js';
 import type { ExecRequest } from '../dialects/command-exec/exec-request.js';
 import type { Log } from '../log.js';
 import { closeCodes } from '../protocol/close-codes.js';

@@ -1,7 +1,7 @@
 // Kills, input and size of one command, driven through each race by a fake process and a fake clock.
 import t from 'tap';
 import { CommandError } from '../../src/commands/command-error.js';
-import { StdinFeed } from '../../src/commands/input.js';
+import { CommandInput } from '../../src/commands/input.js';
 import { setUp, started } from '../support/command-setup.js';
 import { settled } from '../support/fake-process.js';
 
@@ -176,19 +176,19 @@ t.test('command drops output, resumes paused streams and waits for no holder whe
 // Input and size.
 
 t.test('command refuses what waits for stdin when it exits, and later writes too', async (t) => {
-  const stdin = new StdinFeed(4);
-  const run = await started({ stdin });
+  const stdin = new CommandInput(4);
+  const run = await started({ input: stdin });
   t.equal(stdin.write(Buffer.from('1234')), undefined);
-  const waiting = t.rejects(Promise.resolve(stdin.write(Buffer.from('5'))), new CommandError('inputClosed'));
+  const waiting = t.rejects(Promise.resolve(stdin.write(Buffer.from('5'))), new CommandError('inputClosed', {}));
   run.process.exit(0);
   await waiting;
-  t.throws(() => stdin.write(Buffer.from('6')), new CommandError('inputClosed'));
+  t.throws(() => stdin.write(Buffer.from('6')), new CommandError('inputClosed', {}));
   t.ok(run.process.stdin?.destroyed, 'its descriptor is free BEFORE the end of output');
 });
 
 t.test('command is neither held up nor ended by a stdin that nobody reads', async (t) => {
-  const stdin = new StdinFeed(4);
-  const run = await started({ stdin, timeoutMs: 100 });
+  const stdin = new CommandInput(4);
+  const run = await started({ input: stdin, timeoutMs: 100 });
   t.equal(stdin.write(Buffer.from('1234')), undefined);
   void Promise.resolve(stdin.write(Buffer.from('5'))).catch(() => {});
   run.command.terminate();

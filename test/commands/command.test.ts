@@ -1,7 +1,7 @@
 // How one command ends: each race of exit, output, timeout and a failed start, by a fake process and a fake clock.
 import t from 'tap';
 import { CommandError } from '../../src/commands/command-error.js';
-import { StdinFeed } from '../../src/commands/input.js';
+import { CommandInput } from '../../src/commands/input.js';
 import { LINGER_BYTES, LINGER_MS, LONGEST_LINGER_MS } from '../../src/commands/output/flow.js';
 import { SpawnError } from '../../src/process/os-process.js';
 import { setUp, started } from '../support/command-setup.js';
@@ -23,7 +23,7 @@ t.test('command ends with the exit code when it exits before the end of its outp
   await settled();
   t.same(run.end, { exitCode: 3, signal: null, timedOut: false, durationMs: 30 });
   t.same(run.stdout.events, ['out', 'late', 'end']);
-  t.equal(run.stderr.text(), 'err');
+  t.equal(run.stderr.bytes().toString(), 'err');
   t.equal(run.command.state, 'closed');
   t.same(run.events, ['started', 'exited']);
   t.same(run.system.signals, ['group 101 SIGKILL'], 'what is left of its group goes');
@@ -64,9 +64,9 @@ t.test('command counts 128+n when a signal ended it', async (t) => {
 });
 
 t.test('command fails once when it cannot be started', async (t) => {
-  const stdin = new StdinFeed(100);
-  const run = setUp({ startsAtOnce: false, stdin, timeoutMs: 5 });
-  const write = t.rejects(Promise.resolve(stdin.write(Buffer.from('x'))), new CommandError('inputClosed'));
+  const stdin = new CommandInput(100);
+  const run = setUp({ startsAtOnce: false, input: stdin, timeoutMs: 5 });
+  const write = t.rejects(Promise.resolve(stdin.write(Buffer.from('x'))), new CommandError('inputClosed', {}));
   await run.system.failStart(new SpawnError('no such program', 'ENOENT'));
   t.match(run.failure, { errno: 'ENOENT' });
   t.equal(run.command.state, 'closed');
@@ -90,7 +90,7 @@ t.test('command is killed and answers 124 with what was captured when its timeou
   run.process.endOutput();
   await settled();
   t.same(run.end, { exitCode: 124, signal: 'SIGKILL', timedOut: true, durationMs: 500 });
-  t.equal(run.stderr.text(), 'partial');
+  t.equal(run.stderr.bytes().toString(), 'partial');
   t.same(run.events, ['started', 'timeout', 'exited']);
 });
 
@@ -218,7 +218,7 @@ t.test('command cuts the one output from which a holder brought more than is owe
   run.process.endOutput('stderr');
   await settled();
   t.match(run.end, { exitCode: 0 });
-  t.match(run.stderr.text(), /goes on/);
+  t.match(run.stderr.bytes().toString(), /goes on/);
 });
 
 t.test('command goes on with a stream when its end comes while it is paused', async (t) => {

@@ -2,7 +2,7 @@
 
 import t from 'tap';
 import { CommandError } from '../../src/commands/command-error.js';
-import { StdinFeed } from '../../src/commands/input.js';
+import { CommandInput } from '../../src/commands/input.js';
 import { decodeBase64 } from '../../src/dialects/command-exec/base64.js';
 import { FakeStdin, settled } from '../support/fake-process.js';
 import { fc } from '../support/property.js';
@@ -70,27 +70,27 @@ function outcome(write: Promise<void> | undefined): Promise<string> {
   );
 }
 
-t.test('stdin feed keeps the order of writes when they come before the process is there', async (t) => {
-  const feed = new StdinFeed(100);
+t.test('command input keeps the order of writes when they come before the process is there', async (t) => {
+  const feed = new CommandInput(100);
   const early = [feed.write(Buffer.from('a')), feed.write(Buffer.from('b'))];
   t.ok(early[0] instanceof Promise, 'not accepted yet');
   feed.close();
   const stdin = new FakeStdin();
-  feed.attach(stdin);
+  feed.feed(stdin);
   t.same(await Promise.all(early.map(outcome)), ['accepted', 'accepted']);
   stdin.readAll();
   t.same([stdin.read, stdin.ended], ['ab', true]);
   t.equal(feed.takenBytes, 2);
 });
 
-t.test('stdin feed lets writes wait beyond its bound and refuses what is too much', async (t) => {
-  const feed = new StdinFeed(10);
+t.test('command input lets writes wait beyond its bound and refuses what is too much', async (t) => {
+  const feed = new CommandInput(10);
   const stdin = new FakeStdin();
-  feed.attach(stdin);
+  feed.feed(stdin);
   t.equal(feed.write(Buffer.alloc(25, 'a')), undefined, 'one write of any size is accepted when nothing is queued');
   const waiting = feed.write(Buffer.alloc(10, 'b'));
   const small = feed.write(Buffer.alloc(0));
-  t.throws(() => feed.write(Buffer.from('c')), new CommandError('inputFull'));
+  t.throws(() => feed.write(Buffer.from('c')), new CommandError('inputFull', {}));
   const accepted: string[] = [];
   void outcome(waiting).then(() => accepted.push('b'));
   void outcome(small).then(() => accepted.push('empty'));
@@ -102,32 +102,32 @@ t.test('stdin feed lets writes wait beyond its bound and refuses what is too muc
   t.equal(stdin.read, 'a'.repeat(25) + 'b'.repeat(10));
 });
 
-t.test('stdin feed closes behind everything queued, refuses later writes, and may be closed twice', (t) => {
-  const feed = new StdinFeed(5);
+t.test('command input closes behind everything queued, refuses later writes, and may be closed twice', (t) => {
+  const feed = new CommandInput(5);
   const stdin = new FakeStdin();
-  feed.attach(stdin);
+  feed.feed(stdin);
   t.equal(feed.write(Buffer.from('12345')), undefined);
   void outcome(feed.write(Buffer.from('6')));
   feed.close();
   feed.close();
   t.notOk(stdin.ended, 'not before what waits');
-  t.throws(() => feed.write(Buffer.from('7')), new CommandError('inputClosed'));
+  t.throws(() => feed.write(Buffer.from('7')), new CommandError('inputClosed', {}));
   stdin.readAll();
   t.same([stdin.read, stdin.ended], ['123456', true]);
   t.end();
 });
 
-t.test('stdin feed refuses what waits when the command ends or its reader goes', async (t) => {
+t.test('command input refuses what waits when the command ends or its reader goes', async (t) => {
   for (const end of ['command', 'reader'] as const) {
-    const feed = new StdinFeed(5);
+    const feed = new CommandInput(5);
     const stdin = new FakeStdin();
-    feed.attach(stdin);
+    feed.feed(stdin);
     t.equal(await outcome(feed.write(Buffer.from('12345'))), 'accepted');
     const waiting = [outcome(feed.write(Buffer.from('6'))), outcome(feed.write(Buffer.from('7')))];
     if (end === 'command') feed.end();
     else stdin.breakPipe();
     t.same(await Promise.all(waiting), ['inputClosed', 'inputClosed'], end);
-    t.throws(() => feed.write(Buffer.from('8')), new CommandError('inputClosed'));
+    t.throws(() => feed.write(Buffer.from('8')), new CommandError('inputClosed', {}));
     t.ok(stdin.destroyed);
     t.equal(feed.takenBytes, 0);
     feed.close();
@@ -135,8 +135,8 @@ t.test('stdin feed refuses what waits when the command ends or its reader goes',
   }
 });
 
-t.test('stdin feed refuses what waits when the command never starts', async (t) => {
-  const feed = new StdinFeed(5);
+t.test('command input refuses what waits when the command never starts', async (t) => {
+  const feed = new CommandInput(5);
   const waiting = outcome(feed.write(Buffer.from('1')));
   feed.end();
   t.equal(await waiting, 'inputClosed');

@@ -127,7 +127,14 @@ t.test('OpenRPC document holds every method with its schemas and every error wit
   );
   t.same(
     document.methods.filter((method) => method['x-experimental']).map(({ name }) => name),
-    ['command/exec/signal', 'command/exec/list', 'rpc.discover'],
+    [
+      'command/exec/signal',
+      'command/exec/list',
+      'command/exec/attach',
+      'command/exec/detach',
+      'command/exec/forget',
+      'rpc.discover',
+    ],
   );
   t.same(
     document['x-errors'].map(({ reason, code }) => [reason, code]),

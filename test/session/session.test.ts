@@ -10,7 +10,7 @@ import { SessionRegistry } from '../../src/session/session-registry.js';
 import { standingTime } from '../support/standing-time.js';
 import { openConnection, openSession } from '../support/test-connection.js';
 
-const handler = createInitializeHandler({ version: '9.9.9', limits: () => ({ maxFrameBytes: 5 }) });
+const handler = createInitializeHandler({ version: '9.9.9', serverId: 'server', limits: () => ({ maxFrameBytes: 5 }) });
 
 function fresh(): { session: Session; transport: ReturnType<typeof openConnection>['transport'] } {
   const { connection, transport } = openConnection();
@@ -100,7 +100,7 @@ t.test('handshake leaves the session as it was when it fails', (t) => {
       },
     },
   );
-  const failing = createInitializeHandler({ version: '1', limits: () => ({ ...limits }) });
+  const failing = createInitializeHandler({ version: '1', serverId: 'server', limits: () => ({ ...limits }) });
   const params = methods.initialize.params.parse({ clientInfo: { name: 'a', version: '1' } });
   const request = { kind: 'request', id: 1, method: 'initialize', params, trace: undefined, jsonrpc: true } as const;
   t.throws(() => failing(params, session, { request, observation: undefined }), /no limits/);

@@ -1,7 +1,8 @@
 /** One command over a fake process, with a client that can be slow, and what became of it. */
 
 import { Command, type CommandEnd, type CommandOptions } from '../../src/commands/command.js';
-import { BufferedOutput } from '../../src/commands/output/capture.js';
+import { Capture } from '../../src/commands/output/capture.js';
+import { CaptureBudget } from '../../src/commands/output/capture-budget.js';
 import type { OutputSink } from '../../src/commands/output/output-sink.js';
 import { type FakeProcess, FakeSystem, settled } from './fake-process.js';
 
@@ -9,6 +10,8 @@ import { type FakeProcess, FakeSystem, settled } from './fake-process.js';
 export class SlowSink implements OutputSink {
   receivedBytes = 0;
   truncated = false;
+  onResume = (): void => {};
+  onCapReached = (): void => {};
   isSlow = false;
   readonly events: string[] = [];
   take(chunk: Buffer): boolean {
@@ -29,7 +32,7 @@ export interface Setup {
   readonly system: FakeSystem;
   readonly command: Command;
   readonly stdout: SlowSink;
-  readonly stderr: BufferedOutput;
+  readonly stderr: Capture;
   readonly events: string[];
   /** The end, once there is one. */
   end: CommandEnd | undefined;
@@ -40,19 +43,19 @@ export interface Setup {
 export function setUp(options: Partial<CommandOptions> & { startsAtOnce?: boolean; tty?: boolean } = {}): Setup {
   const system = new FakeSystem({ startsAtOnce: options.startsAtOnce ?? true });
   const stdout = new SlowSink();
-  const stderr = new BufferedOutput(1000);
+  const stderr = new Capture(1000, new CaptureBudget(1_000_000));
   const command = new Command(system, {
     process: {
       argv: ['program'],
       cwd: '/',
       env: {},
-      stdin: options.stdin !== undefined,
+      stdin: options.input !== undefined,
       ...(options.tty === true ? { tty: { rows: 24, cols: 80 } } : {}),
     },
     marker: 'm.1.1',
     timeoutMs: undefined,
-    stdin: undefined,
-    sinks: { stdout, stderr },
+    input: undefined,
+    outputs: { stdout, stderr },
     ...options,
   });
   const setup: Setup = { system, command, stdout, stderr, events: [], end: undefined, failure: undefined };

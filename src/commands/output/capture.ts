@@ -1,37 +1,78 @@
-/** Keeps one stream's bytes for the reply, up to its cap. Knows no connection and no process. */
+/** Keeps one stream's bytes for the end of the command, up to its cap and as long as the server has room. Knows no wire and no process. */
+import type { CaptureBudget } from './capture-budget.js';
 import type { OutputSink } from './output-sink.js';
 
-/** Longest text that goes into the reply as one string; beyond it the reply is written in pieces. */
-const PIECE_BYTES = 1024 * 1024;
+/** Largest block; what is longer than one is better worked on block by block. */
+export const CAPTURE_BLOCK_BYTES = 1024 * 1024;
 /** Most commands say little. */
 const FIRST_BLOCK_BYTES = 4096;
 
 /** A sink that keeps. */
-export class BufferedOutput implements OutputSink {
+export class Capture implements OutputSink {
   receivedBytes = 0;
   truncated = false;
+  onResume: () => void = () => {};
+  onCapReached: () => void = () => {};
   readonly #capBytes: number;
-  readonly #onCapReached: (() => void) | undefined;
+  readonly #budget: CaptureBudget;
   #blocks: Buffer[] = [];
   #usedOfLast = 0;
   #keptBytes = 0;
-  #discarding = false;
+  #heldBytes = 0;
+  #isClosed = false;
 
-  /** @param onCapReached called at most once, when so many bytes have come */
-  constructor(capBytes: number, onCapReached?: () => void) {
+  constructor(capBytes: number, budget: CaptureBudget) {
     this.#capBytes = capBytes;
-    this.#onCapReached = onCapReached;
+    this.#budget = budget;
   }
 
   take(chunk: Buffer): true {
     this.receivedBytes += chunk.length;
-    if (this.#discarding) return true;
+    if (this.#isClosed) {
+      if (chunk.length > 0) this.truncated = true;
+      return true;
+    }
     const room = this.#capBytes - this.#keptBytes;
     if (chunk.length > room) this.truncated = true;
     if (room === 0) return true;
     this.#keep(chunk.subarray(0, room));
-    if (chunk.length >= room) this.#onCapReached?.();
+    if (chunk.length >= room) this.onCapReached();
     return true;
+  }
+
+  end(): void {}
+
+  discard(): void {
+    this.#isClosed = true;
+    this.release();
+  }
+
+  /** Bytes kept. */
+  get keptBytes(): number {
+    return this.#keptBytes;
+  }
+
+  /** Everything kept, in one piece. */
+  bytes(): Buffer {
+    return Buffer.concat(this.#blocks, this.#keptBytes);
+  }
+
+  /** Hands over what is kept block by block, and gives each one's memory back when the next is asked for. */
+  *drain(): Generator<Buffer, void> {
+    for (let block = this.#blocks[0]; block !== undefined; block = this.#blocks[0]) {
+      yield this.#blocks.length === 1 ? block.subarray(0, this.#usedOfLast) : block;
+      this.#blocks.shift();
+      this.#heldBytes -= block.length;
+      this.#budget.give(block.length);
+    }
+  }
+
+  /** Forgets what is kept. */
+  release(): void {
+    this.#blocks = [];
+    this.#keptBytes = 0;
+    this.#budget.give(this.#heldBytes);
+    this.#heldBytes = 0;
   }
 
   /** Copies into blocks that grow with the output, so that a program that writes byte by byte costs no object a byte. */
@@ -39,9 +80,7 @@ export class BufferedOutput implements OutputSink {
     for (let from = 0; from < bytes.length; ) {
       const last = this.#blocks.at(-1);
       if (last === undefined || this.#usedOfLast === last.length) {
-        const size = Math.min(PIECE_BYTES, Math.max(FIRST_BLOCK_BYTES, this.#keptBytes, bytes.length - from));
-        this.#blocks.push(Buffer.allocUnsafeSlow(size));
-        this.#usedOfLast = 0;
+        if (!this.#addBlock(bytes.length - from)) return;
         continue;
       }
       const copied = bytes.copy(last, this.#usedOfLast, from);
@@ -51,40 +90,17 @@ export class BufferedOutput implements OutputSink {
     }
   }
 
-  end(): void {}
-
-  discard(): void {
-    this.#discarding = true;
-    this.#blocks = [];
-    this.#keptBytes = 0;
-  }
-
-  /** Whether the text is better written in pieces. */
-  get isLong(): boolean {
-    return this.#keptBytes > PIECE_BYTES;
-  }
-
-  /** The bytes as UTF-8, with U+FFFD for what is none. */
-  text(): string {
-    return Buffer.concat(this.#blocks, this.#keptBytes).toString('utf8');
-  }
-
-  /**
-   * The same text as the inside of a JSON string, in pieces: 256 MiB of control characters would be longer than a string can be.
-   * Gives the loop a turn between two pieces.
-   */
-  async jsonPieces(): Promise<Buffer[]> {
-    const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
-    const pieces: Buffer[] = [];
-    const blocks = this.#blocks;
-    const lastIndex = blocks.length - 1;
-    this.#blocks = [];
-    for (const [index, block] of blocks.entries()) {
-      const bytes = index === lastIndex ? block.subarray(0, this.#usedOfLast) : block;
-      const text = decoder.decode(bytes, { stream: index !== lastIndex });
-      pieces.push(Buffer.from(JSON.stringify(text).slice(1, -1)));
-      await new Promise((resolve) => setImmediate(resolve));
+  /** @returns false when the server has no room: nothing more is kept, so that what is kept has no hole */
+  #addBlock(wantedBytes: number): boolean {
+    const size = Math.min(CAPTURE_BLOCK_BYTES, Math.max(FIRST_BLOCK_BYTES, this.#keptBytes, wantedBytes));
+    if (!this.#budget.take(size)) {
+      this.truncated = true;
+      this.#isClosed = true;
+      return false;
     }
-    return pieces;
+    this.#blocks.push(Buffer.allocUnsafeSlow(size));
+    this.#heldBytes += size;
+    this.#usedOfLast = 0;
+    return true;
   }
 }

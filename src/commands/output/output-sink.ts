@@ -1,4 +1,4 @@
-/** Where the output of one stream goes: into notifications or into the reply. Knows no process. */
+/** Where the output of one stream goes: to viewers, or into what is kept for the end. Knows no process. */
 
 /** Takes one stream's bytes, in order. */
 export interface OutputSink {
@@ -6,7 +6,11 @@ export interface OutputSink {
   readonly receivedBytes: number;
   /** Whether a byte was dropped at the cap. */
   readonly truncated: boolean;
-  /** Takes bytes; `chunk` is only lent. @returns false when the source should pause until `onWritable` */
+  /** Set by the command: the source may go on after `take` has returned false. */
+  onResume: () => void;
+  /** Set by the command: the stream has had its cap. Called at most once. */
+  onCapReached: () => void;
+  /** Takes bytes; `chunk` is only lent. @returns false when the source should pause until `onResume` */
   take(chunk: Buffer): boolean;
   /** No bytes follow. */
   end(): void;

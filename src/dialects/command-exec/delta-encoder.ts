@@ -27,31 +27,43 @@ function giveBack(buffer: Buffer): void {
   if (buffer.length === POOLED_BYTES && pool.length < MAX_POOLED) pool.push(buffer);
 }
 
+export interface DeltaOptions {
+  /** Whether notifications of this connection say `"jsonrpc":"2.0"`. */
+  readonly jsonrpc: boolean;
+  /** Whether each delta says where in its stream it begins. Default false. */
+  readonly saysOffset?: boolean;
+}
+
 /** Encodes the deltas of one stream. */
 export class DeltaEncoder {
+  readonly #saysOffset: boolean;
   readonly #prefix: Buffer;
   readonly #suffix: Buffer;
   readonly #lastSuffix: Buffer;
 
-  constructor(processId: string, stream: OutputName, jsonrpc: boolean) {
+  constructor(processId: string, stream: OutputName, { jsonrpc, saysOffset = false }: DeltaOptions) {
+    this.#saysOffset = saysOffset;
     const version = jsonrpc ? '"jsonrpc":"2.0",' : '';
     const params = `{"processId":${JSON.stringify(processId)},"stream":"${stream}","deltaBase64":"`;
     this.#prefix = Buffer.from(`{${version}"method":"command/exec/outputDelta","params":${params}`);
-    this.#suffix = Buffer.from('","capReached":false}}');
-    this.#lastSuffix = Buffer.from('","capReached":true}}');
+    const end = saysOffset ? ',"offset":' : '}}';
+    this.#suffix = Buffer.from(`","capReached":false${end}`);
+    this.#lastSuffix = Buffer.from(`","capReached":true${end}`);
   }
 
-  /** @param last whether the stream has reached its cap with this delta */
-  encode(chunk: Buffer, last: boolean): EncodedMessage {
+  /** @param last whether the stream has reached its cap with this delta. @param offset position of the first byte, where that is said */
+  encode(chunk: Buffer, last: boolean, offset = 0): EncodedMessage {
     const suffix = last ? this.#lastSuffix : this.#suffix;
+    const tail = this.#saysOffset ? `${offset}}}` : '';
     const base64Bytes = Math.ceil(chunk.length / 3) * 4;
-    const textBytes = this.#prefix.length + base64Bytes + suffix.length;
+    const textBytes = this.#prefix.length + base64Bytes + suffix.length + tail.length;
     const buffer = takeBuffer(MESSAGE_HEADROOM_BYTES + textBytes + MESSAGE_TAILROOM_BYTES);
     let at = MESSAGE_HEADROOM_BYTES;
     at += this.#prefix.copy(buffer, at);
     // 'latin1' copies the ASCII text as it is, where 'base64' would decode and 'utf8' would look at every character.
     at += buffer.write(chunk.toString('base64'), at, 'latin1');
-    suffix.copy(buffer, at);
+    at += suffix.copy(buffer, at);
+    if (tail !== '') buffer.write(tail, at, 'latin1');
     return { buffer, textBytes, onSent: () => giveBack(buffer) };
   }
 }

@@ -3,7 +3,8 @@
  * @see PROTOCOL "command/exec"
  */
 
-import type { TerminalSize } from '../../process/os-process.js';
+import type { AttachmentRole } from '../../commands/attachment.js';
+import type { OutputName, TerminalSize } from '../../process/os-process.js';
 import { rpcError } from '../../protocol/errors.js';
 import type { MethodParams } from '../../protocol/methods.js';
 import { type DecidedSandbox, decideSandbox, NO_SANDBOX_SETTINGS, type SandboxSettings } from './sandbox-request.js';
@@ -14,6 +15,25 @@ const DEFAULT_OUTPUT_CAP_BYTES = 1024 * 1024;
 const DEFAULT_TIMEOUT_MS = 10_000;
 /** Size of a terminal when the request names none: that of a VT100. */
 const DEFAULT_SIZE: TerminalSize = { rows: 24, cols: 80 };
+/** Milliseconds a detachable command lives with nobody attached, when the request names no other time. */
+const DEFAULT_TTL_MS = 60_000;
+/** Bytes kept of each stream of a detachable command, when the request names no other number. */
+const DEFAULT_REPLAY_BYTES = 1024 * 1024;
+
+/** The server's ceilings for detachable commands. */
+export interface DetachableCeilings {
+  /** Infinity for none. */
+  readonly maxDetachedMs: number;
+  readonly maxReplayBytes: number;
+}
+
+/** What is to be kept of a command that outlives its connection. */
+export interface DetachableRequest {
+  readonly key: string;
+  readonly ttlMs: number;
+  readonly replayBytes: number;
+  readonly waitsForWriter: boolean;
+}
 
 /** A request with everything decided. */
 export interface ExecRequest {
@@ -29,6 +49,23 @@ export interface ExecRequest {
   readonly cwd: string | undefined;
   readonly env: Readonly<Record<string, string | null>>;
   readonly sandbox: DecidedSandbox;
+  readonly detachable: DetachableRequest | undefined;
+  /** Bytes of each stream that may be under way unacknowledged; Infinity without acknowledgements. */
+  readonly windowBytes: number;
+}
+
+/** Asks for a view of a detachable command. */
+export interface ViewRequest {
+  readonly processId: string;
+  readonly key: string;
+  readonly role: AttachmentRole;
+  readonly takesOver: boolean;
+  /** Offset of the first byte wanted of each stream; the oldest that is kept where it is missing. */
+  readonly from: Readonly<Partial<Record<OutputName, number>>>;
+  readonly wantsScreen: boolean;
+  readonly size: TerminalSize | undefined;
+  /** As {@link ExecRequest.windowBytes}. */
+  readonly windowBytes: number;
 }
 
 /** Checks a size that came over the wire. @throws {RpcError} zeroSize */
@@ -40,6 +77,7 @@ export function terminalSize(size: { rows: number; cols: number }): TerminalSize
 /** @throws {RpcError} the first refusal in the protocol's order; duplicate ids and spawning are the manager's */
 export function decideExecRequest(
   params: MethodParams<'command/exec'>,
+  ceilings: DetachableCeilings,
   settings: SandboxSettings = NO_SANDBOX_SETTINGS,
 ): ExecRequest {
   const [program, ...args] = params.command;
@@ -57,6 +95,7 @@ export function decideExecRequest(
   const streamStdin = wantsTty || params.streamStdin === true;
   const streamOutput = wantsTty || params.streamStdoutStderr === true;
   if (!isSet(processId) && (streamStdin || streamOutput)) throw rpcError('processIdRequired');
+  if ((isSet(params.detachable) || isSet(params.window)) && !streamOutput) throw rpcError('streamingRequired');
   return {
     argv: [program, ...args],
     processId: processId ?? undefined,
@@ -69,6 +108,60 @@ export function decideExecRequest(
     cwd: params.cwd ?? undefined,
     env: params.env ?? {},
     sandbox,
+    detachable: isSet(params.detachable) ? decideDetachable(params.detachable, ceilings) : undefined,
+    windowBytes: params.window?.bytes ?? Number.POSITIVE_INFINITY,
+  };
+}
+
+/** @throws {RpcError} zeroSize, screenWithFrom */
+export function decideViewRequest(params: MethodParams<'command/exec/attach'>): ViewRequest {
+  const { processId, key, from, window } = params;
+  const wantsScreen = params.screen === true;
+  if (wantsScreen && isSet(from)) throw rpcError('screenWithFrom');
+  return {
+    processId,
+    key,
+    role: params.role ?? 'writer',
+    takesOver: params.takeover === true,
+    from: {
+      ...(isSet(from?.stdout) ? { stdout: from.stdout } : {}),
+      ...(isSet(from?.stderr) ? { stderr: from.stderr } : {}),
+    },
+    wantsScreen,
+    size: isSet(params.size) ? terminalSize(params.size) : undefined,
+    windowBytes: window?.bytes ?? Number.POSITIVE_INFINITY,
+  };
+}
+
+/** @throws {RpcError} beyondCeiling, pauseKeepsNothing */
+function decideDetachable(
+  { key, ttlMs, replayBytes, whenFull }: NonNullable<MethodParams<'command/exec'>['detachable']>,
+  { maxDetachedMs, maxReplayBytes }: DetachableCeilings,
+): DetachableRequest {
+  if (isSet(ttlMs) && ttlMs > maxDetachedMs) {
+    throw rpcError('beyondCeiling', {
+      field: 'detachable.ttlMs',
+      value: ttlMs,
+      ceiling: '--max-detached',
+      max: maxDetachedMs,
+    });
+  }
+  if (isSet(replayBytes) && replayBytes > maxReplayBytes) {
+    const ceiling = '--max-replay-bytes';
+    throw rpcError('beyondCeiling', {
+      field: 'detachable.replayBytes',
+      value: replayBytes,
+      ceiling,
+      max: maxReplayBytes,
+    });
+  }
+  const waitsForWriter = whenFull === 'pause';
+  if (waitsForWriter && replayBytes === 0) throw rpcError('pauseKeepsNothing');
+  return {
+    key,
+    ttlMs: ttlMs ?? Math.min(DEFAULT_TTL_MS, maxDetachedMs),
+    replayBytes: replayBytes ?? Math.min(DEFAULT_REPLAY_BYTES, maxReplayBytes),
+    waitsForWriter,
   };
 }
 

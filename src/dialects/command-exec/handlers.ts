@@ -1,56 +1,83 @@
-/** Serves the `command/*` methods: from valid params to calls of the exec manager and back. Knows no process and no transport. */
+/** Serves the `command/*` methods: from valid params to calls of {@link CommandExec} and back. Knows no process and no transport. */
 import { constants } from 'node:os';
-import type { CommandEnd } from '../../commands/command.js';
-import { BufferedOutput } from '../../commands/output/capture.js';
-import type { OutputSink } from '../../commands/output/output-sink.js';
+import { principalKey } from '../../auth/principal-key.js';
+import type { CaptureBudget } from '../../commands/output/capture-budget.js';
 import { type RpcError, rpcError } from '../../protocol/errors.js';
-import type { MethodParams, MethodResult } from '../../protocol/methods.js';
-import { type Call, ResultParts } from '../../rpc/connection.js';
+import type { MethodParams } from '../../protocol/methods.js';
+import type { Call } from '../../rpc/connection.js';
 import type { Session } from '../../session/session.js';
 import { decodeBase64 } from './base64.js';
-import type { ExecManager, RunningCommand } from './exec-manager.js';
-import { decideExecRequest, terminalSize } from './exec-request.js';
+import type { CommandExec, RanCommand } from './command-exec.js';
+import { type ListUsage, listCommands } from './command-list.js';
+import { type DetachableCeilings, decideExecRequest, decideViewRequest, terminalSize } from './exec-request.js';
+import { execResult } from './exec-result.js';
 import { refusing } from './refusals.js';
-import { NO_SANDBOX_SETTINGS, type SandboxSettings } from './sandbox-request.js';
+import type { SandboxSettings } from './sandbox-request.js';
+import type { NamedCommand } from './session-commands.js';
 
 const ACCEPTED = {};
 
-/** Makes the handlers over one manager. */
-export function createExecHandlers(manager: ExecManager, sandbox: SandboxSettings = NO_SANDBOX_SETTINGS) {
+export interface ExecHandlersOptions {
+  readonly exec: CommandExec;
+  readonly captures: CaptureBudget;
+  readonly ceilings: DetachableCeilings;
+  /** What the operator says of sandboxes. Default: nothing. */
+  readonly sandbox?: SandboxSettings;
+  readonly usage: ListUsage;
+}
+
+/** Makes the handlers over one service. */
+export function createExecHandlers({ exec, captures, ceilings, sandbox, usage }: ExecHandlersOptions) {
+  async function answer(ran: Promise<RanCommand>, session: Session): Promise<unknown> {
+    const { end, named } = await ran;
+    const { experimentalApi: experimental } = session;
+    const { request, running } = named;
+    const { outputs } = running;
+    const { result, release } = await execResult({ end, request, outputs, experimental, budget: captures });
+    if (release !== undefined) exec.holdReply(session, release);
+    return result;
+  }
+
   return refusing({
-    'command/exec': async (params: MethodParams<'command/exec'>, session: Session, call: Call): Promise<unknown> => {
-      const { end, ran } = await manager.run(decideExecRequest(params, sandbox), session, call);
-      return execResult(end, ran, session.experimentalApi);
-    },
+    'command/exec': (params: MethodParams<'command/exec'>, session: Session, call: Call): Promise<unknown> =>
+      answer(exec.run(decideExecRequest(params, ceilings, sandbox), session, call), session),
+
+    'command/exec/attach': (params: MethodParams<'command/exec/attach'>, session: Session, call: Call) =>
+      answer(exec.attach(decideViewRequest(params), session, call), session),
 
     'command/exec/write': (params: MethodParams<'command/exec/write'>, session: Session): unknown => {
-      const { processId, deltaBase64, closeStdin } = params;
+      const { processId, deltaBase64, closeStdin, offset } = params;
       const hasDelta = deltaBase64 !== undefined && deltaBase64 !== null;
       if (!hasDelta && closeStdin !== true) throw rpcError('emptyWrite');
       const chunk = hasDelta ? decodeBase64(deltaBase64) : undefined;
-      const running = manager.find(session, processId);
-      if (running === undefined) return processNotFound(processId);
-      const { stdin } = running;
-      if (stdin === undefined) throw rpcError('stdinNotStreamed');
-      const accepted = chunk === undefined ? undefined : stdin.write(chunk);
-      if (closeStdin === true) stdin.close();
-      return accepted === undefined ? ACCEPTED : accepted.then(() => ACCEPTED);
+      const named = exec.find(session, processId);
+      if (named === undefined) return processNotFound(processId);
+      if (named.attachment?.role === 'observer') throw rpcError('notWriter');
+      const { input } = named.running;
+      if (input === undefined) throw rpcError('stdinNotStreamed');
+      if (offset != null && named.detachable === undefined) throw rpcError('notDetachable');
+      const accepted = chunk === undefined ? undefined : input.write(chunk, offset ?? undefined);
+      if (closeStdin === true) input.close();
+      const reply = (): object => (named.detachable === undefined ? ACCEPTED : { accepted: input.acceptedBytes });
+      return accepted === undefined ? reply() : accepted.then(reply);
     },
 
     'command/exec/resize': (params: MethodParams<'command/exec/resize'>, session: Session): unknown => {
       const size = terminalSize(params.size);
-      const running = manager.find(session, params.processId);
-      if (running === undefined) return processNotFound(params.processId);
-      if (running.request.tty === undefined) throw rpcError('notATerminal');
-      running.command.resize(size);
+      const named = exec.find(session, params.processId);
+      if (named === undefined) return processNotFound(params.processId);
+      if (named.attachment?.role === 'observer') throw rpcError('notWriter');
+      if (named.request.tty === undefined) throw rpcError('notATerminal');
+      if (named.detachable === undefined) named.running.command.resize(size);
+      else named.detachable.resize(size);
       return ACCEPTED;
     },
 
     'command/exec/terminate': (params: MethodParams<'command/exec/terminate'>, session: Session): unknown => {
       const signal = params.signal == null ? undefined : signalNamed(params.signal);
-      const running = manager.find(session, params.processId);
-      if (running === undefined) return processNotFound(params.processId);
-      running.command.terminate({
+      const named = exec.find(session, params.processId);
+      if (named === undefined) return processNotFound(params.processId);
+      named.running.command.terminate({
         ...(signal === undefined ? {} : { signal }),
         ...(params.graceMs == null ? {} : { graceMs: params.graceMs }),
       });
@@ -59,19 +86,47 @@ export function createExecHandlers(manager: ExecManager, sandbox: SandboxSetting
 
     'command/exec/signal': (params: MethodParams<'command/exec/signal'>, session: Session): unknown => {
       const signal = signalNamed(params.signal);
-      const running = manager.find(session, params.processId);
-      if (running === undefined) return processNotFound(params.processId);
-      running.command.signal(signal);
+      const named = exec.find(session, params.processId);
+      if (named === undefined) return processNotFound(params.processId);
+      named.running.command.signal(signal);
       return ACCEPTED;
     },
 
-    'command/exec/list': (
-      _params: MethodParams<'command/exec/list'>,
-      session: Session,
-    ): MethodResult<'command/exec/list'> => ({
-      commands: manager.list(session).map(describe),
-    }),
+    'command/exec/detach': (params: MethodParams<'command/exec/detach'>, session: Session): unknown => {
+      const named = exec.find(session, params.processId);
+      if (named === undefined) return processNotFound(params.processId);
+      if (named.attachment === undefined) throw rpcError('notDetachable');
+      named.attachment.leave('requested');
+      return ACCEPTED;
+    },
+
+    'command/exec/forget': ({ key }: MethodParams<'command/exec/forget'>, session: Session): unknown => {
+      exec.detachables.forget(principalKey(session.principal), key);
+      return ACCEPTED;
+    },
+
+    'command/exec/list': (params: MethodParams<'command/exec/list'>, session: Session) =>
+      listCommands(exec, session, {
+        ofPrincipal: params?.scope === 'principal',
+        usage: params?.details === true ? usage : undefined,
+      }),
   });
+}
+
+/** Serves `command/exec/ack`. */
+export function acknowledge(exec: CommandExec, params: Acknowledgement, session: Session): void {
+  const named = exec.find(session, params.processId);
+  if (named === undefined) return;
+  named.attachment?.acknowledge(params.stream, params.offset);
+  for (const { name, log, viewer } of named.streams) {
+    if (name === params.stream) log.acknowledge(viewer, params.offset);
+  }
+}
+
+interface Acknowledgement {
+  readonly processId: string;
+  readonly stream: NamedCommand['streams'][number]['name'];
+  readonly offset: number;
 }
 
 /**
@@ -86,57 +141,4 @@ function processNotFound(processId: string): RpcError {
 function signalNamed(name: string): NodeJS.Signals {
   if (!Object.hasOwn(constants.signals, name)) throw rpcError('invalidSignal', { signal: name });
   return name as NodeJS.Signals;
-}
-
-function describe(running: RunningCommand): MethodResult<'command/exec/list'>['commands'][number] {
-  const { command, request } = running;
-  return {
-    processId: request.processId ?? null,
-    pid: command.pid ?? null,
-    tty: request.tty !== undefined,
-    state: command.state === 'closed' ? 'exiting' : command.state,
-    startedAtMs: running.startedAtMs,
-  };
-}
-
-function isLong(sink: OutputSink): boolean {
-  return sink instanceof BufferedOutput && sink.isLong;
-}
-
-async function execResult(end: CommandEnd, ran: RunningCommand, experimental: boolean): Promise<unknown> {
-  const { stdout, stderr } = ran.sinks;
-  const beyond = {
-    ...raisedSandbox(ran),
-    ...(experimental && {
-      signal: end.signal,
-      timedOut: end.timedOut,
-      truncated: { stdout: stdout.truncated, stderr: stderr.truncated },
-      durationMs: end.durationMs,
-    }),
-  };
-  if (!isLong(stdout) && !isLong(stderr)) {
-    return { exitCode: end.exitCode, stdout: textOf(stdout), stderr: textOf(stderr), ...beyond };
-  }
-  const rest = JSON.stringify({ exitCode: end.exitCode, ...beyond });
-  return new ResultParts([
-    Buffer.from(`${rest.slice(0, -1)},"stdout":"`),
-    ...(await jsonPiecesOf(stdout)),
-    Buffer.from('","stderr":"'),
-    ...(await jsonPiecesOf(stderr)),
-    Buffer.from('"}'),
-  ]);
-}
-
-/** A client that asked for less must be told. */
-function raisedSandbox({ request }: RunningCommand): Pick<MethodResult<'command/exec'>, 'sandbox'> {
-  const { choice, isRaised } = request.sandbox;
-  return isRaised ? { sandbox: { type: choice.type, networkAccess: choice.network } } : {};
-}
-
-function textOf(sink: OutputSink): string {
-  return sink instanceof BufferedOutput ? sink.text() : '';
-}
-
-async function jsonPiecesOf(sink: OutputSink): Promise<Buffer[]> {
-  return sink instanceof BufferedOutput ? await sink.jsonPieces() : [];
 }

@@ -1,5 +1,6 @@
 /** Methods and notifications of `command/exec`. */
 import * as z from 'zod';
+import { commandKey, detachable, keptRange, outputWindow, role } from './attach.js';
 import { stringMap, strings, wholeNumber } from './bounded-values.js';
 import { empty, processId, signalName, terminalSize } from './fields.js';
 import type { MethodDefinition } from './method-definition.js';
@@ -70,6 +71,12 @@ const execParams = z.object({
     .unknown()
     .optional()
     .describe('Experimental in the reference; refused here: use `sandboxPolicy`.'),
+  detachable: detachable
+    .nullish()
+    .describe('Experimental. The command outlives its connection and can be attached to by its key.'),
+  window: outputWindow
+    .nullish()
+    .describe('Experimental. Flow by acknowledgement: the client sends `command/exec/ack`. Default: none.'),
 });
 
 const execResult = z.object({
@@ -99,13 +106,39 @@ const execResult = z.object({
 });
 
 const runningCommand = z.object({
-  processId: processId.nullable().describe("The client's name for it, or null."),
+  processId: processId.nullable().describe("This connection's name for it; null where it has none or views it not."),
   pid: z.number().int().nullable().describe("The kernel's number of the process; null while it is being started."),
   tty: z.boolean().describe('Whether it has a terminal.'),
   state: z
-    .enum(['starting', 'running', 'exiting'])
-    .describe('`exiting`: the process ended and output is still being delivered.'),
+    .enum(['starting', 'running', 'exiting', 'detached', 'ended'])
+    .describe(
+      '`exiting`: the process ended and output is still being delivered; `detached`: it runs with nobody attached; `ended`: its result and its last output are kept.',
+    ),
   startedAtMs: z.number().describe('Start, in milliseconds since 1970.'),
+  key: commandKey.nullable().describe('Key of a detachable command, or null.'),
+  role: role.nullable().describe("This connection's role, or null where it views it not."),
+  attachments: z.number().int().describe('Views of it, those of all connections.'),
+  stdout: keptRange,
+  stderr: keptRange,
+  expiresAtMs: z
+    .number()
+    .nullable()
+    .describe('When a detachable command will be ended or forgotten, in milliseconds since 1970; null while attached.'),
+  exitCode: z.number().int().optional().describe('Of an ended one.'),
+  command: z.array(z.string()).optional().describe('With `details`: program and arguments.'),
+  cwd: z.string().optional().describe('With `details`: working directory.'),
+  cpuMs: z
+    .number()
+    .nullish()
+    .describe('With `details`: processor time of the command and its descendants; null where it cannot be read.'),
+  rssBytes: z.number().nullish().describe('With `details`: resident memory of the same processes, likewise.'),
+  bytesIn: z.number().optional().describe('With `details`: bytes of input that the process has taken.'),
+  bytesOut: z.number().optional().describe('With `details`: bytes of output of all streams.'),
+  dialect: z.string().optional().describe('With `details`: the protocol it was started by, `command/exec`.'),
+  metadata: z
+    .record(z.string(), z.unknown())
+    .nullish()
+    .describe('With `details`: what the starter said of it, or null.'),
 });
 
 /** Requests about commands. */
@@ -114,8 +147,8 @@ export const commandExecMethods = {
     params: execParams,
     result: execResult,
     description: 'Runs a command. The reply comes when it has ended and its output is complete.',
-    experimentalParams: ['permissionProfile'],
-    startsWork: true,
+    experimentalParams: ['permissionProfile', 'detachable', 'window'],
+    startsWork: (params) => params.detachable == null,
   },
   'command/exec/write': {
     params: z.object({
@@ -125,9 +158,23 @@ export const commandExecMethods = {
         .boolean()
         .nullish()
         .describe('End of input behind these bytes; on a terminal it types end-of-file.'),
+      offset: z
+        .number()
+        .int()
+        .min(0)
+        .nullish()
+        .describe(
+          'Experimental, detachable commands only. Position of the first byte in all input: what was accepted before is skipped.',
+        ),
     }),
-    result: empty,
+    result: z.object({
+      accepted: z
+        .number()
+        .optional()
+        .describe('Detachable commands: position behind the last byte of input that was accepted.'),
+    }),
     description: 'Feeds stdin. Answered once the bytes are accepted, in order.',
+    experimentalParams: ['offset'],
     maxBytes: Number.POSITIVE_INFINITY,
   },
   'command/exec/resize': {
@@ -161,9 +208,17 @@ export const commandExecMethods = {
     servedWhenFull: true,
   },
   'command/exec/list': {
-    params: z.object({}).nullish(),
+    params: z
+      .object({
+        scope: z
+          .enum(['connection', 'principal'])
+          .nullish()
+          .describe('`principal`: also what other connections of the same principal run. Default `connection`.'),
+        details: z.boolean().nullish().describe('Also what it is and what it uses. Default false.'),
+      })
+      .nullish(),
     result: z.object({ commands: z.array(runningCommand).describe('In the order of their start.') }),
-    description: 'The running commands of this connection.',
+    description: 'The commands of this connection, or of its principal.',
     experimental: true,
     servedWhenFull: true,
   },
@@ -177,6 +232,10 @@ export const commandExecServerNotifications = {
       stream: z.enum(['stdout', 'stderr']).describe("A terminal's output is `stdout`."),
       deltaBase64: z.string().describe('Output bytes in standard base64.'),
       capReached: z.boolean().describe('True on the last delta of a stream that reached its cap, and only there.'),
+      offset: z
+        .number()
+        .optional()
+        .describe('Detachable and windowed commands: position of the first byte in its stream.'),
     }),
     description: 'Output of a streaming command, in order, before its reply.',
   },

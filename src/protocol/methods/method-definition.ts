@@ -15,8 +15,9 @@ export interface MethodDefinition {
   readonly experimentalParams?: readonly string[];
   /** Served although the connection is at its bound of requests in flight: it frees things and is answered at once. */
   readonly servedWhenFull?: boolean;
-  /** Starts work, and so is refused while the server drains. */
-  readonly startsWork?: boolean;
+  /** Whether a call starts work, and so is refused while the server drains. Default: it does not. */
+  // biome-ignore lint/suspicious/noExplicitAny: each method has params of its own.
+  readonly startsWork?: (params: any) => boolean;
   /** Longest message in bytes. Default {@link MAX_MESSAGE_BYTES}; Infinity for whatever the transport lets in, for methods that carry bytes. */
   readonly maxBytes?: number;
 }

@@ -51,6 +51,9 @@ const initializeResult = z.object({
   serverInfo: z
     .object({ name: z.string().describe('`execwire`.'), version: z.string().describe("The server's version.") })
     .describe('Who answers.'),
+  serverId: z
+    .string()
+    .describe('Names this server instance: only the same one can say that a detachable command is lost.'),
   connectionId: z.string().describe('Names this connection in logs, traces and metrics.'),
   limits: z
     .record(z.string(), z.union([z.number(), sandboxLimits]))

@@ -1,15 +1,15 @@
 // What becomes of output: deltas, streamed and captured, and their caps. No process.
 
 import t from 'tap';
-import { BufferedOutput } from '../../../src/commands/output/capture.js';
+import { OutputLog } from '../../../src/commands/output/log.js';
+import { Viewer } from '../../../src/commands/output/viewer.js';
 import { DeltaEncoder, MAX_DELTA_BYTES } from '../../../src/dialects/command-exec/delta-encoder.js';
-import { StreamedOutput } from '../../../src/dialects/command-exec/streamed-output.js';
-import { HIGH_WATER_BYTES, Outbox } from '../../../src/rpc/outbox.js';
+import { StreamPort } from '../../../src/dialects/command-exec/stream-port.js';
+import { HIGH_WATER_BYTES } from '../../../src/rpc/outbox.js';
 import { MESSAGE_HEADROOM_BYTES } from '../../../src/rpc/transport.js';
-import { MemoryTransport } from '../../support/memory-transport.js';
+import type { MemoryTransport } from '../../support/memory-transport.js';
 import { fc } from '../../support/property.js';
-
-const MIB = 1024 * 1024;
+import { openSession } from '../../support/test-connection.js';
 
 // Deltas.
 
@@ -35,7 +35,7 @@ t.test('delta encoder writes what JSON.stringify writes when ids and bytes are a
           method: 'command/exec/outputDelta',
           params: { processId: id, stream, deltaBase64: Buffer.from(bytes).toString('base64'), capReached },
         });
-        const message = new DeltaEncoder(id, stream, jsonrpc).encode(Buffer.from(bytes), capReached);
+        const message = new DeltaEncoder(id, stream, { jsonrpc }).encode(Buffer.from(bytes), capReached);
         return textOf(message) === plain;
       },
     ),
@@ -45,7 +45,7 @@ t.test('delta encoder writes what JSON.stringify writes when ids and bytes are a
 });
 
 t.test('delta encoder leaves a message alone when buffers of sent ones are used again', (t) => {
-  const encoder = new DeltaEncoder('p', 'stdout', true);
+  const encoder = new DeltaEncoder('p', 'stdout', { jsonrpc: true });
   const chunkOf = (byte: number): Buffer => Buffer.alloc(MAX_DELTA_BYTES, byte);
   const held = encoder.encode(chunkOf(1), false);
   const before = textOf(held);
@@ -55,7 +55,7 @@ t.test('delta encoder leaves a message alone when buffers of sent ones are used 
   t.equal(next.buffer, sent.buffer, 'the sent one is used again');
   t.not(next.buffer, held.buffer);
   t.equal(textOf(held), before, 'the held one is not');
-  const long = new DeltaEncoder('p'.repeat(5000), 'stdout', true).encode(chunkOf(4), true);
+  const long = new DeltaEncoder('p'.repeat(5000), 'stdout', { jsonrpc: true }).encode(chunkOf(4), true);
   t.equal((JSON.parse(textOf(long)) as { params: { processId: string } }).params.processId.length, 5000);
   t.end();
 });
@@ -68,24 +68,17 @@ interface Delta {
 }
 
 function streamed(capBytes: number): {
-  readonly sink: StreamedOutput;
+  readonly sink: OutputLog;
   readonly transport: MemoryTransport;
   readonly deltas: () => { bytes: string; capReached: boolean }[];
   readonly resumes: () => number;
 } {
-  const transport = new MemoryTransport();
-  const outbox = new Outbox(transport, { maxOwedReplyBytes: MIB, onOwedTooMuch: () => {} });
-  transport.open({
-    onMessage() {},
-    onUnreadable() {},
-    onEnd() {},
-    onClosing() {},
-    onDrain: () => outbox.drained(),
-    onClose() {},
-  });
+  const { session, transport } = openSession();
   let resumes = 0;
-  const encoder = new DeltaEncoder('p', 'stdout', false);
-  const onWritable = (): void => {
+  const port = new StreamPort({ session, processId: 'p', stream: 'stdout', saysOffset: false, followsTaken: false });
+  const sink = new OutputLog({ capBytes });
+  sink.add(new Viewer({ port, from: 0, isLossless: true, windowBytes: Number.POSITIVE_INFINITY }));
+  sink.onResume = () => {
     resumes += 1;
   };
   const deltas = (): { bytes: string; capReached: boolean }[] =>
@@ -94,7 +87,7 @@ function streamed(capBytes: number): {
       return { bytes: Buffer.from(deltaBase64, 'base64').toString('latin1'), capReached };
     });
   return {
-    sink: new StreamedOutput({ outbox, encoder, capBytes, onWritable }),
+    sink,
     transport,
     deltas,
     resumes: () => resumes,
@@ -181,7 +174,7 @@ t.test('streamed output neither sends nor pauses when it is discarded or capped'
   t.ok(sink.take(Buffer.alloc(HIGH_WATER_BYTES)));
   sink.end();
   transport.readOn();
-  t.equal(resumes(), 0, 'nobody is called back any more');
+  t.equal(resumes(), 1, 'the source went on with the discard, and is not called again');
   t.equal(transport.texts.length, HIGH_WATER_BYTES / MAX_DELTA_BYTES);
 
   const capped = streamed(2 * HIGH_WATER_BYTES);
@@ -190,82 +183,5 @@ t.test('streamed output neither sends nor pauses when it is discarded or capped'
     capped.sink.take(Buffer.alloc(2 * HIGH_WATER_BYTES)),
     'with its cap reached a full outbox is no reason to pause',
   );
-  t.end();
-});
-
-// Captured output.
-
-t.test('buffered output keeps up to its cap and knows what was dropped when output meets it', (t) => {
-  const table: readonly [cap: number, chunks: string[], text: string, truncated: boolean][] = [
-    [5, ['abc', 'defg', 'h'], 'abcde', true],
-    [5, ['abc', 'de'], 'abcde', false],
-    [5, ['abcde', 'f'], 'abcde', true],
-    [0, ['a'], '', true],
-    [0, [], '', false],
-    [Number.POSITIVE_INFINITY, ['ab'], 'ab', false],
-  ];
-  for (const [cap, chunks, text, truncated] of table) {
-    const sink = new BufferedOutput(cap);
-    for (const chunk of chunks) t.equal(sink.take(Buffer.from(chunk)), true);
-    t.same([sink.text(), sink.truncated, sink.receivedBytes], [text, truncated, chunks.join('').length]);
-  }
-  t.end();
-});
-
-t.test('buffered output copies its chunks, which are only lent', (t) => {
-  const sink = new BufferedOutput(100);
-  const chunk = Buffer.from('abc');
-  sink.take(chunk);
-  chunk.fill('x');
-  t.equal(sink.text(), 'abc');
-  t.end();
-});
-
-t.test(
-  'buffered output is whole UTF-8 when characters are cut at chunk edges, and U+FFFD where the cap cuts one',
-  (t) => {
-    const euro = Buffer.from('a€🙂');
-    const whole = new BufferedOutput(100);
-    for (const byte of euro) whole.take(Buffer.from([byte]));
-    t.equal(whole.text(), 'a€🙂');
-    const cut = new BufferedOutput(3);
-    cut.take(euro);
-    t.equal(cut.text(), 'a\ufffd');
-    const bom = new BufferedOutput(100);
-    bom.take(Buffer.from([0xef, 0xbb, 0xbf, 0x41, 0xff]));
-    t.equal(bom.text(), '\ufeffA\ufffd', 'a byte order mark is output, too');
-    t.end();
-  },
-);
-
-t.test('buffered output in pieces equals JSON.stringify of its text when it is long', async (t) => {
-  const samples: [name: string, bytes: Buffer][] = [
-    ['multi-byte text', Buffer.from('€🙂"\\\n\u0001ü'.repeat(200_000))],
-    ['control characters', Buffer.alloc(2 * MIB + 1, 1)],
-    ['invalid bytes', Buffer.alloc(MIB + 7, 0xff)],
-    ['a byte order mark first', Buffer.concat([Buffer.from('\ufeff'), Buffer.alloc(MIB + 5, 0x61)])],
-    ['a character cut at the end', Buffer.concat([Buffer.alloc(2 * MIB, 0x61), Buffer.from([0xe2, 0x82])])],
-    ['nothing', Buffer.alloc(0)],
-  ];
-  for (const [name, bytes] of samples) {
-    for (const step of [1000, 65_536, 4 * MIB]) {
-      const sink = new BufferedOutput(Number.POSITIVE_INFINITY);
-      for (let from = 0; from < bytes.length; from += step) sink.take(bytes.subarray(from, from + step));
-      t.equal(sink.isLong, bytes.length > MIB);
-      const text = sink.text();
-      t.equal(text, bytes.toString('utf8'), `${name}: text`);
-      const pieces = Buffer.concat(await sink.jsonPieces());
-      t.equal(`"${pieces.toString('utf8')}"`, JSON.stringify(text), `${name} in steps of ${step}`);
-    }
-  }
-});
-
-t.test('buffered output forgets and takes everything when it is discarded', (t) => {
-  const sink = new BufferedOutput(10);
-  sink.take(Buffer.from('abc'));
-  sink.discard();
-  t.equal(sink.take(Buffer.from('d'.repeat(100))), true);
-  t.equal(sink.text(), '');
-  t.equal(sink.receivedBytes, 103);
   t.end();
 });

@@ -1,9 +1,19 @@
 // What becomes of the params of `command/exec`: defaults, and refusals in the order of the protocol.
 import t from 'tap';
-import { decideExecRequest, terminalSize } from '../../../src/dialects/command-exec/exec-request.js';
+import {
+  decideExecRequest as decide,
+  type ExecRequest,
+  terminalSize,
+} from '../../../src/dialects/command-exec/exec-request.js';
 import type { MethodParams } from '../../../src/protocol/methods.js';
 
 type ExecParams = MethodParams<'command/exec'>;
+
+const CEILINGS = { maxDetachedMs: 3_600_000, maxReplayBytes: 4 * 1024 * 1024 };
+
+function decideExecRequest(params: ExecParams): ExecRequest {
+  return decide(params, CEILINGS);
+}
 
 t.test('exec request is decided with the defaults of the protocol when it names none', (t) => {
   t.same(decideExecRequest({ command: ['a', 'b'] }), {
@@ -17,6 +27,8 @@ t.test('exec request is decided with the defaults of the protocol when it names 
     cwd: undefined,
     env: {},
     sandbox: { choice: { type: 'unconfined', network: true }, isRaised: false },
+    detachable: undefined,
+    windowBytes: Number.POSITIVE_INFINITY,
   });
   const nulls = { processId: null, tty: null, outputBytesCap: null, timeoutMs: null, cwd: null, env: null, size: null };
   t.same(

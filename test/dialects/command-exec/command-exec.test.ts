@@ -1,11 +1,14 @@
-// The exec manager over a fake operating system: ids, bounds, ends, reports.
+// The command exec over a fake operating system: ids, bounds, ends, reports.
 import t from 'tap';
+import { Detachables } from '../../../src/commands/detachables.js';
+import { CaptureBudget } from '../../../src/commands/output/capture-budget.js';
 import {
   type CommandObservation,
   type CommandReport,
-  ExecManager,
-  type ExecManagerOptions,
-} from '../../../src/dialects/command-exec/exec-manager.js';
+  CommandTable,
+  type CommandTableOptions,
+} from '../../../src/commands/table.js';
+import { CommandExec, type CommandExecOptions } from '../../../src/dialects/command-exec/command-exec.js';
 import { decideExecRequest, type ExecRequest } from '../../../src/dialects/command-exec/exec-request.js';
 import { asRpcError } from '../../../src/dialects/command-exec/refusals.js';
 import { SpawnError } from '../../../src/process/os-process.js';
@@ -23,19 +26,42 @@ const CALL: Call = {
 
 interface Setup {
   readonly system: FakeSystem;
-  readonly manager: ExecManager;
-  /** Pids and marker prefix of each family that was to be killed. */
+  readonly table: CommandTable;
+  readonly exec: CommandExec;
+  /** Pids and marker prefix of each owner's commands that were to be killed. */
   readonly killed: [number[], string][];
   readonly markers: string[];
 }
 
-function setUp(options: Partial<ExecManagerOptions> & { startsAtOnce?: boolean } = {}): Setup {
+function setUp(
+  options: Partial<CommandTableOptions> & Partial<CommandExecOptions> & { startsAtOnce?: boolean } = {},
+): Setup {
   const system = new FakeSystem(options);
   const killed: [number[], string][] = [];
   const markers: string[] = [];
-  const manager = new ExecManager({
+  const table = new CommandTable({
     system,
-    prepare: (request, _session, { marker, traceEnv }) => {
+    killTrees: async (pids, prefix) => killed.push([[...pids], prefix]),
+    serverMarker: 'server',
+    maxProcesses: 100,
+    maxStdinBytes: 1024,
+    shortage: () => undefined,
+    ...options,
+  });
+  const detachables = new Detachables({
+    table,
+    clock: system.clock,
+    replayBudgetBytes: 1024 * 1024,
+    stallTimeoutMs: 0,
+    keepsScreens: false,
+    makeTerminal: () => Promise.reject(new Error('no terminal here')),
+    onExpired: () => {},
+  });
+  const exec = new CommandExec({
+    table,
+    detachables,
+    captures: new CaptureBudget(1024 * 1024),
+    prepare: (request, { marker, traceEnv }) => {
       markers.push(marker);
       return {
         argv: request.argv,
@@ -44,36 +70,35 @@ function setUp(options: Partial<ExecManagerOptions> & { startsAtOnce?: boolean }
         stdin: request.streamStdin,
       };
     },
-    killTrees: async (pids, prefix) => killed.push([[...pids], prefix]),
-    serverMarker: 'server',
-    maxProcesses: 100,
+    cwdOf: () => '/',
     maxProcessesPerConnection: 100,
-    maxStdinBytes: 1024,
     maxBufferedBytes: 1024,
-    shortage: () => undefined,
+    isDraining: () => false,
+    events: { gap: () => {}, takeover: () => {} },
     ...options,
   });
-  return { system, manager, killed, markers };
+  return { system, table, exec, killed, markers };
 }
 
 function request(processId?: string, more: Partial<ExecParams> = {}): ExecRequest {
-  return decideExecRequest({ command: ['a'], ...(processId === undefined ? {} : { processId }), ...more });
+  const ceilings = { maxDetachedMs: 1000, maxReplayBytes: 1000 };
+  return decideExecRequest({ command: ['a'], ...(processId === undefined ? {} : { processId }), ...more }, ceilings);
 }
 
 /** Runs, with the refusal instead of a rejection. */
 async function run(
-  { manager }: Setup,
+  { exec }: Setup,
   session: ReturnType<typeof openSession>['session'],
   what: ExecRequest,
 ): Promise<{ exitCode: number } | { code: number; reason: string; data: unknown }> {
   try {
-    return (await manager.run(what, session, CALL)).end;
+    return (await exec.run(what, session, CALL)).end;
   } catch (error) {
     return asRpcError(error) as { code: number; reason: string; data: unknown };
   }
 }
 
-t.test('exec manager refuses a process id when this session runs one, and frees it with the end', async (t) => {
+t.test('command exec refuses a process id when this session runs one, and frees it with the end', async (t) => {
   const setup = setUp();
   const { session } = openSession();
   const other = openSession().session;
@@ -82,30 +107,30 @@ t.test('exec manager refuses a process id when this session runs one, and frees 
     t.match(await run(setup, session, request(id)), { code: -32600, reason: 'duplicateProcessId' }, JSON.stringify(id));
     void run(setup, other, request(id));
     await settled();
-    t.equal(setup.manager.find(session, id)?.request.processId, id);
+    t.equal(setup.exec.find(session, id)?.request.processId, id);
     const process = setup.system.processes.at(-2);
     process?.exit(0);
     process?.endOutput();
     t.match(await first, { exitCode: 0 });
-    t.equal(setup.manager.find(session, id), undefined);
-    t.ok(setup.manager.find(other, id), 'another session’s command of that name lives on');
+    t.equal(setup.exec.find(session, id), undefined);
+    t.ok(setup.exec.find(other, id), 'another session’s command of that name lives on');
     void run(setup, session, request(id));
     await settled();
-    t.ok(setup.manager.find(session, id), 'free again');
+    t.ok(setup.exec.find(session, id), 'free again');
   }
-  t.equal(setup.manager.find(openSession().session, 'p'), undefined);
+  t.equal(setup.exec.find(openSession().session, 'p'), undefined);
 });
 
-t.test('exec manager finds a command at once, while it is still being started', (t) => {
+t.test('command exec finds a command at once, while it is still being started', (t) => {
   const setup = setUp({ startsAtOnce: false });
   const { session } = openSession();
   void run(setup, session, request('p'));
-  t.equal(setup.manager.find(session, 'p')?.command.state, 'starting');
-  t.equal(setup.manager.list(session).length, 1);
+  t.equal(setup.exec.find(session, 'p')?.running.command.state, 'starting');
+  t.equal(setup.exec.of(session).length, 1);
   t.end();
 });
 
-t.test('exec manager refuses with -32001 and starts nothing when a bound is reached', async (t) => {
+t.test('command exec refuses with -32001 and starts nothing when a bound is reached', async (t) => {
   let shortage: string | undefined;
   const setup = setUp({ maxProcesses: 3, maxProcessesPerConnection: 2, shortage: () => shortage });
   const { session } = openSession();
@@ -118,11 +143,11 @@ t.test('exec manager refuses with -32001 and starts nothing when a bound is reac
   const first = run(setup, session, request());
   void run(setup, session, request());
   t.match(await run(setup, session, request()), overloaded('maxProcessesPerConnection'));
-  t.notOk(setup.manager.isFull);
+  t.notOk(setup.table.isFull);
   void run(setup, other, request());
-  t.ok(setup.manager.isFull);
+  t.ok(setup.table.isFull);
   t.match(await run(setup, other, request('x')), overloaded('maxProcesses'));
-  t.equal(setup.manager.find(other, 'x'), undefined);
+  t.equal(setup.exec.find(other, 'x'), undefined);
   await settled();
   setup.system.processes[0]?.exit(0);
   setup.system.processes[0]?.endOutput();
@@ -130,10 +155,10 @@ t.test('exec manager refuses with -32001 and starts nothing when a bound is reac
   shortage = 'descriptors';
   t.match(await run(setup, other, request()), overloaded('descriptors'));
   t.equal(setup.system.specs.length, 3);
-  t.equal(setup.manager.running, 2);
+  t.equal(setup.table.running, 2);
 });
 
-t.test('exec manager turns errors of the operating system into spawnFailed and leaves others alone', async (t) => {
+t.test('command exec turns errors of the operating system into spawnFailed and leaves others alone', async (t) => {
   const setup = setUp({ startsAtOnce: false });
   const { session } = openSession();
   const failing = run(setup, session, request('p'));
@@ -143,7 +168,7 @@ t.test('exec manager turns errors of the operating system into spawnFailed and l
     message: 'failed to spawn command: no program "a"',
     data: { reason: 'spawnFailed', errno: 'ENOENT' },
   });
-  t.equal(setup.manager.running, 0);
+  t.equal(setup.table.running, 0);
   const other = run(setup, session, request('p'));
   const bug = new Error('a bug');
   await setup.system.failStart(bug);
@@ -155,11 +180,11 @@ t.test('exec manager turns errors of the operating system into spawnFailed and l
     },
   });
   t.match(await run(unprepared, session, request('p')), { code: -32603, data: { errno: 'EINVAL' } });
-  t.equal(unprepared.manager.running, 0, 'nothing is left of it');
-  t.same(unprepared.manager.list(session), []);
+  t.equal(unprepared.table.running, 0, 'nothing is left of it');
+  t.same(unprepared.exec.of(session), []);
 });
 
-t.test('exec manager ends what a session started, and nobody else’s, when it closes', async (t) => {
+t.test('command exec ends what a session started, and nobody else’s, when it closes', async (t) => {
   const setup = setUp();
   const { session } = openSession();
   const other = openSession().session;
@@ -167,8 +192,8 @@ t.test('exec manager ends what a session started, and nobody else’s, when it c
   void run(setup, other, request('p'));
   void run(setup, session, request());
   await settled();
-  setup.manager.closeSession(session);
-  setup.manager.closeSession(session);
+  setup.exec.closeSession(session);
+  setup.exec.closeSession(session);
   t.same(setup.killed, [[[101, 103], 'server.1.']], 'once, its own pids and markers');
   t.same(
     setup.markers.map((marker) => marker.startsWith('server.1.')),
@@ -178,41 +203,41 @@ t.test('exec manager ends what a session started, and nobody else’s, when it c
   setup.system.processes[0]?.exit('SIGKILL');
   setup.system.clock.advance(0);
   t.match(await ended, { exitCode: 137 }, 'and waits for no holder of its output');
-  t.equal(setup.manager.list(other).length, 1);
+  t.equal(setup.exec.of(other).length, 1);
 });
 
-t.test('exec manager kills a command of a session that closed while it was being started', async (t) => {
+t.test('command exec kills a command of a session that closed while it was being started', async (t) => {
   const setup = setUp({ startsAtOnce: false });
   const { session } = openSession();
   void run(setup, session, request('p'));
-  setup.manager.closeSession(session);
+  setup.exec.closeSession(session);
   t.same(setup.killed, [[[], 'server.1.']]);
   await setup.system.finishStart();
   t.same(setup.system.signals, ['tree 101 SIGKILL']);
 });
 
-t.test('exec manager kills what closed sessions left, too, when everything is to end', async (t) => {
+t.test('command exec kills what closed sessions left, too, when everything is to end', async (t) => {
   const setup = setUp();
   for (const at of [0, 1]) void run(setup, openSession().session, request(`p${at}`));
   await settled();
-  setup.manager.killAll();
+  setup.table.killAll();
   t.same(
     setup.killed.map(([pids]) => pids),
     [[101], [102]],
   );
-  t.same([...setup.manager.all()].length, 2, 'until they have ended');
+  t.same([...setup.table.all()].length, 2, 'until they have ended');
 });
 
-t.test('exec manager gives every command its grace and calls back when none runs any more', async (t) => {
+t.test('command exec gives every command its grace and calls back when none runs any more', async (t) => {
   const setup = setUp();
   const { session } = openSession();
   let idle = 0;
-  setup.manager.whenIdle(() => idle++);
+  setup.table.whenIdle(() => idle++);
   t.equal(idle, 1);
   const runs = [run(setup, session, request()), run(setup, openSession().session, request())];
   await settled();
-  setup.manager.whenIdle(() => idle++);
-  setup.manager.terminateAll(50);
+  setup.table.whenIdle(() => idle++);
+  setup.table.terminateAll(50);
   t.same(setup.system.signals, ['tree 101 SIGTERM', 'tree 102 SIGTERM']);
   setup.system.clock.advance(50);
   t.equal(setup.system.signals.length, 4);
@@ -226,7 +251,7 @@ t.test('exec manager gives every command its grace and calls back when none runs
   await Promise.all(runs);
 });
 
-t.test('exec manager sends output before the reply, capped, and to nobody who opted out', async (t) => {
+t.test('command exec sends output before the reply, capped, and to nobody who opted out', async (t) => {
   const setup = setUp({ maxBufferedBytes: 4 });
   const { session, transport } = openSession();
   const streamed = run(setup, session, request('p', { streamStdoutStderr: true, outputBytesCap: 3 }));
@@ -250,15 +275,19 @@ t.test('exec manager sends output before the reply, capped, and to nobody who op
   setup.system.process.say('abcd');
   t.same(deaf.transport.texts, []);
 
-  const captured = setup.manager.run(request(undefined, { disableOutputCap: true }), session, CALL);
+  const captured = setup.exec.run(request(undefined, { disableOutputCap: true }), session, CALL);
   await settled();
   setup.system.process.say('abcdef');
   setup.system.process.exit(0);
   setup.system.process.endOutput();
-  t.match((await captured).ran.sinks.stdout, { truncated: true, receivedBytes: 6 }, 'the server’s own bound stands');
+  t.match(
+    (await captured).named.running.outputs.stdout,
+    { truncated: true, receivedBytes: 6 },
+    'the server’s own bound stands',
+  );
 });
 
-t.test('exec manager slows one command and no other when a client does not read', async (t) => {
+t.test('command exec slows one command and no other when a client does not read', async (t) => {
   const setup = setUp();
   const slow = openSession();
   const fast = openSession();
@@ -278,7 +307,7 @@ t.test('exec manager slows one command and no other when a client does not read'
   t.same(stalled?.calls, ['pause stdout', 'resume stdout']);
 });
 
-t.test('exec manager reports each command to its observer once', async (t) => {
+t.test('command exec reports each command to its observer once', async (t) => {
   const reports: CommandReport[] = [];
   const events: string[] = [];
   const observe = (): CommandObservation => ({
@@ -289,7 +318,7 @@ t.test('exec manager reports each command to its observer once', async (t) => {
   const setup = setUp({ startsAtOnce: false, observe });
   const { session } = openSession();
   const well = run(setup, session, request('p', { streamStdin: true }));
-  void setup.manager.find(session, 'p')?.stdin?.write(Buffer.from('abc'));
+  void setup.exec.find(session, 'p')?.running.input?.write(Buffer.from('abc'));
   await setup.system.finishStart();
   t.match(setup.system.specs[0], { env: { TRACEPARENT: 'tp' } });
   setup.system.process.stdin?.readAll();

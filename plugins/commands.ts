@@ -1,0 +1,113 @@
+/** Gives the app its table of commands, those that outlive their connections, and what it takes to start and kill them. Knows no wire. */
+import { randomBytes } from 'node:crypto';
+import type { FastifyBaseLogger } from 'fastify';
+import fp from 'fastify-plugin';
+import { systemClock } from '../src/commands/clock.js';
+import type { DetachableCommand } from '../src/commands/detachable.js';
+import { Detachables } from '../src/commands/detachables.js';
+import { makeHeadlessTerminal } from '../src/commands/screen-terminal.js';
+import { CommandTable } from '../src/commands/table.js';
+import type { Config } from '../src/config/config.js';
+import { createGuardian, guardedStart } from '../src/process/guardian.js';
+import { loadLibc } from '../src/process/libc.js';
+import type { StartProcess } from '../src/process/os-process.js';
+import { ownChild } from '../src/process/own-children.js';
+import { seesProcesses } from '../src/process/proc-table.js';
+import { signalGroup } from '../src/process/process-signals.js';
+import { startProcessIn } from '../src/process/start-process.js';
+import { treeTarget } from '../src/process/tree-scan.js';
+import { TreeSignaller } from '../src/process/tree-signaller.js';
+import { DESCRIPTORS_PER_COMMAND } from '../src/server/overload.js';
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** All commands. */
+    readonly commands: CommandTable;
+    /** Those that outlive their connections. */
+    readonly detachables: Detachables;
+    /** Kills every command at once, whatever becomes of its reply; resolves when none is left. New ones are refused from now on. */
+    readonly killCommands: () => Promise<void>;
+  }
+}
+
+/** The guardian's fork takes some milliseconds, in which a server that has just started is waited for. */
+const GUARDIAN_AFTER_MS = 100;
+
+export const commandsPlugin = fp<{ config: Config }>(
+  async (app, { config }) => {
+    const serverMarker = `${randomBytes(9).toString('base64url')}.`;
+    const guardian = createGuardian({
+      serverMarker,
+      onProblem: (problem) => app.log.error({ problem }, 'guardian'),
+    });
+    const onSurvivors = (pids: readonly number[]): void => app.log.error({ pids }, 'processes survived SIGKILL');
+    const trees = new TreeSignaller({ onSurvivors });
+    if (process.platform === 'linux' && !seesProcesses()) {
+      app.log.warn(
+        '/proc is missing or of another PID namespace: a kill reaches the process groups of commands and nothing else',
+      );
+    }
+    const table = new CommandTable({
+      system: {
+        startProcess: tellingWhatIsMissing(guardedStart(startProcessIn(app.sandboxes), guardian), app.log),
+        clock: systemClock,
+        signalTree: ({ pid, marker }, signal) => trees.signal(treeTarget([pid], marker), signal),
+        signalGroup,
+        hasEnded: (pid) => ownChild(pid)?.hasEnded() ?? true,
+      },
+      killTrees: (pids, markerPrefix) => trees.signal(treeTarget(pids, markerPrefix), 'SIGKILL'),
+      onOwnerKilled: (owner) => app.sandboxes.releaseOwner(owner),
+      serverMarker,
+      maxProcesses: config.maxProcesses,
+      maxStdinBytes: config.maxStdinBytes,
+      shortage: () => app.overload.shortage(DESCRIPTORS_PER_COMMAND),
+    });
+    const detachables = new Detachables({
+      table,
+      clock: systemClock,
+      replayBudgetBytes: config.replayBudget,
+      stallTimeoutMs: config.stallTimeoutMs,
+      keepsScreens: !config.noScreens,
+      makeTerminal: makeHeadlessTerminal,
+      onExpired: (command: DetachableCommand) => {
+        app.metrics.commandsExpired.add(1);
+        const { ttlMs } = command.options;
+        app.log.warn({ pid: command.running.command.pid, ttlMs }, 'detached command ended: nobody came back in time');
+      },
+    });
+    async function killCommands(): Promise<void> {
+      app.lifecycle.advance('draining');
+      table.killAll();
+      // Also what nobody can tell whose it was any more. A command that is being started is killed as soon as there is a process to kill.
+      const all = trees.signal({ ...treeTarget([], serverMarker), allOrphans: true }, 'SIGKILL');
+      await Promise.all([all, new Promise<void>((resolve) => table.whenIdle(resolve))]);
+    }
+
+    app.decorate('commands', table);
+    app.decorate('detachables', detachables);
+    app.decorate('killCommands', killCommands);
+    app.overload.addLoad(() => table.running / config.maxProcesses);
+    app.overload.addExpected(() => table.starting * DESCRIPTORS_PER_COMMAND);
+    // While processes can be had, and BEFORE a first command may need it; but not in the way of the first probe.
+    const guardianTimer = setTimeout(() => guardian.start(), GUARDIAN_AFTER_MS).unref();
+    app.addHook('onClose', async () => {
+      clearTimeout(guardianTimer);
+      await killCommands();
+      guardian.dispose();
+    });
+  },
+  { name: 'commands', dependencies: ['lifecycle', 'metrics', 'overload', 'sandbox'] },
+);
+
+/** Where the C library cannot be called commands run on sockets, and start slower: worth a line at the first of them. */
+function tellingWhatIsMissing(start: StartProcess, log: FastifyBaseLogger): StartProcess {
+  let told = false;
+  return async (spec, events) => {
+    if (!told) {
+      told = true;
+      const { reason } = await loadLibc();
+      if (reason !== undefined) log.warn({ reason }, 'commands run without some of the C library');
+    }
+    return start(spec, events);
+  };
+}

@@ -1,0 +1,189 @@
+/**
+ * All commands that outlive their viewers, by principal and key: starts each once, finds it again, and forgets it when its time is over.
+ * Knows no connection.
+ */
+import type { OutputName, TerminalSize } from '../process/os-process.js';
+import type { Clock } from './clock.js';
+import { CommandError } from './command-error.js';
+import { DetachableCommand } from './detachable.js';
+import { OutputLog, type Retention } from './output/log.js';
+import { ReplayBudget } from './output/replay-budget.js';
+import { CommandScreen, FoldTurns, type MakeTerminal } from './screen.js';
+import type { CommandObservation, CommandStart, CommandTable } from './table.js';
+
+/** How many balancers hash: a key begins with it, up to the first dot. */
+export function affinityOf(key: string): string {
+  const dot = key.indexOf('.');
+  return dot < 0 ? key : key.slice(0, dot);
+}
+
+export interface DetachablesOptions {
+  readonly table: CommandTable;
+  readonly clock: Clock;
+  /** Bytes of all logs together. */
+  readonly replayBudgetBytes: number;
+  /** @see AttachmentContext.stallTimeoutMs */
+  readonly stallTimeoutMs: number;
+  /** Whether terminals fold what leaves their log. */
+  readonly keepsScreens: boolean;
+  readonly makeTerminal: MakeTerminal;
+  /** A command was ended because its time was over. */
+  readonly onExpired: (command: DetachableCommand) => void;
+}
+
+/** What to start, and what is to be kept of it. */
+export interface DetachableStart {
+  readonly key: string;
+  readonly principal: string;
+  readonly identity: string;
+  readonly ttlMs: number;
+  /** Bytes kept of each stream. */
+  readonly replayBytes: number;
+  /** Whether the command waits, with nobody attached, before something is forgotten that the last writer has not acknowledged. */
+  readonly waitsForWriter: boolean;
+  /** Size of its terminal, if it has one. */
+  readonly tty: TerminalSize | undefined;
+  readonly capBytes: number;
+  readonly start: Omit<CommandStart, 'outputs'>;
+}
+
+export class Detachables {
+  readonly budget: ReplayBudget;
+  readonly #options: DetachablesOptions;
+  readonly #byPrincipal = new Map<string, Map<string, DetachableCommand>>();
+  readonly #turns = new FoldTurns();
+
+  constructor(options: DetachablesOptions) {
+    this.#options = options;
+    this.budget = new ReplayBudget(options.replayBudgetBytes);
+  }
+
+  /** Those of one principal that run or are kept, in the order of their start. */
+  of(principal: string): DetachableCommand[] {
+    return [...(this.#byPrincipal.get(principal)?.values() ?? [])];
+  }
+
+  /** Those that run with nobody attached. */
+  get detachedCount(): number {
+    let count = 0;
+    for (const commands of this.#byPrincipal.values()) {
+      for (const { attachments, end } of commands.values()) if (attachments.size === 0 && end === undefined) count += 1;
+    }
+    return count;
+  }
+
+  find(principal: string, key: string): DetachableCommand | undefined {
+    return this.#byPrincipal.get(principal)?.get(key);
+  }
+
+  /** Whether a principal has a command whose key begins with the affinity of this one. */
+  knowsAffinity(principal: string, key: string): boolean {
+    const affinity = affinityOf(key);
+    return this.of(principal).some((command) => affinityOf(command.key) === affinity);
+  }
+
+  /** Starts a command under a key that is free. @throws {CommandError} noRoom. @throws {SpawnError} when it cannot even be prepared */
+  start(start: DetachableStart): DetachableCommand {
+    const { table, clock, stallTimeoutMs } = this.#options;
+    table.requireRoom();
+    const streams: readonly OutputName[] = start.tty === undefined ? ['stdout', 'stderr'] : ['stdout'];
+    this.#requireReserve(start.waitsForWriter ? start.replayBytes * streams.length : 0);
+    const outputs = { stdout: this.#log(start, 'stdout'), stderr: this.#log(start, 'stderr') };
+    const owner = table.openOwner();
+    const command: DetachableCommand = new DetachableCommand({
+      key: start.key,
+      principal: start.principal,
+      identity: start.identity,
+      ttlMs: start.ttlMs,
+      logs: Object.fromEntries(streams.map((stream) => [stream, outputs[stream]])),
+      screen: this.#screen(start.tty, outputs.stdout),
+      clock,
+      stallTimeoutMs,
+      onGone: (gone, wasRunning) => {
+        this.#remove(gone);
+        if (wasRunning && gone.running.command.state !== 'closed') this.#options.onExpired(gone);
+        table.closeOwner(owner);
+      },
+    });
+    const observation = tellingOfStart(start.start.observation, () => command.started());
+    try {
+      command.runs(table.start(owner, { ...start.start, observation, outputs }));
+    } catch (error) {
+      table.closeOwner(owner);
+      for (const log of Object.values(outputs)) log.discard();
+      throw error;
+    }
+    let commands = this.#byPrincipal.get(start.principal);
+    if (commands === undefined) {
+      commands = new Map();
+      this.#byPrincipal.set(start.principal, commands);
+    }
+    commands.set(start.key, command);
+    return command;
+  }
+
+  /** Forgets a command that has ended. @throws {CommandError} keyNotFound, stillRunning */
+  forget(principal: string, key: string): void {
+    const command = this.find(principal, key);
+    if (command === undefined) throw new CommandError('keyNotFound', { key });
+    if (command.end === undefined) throw new CommandError('stillRunning', { key });
+    command.expire();
+  }
+
+  #remove(command: DetachableCommand): void {
+    const { principal, key } = command.options;
+    const commands = this.#byPrincipal.get(principal);
+    if (commands?.get(key) !== command) return;
+    commands.delete(key);
+    if (commands.size === 0) this.#byPrincipal.delete(principal);
+  }
+
+  /** Ended commands that still hold a reservation go first, the oldest before the others. @throws {CommandError} noRoom */
+  #requireReserve(bytes: number): void {
+    while (!this.budget.canReserve(bytes)) {
+      const oldest = this.#oldestEnded();
+      if (oldest === undefined) throw new CommandError('noRoom', { bound: 'replayBudget' });
+      oldest.expire();
+    }
+  }
+
+  #oldestEnded(): DetachableCommand | undefined {
+    let oldest: DetachableCommand | undefined;
+    for (const commands of this.#byPrincipal.values()) {
+      for (const command of commands.values()) {
+        if (command.end === undefined || command.attachments.size > 0) continue;
+        if (oldest === undefined || command.running.startedAtMs < oldest.running.startedAtMs) oldest = command;
+      }
+    }
+    return oldest;
+  }
+
+  #log({ capBytes, replayBytes, waitsForWriter, tty }: DetachableStart, stream: OutputName): OutputLog {
+    // A terminal has no second stream, so nothing is set aside for one.
+    const isUsed = tty === undefined || stream === 'stdout';
+    const retention: Retention = {
+      keepBytes: replayBytes,
+      waitsForWriter: waitsForWriter && isUsed,
+      budget: this.budget,
+    };
+    return new OutputLog({ capBytes, retention });
+  }
+
+  #screen(size: TerminalSize | undefined, log: OutputLog): CommandScreen | undefined {
+    if (size === undefined) return undefined;
+    const { makeTerminal, keepsScreens } = this.#options;
+    return new CommandScreen({ log, size, makeTerminal, turns: this.#turns, folds: keepsScreens });
+  }
+}
+
+/** The same observation, which also hears of the start. */
+function tellingOfStart(observation: CommandObservation | undefined, onStarted: () => void): CommandObservation {
+  return {
+    env: observation?.env ?? {},
+    event: (event) => {
+      observation?.event(event);
+      if (event === 'started') onStarted();
+    },
+    ended: (report) => observation?.ended(report),
+  };
+}

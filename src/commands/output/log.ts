@@ -1,0 +1,294 @@
+/**
+ * One output stream of a command: numbers its bytes, keeps as many as are to be kept, hands them to its viewers, and says when the source
+ * should wait. Knows no process and no connection.
+ *
+ * A viewer that counts (`isLossless`) makes the source wait when it is full; one that does not gets a gap when it falls behind what is kept.
+ * With one viewer that counts and nothing to keep the chunk goes straight through: no byte is copied here.
+ */
+import { ByteRing } from './byte-ring.js';
+import type { OutputSink } from './output-sink.js';
+import type { BudgetShare, ReplayBudget } from './replay-budget.js';
+import type { Viewer } from './viewer.js';
+
+const NO_BYTES = Buffer.alloc(0);
+/** Bytes handed to a viewer in one piece. */
+const PIECE_BYTES = 64 * 1024;
+
+/** What is kept for viewers to come. */
+export interface Retention {
+  readonly keepBytes: number;
+  /** Whether the source waits before a byte is forgotten that the last writer has not acknowledged. */
+  readonly waitsForWriter: boolean;
+  readonly budget: ReplayBudget;
+}
+
+/** Gets the bytes that are about to be forgotten, such as a screen that folds them. */
+export interface ForgottenBytes {
+  /** Bytes it has not worked on yet; they are held in memory, too. */
+  readonly pendingBytes: number;
+  /** Whether the source should wait until {@link onRoom}. */
+  readonly isFull: boolean;
+  onRoom: (() => void) | undefined;
+  /** @param bytes lent */
+  take(bytes: Buffer, offset: number): void;
+}
+
+export interface OutputLogOptions {
+  /** Bytes that count; what comes behind them is dropped and has no offset. Infinity for no cap. */
+  readonly capBytes: number;
+  /** Without it nothing is kept but what a viewer that counts has still to get. */
+  readonly retention?: Retention;
+}
+
+export class OutputLog implements OutputSink, BudgetShare {
+  receivedBytes = 0;
+  truncated = false;
+  onResume: () => void = () => {};
+  onCapReached: () => void = () => {};
+  readonly #options: OutputLogOptions;
+  readonly #viewers: Viewer[] = [];
+  /** The only viewer, when it gets chunks as they come. */
+  #direct: Viewer | undefined;
+  #ring: ByteRing | undefined;
+  #forgotten: ForgottenBytes | undefined;
+  #next = 0;
+  #capReached = false;
+  #ended = false;
+  #paused = false;
+  #discarding = false;
+  /** What the last writer had when it left. */
+  #writerAcknowledged = 0;
+
+  constructor(options: OutputLogOptions) {
+    this.#options = options;
+    options.retention?.budget.add(this);
+  }
+
+  /** Offset of the next byte that comes. */
+  get next(): number {
+    return this.#next;
+  }
+
+  /** Offset of the oldest byte that can still be sent. */
+  get oldest(): number {
+    const ring = this.#ring;
+    return ring === undefined || ring.start === ring.end ? this.#next : ring.start;
+  }
+
+  get hasEnded(): boolean {
+    return this.#ended;
+  }
+
+  get heldBytes(): number {
+    return (this.#ring?.allocatedBytes ?? 0) + this.leavingBytes;
+  }
+
+  get leavingBytes(): number {
+    return this.#forgotten?.pendingBytes ?? 0;
+  }
+
+  get reservedBytes(): number {
+    const { retention } = this.#options;
+    return retention?.waitsForWriter === true ? retention.keepBytes : 0;
+  }
+
+  /** Up to `maxBytes` from an offset, as far as they lie in one piece; none when they are not held. Lent. */
+  peek(offset: number, maxBytes: number): Buffer {
+    return offset < this.oldest || offset >= this.#next ? NO_BYTES : (this.#ring?.read(offset, maxBytes) ?? NO_BYTES);
+  }
+
+  /** Sends what is held from now on to `forgotten` before it is dropped. */
+  forgetInto(forgotten: ForgottenBytes): void {
+    this.#forgotten = forgotten;
+    forgotten.onRoom = () => {
+      this.#options.retention?.budget.update(this);
+      this.#settle();
+    };
+  }
+
+  /** Adds a viewer, which gets everything from its cursor on; `pump` sends what there is. Call that when the viewer may be written to. */
+  add(viewer: Viewer): void {
+    viewer.onWritable = () => this.pump(viewer);
+    this.#viewers.push(viewer);
+    this.#chooseWay();
+  }
+
+  remove(viewer: Viewer): void {
+    const at = this.#viewers.indexOf(viewer);
+    if (at < 0) return;
+    if (viewer.isLossless) this.#writerAcknowledged = Math.max(this.#writerAcknowledged, viewer.acknowledged);
+    viewer.port.forget(viewer.onWritable);
+    this.#viewers.splice(at, 1);
+    this.#chooseWay();
+    this.#settle();
+  }
+
+  /** Whether a viewer has everything that ever comes. */
+  hasSentAll(viewer: Viewer): boolean {
+    return this.#discarding || (this.#ended && viewer.cursor === this.#next && (!this.#capReached || viewer.toldCap));
+  }
+
+  take(chunk: Buffer): boolean {
+    this.receivedBytes += chunk.length;
+    if (this.#discarding) return true;
+    const roomBytes = this.#options.capBytes - this.#next;
+    if (chunk.length > roomBytes) this.truncated = true;
+    if (this.#capReached) return true;
+    const bytes = chunk.length > roomBytes ? chunk.subarray(0, roomBytes) : chunk;
+    const offset = this.#next;
+    this.#next += bytes.length;
+    if (bytes.length === roomBytes) this.#capReached = true;
+    if (this.#direct !== undefined) this.#send(this.#direct, bytes, offset);
+    else this.#share(bytes, offset);
+    if (this.#capReached) this.onCapReached();
+    this.#paused = !this.#capReached && this.#shouldWait();
+    return !this.#paused;
+  }
+
+  end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    // A cap of 0 is reached by a stream that says nothing, too.
+    if (this.#next === this.#options.capBytes) this.#capReached = true;
+    for (const viewer of [...this.#viewers]) this.pump(viewer);
+  }
+
+  discard(): void {
+    this.#discarding = true;
+    this.#ring = undefined;
+    this.#options.retention?.budget.remove(this);
+    for (const viewer of [...this.#viewers]) {
+      viewer.port.forget(viewer.onWritable);
+      viewer.cursor = this.#next;
+      viewer.onProgress?.();
+    }
+    this.#resume();
+  }
+
+  /** Sends a viewer what it may get now. */
+  pump(viewer: Viewer): void {
+    if (this.#discarding || !this.#viewers.includes(viewer)) return;
+    if (viewer.cursor < this.oldest) viewer.skipTo(this.oldest);
+    while (viewer.cursor < this.#next && viewer.roomBytes > 0 && !viewer.port.isFull) {
+      const most = Math.min(PIECE_BYTES, viewer.roomBytes, this.#next - viewer.cursor);
+      const piece = this.#ring?.read(viewer.cursor, most) ?? NO_BYTES;
+      this.#send(viewer, piece, viewer.cursor);
+    }
+    if (this.#capReached && !viewer.toldCap && viewer.cursor === this.#next) this.#send(viewer, NO_BYTES, this.#next);
+    if (viewer.port.isFull) viewer.port.whenWritable(viewer.onWritable);
+    viewer.onProgress?.();
+    this.#settle();
+  }
+
+  /** A viewer's client has everything below an offset. */
+  acknowledge(viewer: Viewer, offset: number): void {
+    if (viewer.acknowledge(offset)) this.pump(viewer);
+  }
+
+  forgetOldest(): number {
+    const { retention } = this.#options;
+    const ring = this.#ring;
+    if (ring === undefined || retention === undefined || retention.waitsForWriter) return 0;
+    if (ring.endOfOldest > this.#neededFrom()) return 0;
+    const before = ring.allocatedBytes;
+    this.#drop(ring, ring.endOfOldest);
+    return before - ring.allocatedBytes;
+  }
+
+  /** The way of a chunk that somebody keeps, or that not everybody takes at once. */
+  #share(bytes: Buffer, offset: number): void {
+    for (const viewer of [...this.#viewers]) {
+      if (viewer.cursor !== offset || viewer.port.isFull) continue;
+      const most = Math.min(bytes.length, viewer.roomBytes);
+      if (most > 0) this.#send(viewer, bytes.subarray(0, most), offset);
+    }
+    const neededFrom = this.#neededFrom();
+    if (this.#options.retention !== undefined || neededFrom < this.#next) this.#keep(bytes, offset);
+    for (const viewer of [...this.#viewers]) if (viewer.cursor < this.#next || viewer.port.isFull) this.pump(viewer);
+    this.#trim();
+  }
+
+  #keep(bytes: Buffer, offset: number): void {
+    // Chunks that nobody had to wait for were not kept: what is held goes on without a hole, or begins anew.
+    if (this.#ring?.end !== offset) this.#ring = new ByteRing(this.#options.retention?.keepBytes ?? 0, offset);
+    this.#ring.append(bytes);
+    this.#options.retention?.budget.update(this);
+  }
+
+  #send(viewer: Viewer, bytes: Buffer, offset: number): void {
+    const end = offset + bytes.length;
+    const last = this.#capReached && end === this.#next;
+    // BEFORE the call, which may come back here.
+    viewer.cursor = end;
+    if (last) viewer.toldCap = true;
+    viewer.port.send(bytes, offset, last);
+    if (viewer.port.isFull) viewer.port.whenWritable(viewer.onWritable);
+  }
+
+  /** Offset of the oldest byte that a viewer that counts has still to get. */
+  #neededFrom(): number {
+    let from = this.#next;
+    for (const { isLossless, cursor } of this.#viewers) if (isLossless && cursor < from) from = cursor;
+    return from;
+  }
+
+  /** What the writer that is here, or was here last, has for certain. */
+  #acknowledgedByWriter(): number {
+    const writer = this.#viewers.find(({ isLossless }) => isLossless);
+    return writer === undefined ? this.#writerAcknowledged : Math.max(this.#writerAcknowledged, writer.acknowledged);
+  }
+
+  #trim(): void {
+    const ring = this.#ring;
+    if (ring === undefined) return;
+    const { retention } = this.#options;
+    let floor = this.#neededFrom();
+    if (retention !== undefined) {
+      floor = Math.min(floor, this.#next - retention.keepBytes);
+      if (retention.waitsForWriter) floor = Math.min(floor, this.#acknowledgedByWriter());
+    }
+    if (ring.endOfOldest <= floor) this.#drop(ring, floor);
+  }
+
+  #drop(ring: ByteRing, floor: number): void {
+    const forgotten = this.#forgotten;
+    ring.dropBelow(floor, forgotten === undefined ? undefined : (bytes, start) => forgotten.take(bytes, start));
+    this.#options.retention?.budget.update(this);
+  }
+
+  #shouldWait(): boolean {
+    if (this.#direct !== undefined) return this.#direct.port.isFull;
+    if (this.#forgotten?.isFull === true) return true;
+    for (const viewer of this.#viewers) {
+      if (viewer.isLossless && (viewer.cursor < this.#next || viewer.port.isFull)) return true;
+    }
+    const { retention } = this.#options;
+    if (retention === undefined || !retention.waitsForWriter) return false;
+    // What is under way to a writer without a window is in its connection's queue, which has a bound of its own.
+    const writer = this.#viewers.find(({ isLossless }) => isLossless);
+    if (writer !== undefined && writer.windowBytes === Number.POSITIVE_INFINITY) return false;
+    return this.#next - this.#acknowledgedByWriter() >= retention.keepBytes;
+  }
+
+  /** Something has got further: less may have to be kept, and the source may go on. */
+  #settle(): void {
+    this.#trim();
+    if (this.#paused && (this.#capReached || !this.#shouldWait())) this.#resume();
+  }
+
+  #resume(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    this.onResume();
+  }
+
+  #chooseWay(): void {
+    const [only, second] = this.#viewers;
+    const isDirect =
+      this.#options.retention === undefined &&
+      second === undefined &&
+      only?.isLossless === true &&
+      only.windowBytes === Number.POSITIVE_INFINITY;
+    this.#direct = isDirect ? only : undefined;
+  }
+}

@@ -1,0 +1,79 @@
+/**
+ * One view of one output stream: how far it has been sent, how far it was acknowledged, and how much may be under way. Knows no log and no
+ * connection: the bytes go into an {@link OutputPort}.
+ */
+
+/** The way out for one stream of one viewer; a dialect writes its own messages behind it. */
+export interface OutputPort {
+  /** Whether output should wait for {@link whenWritable}. */
+  readonly isFull: boolean;
+  /** Offset below which the kernel has taken everything that was sent. */
+  readonly takenOffset: number;
+  /** Sends bytes, which are only lent, with the offset of their first. @param last whether the stream has had its cap with them */
+  send(bytes: Buffer, offset: number, last: boolean): void;
+  /** Says that bytes `from` ≤ n < `to` will never come. */
+  gap(from: number, to: number): void;
+  /** Calls back once when there is room again. The same function is kept once. */
+  whenWritable(callback: () => void): void;
+  /** Takes {@link whenWritable} back. */
+  forget(callback: () => void): void;
+}
+
+export interface ViewerOptions {
+  readonly port: OutputPort;
+  /** Offset of the first byte wanted. */
+  readonly from: number;
+  /** Whether it counts: a source waits for it. Others get a gap when they fall behind what is kept. */
+  readonly isLossless: boolean;
+  /** Bytes that may be under way unacknowledged; Infinity without acknowledgements. */
+  readonly windowBytes: number;
+}
+
+export class Viewer {
+  readonly port: OutputPort;
+  readonly isLossless: boolean;
+  readonly windowBytes: number;
+  /** Offset of the next byte to send. */
+  cursor: number;
+  /** Whether it was told that the stream has had its cap. */
+  toldCap = false;
+  /** Called whenever it got further: something was sent, skipped or acknowledged. */
+  onProgress: (() => void) | undefined;
+  /** Set by the log it is added to. */
+  onWritable: () => void = () => {};
+  #acknowledged: number;
+
+  constructor({ port, from, isLossless, windowBytes }: ViewerOptions) {
+    this.port = port;
+    this.isLossless = isLossless;
+    this.windowBytes = windowBytes;
+    this.cursor = from;
+    this.#acknowledged = from;
+  }
+
+  /** Bytes that may be sent now as far as acknowledgements are concerned. */
+  get roomBytes(): number {
+    return this.windowBytes - (this.cursor - this.#acknowledged);
+  }
+
+  /** Offset below which its client has everything: what it acknowledged, or without a window what the kernel has taken. */
+  get acknowledged(): number {
+    return this.windowBytes === Number.POSITIVE_INFINITY ? this.port.takenOffset : this.#acknowledged;
+  }
+
+  /** @returns whether anything new was acknowledged; what was not sent yet cannot be */
+  acknowledge(offset: number): boolean {
+    const sent = Math.min(offset, this.cursor);
+    if (sent <= this.#acknowledged) return false;
+    this.#acknowledged = sent;
+    return true;
+  }
+
+  /** Passes over bytes that nobody has any more. */
+  skipTo(offset: number): void {
+    this.port.gap(this.cursor, offset);
+    this.cursor = offset;
+    // They are not under way.
+    this.#acknowledged = offset;
+  }
+}

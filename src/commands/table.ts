@@ -1,0 +1,182 @@
+/**
+ * All commands of the server: starts them within its bounds, and ends them. Knows neither who asked for a command nor what becomes of its
+ * output.
+ */
+import type { OutputName, ProcessSpec } from '../process/os-process.js';
+import { Command, type CommandEnd, type CommandEvent, type CommandSystem } from './command.js';
+import { CommandError } from './command-error.js';
+import { CommandInput } from './input.js';
+import type { OutputSink } from './output/output-sink.js';
+import { Owner } from './owner.js';
+import type { RunningCommand } from './running-command.js';
+
+const OUTPUTS: readonly OutputName[] = ['stdout', 'stderr'];
+
+/** What a trace or a metric wants to know of one command. */
+export interface CommandReport {
+  readonly pid: number | undefined;
+  readonly end: CommandEnd | undefined;
+  readonly error: Error | undefined;
+  readonly outputBytes: number;
+  readonly stdinBytes: number;
+  readonly pausedMs: number;
+}
+
+/** Follows one command, for traces and metrics. */
+export interface CommandObservation {
+  /** Added to the child's environment: its trace context. */
+  readonly env: Readonly<Record<string, string | null>>;
+  event(event: CommandEvent): void;
+  ended(report: CommandReport): void;
+}
+
+/** What to run, with everything decided. */
+export interface CommandStart {
+  /** Makes the complete environment and the absolute directory of the child. @throws {SpawnError} for what cannot be */
+  readonly prepare: (marker: string, owner: Owner) => ProcessSpec;
+  /** Milliseconds, or undefined for none. */
+  readonly timeoutMs: number | undefined;
+  readonly readsInput: boolean;
+  readonly outputs: Readonly<Record<OutputName, OutputSink>>;
+  readonly observation: CommandObservation | undefined;
+}
+
+export interface CommandTableOptions {
+  readonly system: CommandSystem;
+  /** Kills these leaders with their descendants, and everything that carries a marker beginning so. */
+  readonly killTrees: (pids: readonly number[], markerPrefix: string) => Promise<unknown>;
+  /** Nothing that an owner has started runs any more. */
+  readonly onOwnerKilled?: ((owner: Owner) => void) | undefined;
+  /** In every marker of this server; nobody else's begins so. */
+  readonly serverMarker: string;
+  readonly maxProcesses: number;
+  readonly maxStdinBytes: number;
+  /** A bound of the machine that leaves no room for another process, such as descriptors; undefined when there is room. */
+  readonly shortage: () => string | undefined;
+}
+
+export class CommandTable {
+  readonly #options: CommandTableOptions;
+  readonly #running = new Set<RunningCommand>();
+  readonly #owners = new Set<Owner>();
+  #ownerCount = 0;
+  #commandCount = 0;
+  #onIdle: Array<() => void> = [];
+
+  constructor(options: CommandTableOptions) {
+    this.#options = options;
+  }
+
+  /** Commands that have not ended, those of closed owners included. */
+  get running(): number {
+    return this.#running.size;
+  }
+
+  all(): Iterable<RunningCommand> {
+    return this.#running;
+  }
+
+  /** Commands whose process is not there yet and whose owner still wants them. */
+  get starting(): number {
+    let count = 0;
+    for (const owner of this.#owners) {
+      for (const { command } of owner.running) if (command.state === 'starting') count += 1;
+    }
+    return count;
+  }
+
+  /** Whether the bound on all processes is reached. */
+  get isFull(): boolean {
+    return this.#running.size >= this.#options.maxProcesses;
+  }
+
+  /** A new owner; `closeOwner` ends it. */
+  openOwner(): Owner {
+    this.#ownerCount += 1;
+    const { serverMarker, killTrees, onOwnerKilled } = this.#options;
+    const owner: Owner = new Owner(`${serverMarker}.${this.#ownerCount}.`, (pids, markerPrefix) => {
+      void killTrees(pids, markerPrefix).finally(() => onOwnerKilled?.(owner));
+    });
+    this.#owners.add(owner);
+    return owner;
+  }
+
+  /** Ends an owner with everything it started. */
+  closeOwner(owner: Owner): void {
+    this.#owners.delete(owner);
+    owner.close();
+  }
+
+  /** @throws {CommandError} noRoom */
+  requireRoom(): void {
+    const bound = this.isFull ? 'maxProcesses' : this.#options.shortage();
+    if (bound !== undefined) throw new CommandError('noRoom', { bound });
+  }
+
+  /** Starts a command; there must be room. @throws {SpawnError} when it cannot even be prepared */
+  start(owner: Owner, start: CommandStart): RunningCommand {
+    const { observation, outputs, timeoutMs } = start;
+    this.#commandCount += 1;
+    const marker = `${owner.markerPrefix}${this.#commandCount}`;
+    let process: ProcessSpec;
+    try {
+      process = start.prepare(marker, owner);
+    } catch (error) {
+      observation?.ended({ ...NOTHING_RAN, error: error as Error });
+      throw error;
+    }
+    const input = start.readsInput ? new CommandInput(this.#options.maxStdinBytes) : undefined;
+    const command = new Command(this.#options.system, { process, marker, timeoutMs, input, outputs });
+    if (observation !== undefined) command.onEvent = (event) => observation.event(event);
+    const ended = command.ended.then(
+      (end) => {
+        observation?.ended(report(running, end, undefined));
+        this.#forget(owner, running);
+        return end;
+      },
+      (error: Error) => {
+        observation?.ended(report(running, undefined, error));
+        this.#forget(owner, running);
+        throw error;
+      },
+    );
+    const running: RunningCommand = { command, input, outputs, startedAtMs: Date.now(), ended };
+    owner.running.add(running);
+    this.#running.add(running);
+    command.start();
+    return running;
+  }
+
+  /** Ends every command with SIGTERM, and with SIGKILL after `graceMs`; their replies follow. */
+  terminateAll(graceMs: number): void {
+    for (const owner of this.#owners) for (const { command } of owner.running) command.terminate({ graceMs });
+  }
+
+  /** Kills everything at once, whatever becomes of the replies. */
+  killAll(): void {
+    for (const owner of [...this.#owners]) this.closeOwner(owner);
+  }
+
+  /** Calls back once when no command runs, at once if none does. */
+  whenIdle(callback: () => void): void {
+    if (this.#running.size === 0) callback();
+    else this.#onIdle.push(callback);
+  }
+
+  #forget(owner: Owner, ended: RunningCommand): void {
+    owner.running.delete(ended);
+    this.#running.delete(ended);
+    if (this.#running.size > 0) return;
+    const callbacks = this.#onIdle;
+    this.#onIdle = [];
+    for (const callback of callbacks) callback();
+  }
+}
+
+const NOTHING_RAN = { pid: undefined, end: undefined, outputBytes: 0, stdinBytes: 0, pausedMs: 0 } as const;
+
+function report(ran: RunningCommand, end: CommandEnd | undefined, error: Error | undefined): CommandReport {
+  const outputBytes = OUTPUTS.reduce((sum, output) => sum + ran.outputs[output].receivedBytes, 0);
+  const stdinBytes = ran.input?.takenBytes ?? 0;
+  return { pid: ran.command.pid, end, error, outputBytes, stdinBytes, pausedMs: ran.command.pausedMs };
+}

@@ -1,0 +1,89 @@
+/** Says on one connection what one view of a detachable command has to say. Knows no log and no process. */
+import type { Attachment, AttachmentPort } from '../../commands/attachment.js';
+import type { DetachReason } from '../../commands/command-error.js';
+import type { DetachableCommand } from '../../commands/detachable.js';
+import type { OutputPort } from '../../commands/output/viewer.js';
+import type { ScreenImage } from '../../commands/screen.js';
+import type { OutputName } from '../../process/os-process.js';
+import type { Session } from '../../session/session.js';
+import { StreamPort } from './stream-port.js';
+
+/** What happens to views, for whoever counts. */
+export interface AttachmentEvents {
+  /** Bytes were lost to a view. */
+  gap(bytes: number): void;
+  takeover(): void;
+}
+
+export interface NotifyingPortOptions {
+  readonly session: Session;
+  readonly processId: string;
+  readonly command: () => DetachableCommand;
+  readonly windowBytes: number;
+  readonly events: AttachmentEvents;
+}
+
+const NOTHING_KEPT = { oldest: 0, next: 0 };
+
+/** What is kept of one stream. */
+export function keptRange(command: DetachableCommand, stream: OutputName): { oldest: number; next: number } {
+  const log = command.options.logs[stream];
+  return log === undefined ? NOTHING_KEPT : { oldest: log.oldest, next: log.next };
+}
+
+export class NotifyingPort implements AttachmentPort {
+  readonly outputs: Readonly<Record<OutputName, OutputPort>>;
+  readonly #options: NotifyingPortOptions;
+
+  constructor(options: NotifyingPortOptions) {
+    this.#options = options;
+    const { session, processId, windowBytes, events } = options;
+    const portOf = (stream: OutputName): OutputPort =>
+      new StreamPort({
+        session,
+        processId,
+        stream,
+        saysOffset: true,
+        followsTaken: windowBytes === Number.POSITIVE_INFINITY,
+        onGap: (bytes) => events.gap(bytes),
+      });
+    this.outputs = { stdout: portOf('stdout'), stderr: portOf('stderr') };
+  }
+
+  attached({ role, isResumed }: Attachment): void {
+    const { session, processId } = this.#options;
+    const command = this.#options.command();
+    const { running, key } = command;
+    session.notify('command/exec/attached', {
+      processId,
+      key,
+      pid: running.command.pid ?? 0,
+      startedAtMs: running.startedAtMs,
+      role,
+      resumed: isResumed,
+      stdout: keptRange(command, 'stdout'),
+      stderr: keptRange(command, 'stderr'),
+      stdinAccepted: running.input?.acceptedBytes ?? 0,
+    });
+  }
+
+  screen({ offset, size, bytes, isAlternate, title, isComplete }: ScreenImage): void {
+    const { session, processId } = this.#options;
+    session.notify('command/exec/screen', {
+      processId,
+      offset,
+      size,
+      deltaBase64: bytes.toString('base64'),
+      alternate: isAlternate,
+      ...(title === undefined ? {} : { title }),
+      complete: isComplete,
+    });
+  }
+
+  detached(why: DetachReason): void {
+    const { session, processId, events } = this.#options;
+    if (why === 'takeover') events.takeover();
+    // A client that has left is told nothing.
+    if (why !== 'left') session.notify('command/exec/detached', { processId, reason: why });
+  }
+}

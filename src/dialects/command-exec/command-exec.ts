@@ -1,0 +1,276 @@
+/**
+ * Runs commands for connections: starts them in the table, keeps what outlives a connection among the detachable ones, and knows which
+ * connection can name what. Knows no Fastify, no transport and no text of the wire.
+ */
+import { principalKey } from '../../auth/principal-key.js';
+import type { Attachment } from '../../commands/attachment.js';
+import type { CommandEnd } from '../../commands/command.js';
+import { CommandError } from '../../commands/command-error.js';
+import type { DetachableCommand } from '../../commands/detachable.js';
+import type { Detachables } from '../../commands/detachables.js';
+import type { CaptureBudget } from '../../commands/output/capture-budget.js';
+import type { Owner } from '../../commands/owner.js';
+import type { CommandObservation, CommandStart, CommandTable } from '../../commands/table.js';
+import type { ProcessSpec } from '../../process/os-process.js';
+import { rpcError } from '../../protocol/errors.js';
+import type { Call } from '../../rpc/connection.js';
+import type { Session } from '../../session/session.js';
+import { type AttachmentEvents, NotifyingPort } from './attachment-port.js';
+import { commandIdentity } from './command-identity.js';
+import type { DetachableRequest, ExecRequest, ViewRequest } from './exec-request.js';
+import { allSent, outputsOf } from './ordinary-outputs.js';
+import { type NamedCommand, SessionCommands } from './session-commands.js';
+
+/** What a process gets beside what its request says. */
+export interface AddedToProcess {
+  readonly marker: string;
+  /** To whom the command belongs: a sandbox's thread serves one owner at a time. */
+  readonly owner: Owner;
+  readonly traceEnv: Readonly<Record<string, string | null>>;
+}
+
+/** Makes the complete environment and the absolute directory of a child. @throws {SpawnError} for names that cannot be */
+export type PrepareProcess = (request: ExecRequest, added: AddedToProcess) => ProcessSpec;
+
+export interface CommandExecOptions {
+  readonly table: CommandTable;
+  readonly detachables: Detachables;
+  readonly captures: CaptureBudget;
+  readonly prepare: PrepareProcess;
+  /** Absolute directory of a request. */
+  readonly cwdOf: (request: ExecRequest) => string;
+  readonly maxProcessesPerConnection: number;
+  readonly maxBufferedBytes: number;
+  readonly isDraining: () => boolean;
+  readonly events: AttachmentEvents;
+  readonly observe?: ((request: ExecRequest, session: Session, call: Call) => CommandObservation) | undefined;
+}
+
+/** How a command or a view of it ended. */
+export interface RanCommand {
+  readonly end: CommandEnd;
+  readonly named: NamedCommand;
+}
+
+export class CommandExec {
+  readonly #options: CommandExecOptions;
+  readonly #sessions = new Map<Session, SessionCommands>();
+  readonly #requests = new WeakMap<DetachableCommand, ExecRequest>();
+
+  constructor(options: CommandExecOptions) {
+    this.#options = options;
+  }
+
+  get detachables(): Detachables {
+    return this.#options.detachables;
+  }
+
+  /** What was asked for at the start of a detachable command. */
+  requestOf(command: DetachableCommand): ExecRequest | undefined {
+    return this.#requests.get(command);
+  }
+
+  /** Absolute directory of a request. */
+  cwdOf(request: ExecRequest): string {
+    return this.#options.cwdOf(request);
+  }
+
+  /** Commands that one connection started or views, in that order. */
+  of(session: Session): NamedCommand[] {
+    return [...(this.#sessions.get(session)?.all ?? [])];
+  }
+
+  /** Ordinary commands of other connections of the same principal. */
+  ofOthers(session: Session): NamedCommand[] {
+    const principal = principalKey(session.principal);
+    return [...this.#sessions].flatMap(([other, commands]) =>
+      other === session || principalKey(other.principal) !== principal
+        ? []
+        : [...commands.all].filter(({ detachable }) => detachable === undefined),
+    );
+  }
+
+  /** A command by its client's name for it; undefined for the names of other connections, too. */
+  find(session: Session, processId: string): NamedCommand | undefined {
+    return this.#sessions.get(session)?.find(processId);
+  }
+
+  /**
+   * Starts a command, or views the one that its key names already; the promise is that of its end.
+   * @throws {RpcError} duplicateProcessId, serverDraining. @throws {CommandError} of a start or a view. @throws {SpawnError} later
+   */
+  run(request: ExecRequest, session: Session, call: Call): Promise<RanCommand> {
+    const commands = this.#commandsOf(session, request.processId);
+    const { detachable, processId } = request;
+    if (detachable === undefined || processId === undefined)
+      return this.#runOrdinary(request, { session, call, commands });
+    const known = this.detachables.find(principalKey(session.principal), detachable.key);
+    if (known !== undefined) {
+      if (known.options.identity !== this.#identityOf(request)) throw new CommandError('keyConflict', detachable);
+      return this.#view(known, this.#viewOfStart(request, processId, true), { session, call, commands });
+    }
+    // A known key is served in a drain, which the method table cannot tell.
+    if (this.#options.isDraining()) throw rpcError('serverDraining');
+    const command = this.#startDetachable(request, detachable, { session, call, commands });
+    return this.#view(command, this.#viewOfStart(request, processId, false), { session, call, commands });
+  }
+
+  /** Views a detachable command; the promise is that of its end. @throws {RpcError} duplicateProcessId. @throws {CommandError} */
+  attach(request: ViewRequest, session: Session, call: Call): Promise<RanCommand> {
+    const commands = this.#commandsOf(session, request.processId);
+    const command = this.detachables.find(principalKey(session.principal), request.key);
+    if (command === undefined) throw new CommandError('keyNotFound', request);
+    const tty = this.requestOf(command)?.tty;
+    if (request.wantsScreen && tty === undefined) throw rpcError('screenWithoutTty');
+    if (request.size !== undefined && (tty === undefined || request.role !== 'writer'))
+      throw rpcError('sizeOfObserver');
+    return this.#view(command, { ...request, isResumed: true }, { session, call, commands });
+  }
+
+  /** Calls back once, when a reply that is about to be queued has been taken by the kernel or never will be. */
+  holdReply(session: Session, release: () => void): void {
+    const commands = this.#sessions.get(session);
+    if (commands === undefined) {
+      release();
+      return;
+    }
+    const { outbox } = session.connection;
+    const onTaken = (): void => {
+      outbox.forget(onTaken);
+      if (commands.heldReplies.delete(onTaken)) release();
+    };
+    commands.heldReplies.add(onTaken);
+    // AFTER the reply is in the queue, which happens behind the return of its handler.
+    setImmediate(() => (outbox.isFull ? outbox.whenWritable(onTaken) : onTaken()));
+  }
+
+  /** Its client sends nothing more: ends what it started, so that its replies come. Views of what outlives it wait for nothing. */
+  endInput(session: Session): void {
+    for (const { attachment, running } of this.of(session)) {
+      if (attachment === undefined) running.command.terminate();
+      else attachment.leave('requested');
+    }
+  }
+
+  /** Ends what a connection started and leaves what it views. */
+  closeSession(session: Session): void {
+    const commands = this.#sessions.get(session);
+    if (commands === undefined) return;
+    this.#sessions.delete(session);
+    for (const { attachment } of [...commands.all]) attachment?.leave('left');
+    for (const onTaken of [...commands.heldReplies]) onTaken();
+    this.#options.table.closeOwner(commands.owner);
+  }
+
+  #commandsOf(session: Session, processId: string | undefined): SessionCommands {
+    let commands = this.#sessions.get(session);
+    if (commands === undefined) {
+      commands = new SessionCommands(this.#options.table.openOwner());
+      this.#sessions.set(session, commands);
+    }
+    if (processId !== undefined && commands.find(processId) !== undefined) {
+      throw rpcError('duplicateProcessId', { processId });
+    }
+    return commands;
+  }
+
+  #requireRoom(commands: SessionCommands): void {
+    if (commands.all.size >= this.#options.maxProcessesPerConnection) {
+      throw new CommandError('noRoom', { bound: 'maxProcessesPerConnection' });
+    }
+  }
+
+  async #runOrdinary(request: ExecRequest, { session, call, commands }: Caller): Promise<RanCommand> {
+    const { table, captures, maxBufferedBytes } = this.#options;
+    this.#requireRoom(commands);
+    table.requireRoom();
+    if (!request.streamOutput && captures.isFull) throw new CommandError('noRoom', { bound: 'maxBufferedTotalBytes' });
+    const { outputs, streams } = outputsOf(request, { session, captures, maxBufferedBytes });
+    const running = table.start(commands.owner, { ...this.#startOf(request, session, call), outputs });
+    const { processId } = request;
+    const named = { processId, running, request, detachable: undefined, attachment: undefined, streams };
+    commands.add(named);
+    try {
+      const end = await running.ended;
+      await allSent(streams);
+      return { end, named };
+    } finally {
+      // The id is free BEFORE the reply goes out: a client may use it again the moment it has read that.
+      commands.remove(named);
+    }
+  }
+
+  #startDetachable(
+    request: ExecRequest,
+    wanted: DetachableRequest,
+    { session, call, commands }: Caller,
+  ): DetachableCommand {
+    this.#requireRoom(commands);
+    const command = this.detachables.start({
+      ...wanted,
+      principal: principalKey(session.principal),
+      identity: this.#identityOf(request),
+      tty: request.tty,
+      capBytes: request.outputCapBytes,
+      start: this.#startOf(request, session, call),
+    });
+    this.#requests.set(command, request);
+    return command;
+  }
+
+  async #view(command: DetachableCommand, view: View, { session, commands }: Caller): Promise<RanCommand> {
+    this.#requireRoom(commands);
+    const { processId, windowBytes } = view;
+    const { events } = this.#options;
+    const port = new NotifyingPort({ session, processId, command: () => command, windowBytes, events });
+    const attachment: Attachment = command.attach({ ...view, port });
+    const request = this.#requests.get(command);
+    if (request === undefined) throw new Error('a detachable command without its request');
+    const named: NamedCommand = {
+      processId,
+      running: command.running,
+      request,
+      detachable: command,
+      attachment,
+      streams: [],
+    };
+    commands.add(named);
+    command.begin(attachment);
+    try {
+      return { end: await attachment.done, named };
+    } finally {
+      commands.remove(named);
+    }
+  }
+
+  /** A start is a writer who has nothing yet, so that a beginning which is lost is a gap. */
+  #viewOfStart(request: ExecRequest, processId: string, isResumed: boolean): View {
+    const { windowBytes, tty } = request;
+    const from = tty === undefined ? { stdout: 0, stderr: 0 } : { stdout: 0 };
+    const size = isResumed ? tty : undefined;
+    return { processId, windowBytes, from, size, isResumed, role: 'writer', takesOver: true, wantsScreen: false };
+  }
+
+  #startOf(request: ExecRequest, session: Session, call: Call): Omit<CommandStart, 'outputs'> {
+    const observation = this.#options.observe?.(request, session, call);
+    return {
+      prepare: (marker, owner) => this.#options.prepare(request, { marker, owner, traceEnv: observation?.env ?? {} }),
+      timeoutMs: request.timeoutMs,
+      readsInput: request.streamStdin,
+      observation,
+    };
+  }
+
+  #identityOf(request: ExecRequest): string {
+    return commandIdentity(request, this.#options.cwdOf(request));
+  }
+}
+
+/** Who asks, with what it can name. */
+interface Caller {
+  readonly session: Session;
+  readonly call: Call;
+  readonly commands: SessionCommands;
+}
+
+type View = Omit<ViewRequest, 'key'> & { readonly isResumed: boolean };
