@@ -3,7 +3,7 @@
  * the client. koffi alone stays outside, because npm picks its binary for the machine; node-pty's few are copied beside the bundle.
  */
 import { readdirSync, readFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { build } from 'esbuild';
 
 /** Files of their own, loaded when somebody asks: each would make every start longer. By what is imported, and what is bundled for it. */
@@ -11,6 +11,8 @@ const LAZY = {
   jose: 'jose',
   'prom-client': 'prom-client',
   '@opentelemetry/api': '@opentelemetry/api',
+  '@xterm/headless': '@xterm/headless',
+  '@xterm/addon-serialize': '@xterm/addon-serialize',
   '../telemetry/sdk.js': './src/telemetry/sdk.ts',
 };
 /** Scripts of threads, which are loaded by their names. */
@@ -20,15 +22,20 @@ const OUTSIDE = ['koffi', 'pino-pretty'];
 
 /** @param {string} name of what is imported */
 function fileOf(name) {
-  return basename(name, '.js') === 'api' ? 'opentelemetry-api' : name.startsWith('..') ? 'telemetry-sdk' : name;
+  if (name.startsWith('..')) return 'telemetry-sdk';
+  // `@opentelemetry/api` is `opentelemetry-api.cjs`.
+  return name.replace('@', '').replace('/', '-');
 }
 
 /** Has what is lazy required from beside the bundle. */
 const lazyFiles = {
   name: 'lazy files',
   setup({ onResolve }) {
-    onResolve({ filter: /^(jose|prom-client|@opentelemetry\/api|\.\.\/telemetry\/sdk\.js)$/ }, ({ path, kind }) =>
-      kind === 'entry-point' ? undefined : { path: `./${fileOf(path)}.cjs`, external: true },
+    onResolve(
+      {
+        filter: /^(jose|prom-client|@opentelemetry\/api|@xterm\/(headless|addon-serialize)|\.\.\/telemetry\/sdk\.js)$/,
+      },
+      ({ path, kind }) => (kind === 'entry-point' ? undefined : { path: `./${fileOf(path)}.cjs`, external: true }),
     );
   },
 };
