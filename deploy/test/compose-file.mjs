@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { startReplica } from './plain-replica.mjs';
+import { ServerProcess } from '../../test/support/server-process.js';
 import { probe } from './probe.mjs';
 import { durationSeconds, MARGIN_SECONDS } from './reference-checks.mjs';
 import { check } from './report.mjs';
@@ -67,7 +67,7 @@ export async function checkComposeFile(parseYaml, { projectFolder, workFolder })
     join(projectFolder, 'dist/execwire.cjs'),
     ...replica.command.map((word) => places[word] ?? word),
   ];
-  const running = await startReplica(argv, { cwd });
-  check('its command line serves', (await probe(`http://${running.url.host}/readyz`)) === 200);
-  check('SIGTERM ends it with exit code 0', (await running.stop()) === 0);
+  const running = await ServerProcess.start({ argv, cwd });
+  check('its command line serves', (await probe(`${running.httpUrl}/readyz`)) === 200);
+  check('SIGTERM ends it with exit code 0', (await running.stop()).code === 0);
 }

@@ -1,7 +1,11 @@
 // Owns a continuous load of short commands and terminals that reconnects as a careful client does, and its figures. Knows nothing of replicas.
 import { setTimeout as delay } from 'node:timers/promises';
-import { RpcLink } from './rpc-link.mjs';
+import { WireClient, WireEndedError } from '../../test/support/wire-client.js';
 
+/** Close codes by which the server says: what I have not answered, I have not executed (docs/protocol.md, "Drain"). */
+const NOTHING_STARTED_CODES = new Set([1000, 1001, 1012]);
+/** Milliseconds for an upgrade. */
+const OPEN_TIMEOUT_MS = 10_000;
 /** Refusals by which nothing was started: try again elsewhere. */
 const RETRY_CODES = new Set([-32001, -32004]);
 const RETRY_DELAY_MS = 50;
@@ -26,6 +30,32 @@ const TERMINAL_SCRIPT = `i=0; while [ $i -lt ${TERMINAL_TICKS} ]; do echo tick; 
  * @property {string[]} ids every request's unique id
  * @property {string[]} troubles the first few losses, in words
  */
+
+/**
+ * What became of a request.
+ * @typedef {{ kind: 'reply', result: any } | { kind: 'refused', error: any } | { kind: 'notStarted' } | { kind: 'unknown', code: number }} Outcome
+ */
+
+/** Opens and initializes a connection that keeps nothing. */
+async function open(url, token) {
+  const client = await WireClient.open(url, { path: '', token, socket: { handshakeTimeout: OPEN_TIMEOUT_MS } });
+  client.forgetsMessages = true;
+  await client.initialize();
+  client.send({ method: 'initialized' });
+  return client;
+}
+
+/** Runs a command to its end, and never rejects. @returns {Promise<Outcome>} */
+async function outcomeOf(client, { command, ...params }) {
+  if (client.end !== undefined || client.ws.readyState !== client.ws.OPEN) return { kind: 'notStarted' };
+  try {
+    const { result, error } = await client.exec(command, params);
+    return error === undefined ? { kind: 'reply', result } : { kind: 'refused', error };
+  } catch (error) {
+    if (!(error instanceof WireEndedError)) throw error;
+    return NOTHING_STARTED_CODES.has(error.code) ? { kind: 'notStarted' } : { kind: 'unknown', code: error.code };
+  }
+}
 
 /**
  * Starts the load.
@@ -56,13 +86,13 @@ export function startLoad({ url, token, workers = 12, terminals = 4, pauseMs = 4
     let opened = 0;
     return {
       async get() {
-        if (link !== undefined && !link.draining && !link.closed) return link;
-        link = await RpcLink.open(url, { token });
+        if (link !== undefined && !link.isDraining && link.end === undefined) return link;
+        link = await open(url, token);
         opened += 1;
         if (opened > 1) figures.reconnects += 1;
         return link;
       },
-      close: () => link?.close(),
+      close: () => void link?.close(),
     };
   }
 
@@ -78,7 +108,8 @@ export function startLoad({ url, token, workers = 12, terminals = 4, pauseMs = 4
         reason = error.message;
       });
       if (link === undefined) continue;
-      const outcome = await link.exec(params, begin?.());
+      if (begin !== undefined) link.onOutput(params.processId, begin());
+      const outcome = await outcomeOf(link, params);
       if (outcome.kind === 'reply') return outcome.result;
       if (outcome.kind === 'unknown' || (outcome.kind === 'refused' && !RETRY_CODES.has(outcome.error.code))) {
         reason = JSON.stringify(outcome);

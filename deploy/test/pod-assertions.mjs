@@ -1,5 +1,5 @@
 // Owns what must hold inside a running pod: PID 1, user, file systems, privileges, orphans, health check. Returns problems; decides nothing.
-import { RpcLink } from './rpc-link.mjs';
+import { WireClient } from '../../test/support/wire-client.js';
 
 /** Orphans left by one command; Node as PID 1 would leave each as a zombie. */
 const ORPHANS = 20;
@@ -23,14 +23,14 @@ grep -l '^State:.Z' /proc/[0-9]*/status 2>/dev/null | wc -l`;
  * @returns {Promise<string[]>}
  */
 export async function podProblems(pod, { token }) {
-  const link = await RpcLink.open(pod.url('/', 'ws', 'ws'), { token });
+  const client = await WireClient.open(pod.url('', 'ws', 'ws'), { token }).then((opened) => opened.initialize());
   const shell = async (script) => {
-    const outcome = await link.exec({ command: ['/bin/sh', '-c', script] });
-    return outcome.kind === 'reply' ? outcome.result.stdout : JSON.stringify(outcome);
+    const { result, error } = await client.exec(['/bin/sh', '-c', script]);
+    return result?.stdout ?? JSON.stringify(error);
   };
   const inspected = await shell(INSPECTION);
   const zombies = (await shell(ORPHAN_SCRIPT)).trim();
-  link.close();
+  await client.close();
   const [pid1, user] = inspected.split('\n');
   const field = (name) => new RegExp(`^${name}: (\\S+)`, 'm').exec(inspected)?.[1];
   const noCapabilities = /^0+$/;
@@ -58,7 +58,7 @@ export async function podProblems(pod, { token }) {
 export async function strangerProblems(pod) {
   const problems = [];
   for (const token of [undefined, 'wrong']) {
-    const refusal = await RpcLink.open(pod.url('/', 'ws', 'ws'), { token }).then(
+    const refusal = await WireClient.open(pod.url('', 'ws', 'ws'), { token }).then(
       () => 'nothing',
       (error) => error.message,
     );

@@ -1,4 +1,5 @@
-// A rolling restart of three plain replicas behind HAProxy on loopback, under load: `node deploy/test/rolling-haproxy.mjs`.
+// A rolling restart of three plain replicas behind HAProxy on loopback, under load:
+// `node --import=@tapjs/typescript/import deploy/test/rolling-haproxy.mjs`.
 // Needs haproxy and the built server; no root, no container. Skipped, with a message, where haproxy is missing.
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
@@ -6,10 +7,10 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { ServerProcess } from '../../test/support/server-process.js';
 import { startBalancer } from './balancer.mjs';
 import { cleanUp, cleanUpOnSignals, onCleanup } from './cleanup.mjs';
 import { startLoad } from './load-client.mjs';
-import { startReplica } from './plain-replica.mjs';
 import { waitForStatus } from './probe.mjs';
 import { check, failedChecks, step } from './report.mjs';
 import { findProgram } from './requirements.mjs';
@@ -54,18 +55,15 @@ async function main() {
     const cwd = join(workFolder, `replica-${index}`);
     await mkdir(cwd, { recursive: true });
     const listen = `ws://127.0.0.${index + 2}:${port}`;
-    return startReplica(
-      [process.execPath, SERVER, 'serve', '--listen', listen, '--drain-delay', DRAIN_DELAY, '--drain-timeout', '30s'],
-      { cwd },
-    );
+    return ServerProcess.start({ listen, flags: ['--drain-delay', DRAIN_DELAY, '--drain-timeout', '30s'], cwd });
   };
   const replicas = [];
-  onCleanup('replicas', () => Promise.all(replicas.map((replica) => replica.stop('SIGKILL'))));
+  onCleanup('replicas', () => Promise.all(replicas.map((replica) => replica.crash())));
   for (let index = 0; index < REPLICAS; index += 1) replicas.push(await start(index, 0));
 
   const port = await freePort();
   const file = await configurationFor(
-    replicas.map((replica) => replica.url.host),
+    replicas.map((replica) => `${replica.host}:${replica.port}`),
     port,
     workFolder,
   );
@@ -78,10 +76,10 @@ async function main() {
   const load = startLoad({ url: `ws://127.0.0.1:${port}`, workers: 16, pauseMs: 15 });
   await delay(BALANCER_RISE_MS);
   for (const [index, replica] of replicas.entries()) {
-    const exitCode = await replica.stop();
-    check(`replica ${index + 1} leaves with exit code 0`, exitCode === 0, String(exitCode));
-    replicas[index] = await start(index, replica.url.port);
-    await waitForStatus(`http://${replica.url.host}/readyz`, 200);
+    const { code, signal } = await replica.stop();
+    check(`replica ${index + 1} leaves with exit code 0`, code === 0, String(signal ?? code));
+    replicas[index] = await start(index, replica.port);
+    await waitForStatus(`${replica.httpUrl}/readyz`, 200);
     await delay(BALANCER_RISE_MS);
   }
   while (load.figures.sent < LEAST_REQUESTS && Date.now() - startedAt < LOAD_TIMEOUT_MS) await delay(100);

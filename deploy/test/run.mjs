@@ -67,6 +67,8 @@ async function main() {
   const { code, ended } = runThrough([
     ...namespaces,
     process.execPath,
+    // The loader of the wire client.
+    ...process.execArgv,
     join(import.meta.dirname, 'rolling-pods.mjs'),
     input,
   ]);

@@ -1,8 +1,8 @@
 // Owns the check of the systemd unit: systemd's own verdict where it is installed, and its ExecStart run as it is written.
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { ServerProcess } from '../../test/support/server-process.js';
 import { run } from './command.mjs';
-import { startReplica } from './plain-replica.mjs';
 import { probe } from './probe.mjs';
 import { durationSeconds, MARGIN_SECONDS } from './reference-checks.mjs';
 import { check } from './report.mjs';
@@ -56,10 +56,7 @@ export async function checkSystemdUnit({ projectFolder, workFolder }) {
     '/etc/execwire/token': [token],
     '5s': ['0s'],
   };
-  const replica = await startReplica(
-    argv.flatMap((word) => places[word] ?? [word]),
-    { cwd },
-  );
-  check('its ExecStart serves', (await probe(`http://${replica.url.host}/readyz`)) === 200);
-  check('SIGTERM ends it with exit code 0', (await replica.stop()) === 0);
+  const replica = await ServerProcess.start({ argv: argv.flatMap((word) => places[word] ?? [word]), cwd });
+  check('its ExecStart serves', (await probe(`${replica.httpUrl}/readyz`)) === 200);
+  check('SIGTERM ends it with exit code 0', (await replica.stop()).code === 0);
 }

@@ -42,6 +42,8 @@ export interface ServerOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** A program with its arguments that becomes the server, such as {@link withDescriptors}. Default: none. */
   readonly through?: readonly string[];
+  /** The whole command line, in place of the script, `listen` and `flags`. Default: none. */
+  readonly argv?: readonly string[];
   /** The server's script. Default {@link SERVER}. */
   readonly script?: string;
   /** Its working directory. Default: that of this process. */
@@ -124,7 +126,8 @@ export class ServerProcess {
     const { listen = 'ws://127.0.0.1:0', flags = [], through = [], script = SERVER, cwd, probe = false } = options;
     if (script === BUILT) requireFreshBuild();
     ServerProcess.#started += 1;
-    this.word = `test-server-${process.pid}-${ServerProcess.#started}`;
+    // The dot: the word of server 1 must not be found in that of server 10.
+    this.word = `test-server-${process.pid}-${ServerProcess.#started}.`;
     const { NODE_OPTIONS: nodeOptions = '', ...variables } = options.env ?? {};
     const env: NodeJS.ProcessEnv = { ...process.env, ...variables, TEST_SERVER: this.word };
     const allNodeOptions = [nodeOptions];
@@ -133,7 +136,7 @@ export class ServerProcess {
       env.TEST_PROBE_FILE = join(this.#probeFolder, 'figures');
       allNodeOptions.push(`--require=${PROBE}`);
     }
-    const serve = [process.execPath, script, 'serve', '--listen', listen, ...flags];
+    const serve = options.argv ?? [process.execPath, script, 'serve', '--listen', listen, ...flags];
     const argv = [...withNodeOptions(allNodeOptions.join(' ').trim()), ...through, ...serve];
     this.child = spawn(argv[0] ?? '', argv.slice(1), { stdio: ['pipe', 'pipe', 'pipe'], env, cwd });
     this.pid = this.child.pid ?? 0;

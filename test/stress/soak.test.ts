@@ -1,0 +1,20 @@
+/** The short form of the soak, by rounds and without memory, which is the machine's; `npm run test:soak` runs the long one. */
+import t from 'tap';
+import { soak } from './soak.js';
+
+const WARM_ROUNDS = 4;
+const ROUNDS = 10;
+
+t.test(
+  'server holds no descriptor, child, thread, timer, listener or entry more when rounds of everything are over',
+  async (t) => {
+    const { warm, end, cuts, drains } = await soak({
+      isWarm: (round) => round >= WARM_ROUNDS,
+      isOver: (round) => round >= ROUNDS,
+    });
+    for (const name of ['descriptors', 'children', 'threads', 'timers', 'listeners', 'entries'] as const) {
+      t.ok(end[name] <= warm[name], `${name}: ${warm[name]} at first, ${end[name]} at the end`);
+    }
+    t.ok(cuts > 0 && drains > 0, `${cuts} cuts, ${drains} drains`);
+  },
+);
