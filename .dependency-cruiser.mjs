@@ -167,7 +167,7 @@ export default {
   options: {
     doNotFollow: { path: 'node_modules' },
     // What the package of the client is built by, and to.
-    exclude: { path: '^client/(dist/|build[.]mjs)' },
+    exclude: { path: '^client/(dist/|test-d/|build[.]mjs)' },
     // Imports of types are imports: a layer that knows the types of another knows it.
     tsPreCompilationDeps: true,
     enhancedResolveOptions: {

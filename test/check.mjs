@@ -74,6 +74,12 @@ if (files.length === 0) {
   await step('generated pages', async () => problemsOfTool(await runNode('docs/generate.mjs', ['--check'])));
   await step('what the pages name', docProblems);
   await step('package contents', packageProblems);
+  await step('size of the client', async () => problemsOfTool(await runBin('size-limit', [])));
+  await step('package of the client', async () => [
+    ...problemsOfTool(await runBin('publint', ['client', '--strict'])),
+    ...problemsOfTool(await runBin('attw', ['--pack', 'client', '--profile', 'esm-only'])),
+  ]);
+  await step('types of the client', async () => problemsOfTool(await runBin('tsd', ['client'])));
 }
 await tests(files);
 

@@ -2,7 +2,6 @@
 import { backOffMs } from './back-off.js';
 import { askedDelayMs, isCertainlyUndone, isDraining, isRefusedForNow } from './command-fate.js';
 import { messageOf } from './errors.js';
-import { LinkClosed } from './link.js';
 import type { LinkSet } from './link-set.js';
 import { sleep } from './platform.js';
 import { UnknownOutcomeError } from './result.js';
@@ -29,31 +28,30 @@ export async function askServer<T>(
 ): Promise<T> {
   const { clock, random } = links.platform;
   const startedAt = clock.now();
-  const never = new AbortController().signal;
+  const unknown = (message: string, cause: unknown, wasSent = true): UnknownOutcomeError =>
+    new UnknownOutcomeError(message, { wasSent, cause });
   for (let attempt = 0; ; attempt += 1) {
     const link = options.key === undefined ? links.linkForWork() : links.linkOf(options.key);
     let session: Session;
     try {
       session = await link.session();
     } catch (cause) {
-      const why = cause instanceof LinkClosed ? 'the box was closed' : `no server was reachable: ${messageOf(cause)}`;
-      throw new UnknownOutcomeError(`The request was not sent: ${why}`, { wasSent: false, cause });
+      throw unknown(`The request was not sent: ${messageOf(cause)}`, cause, false);
     }
     try {
       return await ask(session);
     } catch (error) {
-      if (error instanceof NoAnswer) throw new UnknownOutcomeError(error.message, { wasSent: true, cause: error });
+      if (error instanceof NoAnswer) throw unknown(error.message, error);
       const isLate = clock.now() - startedAt >= links.retryMaxMs;
       if (error instanceof ConnectionEnded) {
         const wasNotDone = isCertainlyUndone(error, session.isExecwire);
         if (wasNotDone) link.retire();
         if (!isLate && (wasNotDone || options.isRepeatable === true)) continue;
-        const message = `Nobody knows whether it was done: ${error.message}`;
-        throw new UnknownOutcomeError(message, { wasSent: true, cause: error });
+        throw unknown(`Nobody knows what became of it: ${error.message}`, error);
       }
       if (isLate || !isRefusedForNow(error)) throw error;
       if (isDraining(error)) link.retire();
-      await sleep(clock, backOffMs(attempt, random, askedDelayMs(error)), never);
+      await sleep(clock, backOffMs(attempt, random, askedDelayMs(error)));
     }
   }
 }

@@ -8,13 +8,15 @@ import type {
   AttachTerminalOptions,
   BoxStatus,
   CommonOptions,
+  DetachableOptions,
   Encoding,
   ExecOptions,
+  ShellOptions,
   TerminalOptions,
 } from './options.js';
 import { Run, type RunSettings } from './run.js';
+import { Shell } from './shell.js';
 import { Terminal } from './terminal.js';
-import { requestOf, screenOf } from './visit.js';
 import type {
   ExecParams,
   InitializeResult,
@@ -51,19 +53,16 @@ const DEFAULT_SIZE: WireSize = { rows: 24, cols: 80 };
 export class Box {
   readonly #links: LinkSet;
   readonly #reportError: (error: unknown) => void;
-  #server: InitializeResult;
 
   /** Use {@link connect}. */
-  constructor(links: LinkSet, server: InitializeResult, reportError: (error: unknown) => void) {
+  constructor(links: LinkSet, reportError: (error: unknown) => void) {
     this.#links = links;
-    this.#server = server;
     this.#reportError = reportError;
   }
 
   /** What the server of new work says of itself, `limits` included. */
   get server(): InitializeResult {
-    this.#server = this.#links.currentSession?.info ?? this.#server;
-    return this.#server;
+    return this.#links.server;
   }
 
   /** Names the running instance of that server; another one after a restart. Undefined where a server does not say. */
@@ -78,14 +77,8 @@ export class Box {
    *   {@link RpcError}; with `reject: false` only with the last one
    */
   exec<E extends Encoding = 'utf8'>(command: readonly string[], options: ExecOptions<E> = {}): Run<CapturedAs<E>> {
-    const hasStdin = options.input !== undefined || options.stdin === 'pipe';
-    const params = startParams(command, options, { streamStdin: hasStdin });
-    const detachable = defaults.detachableParams(options.detachable, false);
-    const plan: CommandPlan = {
-      start: { params, detachable, isDetachableOptional: false },
-      size: undefined,
-      windowBytes: defaults.windowBytes(options),
-    };
+    const streamStdin = options.input !== undefined || options.stdin === 'pipe';
+    const plan = startPlan(command, options, { streamStdin }, options.detachable ?? false);
     const settings = this.#runSettings(command, options, options.reject === false ? 'nothing' : 'failure');
     return new Run<CapturedAs<E>>(this.#links, plan, settings);
   }
@@ -97,16 +90,7 @@ export class Box {
   terminal(command: readonly string[], options: TerminalOptions = {}): Terminal {
     const { rows = DEFAULT_SIZE.rows, cols = DEFAULT_SIZE.cols } = options;
     const size: WireSize = { rows, cols };
-    const params = startParams(command, options, { tty: true, streamStdin: true, size });
-    const plan: CommandPlan = {
-      start: {
-        params,
-        detachable: defaults.detachableParams(options.detachable, true),
-        isDetachableOptional: options.detachable === undefined,
-      },
-      size,
-      windowBytes: defaults.windowBytes(options),
-    };
+    const plan = startPlan(command, options, { tty: true, streamStdin: true, size }, options.detachable);
     return this.#terminalOf(plan, command, options);
   }
 
@@ -119,7 +103,7 @@ export class Box {
     const plan: CommandPlan = {
       attach: { key, ...attachment(options), screen: false },
       size: undefined,
-      windowBytes: defaults.windowBytes(options),
+      windowBytes: defaults.windowBytes(options.window),
     };
     const settings = this.#runSettings([], options, options.reject === false ? 'nothing' : 'failure');
     return new Run<CapturedAs<E>>(this.#links, plan, settings);
@@ -134,9 +118,24 @@ export class Box {
     const plan: CommandPlan = {
       attach: { key, ...attachment(options), screen: options.screen ?? from === undefined },
       size: rows === undefined || cols === undefined ? undefined : { rows, cols },
-      windowBytes: defaults.windowBytes(options),
+      windowBytes: defaults.windowBytes(options.window),
     };
     return this.#terminalOf(plan, [], options);
+  }
+
+  /** A live shell whose directory and variables persist. It is started with the first line. */
+  shell(options: ShellOptions = {}): Shell {
+    const { shell, maxBuffer, detachable, ...rest } = options;
+    return new Shell({
+      clock: this.#links.platform.clock,
+      kind: shell,
+      bounds: defaults.captureBounds(maxBuffer, false),
+      reportError: this.#reportError,
+      start: (command) => {
+        const plan = startPlan(command, rest, { streamStdin: true }, detachable);
+        return new Run(this.#links, plan, this.#runSettings(command, { ...rest, buffer: false }, 'noEnd'));
+      },
+    });
   }
 
   /** Running and kept commands: by default all of this principal's, on servers that have no scopes those of this connection. @throws {RpcError | UnknownOutcomeError} */
@@ -147,16 +146,13 @@ export class Box {
   }
 
   /**
-   * Sends a signal to a detachable command: `SIGKILL` ends it with all its descendants, any other goes to its process group. One that has ended gets none.
+   * Ends a detachable command, or signals it, as {@link Run.kill} does. One that has ended gets nothing.
    * @param key as {@link Run.key} had it
    * @param signal default `SIGTERM`
    * @throws {RpcError} `keyNotFound`
    */
   async kill(key: string, signal = 'SIGTERM'): Promise<void> {
-    const isKill = signal === 'SIGKILL';
-    const method = isKill ? 'command/exec/terminate' : 'command/exec/signal';
-    const ask = { isRepeatable: true, key };
-    await askServer(this.#links, (session) => requestOf(session, key, method, isKill ? {} : { signal }), ask);
+    await this.#visit(key, false, (run) => run.kill(signal));
   }
 
   /** Drops an ended command and what is kept of it. @throws {RpcError} `stillRunning`, `keyNotFound` */
@@ -169,7 +165,7 @@ export class Box {
    * @throws {RpcError} the refusal @throws {UnknownOutcomeError} when there is no answer
    */
   request<M extends RequestName>(method: M, params: Requests[M]['params']): Promise<Requests[M]['result']>;
-  request(method: string, params?: object): Promise<unknown>;
+  request<M extends string>(method: M extends RequestName ? never : M, params?: object): Promise<unknown>;
   request(method: string, params: object = {}): Promise<unknown> {
     return askServer(this.#links, (session) => session.request(method, params));
   }
@@ -219,13 +215,26 @@ export class Box {
     const run: Run = new Run(this.#links, plan, settings);
     return new Terminal(run, async () => {
       const { key } = await run.started;
-      if (key === undefined) throw new Error('This terminal has no screen: it is not detachable');
-      const { deltaBase64 } = await askServer(this.#links, (session) => screenOf(session, key), {
-        isRepeatable: true,
-        key,
+      if (key === undefined) throw new Error('Only a detachable terminal has a screen');
+      return this.#visit(key, true, async (visitor) => {
+        for await (const screen of visitor.stdout) return new TextDecoder().decode(screen);
+        return '';
       });
-      return new TextDecoder().decode(this.#links.platform.decodeBase64(deltaBase64));
     });
+  }
+
+  /** Comes to a command as an observer, for one thing to be done. */
+  async #visit<T>(key: string, screen: boolean, action: (visitor: Run) => Promise<T>): Promise<T> {
+    const attach = { key, ...attachment({ role: 'observer' }), screen };
+    // A visitor wants no output.
+    const plan: CommandPlan = { attach, size: undefined, windowBytes: 1 };
+    const visitor: Run = new Run(this.#links, plan, this.#runSettings([], {}, 'nothing'));
+    try {
+      await visitor.started;
+      return await action(visitor);
+    } finally {
+      await visitor.detach().catch(() => {});
+    }
   }
 
   #runSettings(
@@ -250,24 +259,37 @@ export class Box {
   }
 }
 
-/** What every start sends. Bounds of time and output are the client's own, so the server's defaults are switched off. */
-function startParams(
+/**
+ * A start. Bounds of time and output are the client's own, so the server's defaults are switched off.
+ * @param detachable as the caller said; undefined for what may outlive its connections where that is possible
+ */
+function startPlan(
   command: readonly string[],
-  { cwd, env, timeout }: CommonOptions,
+  options: CommonOptions,
   more: Partial<ExecParams>,
-): ExecParams {
+  detachable: boolean | DetachableOptions | undefined,
+): CommandPlan {
   if (!Array.isArray(command) || command.some((word) => typeof word !== 'string')) {
-    throw new TypeError(
-      "A command is an array of strings, such as ['ls', '-l']; for shell syntax use ['sh', '-c', '…']",
-    );
+    throw new TypeError("A command is an array of strings; for shell syntax use ['sh', '-c', '…']");
   }
-  return {
+  const { cwd, env, timeout } = options;
+  const params: ExecParams = {
     command: [...command],
     disableOutputCap: true,
-    ...(timeout === undefined ? { disableTimeout: true } : { timeoutMs: timeout }),
-    ...(cwd === undefined ? {} : { cwd }),
-    ...(env === undefined ? {} : { env }),
+    disableTimeout: timeout === undefined || undefined,
+    timeoutMs: timeout,
+    cwd,
+    env,
     ...more,
+  };
+  return {
+    start: {
+      params,
+      detachable: defaults.detachableParams(detachable ?? true),
+      isDetachableOptional: detachable === undefined,
+    },
+    size: more.size,
+    windowBytes: defaults.windowBytes(options.window, detachable),
   };
 }
 

@@ -13,6 +13,7 @@ const host: Host = {
   decodeBase64,
   clock: hostClock,
   random: Math.random,
+  traceContext: () => undefined,
   openSocket: (url, protocols) => new (globalThis as BrowserGlobals).WebSocket(url, protocols),
 };
 

@@ -29,7 +29,7 @@ interface Kept {
 /** One end of one stream's output. */
 class StreamCapture {
   readonly head: Kept[] = [];
-  tail: Kept[] = [];
+  readonly tail: Kept[] = [];
   headBytes = 0;
   tailBytes = 0;
   /** Bytes that were there and are kept no more, or never came. */
@@ -42,7 +42,7 @@ export class Capture {
   readonly #streams = { stdout: new StreamCapture(), stderr: new StreamCapture() };
   #order = 0;
   /** The newest piece, while it has room behind it. */
-  #open: { readonly kept: Kept; readonly block: Uint8Array; readonly inHead: boolean } | undefined;
+  #open: { readonly kept: Kept; readonly block: Uint8Array } | undefined;
 
   constructor(bounds: CaptureBounds) {
     this.#bounds = bounds;
@@ -73,8 +73,7 @@ export class Capture {
 
   /** Bytes of a stream that are not kept. */
   leftOut(stream: StreamName): number {
-    const { leftOut, tailBytes } = this.#streams[stream];
-    return leftOut + Math.max(0, tailBytes - this.#bounds.tail);
+    return this.#streams[stream].leftOut;
   }
 
   /** What is kept of the given streams, in the order in which it came. */
@@ -85,72 +84,89 @@ export class Capture {
   }
 
   /** What is kept, in one piece; a line between its ends says how many bytes are missing. */
-  join(streams: readonly StreamName[], isText: boolean): Uint8Array {
-    const head = concatenated(streams, (stream) => this.#streams[stream].head);
+  join(streams: readonly StreamName[]): Uint8Array {
+    const { head, note, tail } = this.#ends(streams);
+    return concat([...head, new TextEncoder().encode(note), ...tail]);
+  }
+
+  /** The same as text. A character that is cut in two is left out. */
+  text(streams: readonly StreamName[]): string {
+    const { head, leftOut, note, tail } = this.#ends(streams);
+    if (leftOut === 0) return decode(concat([...head, ...tail]), false);
+    return decode(concat(head), true) + note + decode(concat(tail), false).replace(BROKEN_START, '');
+  }
+
+  #ends(streams: readonly StreamName[]): { head: Uint8Array[]; leftOut: number; note: string; tail: Uint8Array[] } {
+    const head = inOrder(streams, (stream) => this.#streams[stream].head);
+    const tail = inOrder(streams, (stream) => this.#streams[stream].tail);
     const leftOut = streams.reduce((sum, stream) => sum + this.leftOut(stream), 0);
-    const tail = concatenated(streams, (stream) => this.#tailWithin(stream));
-    if (leftOut === 0) return concat([...head, ...tail]);
-    const first = concat(head);
-    const last = concat(tail);
-    const start = isText ? withoutBrokenEnd(first) : first;
-    const end = isText ? withoutBrokenStart(last) : last;
-    const missing = leftOut + first.length - start.length + last.length - end.length;
     // With a bound on the start alone the text just ends: the result's `truncated` says how much is missing.
-    if (this.#bounds.tail === 0) return concat([start, end]);
-    const note = `${start.length === 0 || start.at(-1) === NEWLINE ? '' : '\n'}[… ${missing} bytes left out …]\n`;
-    return concat([start, new TextEncoder().encode(note), end]);
+    const isNoted = leftOut > 0 && this.#bounds.tail > 0;
+    const newline = (head.at(-1)?.at(-1) ?? NEWLINE) === NEWLINE ? '' : '\n';
+    return { head, leftOut, note: isNoted ? `${newline}[… ${leftOut} bytes left out …]\n` : '', tail };
   }
 
-  #tailWithin(stream: StreamName): Kept[] {
-    const { tail, tailBytes } = this.#streams[stream];
-    const [first, ...others] = tail;
-    const excess = tailBytes - this.#bounds.tail;
-    return first === undefined || excess <= 0 ? tail : [{ ...first, bytes: first.bytes.subarray(excess) }, ...others];
-  }
-
-  /** Forgets pieces that lie wholly before the end that is kept. */
+  /** Forgets what lies before the end that is kept. */
   #trimTail(capture: StreamCapture): void {
-    let count = 0;
-    for (const { bytes } of capture.tail) {
-      if (capture.tailBytes - bytes.length < this.#bounds.tail) break;
-      capture.tailBytes -= bytes.length;
-      capture.leftOut += bytes.length;
-      count += 1;
+    const { tail } = capture;
+    let excess = capture.tailBytes - this.#bounds.tail;
+    if (excess <= 0) return;
+    capture.leftOut += excess;
+    capture.tailBytes -= excess;
+    for (let first = tail[0]; first !== undefined && excess > 0; first = tail[0]) {
+      const { length } = first.bytes;
+      if (length > excess) {
+        first.bytes = first.bytes.subarray(excess);
+        // Its block begins elsewhere now.
+        if (this.#open?.kept === first) this.#open = undefined;
+        return;
+      }
+      tail.shift();
+      excess -= length;
     }
-    if (count > 0) capture.tail = capture.tail.slice(count);
   }
 
   #keep(stream: StreamName, bytes: Uint8Array, inHead: boolean): void {
+    const list = this.#streams[stream][inHead ? 'head' : 'tail'];
     const open = this.#open;
-    if (open !== undefined && open.kept.stream === stream && open.inHead === inHead) {
+    if (open !== undefined && list.at(-1) === open.kept) {
       const used = open.kept.bytes.length;
-      if (used + bytes.length <= open.block.length) {
+      const end = used + bytes.length;
+      if (end <= open.block.length) {
         open.block.set(bytes, used);
-        open.kept.bytes = open.block.subarray(0, used + bytes.length);
+        open.kept.bytes = open.block.subarray(0, end);
         return;
       }
     }
-    const kept: Kept = { stream, order: this.#order, bytes };
-    this.#order += 1;
+    const kept: Kept = { stream, order: this.#order++, bytes };
     this.#open = undefined;
     if (bytes.length < BLOCK_BYTES) {
       const block = new Uint8Array(BLOCK_BYTES);
       block.set(bytes);
       kept.bytes = block.subarray(0, bytes.length);
-      this.#open = { kept, block, inHead };
+      this.#open = { kept, block };
     }
-    this.#streams[stream][inHead ? 'head' : 'tail'].push(kept);
+    list.push(kept);
   }
 }
 
 const NEWLINE = 0x0a;
 
-function concatenated(streams: readonly StreamName[], keptOf: (stream: StreamName) => readonly Kept[]): Uint8Array[] {
-  const kept = streams.flatMap(keptOf);
-  return kept.sort((one, other) => one.order - other.order).map(({ bytes }) => bytes);
+/** What is left of a character whose start is missing: three bytes at most. */
+const BROKEN_START = /^\ufffd{1,3}/;
+
+/** @param isCut whether a broken character at the end is left out, and not replaced */
+function decode(bytes: Uint8Array, isCut: boolean): string {
+  return new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes, { stream: isCut });
 }
 
-function concat(pieces: readonly Uint8Array[]): Uint8Array {
+function inOrder(streams: readonly StreamName[], keptOf: (stream: StreamName) => readonly Kept[]): Uint8Array[] {
+  const kept = streams.flatMap(keptOf).sort((one, other) => one.order - other.order);
+  return kept.map(({ bytes }) => bytes);
+}
+
+/** Many pieces as one. */
+export function concat(pieces: readonly Uint8Array[]): Uint8Array {
   const whole = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
   let at = 0;
   for (const piece of pieces) {
@@ -158,27 +174,4 @@ function concat(pieces: readonly Uint8Array[]): Uint8Array {
     at += piece.length;
   }
   return whole;
-}
-
-/** Whether a byte continues a character of UTF-8. */
-function isContinuation(byte: number | undefined): boolean {
-  return byte !== undefined && (byte & 0xc0) === 0x80;
-}
-
-/** Most bytes that can follow the first one of a character of UTF-8. */
-const CONTINUATIONS = 3;
-
-function withoutBrokenStart(bytes: Uint8Array): Uint8Array {
-  let from = 0;
-  while (from < CONTINUATIONS && isContinuation(bytes[from])) from += 1;
-  return bytes.subarray(from);
-}
-
-function withoutBrokenEnd(bytes: Uint8Array): Uint8Array {
-  let at = bytes.length - 1;
-  while (at > 0 && bytes.length - at <= CONTINUATIONS && isContinuation(bytes[at])) at -= 1;
-  const first = bytes[at];
-  if (first === undefined || first < 0xc0) return bytes;
-  const length = first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
-  return bytes.length - at < length ? bytes.subarray(0, at) : bytes;
 }

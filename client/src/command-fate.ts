@@ -1,12 +1,12 @@
 /** What to do when the reply of a command does not come: the rules of coming back, as one function. Knows no connection and does nothing. */
-import { fieldOf, RpcError } from './errors.js';
+import { fieldOf, messageOf, RpcError } from './errors.js';
 import { ConnectionEnded } from './rpc-connection.js';
 import type { Notifications } from './wire.js';
 
 const OVERLOADED = -32001;
 const DRAINING = -32004;
-/** Close codes of execwire behind which nothing that was sent is running or done. */
-const GOING_AWAY = [1001, 1012];
+/** Close codes that say: go to another server. Behind those of execwire nothing that was sent is running or done. */
+export const GOING_AWAY = [1001, 1012];
 
 /** What becomes of a command without a reply. Stays inside the client. */
 export class NoReply extends Error {
@@ -24,6 +24,17 @@ export class NoReply extends Error {
     this.wasSent = details.wasSent ?? true;
     this.detached = details.detached;
   }
+}
+
+/** A command that no server got. @param cause why there was no session; undefined where the caller gave it up first */
+export function neverSent(cause?: unknown): NoReply {
+  const why = cause === undefined ? 'it was given up' : messageOf(cause);
+  return new NoReply('unknown', `The command was not started: ${why}`, { wasSent: false, cause });
+}
+
+/** A command that was sent, and of which nobody can be asked. */
+export function unknownBy(cause: unknown): NoReply {
+  return new NoReply('unknown', `Nobody knows what became of the command: ${messageOf(cause)}`, { cause });
 }
 
 /** What is known when a reply does not come. */
@@ -67,8 +78,7 @@ export function nextStep(error: unknown, facts: CommandFacts): NextStep {
     return { goesTo: 'newWork', serverLeaves: true, wasNotStarted: true };
   }
   if (facts.isKept && facts.comesBack) return { goesTo: 'sameServer' };
-  if (facts.isKept)
-    throw new NoReply('unknown', `Nobody knows what became of the command: ${error.message}`, { cause: error });
+  if (facts.isKept) throw unknownBy(error);
   throw new NoReply('lost', `The command is lost: ${error.message}`, { cause: error });
 }
 
@@ -110,14 +120,13 @@ function afterRefusal(error: RpcError, facts: CommandFacts): NextStep {
   if (error.reason === 'detached' && detachReason !== undefined) {
     // The reader is slow and nobody else has come: it goes on where it stopped.
     if (detachReason === 'fellBehind') return { goesTo: 'sameServer' };
-    const why = detachReason === 'takeover' ? 'another client took it over' : 'this client left it';
     const details = { detached: detachReason, cause: error };
-    throw new NoReply('unknown', `The command goes on without this client: ${why}`, details);
+    throw new NoReply('unknown', `The command goes on without this client (${detachReason})`, details);
   }
   if (error.reason === 'keyNotFound' && facts.wasAttached) {
-    if (facts.isSameServer)
-      throw new NoReply('lost', 'The server does not know the command any more', { cause: error });
-    throw new NoReply('unknown', 'Another server answers now, and it does not know the command', { cause: error });
+    const { isSameServer } = facts;
+    const message = `${isSameServer ? 'The' : 'Another'} server answers, and does not know the command`;
+    throw new NoReply(isSameServer ? 'lost' : 'unknown', message, { cause: error });
   }
   throw error;
 }

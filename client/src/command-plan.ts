@@ -2,7 +2,7 @@
 import type { AttachParams, DetachableParams, ExecParams, Offsets, WireSize } from './wire.js';
 
 /** How a command outlives its connections; its key is made when it is sent, unless the caller names one. */
-export type DetachablePlan = Omit<DetachableParams, 'key'> & { readonly key?: string };
+export type DetachablePlan = Omit<DetachableParams, 'key'> & { readonly key: string | undefined };
 
 export interface StartPlan {
   readonly params: Omit<ExecParams, 'processId' | 'detachable' | 'window'>;
@@ -39,26 +39,25 @@ export function execParams(
     readonly detachable: DetachableParams | undefined;
   },
 ): ExecParams {
+  const { canDetach, detachable, maxWindowBytes } = kept;
+  const bytes = detachable === undefined ? windowBytes : Math.min(windowBytes, maxWindowBytes);
   const params = { ...start?.params, processId, streamStdoutStderr: true } as ExecParams;
-  if (!kept.canDetach) return params;
-  const { detachable, maxWindowBytes } = kept;
-  if (detachable === undefined) return { ...params, window: { bytes: windowBytes } };
-  return { ...params, window: { bytes: Math.min(windowBytes, maxWindowBytes) }, detachable };
+  return canDetach ? { ...params, window: { bytes }, detachable } : params;
 }
 
 /** The first attachment of this client to a command that somebody else started. */
 export function attachParams({ attach, size, windowBytes }: CommandPlan, processId: string): AttachParams {
-  const { key = '', from, role = 'writer', takeover = false, screen = false } = attach ?? {};
+  const { key = '', from, role, takeover, screen } = attach ?? {};
   const isWriter = role === 'writer';
   return {
     processId,
     key,
     role,
+    from,
     window: { bytes: windowBytes },
-    ...(from === undefined ? {} : { from }),
-    ...(screen ? { screen } : {}),
-    ...(isWriter ? { takeover } : {}),
-    ...(isWriter && size !== undefined ? { size } : {}),
+    screen: screen || undefined,
+    takeover: isWriter ? takeover : undefined,
+    size: isWriter ? size : undefined,
   };
 }
 
@@ -73,7 +72,8 @@ export function returnParams(
     readonly size: WireSize | undefined;
   },
 ): AttachParams {
-  const role = plan.attach?.role ?? 'writer';
-  const writer = role === 'writer' ? { takeover: true, ...(at.size === undefined ? {} : { size: at.size }) } : {};
-  return { processId, key: at.key, role, from: at.from, window: { bytes: at.windowBytes }, ...writer };
+  const { from, size, windowBytes } = at;
+  const { role = 'writer' } = plan.attach ?? {};
+  const attach = { key: at.key, from, role, takeover: true, screen: false };
+  return attachParams({ attach, size, windowBytes }, processId);
 }

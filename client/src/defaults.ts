@@ -1,7 +1,7 @@
 /** The defaults of every option, and how options become what is sent. Knows no behaviour. */
 import type { CaptureBounds } from './capture.js';
-import type { CommonOptions, DetachableOptions, HeadAndTail } from './options.js';
-import type { DetachableParams } from './wire.js';
+import type { DetachablePlan } from './command-plan.js';
+import type { DetachableOptions, HeadAndTail } from './options.js';
 
 /** Milliseconds for a connection. As long as most programs wait for a server. */
 export const CONNECT_TIMEOUT_MS = 10_000;
@@ -21,8 +21,6 @@ export const MAX_BUFFER_BYTES = 100_000_000;
 export const WINDOW_BYTES = 1024 * 1024;
 /** What is kept of a terminal's output for a reader that comes late. */
 const TERMINAL_BUFFER: HeadAndTail = { head: 64 * 1024, tail: 1024 * 1024 };
-/** Milliseconds that a terminal lives with nobody attached. */
-const TERMINAL_TTL_MS = 60_000;
 
 /** What is kept of the output. */
 export function captureBounds(maxBuffer: number | HeadAndTail | undefined, isTerminal: boolean): CaptureBounds {
@@ -31,26 +29,14 @@ export function captureBounds(maxBuffer: number | HeadAndTail | undefined, isTer
 }
 
 /** How a command outlives its connections, as it is sent; undefined for one that does not. */
-export function detachableParams(
-  option: boolean | DetachableOptions | undefined,
-  isTerminal: boolean,
-): (Omit<DetachableParams, 'key'> & { readonly key?: string }) | undefined {
-  const wanted = option ?? isTerminal;
+export function detachableParams(wanted: boolean | DetachableOptions): DetachablePlan | undefined {
   if (wanted === false) return undefined;
-  const { key, ttl, replayBytes, whenFull }: DetachableOptions = wanted === true ? {} : wanted;
-  const ttlMs = ttl ?? (isTerminal ? TERMINAL_TTL_MS : undefined);
-  return {
-    whenFull: whenFull ?? 'pause',
-    ...(key === undefined ? {} : { key }),
-    ...(ttlMs === undefined ? {} : { ttlMs }),
-    ...(replayBytes === undefined ? {} : { replayBytes }),
-  };
+  const { key, ttl: ttlMs, replayBytes, whenFull = 'pause' }: DetachableOptions = wanted === true ? {} : wanted;
+  return { key, ttlMs, replayBytes, whenFull };
 }
 
 /** Most bytes per stream under way. Never more than is kept for whoever comes back. */
-export function windowBytes(options: CommonOptions & { readonly detachable?: boolean | DetachableOptions }): number {
-  const { detachable } = options;
-  const replayBytes = typeof detachable === 'object' ? detachable.replayBytes : undefined;
-  const wanted = options.window ?? WINDOW_BYTES;
-  return Math.max(1, replayBytes === undefined ? wanted : Math.min(wanted, replayBytes));
+export function windowBytes(window = WINDOW_BYTES, detachable?: boolean | DetachableOptions): number {
+  const { replayBytes = window } = typeof detachable === 'object' ? detachable : {};
+  return Math.max(1, Math.min(window, replayBytes));
 }

@@ -40,6 +40,11 @@ export class ConnectError extends Error {
   }
 }
 
+/** @param url as it was opened; its query is not shown */
+export function cannotConnect(url: string, why: string, details: ConnectErrorDetails = {}): ConnectError {
+  return new ConnectError(`Cannot connect to ${url.split('?', 1)[0]}: ${why}`, details);
+}
+
 /** An error object of JSON-RPC. */
 export interface WireError {
   readonly code: number;

@@ -2,6 +2,7 @@
  * Standard input of one command: joins what is written, one message under way at a time, and says when the server has accepted it. Sends again what
  * a broken connection left unanswered, by position. Knows no connection.
  */
+import { concat } from './capture.js';
 import { RpcError } from './errors.js';
 
 /** One `write`, before it is told who it is for. */
@@ -113,7 +114,11 @@ export class InputFeed {
       closeStdin = closes;
       if (piece.length < bytes.length || closes) break;
     }
-    return { bytes: joined(pieces, length), closeStdin, position: this.#accepted };
+    return {
+      bytes: pieces.length === 1 && pieces[0] !== undefined ? pieces[0] : concat(pieces),
+      closeStdin,
+      position: this.#accepted,
+    };
   }
 
   #accept({ bytes, closeStdin }: InputMessage): void {
@@ -139,16 +144,4 @@ export function isStdinClosed(error: unknown): boolean {
 /** The same refusal as the server's own. */
 export function stdinClosed(): RpcError {
   return new RpcError({ code: INVALID_REQUEST, message: 'stdin is already closed', data: { reason: 'stdinClosed' } });
-}
-
-function joined(pieces: readonly Uint8Array[], length: number): Uint8Array {
-  const [only] = pieces;
-  if (pieces.length === 1 && only !== undefined) return only;
-  const whole = new Uint8Array(length);
-  let at = 0;
-  for (const piece of pieces) {
-    whole.set(piece, at);
-    at += piece.length;
-  }
-  return whole;
 }

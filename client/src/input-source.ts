@@ -28,7 +28,6 @@ export type Input = InputChunk | Iterable<InputChunk> | AsyncIterable<InputChunk
 /** Bytes of a piece of input. */
 export function bytesOf(chunk: unknown): Uint8Array {
   if (typeof chunk === 'string') return new TextEncoder().encode(chunk);
-  if (chunk instanceof Uint8Array) return chunk;
   if (chunk instanceof ArrayBuffer) return new Uint8Array(chunk);
   if (ArrayBuffer.isView(chunk)) return new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength);
   throw new TypeError('Input has to be strings or bytes');

@@ -3,14 +3,14 @@
  * command.
  */
 import { affinityOf, newAffinity } from './affinity.js';
+import { GOING_AWAY } from './command-fate.js';
 import { Link, type LinkEvents, type LinkSettings } from './link.js';
 import type { BoxStatus } from './options.js';
 import type { Platform } from './platform.js';
 import type { CommandHome } from './remote-command.js';
+import type { ConnectionEnded } from './rpc-connection.js';
 import type { Session } from './session.js';
-
-/** Close codes that say: go to another server. */
-const GOING_AWAY = [1001, 1012];
+import type { InitializeResult } from './wire.js';
 
 type Listener = (params: unknown) => unknown;
 
@@ -21,8 +21,10 @@ export interface LinkSetSettings extends Omit<LinkSettings, 'isKnown' | 'closing
 }
 
 /** The links of a box. */
-export class LinkSet implements CommandHome {
+export class LinkSet implements CommandHome, LinkEvents {
   readonly platform: Platform;
+  /** What the server of new work says of itself. */
+  server: InitializeResult = {};
   readonly retryMaxMs: number;
   readonly statusListeners = new Set<(status: BoxStatus) => void>();
   /** Listeners to notifications, by method. */
@@ -36,6 +38,7 @@ export class LinkSet implements CommandHome {
   /** Links to servers that this box was not connected to by itself, by affinity. */
   readonly #elsewhere = new Map<string, Link>();
   #current: Link;
+  #wasOnline = false;
 
   constructor(settings: LinkSetSettings) {
     this.#settings = settings;
@@ -46,11 +49,6 @@ export class LinkSet implements CommandHome {
 
   get isClosed(): boolean {
     return this.#closing.signal.aborted;
-  }
-
-  /** The open session for new work, if there is one now. */
-  get currentSession(): Session | undefined {
-    return this.#current.current;
   }
 
   linkForWork(): Link {
@@ -85,38 +83,25 @@ export class LinkSet implements CommandHome {
     }
   }
 
-  #newLink(affinity: string, isKnown: boolean): Link {
-    const events: LinkEvents = {
-      onNotification: (method, params) => {
-        for (const listener of [...(this.listeners.get(method) ?? [])]) this.call(() => listener(params));
-      },
-      onRequest: (method, params) => {
-        const answerer = this.answerers.get(method);
-        return answerer === undefined ? undefined : Promise.resolve().then(() => answerer(params));
-      },
-      onOnline: (link, session) => this.#onOnline(link, session),
-      onAway: (link, { code, reason }) => {
-        this.#online.delete(link);
-        this.#onAway(link, code, reason);
-      },
-      onOffline: (link, error) => {
-        if (link === this.#current) this.#tell({ state: 'offline', error });
-      },
-      onRetired: (link) => this.#onRetired(link),
-    };
-    return new Link(affinity, { ...this.#settings, isKnown, closing: this.#closing.signal }, events);
+  onNotification(method: string, params: unknown): void {
+    for (const listener of [...(this.listeners.get(method) ?? [])]) this.call(() => listener(params));
   }
 
-  #wasOnline = false;
+  onRequest(method: string, params: unknown): Promise<unknown> | undefined {
+    const answerer = this.answerers.get(method);
+    return answerer === undefined ? undefined : Promise.resolve().then(() => answerer(params));
+  }
 
-  #onOnline(link: Link, session: Session): void {
+  onOnline(link: Link, session: Session): void {
     this.#online.add(link);
     if (link !== this.#current) return;
+    this.server = session.info;
     this.#tell({ state: 'online', isReturn: this.#wasOnline, serverId: session.info.serverId });
     this.#wasOnline = true;
   }
 
-  #onAway(link: Link, code: number, reason: string): void {
+  onAway(link: Link, { code, reason }: ConnectionEnded): void {
+    this.#online.delete(link);
     if (this.#elsewhere.get(link.affinity) === link) this.#elsewhere.delete(link.affinity);
     if (link !== this.#current || this.isClosed) return;
     this.#tell({ state: 'away', code, reason });
@@ -125,11 +110,19 @@ export class LinkSet implements CommandHome {
     this.#comeBack();
   }
 
-  #onRetired(link: Link): void {
+  onOffline(link: Link, error: Error): void {
+    if (link === this.#current) this.#tell({ state: 'offline', error });
+  }
+
+  onRetired(link: Link): void {
     if (link !== this.#current) return;
     this.#tell({ state: 'draining' });
     // While it is being closed it tells of its end next.
     if (link.current !== undefined) this.#comeBack();
+  }
+
+  #newLink(affinity: string, isKnown: boolean): Link {
+    return new Link(affinity, { ...this.#settings, isKnown, closing: this.#closing.signal }, this);
   }
 
   /** Opens the next connection before somebody needs it. */

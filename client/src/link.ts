@@ -5,9 +5,11 @@
  *     away ⇄ online → retired (the server drains: no new work) → closed
  *      └─ offline: given up; the next that asks tries again
  */
+import type { AbortSignalLike } from './abort-signal.js';
 import { newKey } from './affinity.js';
 import { backOffMs } from './back-off.js';
-import { ConnectError, RpcError } from './errors.js';
+import { isRefusedForNow } from './command-fate.js';
+import { ConnectError } from './errors.js';
 import { sleep } from './platform.js';
 import type { ConnectionEnded } from './rpc-connection.js';
 import { openSession, type Session, type SessionEvents, type SessionSettings } from './session.js';
@@ -16,8 +18,6 @@ import { openSession, type Session, type SessionEvents, type SessionSettings } f
 const NOT_NOW = [429, 502, 503, 504];
 /** HTTP answers that a second attempt with the same credential would get again. */
 const REFUSED = [401, 403];
-const OVERLOADED = -32001;
-const DRAINING = -32004;
 
 /** How a link keeps itself up. */
 export interface LinkSettings extends SessionSettings {
@@ -30,7 +30,7 @@ export interface LinkSettings extends SessionSettings {
   /** Whether such a server was met before: then it is tried for as long as a lost one. */
   readonly isKnown: boolean;
   /** Aborts when the box is closed. */
-  readonly closing: AbortSignal;
+  readonly closing: AbortSignalLike;
 }
 
 /** What the owner of a link hears. None of them may throw. */
@@ -48,7 +48,7 @@ export interface LinkEvents extends Pick<SessionEvents, 'onNotification' | 'onRe
 export class LinkClosed extends Error {}
 
 /** One server's connections, one after the other. */
-export class Link {
+export class Link implements SessionEvents {
   readonly affinity: string;
   readonly #settings: LinkSettings;
   readonly #events: LinkEvents;
@@ -93,7 +93,21 @@ export class Link {
 
   /** Ends the connection. */
   async close(): Promise<void> {
-    await this.#session?.close(this.#settings.closeTimeoutMs);
+    await this.#session?.rpc.close(this.#settings.closeTimeoutMs);
+  }
+
+  onNotification(method: string, params: unknown): void {
+    this.#events.onNotification(method, params);
+  }
+
+  onRequest(method: string, params: unknown): Promise<unknown> | undefined {
+    return this.#events.onRequest(method, params);
+  }
+
+  onEnd(session: Session, end: ConnectionEnded): void {
+    if (this.#session !== session) return;
+    this.#session = undefined;
+    this.#events.onAway(this, end);
   }
 
   async #open(): Promise<Session> {
@@ -119,41 +133,28 @@ export class Link {
   }
 
   #openOnce(timeoutMs: number): Promise<Session> {
-    const { urlOf } = this.#settings;
-    const events: SessionEvents = {
-      onNotification: this.#events.onNotification,
-      onRequest: this.#events.onRequest,
-      onDraining: () => this.retire(),
-      onEnd: (session, end) => this.#onEnd(session, end),
-    };
     const settings = { ...this.#settings, connectTimeoutMs: timeoutMs };
-    return openSession(urlOf(newKey(this.affinity)), settings, events, this.#settings.closing);
+    return openSession(this.#settings.urlOf(newKey(this.affinity)), settings, this, this.#settings.closing);
   }
 
   #adopt(session: Session): Session {
     if (this.#settings.closing.aborted) {
-      session.drop();
+      session.rpc.drop();
       throw new LinkClosed('The box was closed');
     }
     // It may have ended in the moment between its opening and now, when nobody listened.
-    if (session.ended !== undefined) throw new ConnectError(session.ended.message, { cause: session.ended });
+    if (session.rpc.ended !== undefined)
+      throw new ConnectError(session.rpc.ended.message, { cause: session.rpc.ended });
     this.#session = session;
     this.#isKnown = true;
     this.#events.onOnline(this, session);
     return session;
   }
-
-  #onEnd(session: Session, end: ConnectionEnded): void {
-    if (this.#session !== session) return;
-    this.#session = undefined;
-    this.#events.onAway(this, end);
-  }
 }
 
 /** Whether a later attempt may succeed where this one failed. */
 function isWorthAnother(error: unknown, isFirst: boolean): boolean {
-  if (error instanceof RpcError) return error.code === OVERLOADED || error.code === DRAINING;
-  if (!(error instanceof ConnectError)) return false;
+  if (!(error instanceof ConnectError)) return isRefusedForNow(error);
   const { status } = error;
   // The first time nobody knows whether there is such a server; later there was one, and it may come back as anything.
   return isFirst ? status !== undefined && NOT_NOW.includes(status) : status === undefined || !REFUSED.includes(status);

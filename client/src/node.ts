@@ -4,6 +4,7 @@ import type { Box } from './box.js';
 import { type Host, openBox } from './open-box.js';
 import type { ConnectOptions } from './options.js';
 import { hostClock } from './platform.js';
+import { activeTrace } from './trace.js';
 import { refusalError, type WebSocketLike } from './websocket-transport.js';
 
 export * from './public.js';
@@ -20,12 +21,23 @@ interface WsSocket extends WebSocketLike {
   terminate?(): void;
 }
 
+/** What to do about the codes that an operating system gives most. */
+const ADVICE: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'nobody listens there; is the server running?',
+  ENOENT: 'there is no such socket file; is the server running?',
+  ENOTFOUND: 'the name of the host is unknown',
+  EAI_AGAIN: 'the name of the host cannot be resolved now',
+  ETIMEDOUT: 'the host does not answer',
+};
+
 const host: Host = {
   encodeBase64: (bytes) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64'),
   decodeBase64: (text) => Buffer.from(text, 'base64'),
   clock: hostClock,
   random: Math.random,
+  traceContext: activeTrace,
   openSocket: (url, protocols) => new WebSocket(socketUrl(url), protocols),
+  adviceOn: (code) => (ADVICE[code] === undefined ? undefined : `${code}: ${ADVICE[code]}`),
   drop(socket: WsSocket) {
     if (socket.terminate === undefined) socket.close();
     else socket.terminate();

@@ -5,7 +5,7 @@ import * as defaults from './defaults.js';
 import { LinkSet } from './link-set.js';
 import type { ConnectOptions } from './options.js';
 import type { Platform } from './platform.js';
-import { activeTrace } from './trace.js';
+import type { TraceSource } from './trace.js';
 import type { OpenTransport } from './transport.js';
 import { VERSION } from './version.js';
 import { openWebSocket, type WebSocketHooks, type WebSocketLike } from './websocket-transport.js';
@@ -13,6 +13,8 @@ import { openWebSocket, type WebSocketHooks, type WebSocketLike } from './websoc
 /** What differs between browsers and Node. */
 export interface Host extends Omit<Platform, 'openTransport'>, WebSocketHooks {
   readonly openSocket: (url: string, protocols: string[]) => WebSocketLike;
+  /** The trace context of a request, where the program does not give it. */
+  readonly traceContext: TraceSource;
 }
 
 /** @throws {ConnectError | RpcError} */
@@ -34,7 +36,7 @@ export async function openBox(host: Host, url: string, options: ConnectOptions):
     requestTimeoutMs: options.requestTimeout ?? defaults.REQUEST_TIMEOUT_MS,
     closeTimeoutMs: options.closeTimeout ?? defaults.CLOSE_TIMEOUT_MS,
     reconnectMaxMs: reconnectMaxMs(options),
-    traceContext: options.traceContext ?? activeTrace,
+    traceContext: options.traceContext ?? host.traceContext,
     urlOf: (key) => urlWithKey(url, key),
     affinity: options.key === undefined ? newAffinity() : affinityOf(options.key),
     reportError,
@@ -43,8 +45,8 @@ export async function openBox(host: Host, url: string, options: ConnectOptions):
   for (const [method, listener] of Object.entries(options.notifications ?? {})) {
     links.listeners.set(method, new Set([(params) => listener(params as never)]));
   }
-  const { info } = await links.linkForWork().session();
-  return new Box(links, info, reportError);
+  await links.linkForWork().session();
+  return new Box(links, reportError);
 }
 
 function reconnectMaxMs({ reconnect = true }: ConnectOptions): number {

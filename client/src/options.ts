@@ -1,4 +1,5 @@
 /** What can be said about a connection and about a command, with every default. Knows no behaviour. */
+import type { AbortSignalLike } from './abort-signal.js';
 import type { Input } from './input-source.js';
 import type { TraceSource } from './trace.js';
 import type { Transport, TransportRequest } from './transport.js';
@@ -44,7 +45,7 @@ export interface ConnectOptions {
   readonly notifications?: { readonly [N in NotificationName]?: (params: Notifications[N]) => void };
   /** Hears what listeners of this program throw; a connection never breaks by them. Default: `console.error`. */
   readonly onError?: (error: unknown) => void;
-  /** Trace context of each request. Default: the active one of the program's OpenTelemetry, where it has registered one. */
+  /** Trace context of each request. Default: in Node the active one of the program's OpenTelemetry, where it has registered one; none in browsers. */
   readonly traceContext?: TraceSource;
   /** Makes the socket, for certificates, proxies or headers. Default: `ws` in Node, the global `WebSocket` elsewhere. */
   readonly openSocket?: (url: string, protocols: string[]) => WebSocketLike;
@@ -130,14 +131,6 @@ export interface CommonOptions {
 /** How captured output is given. */
 export type Encoding = 'utf8' | 'bytes';
 
-/** Of an `AbortSignal`, what is needed. */
-export interface AbortSignalLike {
-  readonly aborted: boolean;
-  readonly reason?: unknown;
-  addEventListener(type: 'abort', listener: () => void): void;
-  removeEventListener(type: 'abort', listener: () => void): void;
-}
-
 /**
  * How to run a command.
  *
@@ -207,4 +200,20 @@ export interface AttachTerminalOptions
     Pick<AttachOptions, 'from' | 'role' | 'takeover'> {
   /** Begins with a picture of the screen, and not with old output. Default true, unless `from` is given. */
   readonly screen?: boolean;
+}
+
+/**
+ * How to open a shell.
+ *
+ * @example
+ * import type { ShellOptions } from 'execwire-client';
+ * const options: ShellOptions = { shell: 'sh', cwd: '/' };
+ * await using shell = box.shell(options);
+ * console.log((await shell.run('pwd')).output); // /
+ */
+export interface ShellOptions extends Pick<CommonOptions, 'cwd' | 'env' | 'window' | 'maxBuffer'> {
+  /** Which one. Default `bash`, or `sh` where there is none. */
+  readonly shell?: 'bash' | 'sh';
+  /** Whether it outlives its connections, for 60 s by default. Where the server cannot, it is an ordinary command. Default true. */
+  readonly detachable?: boolean | DetachableOptions;
 }

@@ -4,8 +4,6 @@ import type { StreamName } from './wire.js';
 
 /** Output that a reader leaves unread before it is given up, on servers that cannot wait for it (no windows): 64 MiB. */
 const UNREAD_LIMIT_BYTES = 64 * 1024 * 1024;
-/** Taken pieces at the start of the queue before it is cut: cutting costs a copy of the rest. */
-const CUT_AFTER = 1_024;
 
 interface Queued {
   readonly chunk: OutputChunk;
@@ -27,8 +25,6 @@ export class OutputView {
   readonly #streams: readonly StreamName[];
   readonly #hooks: OutputViewHooks;
   #queue: Queued[];
-  /** Where the queue begins: taking from the front of a long array would move all of it. */
-  #first = 0;
   #change: Promise<void> | undefined;
   #wake: () => void = () => {};
   #hasEnded = false;
@@ -57,7 +53,7 @@ export class OutputView {
   /** The next piece; undefined at the end. @throws {Error} when output was dropped because this reader stood still */
   async next(): Promise<OutputChunk | undefined> {
     for (;;) {
-      const queued = this.#queue[this.#first];
+      const queued = this.#queue.shift();
       if (queued !== undefined) return this.#take(queued);
       if (this.#failure !== undefined) throw this.#failure;
       if (this.#hasEnded) return undefined;
@@ -70,17 +66,12 @@ export class OutputView {
 
   /** Everything of some streams; the rest is forgotten. */
   take(streams: readonly StreamName[]): OutputChunk[] {
-    const taken = this.#queue.slice(this.#first).map(({ chunk }) => chunk);
+    const taken = this.#queue.map(({ chunk }) => chunk);
     this.#clear();
     return taken.filter(({ stream }) => streams.includes(stream));
   }
 
   #take({ chunk, isLive }: Queued): OutputChunk {
-    this.#first += 1;
-    if (this.#first >= CUT_AFTER || this.#first === this.#queue.length) {
-      this.#queue = this.#queue.slice(this.#first);
-      this.#first = 0;
-    }
     if (isLive) {
       this.unread[chunk.stream] -= chunk.bytes.length;
       this.#hooks.onTaken(chunk.stream);
@@ -89,15 +80,12 @@ export class OutputView {
   }
 
   #fail(): void {
-    this.#failure = new Error(
-      `A reader left more than ${UNREAD_LIMIT_BYTES} bytes of output unread, and this server cannot wait for it`,
-    );
+    this.#failure = new Error('A reader stopped, the server cannot wait, and output was dropped');
     this.#clear();
   }
 
   #clear(): void {
     this.#queue = [];
-    this.#first = 0;
     this.unread.stdout = 0;
     this.unread.stderr = 0;
   }

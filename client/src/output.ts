@@ -4,7 +4,7 @@
  */
 import type { Capture, OutputChunk } from './capture.js';
 import { OutputView } from './output-view.js';
-import type { StreamName } from './wire.js';
+import type { Offsets, StreamName } from './wire.js';
 
 /** A piece of output as listeners get it. */
 export interface OutputEvent extends OutputChunk {
@@ -84,9 +84,9 @@ export class Output {
     this.#processed(stream);
   }
 
-  /** Sets the position at which a stream begins for this client. */
-  beginAt(stream: StreamName, offset: number): void {
-    this.#received[stream] = offset;
+  /** Sets the positions at which streams begin for this client. */
+  beginAt(offsets: Offsets): void {
+    Object.assign(this.#received, offsets);
   }
 
   /** Nothing follows. */

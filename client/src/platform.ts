@@ -1,4 +1,5 @@
 /** What the client needs from the program around it: sockets, base64, time and chance. Knows no protocol. */
+import type { AbortSignalLike } from './abort-signal.js';
 import type { OpenTransport } from './transport.js';
 
 /** Cancels what was scheduled; does nothing when it has already happened. */
@@ -32,18 +33,15 @@ export const hostClock: Clock = {
 };
 
 /** Resolves after a delay, or as soon as the signal aborts. Never rejects. */
-export function sleep(clock: Clock, delayMs: number, signal: AbortSignal): Promise<void> {
+export function sleep(clock: Clock, delayMs: number, signal?: AbortSignalLike): Promise<void> {
   return new Promise((resolve) => {
-    if (signal.aborted) {
-      resolve();
-      return;
-    }
     const done = (): void => {
       cancel();
-      signal.removeEventListener('abort', done);
+      signal?.removeEventListener('abort', done);
       resolve();
     };
     const cancel = clock.after(delayMs, done);
-    signal.addEventListener('abort', done);
+    if (signal?.aborted) done();
+    else signal?.addEventListener('abort', done);
   });
 }

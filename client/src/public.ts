@@ -1,9 +1,9 @@
 /** Everything that a program may import from the package, beside `connect`, which is made for each platform. */
+export type { AbortSignalLike } from './abort-signal.js';
 export type { Box } from './box.js';
 export { ConnectError, RpcError, type WireError } from './errors.js';
 export type { Input, InputChunk, WebStream } from './input-source.js';
 export type {
-  AbortSignalLike,
   AttachOptions,
   AttachTerminalOptions,
   BoxStatus,
@@ -14,12 +14,14 @@ export type {
   ExecOptions,
   HeadAndTail,
   ReconnectOptions,
+  ShellOptions,
   TerminalOptions,
   TerminalSize,
 } from './options.js';
 export type { OutputEvent, OutputGap } from './output.js';
 export { type Captured, type Cause, ExecError, LostError, type Result, UnknownOutcomeError } from './result.js';
 export type { Run } from './run.js';
+export type { Shell, ShellResult, ShellRunOptions } from './shell.js';
 export type { Started } from './started.js';
 export type { Terminal, TerminalResult } from './terminal.js';
 export type { TraceSource } from './trace.js';

@@ -6,16 +6,23 @@
  */
 import { newKey } from './affinity.js';
 import { backOffMs } from './back-off.js';
-import { askedDelayMs, type CommandFacts, type NextStep, NoReply, nextStep } from './command-fate.js';
+import {
+  askedDelayMs,
+  type CommandFacts,
+  type NextStep,
+  NoReply,
+  neverSent,
+  nextStep,
+  unknownBy,
+} from './command-fate.js';
 import { CommandPlace } from './command-place.js';
 import { attachParams, type CommandPlan, type DetachablePlan, execParams, returnParams } from './command-plan.js';
-import { RpcError } from './errors.js';
 import { InputFeed, type InputMessage, stdinClosed } from './input-feed.js';
-import { type Link, LinkClosed } from './link.js';
+import type { Link } from './link.js';
 import type { Output } from './output.js';
 import { type Platform, sleep } from './platform.js';
 import type { CommandListener, Session } from './session.js';
-import type { AttachParams, ExecParams, ExecReply, Notifications, StreamName, WireSize } from './wire.js';
+import type { AttachParams, ExecParams, ExecReply, Notifications, Offsets, StreamName, WireSize } from './wire.js';
 
 /** Acknowledged after so much of a window: often enough that the server never waits for a reader that reads. */
 const ACKS_PER_WINDOW = 4;
@@ -113,7 +120,7 @@ export class RemoteCommand implements CommandListener {
     if (place === undefined || !place.session.canDetach) return;
     if (offset - this.#acknowledged[stream] < this.#windowBytes / ACKS_PER_WINDOW) return;
     this.#acknowledged[stream] = offset;
-    place.session.notify('command/exec/ack', { processId: place.processId, stream, offset });
+    place.session.rpc.notify('command/exec/ack', { processId: place.processId, stream, offset });
   }
 
   onOutput({ stream, deltaBase64, offset }: Notifications['command/exec/outputDelta']): void {
@@ -130,19 +137,13 @@ export class RemoteCommand implements CommandListener {
   }
 
   onAttached(attached: Notifications['command/exec/attached']): void {
-    if (!this.#isAttached) {
-      const from = this.#plan.attach?.from;
-      if (this.#plan.attach !== undefined) {
-        this.#output.beginAt('stdout', from?.stdout ?? attached.stdout.oldest);
-        this.#output.beginAt('stderr', from?.stderr ?? attached.stderr.oldest);
-        this.#inputShift = attached.stdinAccepted;
-        this.#acknowledged.stdout = this.#output.received.stdout;
-        this.#acknowledged.stderr = this.#output.received.stderr;
-      }
-    } else {
+    const { stdout, stderr, stdinAccepted } = attached;
+    if (this.#isAttached) {
       // Another writer was there in the meantime: our next byte comes behind theirs.
-      const foreign = attached.stdinAccepted - this.#inputShift - this.input.sentTo;
-      if (foreign > 0) this.#inputShift += foreign;
+      this.#inputShift += Math.max(0, stdinAccepted - this.#inputShift - this.input.sentTo);
+    } else if (this.#plan.attach !== undefined) {
+      this.#beginAt({ stdout: stdout.oldest, stderr: stderr.oldest, ...this.#plan.attach.from });
+      this.#inputShift = stdinAccepted;
     }
     this.#hasStarted = true;
     this.#isAttached = true;
@@ -151,8 +152,7 @@ export class RemoteCommand implements CommandListener {
   }
 
   onScreen({ offset, deltaBase64 }: Notifications['command/exec/screen']): void {
-    this.#output.beginAt('stdout', offset);
-    this.#acknowledged.stdout = offset;
+    this.#beginAt({ stdout: offset });
     this.#output.inject('stdout', this.#home.platform.decodeBase64(deltaBase64));
   }
 
@@ -164,23 +164,33 @@ export class RemoteCommand implements CommandListener {
     this.#detachReason = reason;
   }
 
+  #beginAt(offsets: Offsets): void {
+    this.#output.beginAt(offsets);
+    Object.assign(this.#acknowledged, offsets);
+  }
+
   async #drive(): Promise<ExecReply> {
     const { clock, random } = this.#home.platform;
-    const startedAt = clock.now();
+    let refusals = 0;
+    let refusedSince = 0;
     const { attach } = this.#plan;
     let link = attach === undefined ? this.#home.linkForWork() : this.#home.linkOf(attach.key);
     try {
-      for (let refusals = 0; ; refusals += 1) {
+      for (;;) {
         const session = await this.#sessionOf(link);
         try {
           return await this.#run(session, link);
         } catch (error) {
           this.place.clear();
           const step = nextStep(error, this.#factsOn(session));
-          if (step.waits && clock.now() - startedAt >= this.#home.retryMaxMs) throw error;
           link = this.#take(step, link);
-          if (step.waits) await sleep(clock, backOffMs(refusals, random, askedDelayMs(error)), this.#giveUp.signal);
-          else refusals = -1;
+          if (!step.waits) refusals = 0;
+          else {
+            if (refusals === 0) refusedSince = clock.now();
+            if (clock.now() - refusedSince >= this.#home.retryMaxMs) throw this.#hasStarted ? unknownBy(error) : error;
+            await sleep(clock, backOffMs(refusals, random, askedDelayMs(error)), this.#giveUp.signal);
+            refusals += 1;
+          }
         }
       }
     } finally {
@@ -211,10 +221,7 @@ export class RemoteCommand implements CommandListener {
       return await Promise.race([link.session(), givenUp]);
     } catch (error) {
       if (error instanceof NoReply) throw error;
-      const why =
-        error instanceof LinkClosed ? 'the box was closed' : `no server was reachable: ${(error as Error).message}`;
-      const what = this.#wasSent ? 'Nobody knows what became of the command' : 'The command was not started';
-      throw new NoReply('unknown', `${what}: ${why}`, { wasSent: this.#wasSent, cause: error });
+      throw this.#wasSent ? unknownBy(error) : neverSent(error);
     }
   }
 
@@ -225,7 +232,7 @@ export class RemoteCommand implements CommandListener {
     const isAttach = this.#isAttached || this.#plan.attach !== undefined;
     const { serverId } = session.info;
     if (!isAttach && this.#wasSent && serverId !== this.#serverId) {
-      throw new NoReply('unknown', 'The connection broke at the start of the command, and another server answers now');
+      throw unknownBy(new Error('the connection broke at its start, and another server answers now'));
     }
     this.#detachReason = undefined;
     const processId = session.claim(this);
@@ -282,15 +289,12 @@ export class RemoteCommand implements CommandListener {
   async #write({ bytes, closeStdin, position }: InputMessage): Promise<boolean> {
     // Only with the server's count of input does a position mean anything.
     if (this.#plan.attach !== undefined) await Promise.race([this.attached, this.reply.catch(() => {})]);
+    const hasBytes = bytes.length > 0;
     const params = (): object => ({
-      ...(bytes.length > 0 ? { deltaBase64: this.#home.platform.encodeBase64(bytes) } : {}),
-      ...(closeStdin ? { closeStdin: true } : {}),
-      ...(this.isDetachable && bytes.length > 0 ? { offset: position + this.#inputShift } : {}),
+      deltaBase64: hasBytes ? this.#home.platform.encodeBase64(bytes) : undefined,
+      closeStdin: closeStdin || undefined,
+      offset: hasBytes && this.isDetachable ? position + this.#inputShift : undefined,
     });
     return (await this.place.request('command/exec/write', params)) !== undefined;
   }
-}
-
-function neverSent(): NoReply {
-  return new NoReply('unknown', 'It was given up before it was sent', { wasSent: false });
 }

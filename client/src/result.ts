@@ -39,13 +39,14 @@ export interface Result<T extends Captured = string> {
   readonly cause: Cause;
 }
 
-/** Fields of a result, and of the error that a failure throws. */
+/** An error with all fields of a result; read from the result, so that an error that is shown does not show everything twice. */
 abstract class CommandError<T extends Captured> extends Error {
   /** Everything that is known of the command. */
   readonly result: Result<T>;
 
-  constructor(message: string, result: Result<T>, cause: unknown) {
+  constructor(name: string, message: string, result: Result<T>, cause: unknown) {
     super(message, { cause });
+    this.name = name;
     this.result = result;
   }
 
@@ -57,6 +58,9 @@ abstract class CommandError<T extends Captured> extends Error {
   }
   get signal(): string | undefined {
     return this.result.signal;
+  }
+  get timedOut(): boolean {
+    return this.result.timedOut;
   }
   get stdout(): T {
     return this.result.stdout;
@@ -92,13 +96,8 @@ export class ExecError<T extends Captured = string> extends CommandError<T> {
   readonly aborted: boolean;
 
   constructor(result: Result<T>, details: { readonly aborted: boolean; readonly cause?: unknown }) {
-    super(failureText(result, details.aborted), result, details.cause ?? result.cause);
-    this.name = 'ExecError';
+    super('ExecError', failureText(result, details.aborted), result, details.cause ?? result.cause);
     this.aborted = details.aborted;
-  }
-
-  get timedOut(): boolean {
-    return this.result.timedOut;
   }
 }
 
@@ -116,8 +115,7 @@ export class ExecError<T extends Captured = string> extends CommandError<T> {
  */
 export class LostError<T extends Captured = string> extends CommandError<T> {
   constructor(message: string, result: Result<T>, cause?: unknown) {
-    super(message, result, cause ?? result.cause);
-    this.name = 'LostError';
+    super('LostError', message, result, cause ?? result.cause);
   }
 }
 
@@ -162,15 +160,12 @@ export class UnknownOutcomeError<T extends Captured = string> extends Error {
 const SHOWN_STDERR = 2_000;
 
 function failureText(
-  { command, exitCode, signal, timedOut, stderr, durationMs, cause }: Result<Captured>,
+  { command, exitCode, signal, stderr, durationMs, cause }: Result<Captured>,
   aborted: boolean,
 ): string {
-  let what = `exit code ${exitCode}`;
-  if (cause === 'outOfMemory') what = 'it ran out of memory';
-  else if (timedOut) what = `timed out after ${Math.round(durationMs)} ms`;
-  else if (aborted) what = 'it was aborted';
-  else if (signal !== undefined) what = `${signal}${cause === 'terminated' ? ', as asked' : ''}`;
-  else if (exitCode === undefined) what = 'it did not end by itself';
+  let what: string = signal ?? (cause === 'exited' ? `exit code ${exitCode}` : cause);
+  if (cause === 'timeout') what = `timed out after ${Math.round(durationMs)} ms`;
+  if (aborted) what = 'aborted';
   const shown = typeof stderr === 'string' ? stderr.slice(-SHOWN_STDERR) : '';
   return `Command failed: ${what}: ${commandText(command)}${shown === '' ? '' : `\n${shown}`}`;
 }
@@ -180,7 +175,11 @@ const SHOWN_COMMAND = 200;
 
 /** A command as people would type it, cut when it is long. */
 export function commandText(command: readonly string[]): string {
-  const words = command.map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`));
-  const text = words.join(' ');
-  return text.length > SHOWN_COMMAND ? `${text.slice(0, SHOWN_COMMAND)}…` : text;
+  const words = command.map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : shellQuoted(word)));
+  return words.join(' ').slice(0, SHOWN_COMMAND);
+}
+
+/** A word that a shell takes as it is. */
+export function shellQuoted(word: string): string {
+  return `'${word.replaceAll("'", `'\\''`)}'`;
 }

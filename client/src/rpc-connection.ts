@@ -18,7 +18,6 @@ export class ConnectionEnded extends Error {
 
   constructor({ code, reason }: TransportEnd) {
     super(`The connection ended with ${code}${reason === '' ? '' : ` (${reason})`}`);
-    this.name = 'ConnectionEnded';
     this.code = code;
     this.reason = reason;
   }
@@ -63,11 +62,6 @@ export class RpcConnection implements TransportListener {
     this.#clock = clock;
     this.#events = events;
     this.lastReceivedAt = clock.now();
-  }
-
-  /** Number of requests that wait for an answer. */
-  get pendingCount(): number {
-    return this.#pending.size;
   }
 
   use(transport: Transport): void {
@@ -131,7 +125,7 @@ export class RpcConnection implements TransportListener {
     try {
       message = JSON.parse(text);
     } catch {
-      this.onEnd({ code: BROKEN, reason: 'the server sent something that is no JSON' });
+      this.onEnd({ code: BROKEN, reason: 'not JSON' });
       this.drop();
       return;
     }

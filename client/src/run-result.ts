@@ -103,14 +103,10 @@ function captured<T extends Captured>(
   { encoding, all, stripFinalNewline }: ResultSettings,
   { capture }: Circumstances,
 ): Pick<Result<T>, 'stdout' | 'stderr' | 'all' | 'truncated'> {
-  const isText = encoding === 'utf8';
-  const text = (bytes: Uint8Array): string => {
-    const decoded = new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes);
-    return stripFinalNewline ? decoded.replace(/\r?\n$/, '') : decoded;
-  };
   const of = (streams: readonly StreamName[]): T => {
-    const bytes = capture?.join(streams, isText) ?? new Uint8Array(0);
-    return (isText ? text(bytes) : bytes) as T;
+    if (encoding === 'bytes') return (capture?.join(streams) ?? new Uint8Array(0)) as T;
+    const text = capture?.text(streams) ?? '';
+    return (stripFinalNewline ? text.replace(/\r?\n$/, '') : text) as T;
   };
   return {
     stdout: of(['stdout']),

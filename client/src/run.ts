@@ -1,11 +1,13 @@
 /** One command as its caller holds it: a promise of its result and a live handle. Knows no connection. */
+
+import type { AbortSignalLike } from './abort-signal.js';
 import { Capture, type CaptureBounds, type OutputChunk } from './capture.js';
 import { NoReply } from './command-fate.js';
 import type { CommandPlan } from './command-plan.js';
 import { feedInput } from './feed-input.js';
 import { bytesOf, type Input, type InputChunk } from './input-source.js';
 import { linesOf } from './lines.js';
-import type { AbortSignalLike, TerminalSize } from './options.js';
+import type { TerminalSize } from './options.js';
 import { Output, type OutputEvent, type OutputGap } from './output.js';
 import { type CommandHome, RemoteCommand } from './remote-command.js';
 import type { Captured, Result } from './result.js';
@@ -157,7 +159,7 @@ export class Run<T extends Captured = string> implements Promise<Result<T>> {
     if (typeof met === 'object') return met;
     const why = met === 'ended' ? 'the command has ended' : `${timeoutMs} ms have passed`;
     throw new Error(
-      `waitFor ${String(expectation)}: ${why}; unmatched output ends with:\n${this.#expecter.rest(SHOWN_OUTPUT)}`,
+      `waitFor ${String(expectation)}: ${why}; the output ends with:\n${this.#expecter.rest(SHOWN_OUTPUT)}`,
     );
   }
 

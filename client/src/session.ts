@@ -2,10 +2,11 @@
  * One initialized connection: what the server is and can, which command a notification belongs to, and whether the server still lives.
  * Knows no reconnect.
  */
-import { randomName, withoutQuery } from './affinity.js';
-import { ConnectError, messageOf, RpcError } from './errors.js';
+import type { AbortSignalLike } from './abort-signal.js';
+import { randomName } from './affinity.js';
+import { ConnectError, cannotConnect, fieldOf, messageOf, RpcError } from './errors.js';
 import type { Cancel, Platform } from './platform.js';
-import { type ConnectionEnded, RpcConnection } from './rpc-connection.js';
+import { type ConnectionEnded, RpcConnection, type RpcEvents } from './rpc-connection.js';
 import type { TraceSource } from './trace.js';
 import type {
   InitializeParams,
@@ -28,15 +29,15 @@ const WRITE_ENVELOPE_BYTES = 4_096;
 const DEFAULT_FRAME_BYTES = 16 * 1024 * 1024;
 /** Most bytes of input in one message. A larger one only delays what comes behind it. */
 const LARGEST_WRITE_BYTES = 512 * 1024;
-/** Length of the random part of a processId: ids of this client and those of a program that sends its own do not meet. */
-const ID_LENGTH = 8;
+/** Random bytes of a processId: ids of this client and those of a program that sends its own do not meet. */
+const ID_BYTES = 5;
 
 /** What one command hears of its connection. */
 export interface CommandListener {
   onOutput(delta: Notifications['command/exec/outputDelta']): void;
   onAttached(attached: Notifications['command/exec/attached']): void;
   onGap(gap: Notifications['command/exec/gap']): void;
-  onScreen?(screen: Notifications['command/exec/screen']): void;
+  onScreen(screen: Notifications['command/exec/screen']): void;
   onDetached(reason: Notifications['command/exec/detached']['reason']): void;
 }
 
@@ -44,7 +45,8 @@ export interface CommandListener {
 export interface SessionEvents {
   onNotification(method: string, params: unknown): void;
   onRequest(method: string, params: unknown): Promise<unknown> | undefined;
-  onDraining(): void;
+  /** The server drains. */
+  retire(): void;
   onEnd(session: Session, end: ConnectionEnded): void;
 }
 
@@ -60,42 +62,45 @@ export interface SessionSettings {
   readonly traceContext: TraceSource;
 }
 
-/** An open, initialized connection. Made by {@link openSession}. */
-export class Session {
-  readonly info: InitializeResult;
+/** An initialized connection. Made by {@link openSession}. */
+export class Session implements RpcEvents {
+  /** What the server says of itself. */
+  info: InitializeResult = {};
   /** Whether commands can outlive this connection, and windows are kept. */
-  readonly canDetach: boolean;
+  canDetach = false;
   /** Most bytes under way that the server still has when a connection breaks. */
-  readonly maxWindowBytes: number;
+  maxWindowBytes = 1;
   /** Most bytes of input in one `write`. */
-  readonly maxWriteBytes: number;
-  readonly #rpc: RpcConnection;
+  maxWriteBytes = 1;
+  readonly rpc: RpcConnection;
   readonly #settings: SessionSettings;
+  readonly #events: SessionEvents;
   readonly #commands = new Map<string, CommandListener>();
-  readonly #idPrefix: string;
+  readonly #idPrefix = randomName(ID_BYTES);
   #nextProcess = 1;
+  #cancelWatch: Cancel | undefined;
 
-  constructor(rpc: RpcConnection, settings: SessionSettings, info: InitializeResult) {
-    this.#rpc = rpc;
+  constructor(settings: SessionSettings, events: SessionEvents) {
     this.#settings = settings;
-    this.info = info;
-    const replayBytes = info.limits?.maxReplayBytes;
-    this.canDetach = replayBytes !== undefined || info.serverId !== undefined;
-    this.maxWindowBytes = Math.max(1, replayBytes ?? Number.MAX_SAFE_INTEGER);
-    const frameBytes = info.limits?.maxFrameBytes ?? DEFAULT_FRAME_BYTES;
+    this.#events = events;
+    this.rpc = new RpcConnection(settings.platform.clock, this);
+  }
+
+  /** Says hello. @throws {RpcError | ConnectionEnded} */
+  async initialize(): Promise<void> {
+    this.info = ((await this.request('initialize', this.#settings.initialize)) ?? {}) as InitializeResult;
+    this.rpc.notify('initialized', {});
+    const { limits = {}, serverId } = this.info;
+    this.canDetach = limits.maxReplayBytes !== undefined || serverId !== undefined;
+    this.maxWindowBytes = Math.max(1, limits.maxReplayBytes ?? Number.MAX_SAFE_INTEGER);
     // Base64 makes four characters of three bytes.
-    const fitting = Math.floor(((frameBytes - WRITE_ENVELOPE_BYTES) * 3) / 4);
-    this.maxWriteBytes = Math.max(1, Math.min(LARGEST_WRITE_BYTES, fitting));
-    this.#idPrefix = randomName(ID_LENGTH);
+    const fitting = (((limits.maxFrameBytes ?? DEFAULT_FRAME_BYTES) - WRITE_ENVELOPE_BYTES) * 3) / 4;
+    this.maxWriteBytes = Math.max(1, Math.min(LARGEST_WRITE_BYTES, Math.floor(fitting)));
   }
 
   /** Whether the server says what a close code of its own means: 1001 and 1012 come only when nothing sent was left running. */
   get isExecwire(): boolean {
     return this.info.serverInfo?.name === 'execwire';
-  }
-
-  get ended(): ConnectionEnded | undefined {
-    return this.#rpc.ended;
   }
 
   /** A processId that is new on this connection; its notifications go to the listener until {@link Session.release}. */
@@ -113,36 +118,38 @@ export class Session {
   request<M extends RequestName>(method: M, params: Requests[M]['params']): Promise<Requests[M]['result']>;
   request(method: string, params: object): Promise<unknown>;
   request(method: string, params: object): Promise<unknown> {
-    const isWholeCommand = method === 'command/exec' || method === 'command/exec/attach';
     // A write waits for the program to read, which may take days.
-    const timeoutMs = isWholeCommand || method === 'command/exec/write' ? undefined : this.#settings.requestTimeoutMs;
-    return this.#rpc.request(method, params, { timeoutMs, trace: this.#settings.traceContext() });
+    const takesLong = /^command\/exec(\/attach|\/write)?$/.test(method);
+    const timeoutMs = takesLong ? undefined : this.#settings.requestTimeoutMs;
+    return this.rpc.request(method, params, { timeoutMs, trace: this.#settings.traceContext() });
   }
 
-  notify(method: string, params: object): void {
-    this.#rpc.notify(method, params);
+  onNotification(method: string, params: unknown): void {
+    if (method === 'server/heartbeat') this.#cancelWatch ??= watchSilence(this.rpc, this.#settings);
+    if (method === 'server/draining') this.#events.retire();
+    const listener = this.#commands.get(String(fieldOf(params, 'processId')));
+    if (listener !== undefined) dispatch(listener, method, params);
+    this.#events.onNotification(method, params);
   }
 
-  close(timeoutMs: number): Promise<void> {
-    return this.#rpc.close(timeoutMs);
+  onRequest(method: string, params: unknown): Promise<unknown> | undefined {
+    return this.#events.onRequest(method, params);
   }
 
-  drop(): void {
-    this.#rpc.drop();
+  onEnd(end: ConnectionEnded): void {
+    this.#cancelWatch?.();
+    this.#events.onEnd(this, end);
   }
+}
 
-  /** Hands a notification to the command it is about. */
-  dispatch(method: string, params: unknown): void {
-    const { processId } = (params ?? {}) as { processId?: string };
-    const listener = processId === undefined ? undefined : this.#commands.get(processId);
-    if (listener === undefined) return;
-    const as = <N extends NotificationName>(_name: N): Notifications[N] => params as Notifications[N];
-    if (method === 'command/exec/outputDelta') listener.onOutput(as(method));
-    else if (method === 'command/exec/attached') listener.onAttached(as(method));
-    else if (method === 'command/exec/gap') listener.onGap(as(method));
-    else if (method === 'command/exec/screen') listener.onScreen?.(as(method));
-    else if (method === 'command/exec/detached') listener.onDetached(as(method).reason);
-  }
+/** Hands a notification to the command it is about. */
+function dispatch(listener: CommandListener, method: string, params: unknown): void {
+  const as = <N extends NotificationName>(_name: N): Notifications[N] => params as Notifications[N];
+  if (method === 'command/exec/outputDelta') listener.onOutput(as(method));
+  else if (method === 'command/exec/attached') listener.onAttached(as(method));
+  else if (method === 'command/exec/gap') listener.onGap(as(method));
+  else if (method === 'command/exec/screen') listener.onScreen(as(method));
+  else if (method === 'command/exec/detached') listener.onDetached(as(method).reason);
 }
 
 /**
@@ -154,68 +161,37 @@ export async function openSession(
   url: string,
   settings: SessionSettings,
   events: SessionEvents,
-  signal: AbortSignal,
+  closing: AbortSignalLike,
 ): Promise<Session> {
   const { platform, connectTimeoutMs } = settings;
-  const { clock } = platform;
-  const timeLimit = new AbortController();
-  const abort = (): void => timeLimit.abort(signal.reason);
-  signal.addEventListener('abort', abort);
-  const tooLate = new ConnectError(`Cannot connect to ${withoutQuery(url)}: no answer within ${connectTimeoutMs} ms`);
-  let isTooLate = false;
-  const cancel = clock.after(connectTimeoutMs, () => {
-    isTooLate = true;
-    timeLimit.abort(tooLate);
+  const session = new Session(settings, events);
+  const opening = new AbortController();
+  const giveUp = (): void => opening.abort(closing.reason);
+  const tooLate = cannotConnect(url, `no answer within ${connectTimeoutMs} ms`);
+  const cancel = platform.clock.after(connectTimeoutMs, () => opening.abort(tooLate));
+  closing.addEventListener('abort', giveUp);
+  const givenUp = new Promise<never>((_resolve, reject) => {
+    opening.signal.addEventListener('abort', () => reject(opening.signal.reason));
   });
-  let session: Session | undefined;
-  /** Notifications that came in one go with the answer to `initialize`. */
-  const early: [method: string, params: unknown][] = [];
-  let watch: Cancel | undefined;
-  const onNotification = (method: string, params: unknown): void => {
-    if (session === undefined) {
-      early.push([method, params]);
-      return;
-    }
-    if (method === 'server/heartbeat') watch ??= watchSilence(rpc, settings);
-    if (method === 'server/draining') events.onDraining();
-    session.dispatch(method, params);
-    events.onNotification(method, params);
+  const { token } = settings;
+  const open = async (): Promise<void> => {
+    const credential = typeof token === 'function' ? await token() : token;
+    const protocols = credential === undefined ? [] : [SUBPROTOCOL, BEARER_PREFIX + base64Url(credential, platform)];
+    session.rpc.use(await platform.openTransport({ url, protocols, listener: session.rpc, signal: opening.signal }));
+    if (opening.signal.aborted) session.rpc.drop();
+    await session.initialize();
   };
-  const rpc = new RpcConnection(clock, {
-    onNotification,
-    onRequest: events.onRequest,
-    onEnd(end) {
-      watch?.();
-      if (session !== undefined) events.onEnd(session, end);
-    },
-  });
   try {
-    if (signal.aborted) abort();
-    const { token } = settings;
-    const credential = typeof token === 'function' ? await beforeAbort(token(), timeLimit.signal) : token;
-    const protocols =
-      credential === undefined ? [] : [SUBPROTOCOL, `${BEARER_PREFIX}${base64Url(credential, platform)}`];
-    const transport = await platform.openTransport({ url, protocols, listener: rpc, signal: timeLimit.signal });
-    rpc.use(transport);
-    timeLimit.signal.addEventListener('abort', () => {
-      if (session === undefined) rpc.drop();
-    });
-    const { initialize } = settings;
-    const info = (await rpc.request('initialize', initialize, { trace: settings.traceContext() })) as InitializeResult;
-    rpc.notify('initialized', {});
-    session = new Session(rpc, settings, info ?? {});
+    await Promise.race([open(), givenUp]);
+    return session;
   } catch (error) {
-    rpc.drop();
-    if (isTooLate) throw tooLate;
-    if (error instanceof ConnectError || error instanceof RpcError || signal.aborted) throw error;
-    throw new ConnectError(`Cannot connect to ${withoutQuery(url)}: ${messageOf(error)}`, { cause: error });
+    session.rpc.drop();
+    if (error instanceof ConnectError || error instanceof RpcError || closing.aborted) throw error;
+    throw cannotConnect(url, messageOf(error), { cause: error });
   } finally {
     cancel();
-    signal.removeEventListener('abort', abort);
+    closing.removeEventListener('abort', giveUp);
   }
-  for (const [method, params] of early) onNotification(method, params);
-  if (rpc.ended !== undefined) throw new ConnectError(`Cannot connect to ${withoutQuery(url)}: ${rpc.ended.message}`);
-  return session;
 }
 
 /**
@@ -240,12 +216,4 @@ function watchSilence(rpc: RpcConnection, { platform, initialize }: SessionSetti
 function base64Url(text: string, { encodeBase64 }: Platform): string {
   const encoded = encodeBase64(new TextEncoder().encode(text));
   return encoded.replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
-}
-
-/** What a promise gives, unless the signal aborts first. */
-function beforeAbort<T>(promise: T | Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason));
-    Promise.resolve(promise).then(resolve, reject);
-  });
 }

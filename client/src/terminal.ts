@@ -32,10 +32,10 @@ export type TerminalResult = Pick<Result, 'command' | 'exitCode' | 'signal' | 't
  */
 export class Terminal {
   readonly #run: Run;
-  readonly #screenOf: (terminal: Terminal) => Promise<string>;
+  readonly #screenOf: () => Promise<string>;
 
   /** Use {@link Box.terminal} or {@link Box.attachTerminal}. */
-  constructor(run: Run, screenOf: (terminal: Terminal) => Promise<string>) {
+  constructor(run: Run, screenOf: () => Promise<string>) {
     this.#run = run;
     this.#screenOf = screenOf;
     // Most terminals are left, and nobody asks how they ended.
@@ -107,6 +107,6 @@ export class Terminal {
    * @throws {Error} where the terminal is not detachable, since the server then keeps no screen
    */
   screen(): Promise<string> {
-    return this.#screenOf(this);
+    return this.#screenOf();
   }
 }

@@ -1,4 +1,5 @@
 /** What carries texts between client and server. Knows no JSON. */
+import type { AbortSignalLike } from './abort-signal.js';
 
 /** How a transport ended: a WebSocket close code and its reason. */
 export interface TransportEnd {
@@ -30,7 +31,7 @@ export interface TransportRequest {
   /** Hears everything from the first message on. */
   readonly listener: TransportListener;
   /** Gives up when it aborts. */
-  readonly signal: AbortSignal;
+  readonly signal: AbortSignalLike;
 }
 
 /** Opens a transport. @throws {ConnectError} when there is none to be had */

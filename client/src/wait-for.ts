@@ -60,7 +60,7 @@ export class Expecter {
    * @throws {Error} while another wait is under way
    */
   async wait(expectation: Expectation, timeoutMs: number | undefined): Promise<Met | NotMet> {
-    if (this.#waiting !== undefined) throw new Error('Another waitFor of this command is under way');
+    if (this.#waiting !== undefined) throw new Error('Another waitFor is under way');
     return new Promise((resolve) => {
       const cancel = timeoutMs === undefined ? () => {} : this.#clock.after(timeoutMs, () => this.#settle('timeout'));
       this.#waiting = {

@@ -1,6 +1,5 @@
 /** A transport over a WebSocket, of a browser or of the package `ws`. Knows no JSON and no Node. */
-import { withoutQuery } from './affinity.js';
-import { ConnectError, fieldOf } from './errors.js';
+import { type ConnectError, cannotConnect, fieldOf } from './errors.js';
 import type { Transport, TransportRequest } from './transport.js';
 
 /**
@@ -26,6 +25,8 @@ export interface WebSocketLike {
 export interface WebSocketHooks {
   /** Reports why the server refused the upgrade. Browsers do not say. */
   readonly onRefusal?: (socket: WebSocketLike, refused: (error: ConnectError) => void) => void;
+  /** What a code of the operating system means and what to do. Browsers give none. */
+  readonly adviceOn?: (code: string) => string | undefined;
   /** Ends a socket at once. Default: an ordinary close, since browsers have nothing else. */
   readonly drop?: (socket: WebSocketLike) => void;
 }
@@ -55,7 +56,7 @@ export function openWebSocket(
       reject(error);
     };
     const abort = (): void => {
-      giveUp(new ConnectError(`Cannot connect to ${withoutQuery(url)}: given up`, { cause: signal.reason }));
+      giveUp(cannotConnect(url, `given up`, { cause: signal.reason }));
       drop(socket);
     };
     hooks.onRefusal?.(socket, giveUp);
@@ -79,37 +80,22 @@ export function openWebSocket(
       if (!hasEnded) listener.onText(String(data));
     });
     socket.addEventListener('error', (event) => {
-      if (!isOpen && !hasEnded) giveUp(connectErrorOf(url, event));
+      if (!isOpen && !hasEnded) giveUp(connectErrorOf(url, event, hooks.adviceOn));
     });
     socket.addEventListener('close', ({ code, reason }) => {
       if (isOpen) end(code, reason);
-      else if (!hasEnded)
-        giveUp(new ConnectError(`Cannot connect to ${withoutQuery(url)}: closed with ${code} before it was open`));
+      else if (!hasEnded) giveUp(cannotConnect(url, `closed with ${code} before it was open`));
     });
     if (signal.aborted) abort();
     else signal.addEventListener('abort', abort);
   });
 }
 
-/** What to do about the codes that an operating system gives most. */
-const ADVICE: Readonly<Record<string, string>> = {
-  ECONNREFUSED: 'nobody listens there; is the server running?',
-  ENOENT: 'there is no such socket file; is the server running?',
-  ENOTFOUND: 'the name of the host is unknown',
-  EAI_AGAIN: 'the name of the host cannot be resolved now',
-  ETIMEDOUT: 'the host does not answer',
-};
-
-function connectErrorOf(url: string, event: unknown): ConnectError {
-  const error = fieldOf(event, 'error');
-  const code = fieldOf(error, 'code');
-  const said = fieldOf(event, 'message') ?? fieldOf(error, 'message');
-  const detail = typeof code === 'string' && code in ADVICE ? `${code}: ${ADVICE[code]}` : said;
-  const text = typeof detail === 'string' && detail !== '' ? detail : 'no server, or it refused';
-  return new ConnectError(`Cannot connect to ${withoutQuery(url)}: ${text}`, {
-    cause: error,
-    ...(typeof code === 'string' ? { code } : {}),
-  });
+function connectErrorOf(url: string, event: unknown, adviceOn: WebSocketHooks['adviceOn']): ConnectError {
+  const cause = fieldOf(event, 'error');
+  const code = fieldOf(cause, 'code') as string | undefined;
+  const said = (code !== undefined && adviceOn?.(code)) || fieldOf(event, 'message') || 'no server, or it refused';
+  return cannotConnect(url, String(said), { cause, code });
 }
 
 /** Why a server that speaks HTTP did not upgrade, in one sentence. */
@@ -126,5 +112,5 @@ export function refusalError(
   if (status === 403) text = 'HTTP 403: this client is not allowed here';
   if (status === 429 || status === 503) text = `HTTP ${status}: the server takes no connection now (full or draining)`;
   if (status === 502 || status === 504) text = `HTTP ${status}: a proxy answered and reached no server behind it`;
-  return new ConnectError(`Cannot connect to ${withoutQuery(url)}: ${text}`, { status, retryAfterMs });
+  return cannotConnect(url, `${text}`, { status, retryAfterMs });
 }

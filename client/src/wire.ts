@@ -13,7 +13,7 @@ export interface WireSize {
 export type StreamName = 'stdout' | 'stderr';
 
 /** A position in each stream, counted in bytes from the start of the command. */
-export type Offsets = { readonly [S in StreamName]?: number };
+export type Offsets = { readonly [S in StreamName]?: number | undefined };
 
 /** What a server keeps of a stream: the first byte it still has, and the one that comes next. */
 export interface StreamRange {
@@ -51,39 +51,40 @@ export interface InitializeResult {
   readonly limits?: Readonly<Record<string, number>>;
 }
 
+/** Of params, what is undefined is not sent. */
 export interface DetachableParams {
   readonly key: string;
-  readonly ttlMs?: number;
-  readonly replayBytes?: number;
-  readonly whenFull?: 'drop' | 'pause';
+  readonly ttlMs?: number | undefined;
+  readonly replayBytes?: number | undefined;
+  readonly whenFull?: 'drop' | 'pause' | undefined;
 }
 
 export interface ExecParams {
   readonly command: string[];
-  readonly processId?: string;
-  readonly tty?: boolean;
-  readonly streamStdin?: boolean;
-  readonly streamStdoutStderr?: boolean;
-  readonly outputBytesCap?: number;
-  readonly disableOutputCap?: boolean;
-  readonly timeoutMs?: number;
-  readonly disableTimeout?: boolean;
-  readonly cwd?: string;
-  readonly env?: Record<string, string | null>;
-  readonly size?: WireSize;
-  readonly detachable?: DetachableParams;
-  readonly window?: WireWindow;
+  readonly processId?: string | undefined;
+  readonly tty?: boolean | undefined;
+  readonly streamStdin?: boolean | undefined;
+  readonly streamStdoutStderr?: boolean | undefined;
+  readonly outputBytesCap?: number | undefined;
+  readonly disableOutputCap?: boolean | undefined;
+  readonly timeoutMs?: number | undefined;
+  readonly disableTimeout?: boolean | undefined;
+  readonly cwd?: string | undefined;
+  readonly env?: Record<string, string | null> | undefined;
+  readonly size?: WireSize | undefined;
+  readonly detachable?: DetachableParams | undefined;
+  readonly window?: WireWindow | undefined;
 }
 
 export interface AttachParams {
   readonly processId: string;
   readonly key: string;
-  readonly from?: Offsets;
-  readonly role?: 'writer' | 'observer';
-  readonly takeover?: boolean;
-  readonly screen?: boolean;
-  readonly size?: WireSize;
-  readonly window?: WireWindow;
+  readonly from?: Offsets | undefined;
+  readonly role?: 'writer' | 'observer' | undefined;
+  readonly takeover?: boolean | undefined;
+  readonly screen?: boolean | undefined;
+  readonly size?: WireSize | undefined;
+  readonly window?: WireWindow | undefined;
 }
 
 /** The reply to `command/exec` and to `command/exec/attach`. */
@@ -100,9 +101,9 @@ export interface ExecReply {
 
 export interface WriteParams {
   readonly processId: string;
-  readonly deltaBase64?: string;
-  readonly closeStdin?: boolean;
-  readonly offset?: number;
+  readonly deltaBase64?: string | undefined;
+  readonly closeStdin?: boolean | undefined;
+  readonly offset?: number | undefined;
 }
 
 export interface WriteReply {

@@ -554,7 +554,7 @@ t.test('screen is a short visit of an observer, and attachTerminal begins with i
   const term = box.terminal(['sh'], { cols: 80, rows: 24 });
   await settled();
   const command = first(server.commands);
-  t.match(command.params.detachable, { ttlMs: MINUTE, whenFull: 'pause' });
+  t.match(command.params.detachable, { whenFull: 'pause' });
   command.write('stdout', 'drawn');
   t.equal(await term.screen(), 'screen at 5');
   await settled();

@@ -21,6 +21,7 @@ export function fakeSetup(): FakeSetup {
     decodeBase64,
     // Without chance the delays are the longest ones.
     random: () => 0,
+    traceContext: () => undefined,
     openSocket: () => {
       throw new Error('the fake server has no socket');
     },

@@ -196,6 +196,7 @@ export class FakeServer {
   serverId: string | undefined = 'server-1';
   /** Nobody is there. */
   isGone = false;
+  #restarts = 0;
   limits: Record<string, number> = { maxReplayBytes: 67_108_864, maxFrameBytes: 16_777_216 };
   serverName = 'execwire';
   /** Called with each command that starts. */
@@ -232,7 +233,8 @@ export class FakeServer {
 
   /** Another instance at the same address: no command of the old one is known. */
   restart(): void {
-    this.serverId = `server-${Math.random()}`;
+    this.#restarts += 1;
+    this.serverId = `server-${1 + this.#restarts}`;
     this.commands.length = 0;
   }
 

@@ -1,0 +1,110 @@
+/**
+ * What is typed into a shell so that one line at a time can be run in it, and its end be told from its output. Knows no connection.
+ *
+ * Each line is run in the shell itself, so that directory and variables persist, with its input closed and its errors joined to its output. Both are restored behind
+ * it, whatever the line does with `exec`. Then a function
+ * prints a mark: to the output, where it separates what came before, and to standard error, which no line can reach, with the exit code. The mark is
+ * random, made for this line, and printed of two halves, so that a shell that shows what it is about to run does not show it.
+ */
+import { shellQuoted } from './result.js';
+import type { StreamName } from './wire.js';
+
+/** Which shell is meant. */
+export type ShellKind = 'bash' | 'sh';
+
+/** What is started. Interactive, because only such a shell survives Ctrl-C; without job control, which would want a terminal. */
+export const SHELL_COMMANDS: Readonly<Record<ShellKind, readonly string[]>> = {
+  bash: ['bash', '--noprofile', '--norc', '--noediting', '+m', '-i'],
+  sh: ['sh', '+m', '-i'],
+};
+
+/** Stands around the mark on standard error. */
+const FRAME = '\u001e';
+
+/** Typed first: no prompts, and the function that prints the mark. Without history, `set -u` or a function of the same name it still works. */
+const PREPARATION = `PS1= PS2= __execwire=
+__execwire_mark() { __execwire=\${__execwire:-$?}; command printf %s "$1$2"; command printf '\\036%s %s\\036' "$1$2" "$__execwire" >&2; __execwire=; }
+`;
+
+/**
+ * Typed behind it in bash. There a failure under `set -e` would end the shell and lose its variables: it interrupts the line instead, as Ctrl-C does.
+ * `exit` says no word of its own, and traps hold in every line.
+ */
+const BASH_PREPARATION = `set +H +o history; unset HISTFILE MAILCHECK TMOUT
+exit() { command exit "$@" 2>/dev/null; }
+set -ET; trap '__execwire_code=$?; if [[ $BASHPID == $$ && $- == *e* ]]; then __execwire=$__execwire_code; command kill -INT $$; fi' ERR
+`;
+
+/** What is typed before the first line. */
+export function preparation(kind: ShellKind): string {
+  return kind === 'bash' ? PREPARATION + BASH_PREPARATION : PREPARATION;
+}
+
+/**
+ * What is typed to run a line. Bash reads it as a file: what it runs by `eval` counts as typed, and for what is typed it wants a terminal whenever a program
+ * dies by a signal. Other shells have no such wish, and give up a file when they are interrupted.
+ * @param mark letters and digits that nobody can guess
+ */
+export function typedLine(kind: ShellKind, line: string, mark: string): string {
+  const surroundings = '</dev/null 2>&1 1>&2';
+  if (kind === 'sh') return `command eval ${shellQuoted(line)} ${surroundings}\n${typedMark(mark)}`;
+  // Not the whole mark: a shell that shows what it is about to run shows this.
+  const end = mark.slice(mark.length / 2);
+  return `command . /dev/fd/8 8<<'${end}' ${surroundings}\nexec 8<&-\n${line}\n${end}\n${typedMark(mark)}`;
+}
+
+/** What is typed to have the mark printed. */
+export function typedMark(mark: string): string {
+  const half = mark.length / 2;
+  return `__execwire_mark ${mark.slice(0, half)} ${mark.slice(half)}\n`;
+}
+
+/** Finds the end of one line in what a shell writes. */
+export class LineEnd {
+  /** Exit code of the line; undefined until it is told. */
+  exitCode: number | undefined;
+  readonly #mark: string;
+  /** End of a stream that may be the start of a mark. Text as Latin-1: one character a byte. */
+  readonly #held: Record<StreamName, string> = { stdout: '', stderr: '' };
+  #isMarked = false;
+
+  constructor(mark: string) {
+    this.#mark = mark;
+  }
+
+  /** Whether the whole of the line's output and its exit code are there. */
+  get isReached(): boolean {
+    return this.#isMarked && this.exitCode !== undefined;
+  }
+
+  /** @returns what of the bytes is output of the line, and what comes behind its end */
+  push(stream: StreamName, latin1: string): { readonly output: string; readonly behind: string } {
+    if (stream === 'stderr') {
+      this.#readStatus(latin1);
+      return { output: '', behind: '' };
+    }
+    if (this.#isMarked) return { output: '', behind: latin1 };
+    const text = this.#held.stdout + latin1;
+    const at = text.indexOf(this.#mark);
+    if (at >= 0) {
+      this.#isMarked = true;
+      return { output: text.slice(0, at), behind: text.slice(at + this.#mark.length) };
+    }
+    const kept = Math.min(text.length, this.#mark.length - 1);
+    this.#held.stdout = text.slice(text.length - kept);
+    return { output: text.slice(0, text.length - kept), behind: '' };
+  }
+
+  /** What was held back because it might have been the start of the mark. */
+  rest(): string {
+    return this.#isMarked ? '' : this.#held.stdout;
+  }
+
+  #readStatus(latin1: string): void {
+    const text = this.#held.stderr + latin1;
+    const found = new RegExp(`${FRAME}${this.#mark} (\\d+)${FRAME}`).exec(text);
+    if (found !== null) this.exitCode = Number(found[1]);
+    // A mark and an exit code of three digits, and their frame.
+    this.#held.stderr = text.slice(-(this.#mark.length + 8));
+  }
+}

@@ -1,0 +1,233 @@
+/** A live shell, one line at a time, whose directory and variables persist. Knows no connection and nothing of what is typed. */
+import { randomName } from './affinity.js';
+import { Capture, type CaptureBounds } from './capture.js';
+import { RpcError } from './errors.js';
+import type { Cancel, Clock } from './platform.js';
+import type { Run } from './run.js';
+import { LineEnd, preparation, SHELL_COMMANDS, type ShellKind, typedLine, typedMark } from './shell-script.js';
+
+/** Random bytes of a mark. */
+const MARK_BYTES = 16;
+/** Bytes that programs in the background write between two lines and that the next line shows: the last 64 KiB. */
+const KEPT_BETWEEN = 64 * 1024;
+/** Milliseconds between two interrupts of a line that goes on: a list of commands may catch one and go on with the next. */
+const INTERRUPT_EVERY_MS = 1_000;
+/** Interrupts before the shell is killed. */
+const INTERRUPTS = 3;
+
+/**
+ * How to run a line in a shell.
+ *
+ * @example
+ * import type { ShellRunOptions } from 'execwire-client';
+ * const options: ShellRunOptions = { timeout: 100 };
+ * await using shell = box.shell();
+ * const { timedOut, recovered, output } = await shell.run('echo started; sleep 60', options);
+ * console.log(timedOut, recovered, output); // true true started
+ */
+export interface ShellRunOptions {
+  /** Milliseconds until the line is interrupted as by Ctrl-C. Default: never. */
+  readonly timeout?: number;
+  /** Calls back with output as it comes. Default: nobody. */
+  readonly onOutput?: (text: string) => void;
+}
+
+/**
+ * What a line did.
+ *
+ * @example
+ * import type { ShellResult } from 'execwire-client';
+ * await using shell = box.shell();
+ * const { exitCode, output }: ShellResult = await shell.run('cd / && pwd; false');
+ * console.log(exitCode, output); // 1 /
+ */
+export interface ShellResult {
+  /** Exit code of the line, or of the shell where the line ended it; undefined where none was told. */
+  readonly exitCode: number | undefined;
+  /** Standard output and standard error of the line, without one newline at its end. */
+  readonly output: string;
+  /** Bytes of output that are not in `output`. */
+  readonly truncated: number;
+  readonly timedOut: boolean;
+  /** After a timeout: whether the shell lives on with its variables. */
+  readonly recovered: boolean;
+  /** Whether the shell was started anew for this line, because an earlier one had ended it. */
+  readonly restarted: boolean;
+  readonly durationMs: number;
+}
+
+export interface ShellSettings {
+  readonly clock: Clock;
+  /** Undefined for bash, or `sh` where there is none. */
+  readonly kind: ShellKind | undefined;
+  readonly bounds: CaptureBounds;
+  readonly start: (command: readonly string[]) => Run;
+  readonly reportError: (error: unknown) => void;
+}
+
+interface LiveShell {
+  readonly run: Run;
+  readonly kind: ShellKind;
+  /** Takes output of the present line. */
+  onOutput: (stream: 'stdout' | 'stderr', latin1: string) => void;
+}
+
+/**
+ * One live `bash` (or `sh`) whose directory and variables persist from line to line. Lines run one after the other.
+ *
+ * @example
+ * await using shell = box.shell();
+ * await shell.run('cd / && export A=1');
+ * const { output, exitCode } = await shell.run('echo $PWD $A');
+ * console.log(output, exitCode); // / 1 0
+ */
+export class Shell {
+  readonly #settings: ShellSettings;
+  #live: LiveShell | undefined;
+  #wasStarted = false;
+  #last: Promise<unknown> = Promise.resolve();
+  /** Output of programs in the background between two lines. */
+  #between = '';
+
+  /** Use {@link Box.shell}. */
+  constructor(settings: ShellSettings) {
+    this.#settings = settings;
+  }
+
+  /**
+   * Runs a line, which may be a script of many. Resolves whatever its exit code; a syntax error is an ordinary one. Its input is empty.
+   * @throws {RpcError | LostError | UnknownOutcomeError} when there is no shell, or it is gone with its server
+   */
+  run(line: string, options: ShellRunOptions = {}): Promise<ShellResult> {
+    const result = this.#last.then(() => this.#run(line, options));
+    this.#last = result.catch(() => {});
+    return result;
+  }
+
+  /** Kills the shell and all its descendants. The next line starts another one. */
+  async close(): Promise<void> {
+    const live = this.#live;
+    this.#live = undefined;
+    if (live === undefined) return;
+    await live.run.kill('SIGKILL');
+    await live.run.catch(() => {});
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #run(line: string, { timeout, onOutput }: ShellRunOptions): Promise<ShellResult> {
+    const { clock, bounds } = this.#settings;
+    const restarted = this.#live === undefined && this.#wasStarted;
+    const live = this.#live ?? (await this.#start());
+    const startedAt = clock.now();
+    const mark = randomName(MARK_BYTES);
+    const end = new LineEnd(mark);
+    const capture = new Capture(bounds);
+    const decoder = new TextDecoder();
+    const keep = (latin1: string): void => {
+      if (latin1 === '') return;
+      const bytes = Uint8Array.from(latin1, (character) => character.charCodeAt(0));
+      capture.push('stdout', bytes);
+      if (onOutput !== undefined) this.#tell(onOutput, decoder.decode(bytes, { stream: true }));
+    };
+    keep(this.#between);
+    this.#between = '';
+    const reached = new Promise<'reached'>((resolve) => {
+      live.onOutput = (stream, latin1) => {
+        const { output, behind } = end.push(stream, latin1);
+        keep(output);
+        this.#between += behind;
+        if (end.isReached) resolve('reached');
+      };
+    });
+    let timedOut = false;
+    const cancel =
+      timeout === undefined
+        ? () => {}
+        : clock.after(timeout, () => {
+            timedOut = true;
+            cancelInterrupts = this.#interrupt(live, mark, INTERRUPTS);
+          });
+    let cancelInterrupts: Cancel = () => {};
+    live.run.write(typedLine(live.kind, line, mark)).catch(() => {});
+    try {
+      const how = await Promise.race([reached, live.run]);
+      if (how !== 'reached') this.#live = undefined;
+      keep(end.rest());
+      const text = capture.text(['stdout']).replace(/\r?\n$/, '');
+      const recovered = timedOut && how === 'reached';
+      const exitCode = how === 'reached' ? end.exitCode : timedOut ? undefined : how.exitCode;
+      const durationMs = clock.now() - startedAt;
+      // Passes the marks that were typed more than once.
+      if (recovered && live.kind === 'sh') await this.#run(':', {});
+      return {
+        exitCode,
+        output: text,
+        truncated: capture.leftOut('stdout'),
+        timedOut,
+        recovered,
+        restarted,
+        durationMs,
+      };
+    } catch (error) {
+      this.#live = undefined;
+      throw error;
+    } finally {
+      cancel();
+      cancelInterrupts();
+      live.onOutput = (stream, latin1) => {
+        if (stream === 'stdout') this.#between = (this.#between + latin1).slice(-KEPT_BETWEEN);
+      };
+    }
+  }
+
+  async #start(): Promise<LiveShell> {
+    const { kind } = this.#settings;
+    if (kind !== undefined) return this.#startKind(kind);
+    try {
+      return await this.#startKind('bash');
+    } catch (error) {
+      if (!(error instanceof RpcError) || error.reason !== 'spawnFailed') throw error;
+      return this.#startKind('sh');
+    }
+  }
+
+  async #startKind(kind: ShellKind): Promise<LiveShell> {
+    const run = this.#settings.start(SHELL_COMMANDS[kind]);
+    const live: LiveShell = { run, kind, onOutput: () => {} };
+    run.catch(() => {});
+    run.onOutput(({ stream, bytes }) => {
+      let latin1 = '';
+      for (const byte of bytes) latin1 += String.fromCharCode(byte);
+      live.onOutput(stream, latin1);
+    });
+    await run.started;
+    await run.write(preparation(kind));
+    this.#live = live;
+    this.#wasStarted = true;
+    this.#between = '';
+    return live;
+  }
+
+  /** Presses Ctrl-C until the line ends, and then kills the shell. */
+  #interrupt(live: LiveShell, mark: string, left: number): Cancel {
+    void live.run.kill(left === 0 ? 'SIGKILL' : 'SIGINT');
+    if (left === 0) return () => {};
+    // An interrupted `sh` forgets what was typed already, a bash does not.
+    if (live.kind === 'sh') void live.run.write(typedMark(mark));
+    let cancel = this.#settings.clock.after(INTERRUPT_EVERY_MS, () => {
+      cancel = this.#interrupt(live, mark, left - 1);
+    });
+    return () => cancel();
+  }
+
+  #tell(listener: (text: string) => void, text: string): void {
+    try {
+      listener(text);
+    } catch (error) {
+      this.#settings.reportError(error);
+    }
+  }
+}
