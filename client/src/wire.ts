@@ -1,6 +1,6 @@
 /**
- * The messages of the wire as the client writes and reads them. `docs/protocol.md` says what they mean; a test compares these types with the
- * server's schemas. Imports nothing, so that the package's types stand alone.
+ * The messages of the wire as the client writes and reads them. `docs/protocol.md` says what they mean. Imports
+ * nothing, so that the package's types stand alone.
  */
 
 /** Window size of a terminal in character cells. */

@@ -1,4 +1,5 @@
 // The client against the built server: results, failures, streams, input, terminals, and what is left when it goes.
+import { readFileSync } from 'node:fs';
 import { Readable } from 'node:stream';
 import t from 'tap';
 import {
@@ -10,6 +11,7 @@ import {
   RpcError,
   UnknownOutcomeError,
 } from '../../client/src/node.js';
+import { VERSION } from '../../client/src/version.js';
 import { isAlive } from '../support/process-table.js';
 import { startServer } from '../support/server.js';
 import { until } from '../support/until.js';
@@ -280,4 +282,10 @@ t.test('connect says in one line what it met when nobody is there or the answer 
   t.match(nobody, { code: 'ECONNREFUSED', message: /^Cannot connect to ws:\/\/127\.0\.0\.1:1: ECONNREFUSED[^\n]*$/ });
   t.match(await failureOf(connect(`${server.url}/healthz`)), { status: 400, message: /is this the address/ });
   await t.rejects(connect(server.url, { name: 'no\nheader' }), /Invalid clientInfo.name/);
+});
+
+t.test('version in the code is that of the package', (t) => {
+  const manifest = readFileSync(new URL('../../client/package.json', import.meta.url), 'utf8');
+  t.equal(VERSION, JSON.parse(manifest).version);
+  t.end();
 });
