@@ -14,6 +14,8 @@ const MUCH = 1.2;
 const MUCH_BYTES = 16 * 1024 * 1024;
 /** A collection stops the world for 10 to 30 ms, and may find everything in use: at most a thousandth of the time goes into them. */
 const WAIT_PER_COLLECTION = 1000;
+/** …but on a machine so busy that one seems long, no burst waits for more than this: it is to be over within a minute. */
+const LONGEST_WAIT_MS = 20_000;
 
 export interface MemoryReturnOptions {
   /** Default: of this process. */
@@ -39,6 +41,8 @@ export class MemoryReturn {
   }
 
   start(): void {
+    // BEFORE the first work: a burst that begins at once must not count as the least.
+    this.#leastBytes = Math.min(this.#leastBytes, this.#residentBytes());
     this.#timer ??= setInterval(() => void this.look(), LOOK_EVERY_MS).unref();
   }
 
@@ -56,7 +60,7 @@ export class MemoryReturn {
     if (!isMuch || startedAtMs < this.#notBeforeMs) return false;
     await this.#giveBack();
     const endedAtMs = this.#nowMs();
-    this.#notBeforeMs = endedAtMs + (endedAtMs - startedAtMs) * WAIT_PER_COLLECTION;
+    this.#notBeforeMs = endedAtMs + Math.min((endedAtMs - startedAtMs) * WAIT_PER_COLLECTION, LONGEST_WAIT_MS);
     return true;
   }
 }

@@ -34,6 +34,11 @@ t.test('route opens a session for nobody when the hook that checks the credentia
       name: 'overload',
     }),
   );
+  await app.register(
+    fp(async (instance) => void instance.decorate('detachables', { knowsAffinity: () => false } as never), {
+      name: 'commands',
+    }),
+  );
   app.decorate('rpc', { open: (_transport: unknown, who: Principal) => opened.push(who) } as never);
   await app.register(websocketPlugin, { config });
   await app.register(rpcRoute);
