@@ -18,8 +18,8 @@ const WAIT_PER_COLLECTION = 1000;
 const LONGEST_WAIT_MS = 20_000;
 
 export interface MemoryReturnOptions {
-  /** Default: of this process. */
-  readonly residentBytes?: () => number;
+  /** Default: of this process, and undefined where there is no /proc to read it from. */
+  readonly residentBytes?: () => number | undefined;
   /** Default: a full collection, then the free lists of the C library. */
   readonly giveBack?: () => Promise<void>;
   readonly nowMs?: () => number;
@@ -27,7 +27,7 @@ export interface MemoryReturnOptions {
 
 /** Watches the resident memory of this process. */
 export class MemoryReturn {
-  readonly #residentBytes: () => number;
+  readonly #residentBytes: () => number | undefined;
   readonly #giveBack: () => Promise<void>;
   readonly #nowMs: () => number;
   #leastBytes = Number.POSITIVE_INFINITY;
@@ -35,14 +35,14 @@ export class MemoryReturn {
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: MemoryReturnOptions = {}) {
-    this.#residentBytes = options.residentBytes ?? (() => process.memoryUsage.rss());
+    this.#residentBytes = options.residentBytes ?? ownResidentBytes;
     this.#giveBack = options.giveBack ?? collectAndTrim;
     this.#nowMs = options.nowMs ?? (() => performance.now());
   }
 
   start(): void {
     // BEFORE the first work: a burst that begins at once must not count as the least.
-    this.#leastBytes = Math.min(this.#leastBytes, this.#residentBytes());
+    this.#leastBytes = Math.min(this.#leastBytes, this.#residentBytes() ?? Number.POSITIVE_INFINITY);
     this.#timer ??= setInterval(() => void this.look(), LOOK_EVERY_MS).unref();
   }
 
@@ -54,6 +54,7 @@ export class MemoryReturn {
   /** Gives back what can be given if there is much. @returns whether it tried */
   async look(): Promise<boolean> {
     const bytes = this.#residentBytes();
+    if (bytes === undefined) return false;
     const startedAtMs = this.#nowMs();
     const isMuch = bytes > this.#leastBytes * MUCH && bytes > this.#leastBytes + MUCH_BYTES;
     this.#leastBytes = Math.min(this.#leastBytes, bytes);
@@ -62,6 +63,14 @@ export class MemoryReturn {
     const endedAtMs = this.#nowMs();
     this.#notBeforeMs = endedAtMs + Math.min((endedAtMs - startedAtMs) * WAIT_PER_COLLECTION, LONGEST_WAIT_MS);
     return true;
+  }
+}
+
+function ownResidentBytes(): number | undefined {
+  try {
+    return process.memoryUsage.rss();
+  } catch {
+    return undefined;
   }
 }
 

@@ -127,6 +127,8 @@ interface SmallServer {
   readonly commands: readonly number[];
   /** Kills it with SIGKILL. */
   crash(): Promise<void>;
+  /** Has it kill itself so when it has done what it is about. */
+  crashSoon(): Promise<void>;
 }
 
 /** @param ending `dispose`: it ends in good order at once; `wait`: it runs on. */
@@ -145,6 +147,10 @@ async function startServer(marker: string, script: string, ending: 'dispose' | '
     commands: commands.split(',').map(Number),
     async crash() {
       server.kill('SIGKILL');
+      await once(server, 'exit');
+    },
+    async crashSoon() {
+      server.kill('SIGUSR2');
       await once(server, 'exit');
     },
   };
@@ -248,7 +254,8 @@ t.test('the guardian is told of all that runs when it is another one', async (t)
   // Without a mark they are found by their numbers only.
   const left = server.commands;
   await until('they have no mark', () => left.length === 2 && left.every((pid) => !isMarked(pid)));
-  await server.crash();
+  // It tells the new one in the turn in which it starts it.
+  await server.crashSoon();
   t.same(await untilNone(() => left.filter(isAlive), 10_000), []);
 });
 

@@ -46,3 +46,17 @@ t.test('memory that is in use costs no more than a thousandth of the time to loo
   t.notOk(await look(30_000, 560));
   t.ok(await look(40_000, 560));
 });
+
+t.test('memory is left alone when nobody can say how much it is', async (t) => {
+  let gaveBack = false;
+  const memory = new MemoryReturn({
+    residentBytes: () => undefined,
+    giveBack: async () => {
+      gaveBack = true;
+    },
+  });
+  memory.start();
+  t.notOk(await memory.look());
+  memory.stop();
+  t.notOk(gaveBack);
+});
