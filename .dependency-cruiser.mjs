@@ -42,7 +42,7 @@ const MAY_IMPORT = {
   'src/cli': [...BELOW_APP, ...APPS, 'client'],
   'src/main': ['src/cli', 'src/process', 'src/version'],
   // It runs before anything else is loaded.
-  'src/launcher': [],
+  'src/launcher': ['src/process/young-heap'],
   client: ['src/protocol'],
 };
 

@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import fp from 'fastify-plugin';
 import { loadLibc } from '../src/process/libc.js';
+import type { SandboxHost } from '../src/process/sandbox/sandbox-host.js';
 import { Sandboxes } from '../src/process/sandbox/sandboxes.js';
 
 declare module 'fastify' {
@@ -14,6 +15,9 @@ declare module 'fastify' {
 /** Built beside the server. */
 const SCRIPT = join(import.meta.dirname, 'sandbox-worker.cjs');
 
+/** The check loads the C library, and starts a thread where the server may mount: some ten to hundred milliseconds. */
+const CHECK_AFTER_MS = 100;
+
 export const sandboxPlugin = fp(
   async (app) => {
     const sandboxes = new Sandboxes({
@@ -25,21 +29,28 @@ export const sandboxPlugin = fp(
       },
     });
     app.decorate('sandboxes', sandboxes);
-    const { landlockAbi, missing, reason, notEnforced, mountNamespace } = await sandboxes.host();
-    const isMissing = missing.length > 0;
-    app.lifecycle.on('running', () => {
-      // A start that is refused closes without ever running: it says its reason and nothing else.
-      if (app.lifecycle.phase !== 'running') return;
-      if (isMissing) app.log.warn({ missing, reason }, 'sandbox policies are refused on this host');
+    let said = false;
+    const check = async (): Promise<SandboxHost> => {
+      const host = await sandboxes.host();
+      const { landlockAbi, missing, reason, notEnforced, mountNamespace } = host;
+      if (said) return host;
+      said = true;
+      if (missing.length > 0) app.log.warn({ missing, reason }, 'sandbox policies are refused on this host');
       else app.log.info({ landlockAbi, mountNamespace, notEnforced }, 'sandbox policies are enforced');
+      return host;
+    };
+    app.rpc.addLimits(async () => {
+      const { landlockAbi, missing, notEnforced } = await check();
+      const network = missing.length > 0 ? 'none' : 'seccomp';
+      return { sandbox: { landlockAbi: missing.length > 0 ? 0 : landlockAbi, network, notEnforced: [...notEnforced] } };
     });
-    app.rpc.addLimits({
-      sandbox: {
-        landlockAbi: isMissing ? 0 : landlockAbi,
-        network: isMissing ? 'none' : 'seccomp',
-        notEnforced: [...notEnforced],
-      },
+    // Soon, so that an operator reads it before the first client comes; but not in the way of the first probe.
+    let timer: NodeJS.Timeout | undefined;
+    app.lifecycle.on('running', () => {
+      // A start that is refused closes without ever running.
+      if (app.lifecycle.phase === 'running') timer = setTimeout(() => void check(), CHECK_AFTER_MS).unref();
     });
+    app.addHook('onClose', async () => clearTimeout(timer));
     app.addHook('onClose', () => sandboxes.close());
   },
   { name: 'sandbox', dependencies: ['lifecycle', 'rpc'] },

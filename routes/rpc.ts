@@ -17,7 +17,11 @@ export async function rpcRoute(app: FastifyInstance): Promise<void> {
     method: 'GET',
     url: '/*',
     config: { upgrade: true },
-    preHandler: async (request, reply) => (request.ws ? requirePrincipal(request, reply) : undefined),
+    preHandler: async (request, reply) => {
+      if (!request.ws) return undefined;
+      await app.rpc.limitsKnown();
+      return requirePrincipal(request, reply);
+    },
     handler: async (_request, reply) => reply.code(404).send(),
     wsHandler: (ws, request) => {
       const { principal } = request;

@@ -9,8 +9,9 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { createRequire, wrap } from 'node:module';
 import { join } from 'node:path';
-import { cachedDataVersionTag, setFlagsFromString } from 'node:v8';
+import { cachedDataVersionTag } from 'node:v8';
 import { Script } from 'node:vm';
+import { keepYoungHeapSmall } from './process/young-heap.js';
 
 /** Hash of the bundle, put in by the build: V8 itself compares no more than the length of the source. */
 declare const BUNDLE_HASH: string;
@@ -47,12 +48,8 @@ function writeCache(script: Script): void {
   }
 }
 
-/*
- * V8 would let the heap's youngest part grow from 1 to 16 MiB twice over, and never give it back, at the first burst of work. What is
- * young here is short-lived: work costs the same (measured: within a few percent on requests and streams), and 1,000 idle connections
- * take 7 KB each in place of 16. BEFORE the cache is read: it is bound to the flags it was made with.
- */
-setFlagsFromString('--semi-space-growth-factor=1');
+// BEFORE the cache is read: it is bound to the flags it was made with.
+keepYoungHeapSmall();
 // AFTER every flag was set.
 const cacheFile = join(cacheFolder, cacheFileName());
 const cachedData = readCache();

@@ -24,6 +24,8 @@ import type { Telemetry } from '../telemetry/telemetry.js';
 import { version } from '../version.js';
 import type { Lifecycle } from './lifecycle.js';
 
+type Limits = MethodResult<'initialize'>['limits'];
+
 export interface RpcServiceOptions {
   readonly config: Config;
   readonly lifecycle: Pick<Lifecycle, 'reached'>;
@@ -39,7 +41,9 @@ export class RpcService {
   readonly requests: TotalRequests;
   readonly #options: RpcServiceOptions;
   readonly #keepalive: Keepalive;
-  #furtherLimits: MethodResult<'initialize'>['limits'] = {};
+  #furtherLimits: Limits = {};
+  readonly #limitSources: Array<() => Promise<Limits>> = [];
+  #limitsKnown: Promise<void> | undefined;
   readonly #endedCallbacks: Array<(session: Session) => void> = [];
   readonly #closedCallbacks: Array<(session: Session) => void> = [];
 
@@ -86,9 +90,17 @@ export class RpcService {
     });
   }
 
-  /** Adds to what `initialize` says of limits from now on. */
-  addLimits(limits: MethodResult<'initialize'>['limits']): void {
-    this.#furtherLimits = { ...this.#furtherLimits, ...limits };
+  /** Adds to what `initialize` says of limits what takes a moment to find out. To be called before the first connection. */
+  addLimits(find: () => Promise<Limits>): void {
+    this.#limitSources.push(find);
+  }
+
+  /** Resolves when everything that `initialize` says is known. To be awaited before {@link open}; the start of the server waits for nothing. */
+  limitsKnown(): Promise<void> {
+    this.#limitsKnown ??= Promise.all(this.#limitSources.map((find) => find())).then((found) => {
+      this.#furtherLimits = Object.assign({}, ...found);
+    });
+    return this.#limitsKnown;
   }
 
   /** Calls back whenever a client sends nothing more and may still read: what runs for it ends, and its replies are sent. */

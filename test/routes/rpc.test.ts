@@ -39,7 +39,10 @@ t.test('route opens a session for nobody when the hook that checks the credentia
       name: 'commands',
     }),
   );
-  app.decorate('rpc', { open: (_transport: unknown, who: Principal) => opened.push(who) } as never);
+  app.decorate('rpc', {
+    limitsKnown: async () => {},
+    open: (_transport: unknown, who: Principal) => opened.push(who),
+  } as never);
   await app.register(websocketPlugin, { config });
   await app.register(rpcRoute);
   const url = (await app.listen({ host: '127.0.0.1', port: 0 })).replace('http', 'ws');

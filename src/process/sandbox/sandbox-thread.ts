@@ -7,6 +7,7 @@
  */
 import { Worker } from 'node:worker_threads';
 import type { ChildStart, SpawnResult } from '../spawn-call.js';
+import { keepYoungHeapSmall } from '../young-heap.js';
 import { SandboxPlanOutdatedError, SandboxUnavailableError } from './sandbox-errors.js';
 import type { SandboxPlan } from './sandbox-plan.js';
 import type { ThreadAnswer, ThreadFailure, ThreadRequest } from './thread-messages.js';
@@ -38,6 +39,7 @@ export class SandboxThread {
       trackUnmanagedFds: false,
     });
     this.#worker.unref();
+    this.#worker.once('online', keepYoungHeapSmall);
     this.#worker.on('message', (answer: ThreadAnswer) => this.#answered(answer));
     this.ended = new Promise((resolve) => {
       const over = (error: Error): void => {
