@@ -90,7 +90,8 @@ export class Box {
   terminal(command: readonly string[], options: TerminalOptions = {}): Terminal {
     const { rows = DEFAULT_SIZE.rows, cols = DEFAULT_SIZE.cols } = options;
     const size: WireSize = { rows, cols };
-    const plan = startPlan(command, options, { tty: true, streamStdin: true, size }, options.detachable);
+    const started = startPlan(command, options, { tty: true, streamStdin: true, size }, options.detachable);
+    const plan = { ...started, redraws: options.redraw };
     return this.#terminalOf(plan, command, options);
   }
 
@@ -119,6 +120,7 @@ export class Box {
       attach: { key, ...attachment(options), screen: options.screen ?? from === undefined },
       size: rows === undefined || cols === undefined ? undefined : { rows, cols },
       windowBytes: defaults.windowBytes(options.window),
+      redraws: options.redraw,
     };
     return this.#terminalOf(plan, [], options);
   }
@@ -286,7 +288,7 @@ function startPlan(
     start: {
       params,
       detachable: defaults.detachableParams(detachable ?? true),
-      isDetachableOptional: detachable === undefined,
+      isDetachableOptional: defaults.mayBeOrdinary(detachable),
     },
     size: more.size,
     windowBytes: defaults.windowBytes(options.window, detachable),

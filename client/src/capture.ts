@@ -8,6 +8,8 @@ import type { StreamName } from './wire.js';
 export interface OutputChunk {
   readonly stream: StreamName;
   readonly bytes: Uint8Array;
+  /** Whether it is a picture of a terminal's screen, which belongs on an empty terminal, and no output. Absent for output. */
+  readonly isScreen?: true;
 }
 
 /** How much of each stream is kept, in bytes: from its start and from its end. */

@@ -27,6 +27,8 @@ export interface CommandPlan {
   readonly size: WireSize | undefined;
   /** Most bytes per stream that are unprocessed here. */
   readonly windowBytes: number;
+  /** Whether it comes back with a picture of the screen in place of missed output. */
+  readonly redraws?: boolean | undefined;
 }
 
 /** The start of a command. @param detachable how the server keeps it, or undefined */
@@ -74,6 +76,7 @@ export function returnParams(
 ): AttachParams {
   const { from, size, windowBytes } = at;
   const { role = 'writer' } = plan.attach ?? {};
-  const attach = { key: at.key, from, role, takeover: true, screen: false };
+  const screen = plan.redraws === true;
+  const attach = { key: at.key, from: screen ? undefined : from, role, takeover: true, screen };
   return attachParams({ attach, size, windowBytes }, processId);
 }

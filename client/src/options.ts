@@ -102,6 +102,8 @@ export interface DetachableOptions {
   readonly replayBytes?: number;
   /** With nobody attached: `pause` waits, so that no byte is lost; `drop` runs on and forgets the oldest output. Default `pause`. */
   readonly whenFull?: 'pause' | 'drop';
+  /** Whether it runs as an ordinary command where the server has no room to keep its output; then its key is undefined. Default false. */
+  readonly optional?: boolean;
 }
 
 /** Both ends of long output, in bytes. */
@@ -172,6 +174,8 @@ export interface ExecOptions<E extends Encoding = 'utf8'> extends CommonOptions 
 export interface TerminalOptions extends CommonOptions, Partial<TerminalSize> {
   /** Whether it outlives its connections, for 60 s by default. Where the server cannot, it is an ordinary one. Default true. */
   readonly detachable?: boolean | DetachableOptions;
+  /** Whether it comes back from a break with a picture of the screen, and not with the output that was missed. Default false. */
+  readonly redraw?: boolean;
 }
 
 /**

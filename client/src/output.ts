@@ -71,7 +71,7 @@ export class Output {
 
   /** Delivers bytes that are no part of the stream: a picture of a terminal's screen. */
   inject(stream: StreamName, bytes: Uint8Array): void {
-    this.#deliver({ stream, bytes, offset: this.#received[stream] });
+    this.#deliver({ stream, bytes, offset: this.#received[stream], isScreen: true });
   }
 
   /** Bytes that will never come; a stream begins behind them. */

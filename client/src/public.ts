@@ -1,6 +1,7 @@
 /** Everything that a program may import from the package, beside `connect`, which is made for each platform. */
 export type { AbortSignalLike } from './abort-signal.js';
 export type { Box } from './box.js';
+export type { OutputChunk } from './capture.js';
 export { ConnectError, RpcError, type WireError } from './errors.js';
 export type { Input, InputChunk, WebStream } from './input-source.js';
 export type {

@@ -101,6 +101,11 @@ export class Run<T extends Captured = string> implements Promise<Result<T>> {
     return this.#bytes(BOTH);
   }
 
+  /** Both streams, each piece with the name of its stream, in the order in which they come. */
+  get chunks(): AsyncIterable<OutputChunk> {
+    return { [Symbol.asyncIterator]: () => this.#read(BOTH) };
+  }
+
   /**
    * Lines, without their ends. Throws behind the last one when the command has failed, unless `reject` is false.
    * @param from a stream, or both; default `stdout`

@@ -1,4 +1,5 @@
 /** A terminal as its caller holds it. Knows no connection. */
+import type { OutputChunk } from './capture.js';
 import type { InputChunk } from './input-source.js';
 import type { TerminalSize } from './options.js';
 import type { OutputEvent, OutputGap } from './output.js';
@@ -60,6 +61,11 @@ export class Terminal {
   /** What it writes. A reader that stops slows the program; one that leaves does not. */
   get output(): AsyncIterable<Uint8Array> {
     return this.#run.stdout;
+  }
+
+  /** The same with a mark on pictures of the screen, for a program that draws on a terminal of its own and must empty it first. */
+  get chunks(): AsyncIterable<OutputChunk> {
+    return this.#run.chunks;
   }
 
   /** Calls back with each piece of output from now on, exactly once and in order. @returns takes the listener away */

@@ -164,6 +164,12 @@ t.test('refusal for want of room is given up after a minute, and that for want o
   t.equal(first(server.commands).key, undefined, 'a terminal is then an ordinary one');
   first(server.commands).end(0);
   t.equal((await term.result).exitCode, 0);
+  server.answers.push({ method: 'command/exec', answer });
+  const run = box.exec(['echo'], { detachable: { optional: true } });
+  await settled();
+  t.equal(server.commands.at(-1)?.key, undefined, 'and so is a command that may be one');
+  server.commands.at(-1)?.end(0);
+  t.equal((await run).exitCode, 0);
 });
 
 t.test('new work goes to a new connection when the server drains, while the old one finishes', async (t) => {
@@ -570,6 +576,30 @@ t.test('screen is a short visit of an observer, and attachTerminal begins with i
   t.equal(heard, 'screen at 5 more');
   command.end(0);
   await other.result;
+});
+
+t.test('terminal that redraws comes back with a marked picture in place of what was missed', async (t) => {
+  const { server, clock, connect } = fakeSetup();
+  const box = await connect();
+  const term = box.terminal(['vim'], { redraw: true });
+  const heard: string[] = [];
+  const read = (async () => {
+    for await (const { bytes, isScreen } of term.chunks) {
+      heard.push(`${isScreen === true ? 'picture: ' : ''}${Buffer.from(bytes).toString()}`);
+    }
+  })();
+  await settled();
+  const command = first(server.commands);
+  command.write('stdout', 'drawn');
+  await settled();
+  server.connection.cut();
+  command.write('stdout', ' missed');
+  await clock.pass(SECOND);
+  command.write('stdout', ' more');
+  await settled();
+  command.end(0);
+  await read;
+  t.same(heard, ['drawn', 'picture: screen at 12', ' more']);
 });
 
 t.test('box signals and forgets by key', async (t) => {
