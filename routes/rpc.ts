@@ -19,7 +19,7 @@ export async function rpcRoute(app: FastifyInstance): Promise<void> {
     config: { upgrade: true },
     preHandler: async (request, reply) => {
       if (!request.ws) return undefined;
-      await app.rpc.limitsKnown();
+      if (!app.rpc.areLimitsKnown) await app.rpc.findLimits();
       return requirePrincipal(request, reply);
     },
     handler: async (_request, reply) => reply.code(404).send(),

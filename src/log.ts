@@ -13,7 +13,7 @@ const FLUSH_AT_EXIT_MS = 300;
 /** Never in a log, whoever puts it there, at the first and at the second level of a line. */
 const SECRETS = ['argv', 'args', 'command', 'env', 'params', 'stdin', 'stdout', 'stderr', 'deltaBase64'];
 const CREDENTIALS = ['token', 'secret', 'password', 'authorization', 'cookie', 'headers', 'spawnargs', 'url'];
-const REDACTED_PATHS = [...SECRETS, ...CREDENTIALS].flatMap((name) => [name, `*.${name}`]);
+const CENSORED_NAMES = new Set([...SECRETS, ...CREDENTIALS]);
 const CENSOR = '[redacted]';
 
 /** What the service logs with; pino's loggers and Fastify's are of this shape. */
@@ -77,8 +77,9 @@ export function createLog(options: LogOptions): ServerLog {
     if (isBroken) sink.destroy();
     else flushAndEnd(sink, gate);
   });
-  const redact = { paths: REDACTED_PATHS, censor: CENSOR };
-  const logger = pino({ level: options.level, base: null, redact }, gate);
+  // Not pino's own `redact`: its wildcards copy every line (measured: an eighth of what a connection allocates).
+  const formatters = { log: censorLine, bindings: censorLine };
+  const logger = pino({ level: options.level, base: null, formatters }, gate);
 
   return {
     logger,
@@ -94,6 +95,32 @@ export function createLog(options: LogOptions): ServerLog {
       logger.info({ logLevel: logger.level }, 'log level changed');
     },
   };
+}
+
+/** What may be logged of a line's fields: the fields themselves when there is nothing to hide, else a copy. */
+function censorLine(fields: Record<string, unknown>): Record<string, unknown> {
+  let clean: Record<string, unknown> | undefined;
+  for (const name of Object.keys(fields)) {
+    const value = fields[name];
+    const allowed = CENSORED_NAMES.has(name) ? CENSOR : censorValue(value);
+    if (allowed === value) continue;
+    clean ??= { ...fields };
+    clean[name] = allowed;
+  }
+  return clean ?? fields;
+}
+
+/** The same for the second level. An error is serialized first, because its own fields can hold a secret. */
+function censorValue(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  const object = (value instanceof Error ? pino.stdSerializers.err(value) : value) as Record<string, unknown>;
+  let clean: Record<string, unknown> | undefined;
+  for (const name of Object.keys(object)) {
+    if (!CENSORED_NAMES.has(name)) continue;
+    clean ??= { ...object };
+    clean[name] = CENSOR;
+  }
+  return clean ?? object;
 }
 
 /** Writes to standard error what is no log: the banner, the reason of a refused start. Gives up where nobody takes it. */

@@ -100,7 +100,7 @@ async function serveStdio(app: FastifyInstance, config: Config, log: ServerLog):
   await log.release();
   app.lifecycle.advance('running');
   const transport = new StdioTransport(process.stdin, process.stdout, config.maxFrameBytes);
-  await app.rpc.limitsKnown();
+  await app.rpc.findLimits();
   const session = app.rpc.open(transport, ANONYMOUS);
   await new Promise<void>((resolve) => app.rpc.onSessionClosed((closed) => closed === session && resolve()));
 }

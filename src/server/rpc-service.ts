@@ -41,9 +41,10 @@ export class RpcService {
   readonly requests: TotalRequests;
   readonly #options: RpcServiceOptions;
   readonly #keepalive: Keepalive;
-  #furtherLimits: Limits = {};
+  #limits: Limits;
   readonly #limitSources: Array<() => Promise<Limits>> = [];
-  #limitsKnown: Promise<void> | undefined;
+  #finding: Promise<void> | undefined;
+  #areLimitsKnown = false;
   readonly #endedCallbacks: Array<(session: Session) => void> = [];
   readonly #closedCallbacks: Array<(session: Session) => void> = [];
 
@@ -54,11 +55,11 @@ export class RpcService {
     this.#keepalive = new Keepalive(config);
     this.router = new Router<Session>((call) => this.#admit(call));
     const { initialize, 'rpc.discover': discover } = methods;
-    const bounds = limitsOf(config);
+    this.#limits = limitsOf(config);
     const handshake = createInitializeHandler({
       version,
       serverId: randomUUID(),
-      limits: () => ({ ...bounds, ...this.#furtherLimits }),
+      limits: () => this.#limits,
     });
     this.router.add(
       { initialize, 'rpc.discover': discover },
@@ -95,12 +96,18 @@ export class RpcService {
     this.#limitSources.push(find);
   }
 
-  /** Resolves when everything that `initialize` says is known. To be awaited before {@link open}; the start of the server waits for nothing. */
-  limitsKnown(): Promise<void> {
-    this.#limitsKnown ??= Promise.all(this.#limitSources.map((find) => find())).then((found) => {
-      this.#furtherLimits = Object.assign({}, ...found);
+  /** Whether everything that `initialize` says of limits is known. */
+  get areLimitsKnown(): boolean {
+    return this.#areLimitsKnown;
+  }
+
+  /** Finds out what {@link addLimits} left open. To be awaited before {@link open}, so that the start of the server need not wait. */
+  findLimits(): Promise<void> {
+    this.#finding ??= Promise.all(this.#limitSources.map((find) => find())).then((found) => {
+      this.#limits = Object.assign({}, this.#limits, ...found);
+      this.#areLimitsKnown = true;
     });
-    return this.#limitsKnown;
+    return this.#finding;
   }
 
   /** Calls back whenever a client sends nothing more and may still read: what runs for it ends, and its replies are sent. */

@@ -40,7 +40,7 @@ t.test('route opens a session for nobody when the hook that checks the credentia
     }),
   );
   app.decorate('rpc', {
-    limitsKnown: async () => {},
+    areLimitsKnown: true,
     open: (_transport: unknown, who: Principal) => opened.push(who),
   } as never);
   await app.register(websocketPlugin, { config });
