@@ -288,7 +288,7 @@ function startPlan(
     start: {
       params,
       detachable: defaults.detachableParams(detachable ?? true),
-      isDetachableOptional: defaults.mayBeOrdinary(detachable),
+      isDetachableOptional: detachable === undefined,
     },
     size: more.size,
     windowBytes: defaults.windowBytes(options.window, detachable),

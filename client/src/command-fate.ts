@@ -34,7 +34,7 @@ export function neverSent(cause?: unknown): NoReply {
 
 /** A command that was sent, and of which nobody can be asked. */
 export function unknownBy(cause: unknown): NoReply {
-  return new NoReply('unknown', `Nobody knows what became of the command: ${messageOf(cause)}`, { cause });
+  return new NoReply('unknown', `Nobody knows what became of it: ${messageOf(cause)}`, { cause });
 }
 
 /** What is known when a reply does not come. */
@@ -125,7 +125,7 @@ function afterRefusal(error: RpcError, facts: CommandFacts): NextStep {
   }
   if (error.reason === 'keyNotFound' && facts.wasAttached) {
     const { isSameServer } = facts;
-    const message = `${isSameServer ? 'The' : 'Another'} server answers, and does not know the command`;
+    const message = `${isSameServer ? 'The' : 'Another'} server does not know the command`;
     throw new NoReply(isSameServer ? 'lost' : 'unknown', message, { cause: error });
   }
   throw error;

@@ -35,11 +35,6 @@ export function detachableParams(wanted: boolean | DetachableOptions): Detachabl
   return { key, ttlMs, replayBytes, whenFull };
 }
 
-/** Whether a command may run as an ordinary one where it cannot be kept. @param wanted undefined where the caller said nothing */
-export function mayBeOrdinary(wanted: boolean | DetachableOptions | undefined): boolean {
-  return wanted === undefined || (typeof wanted === 'object' && wanted.optional === true);
-}
-
 /** Most bytes per stream under way. Never more than is kept for whoever comes back. */
 export function windowBytes(window = WINDOW_BYTES, detachable?: boolean | DetachableOptions): number {
   const { replayBytes = window } = typeof detachable === 'object' ? detachable : {};

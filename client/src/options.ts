@@ -102,8 +102,6 @@ export interface DetachableOptions {
   readonly replayBytes?: number;
   /** With nobody attached: `pause` waits, so that no byte is lost; `drop` runs on and forgets the oldest output. Default `pause`. */
   readonly whenFull?: 'pause' | 'drop';
-  /** Whether it runs as an ordinary command where the server has no room to keep its output; then its key is undefined. Default false. */
-  readonly optional?: boolean;
 }
 
 /** Both ends of long output, in bytes. */

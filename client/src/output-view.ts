@@ -80,7 +80,7 @@ export class OutputView {
   }
 
   #fail(): void {
-    this.#failure = new Error('A reader stopped, the server cannot wait, and output was dropped');
+    this.#failure = new Error('A reader stopped, and output was dropped');
     this.#clear();
   }
 

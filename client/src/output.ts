@@ -69,9 +69,9 @@ export class Output {
     this.#deliver({ stream, bytes, offset });
   }
 
-  /** Delivers bytes that are no part of the stream: a picture of a terminal's screen. */
-  inject(stream: StreamName, bytes: Uint8Array): void {
-    this.#deliver({ stream, bytes, offset: this.#received[stream], isScreen: true });
+  /** Delivers a picture of a terminal's screen, which is no part of its stream. */
+  inject(bytes: Uint8Array): void {
+    this.#deliver({ stream: 'stdout', bytes, offset: this.#received.stdout, isScreen: true });
   }
 
   /** Bytes that will never come; a stream begins behind them. */

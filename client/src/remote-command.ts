@@ -153,7 +153,7 @@ export class RemoteCommand implements CommandListener {
 
   onScreen({ offset, deltaBase64 }: Notifications['command/exec/screen']): void {
     this.#beginAt({ stdout: offset });
-    this.#output.inject('stdout', this.#home.platform.decodeBase64(deltaBase64));
+    this.#output.inject(this.#home.platform.decodeBase64(deltaBase64));
   }
 
   onGap({ stream, to }: Notifications['command/exec/gap']): void {
@@ -229,10 +229,10 @@ export class RemoteCommand implements CommandListener {
   async #run(session: Session, link: Link): Promise<ExecReply> {
     // The session may have been there before the wish to give up.
     if (this.#giveUp.signal.aborted) throw neverSent();
-    const isAttach = this.#isAttached || this.#plan.attach !== undefined;
+    const isAttach = this.isDetachable;
     const { serverId } = session.info;
     if (!isAttach && this.#wasSent && serverId !== this.#serverId) {
-      throw unknownBy(new Error('the connection broke at its start, and another server answers now'));
+      throw unknownBy(new Error('the connection broke at its start; another server answers'));
     }
     this.#detachReason = undefined;
     const processId = session.claim(this);

@@ -103,7 +103,7 @@ export class Run<T extends Captured = string> implements Promise<Result<T>> {
 
   /** Both streams, each piece with the name of its stream, in the order in which they come. */
   get chunks(): AsyncIterable<OutputChunk> {
-    return { [Symbol.asyncIterator]: () => this.#read(BOTH) };
+    return this.#read(BOTH);
   }
 
   /**

@@ -164,12 +164,6 @@ t.test('refusal for want of room is given up after a minute, and that for want o
   t.equal(first(server.commands).key, undefined, 'a terminal is then an ordinary one');
   first(server.commands).end(0);
   t.equal((await term.result).exitCode, 0);
-  server.answers.push({ method: 'command/exec', answer });
-  const run = box.exec(['echo'], { detachable: { optional: true } });
-  await settled();
-  t.equal(server.commands.at(-1)?.key, undefined, 'and so is a command that may be one');
-  server.commands.at(-1)?.end(0);
-  t.equal((await run).exitCode, 0);
 });
 
 t.test('new work goes to a new connection when the server drains, while the old one finishes', async (t) => {
