@@ -79,7 +79,7 @@ export const options = {
   envDeny: list('PATTERN', 'Inherited variables that commands do not get. Repeatable. Default: none.'),
   runAs: optionalText(
     'USER',
-    "User name or number that commands run as, with that user's groups. Needs root. Default: the server's user.",
+    "User name or number that commands run as, with the groups that this user has when the server starts. The user's rights also decide on a command's directory and program. Needs root. Default: the server's user.",
   ),
   oomScoreAdj: count(
     0,

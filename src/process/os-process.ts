@@ -13,10 +13,12 @@ export interface TerminalSize {
   readonly cols: number;
 }
 
-/** The user that a process runs as, with that user's own supplementary groups. */
+/** The user that a process runs as, with that user's own groups and no others. */
 export interface RunAs {
   readonly uid: number;
   readonly gid: number;
+  /** All groups, the first one among them; at least one. */
+  readonly groups: readonly number[];
   /** Login name, for messages only. */
   readonly name: string;
 }

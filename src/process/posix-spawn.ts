@@ -20,12 +20,22 @@ export type SpawnChild = (start: ChildStart, onExit: (status: ExitStatus) => voi
  */
 export function posixSpawn(lib: LibraryHandle, reaper: ChildReaper, markAllCloseOnExec: () => void): SpawnChild {
   const call = spawnCall(lib);
-  return async (start, onExit) => {
+  return spawnOnThread((start) => {
     if (!call.closesInherited) markAllCloseOnExec();
+    return call.onPoolThread(start);
+  }, reaper);
+}
+
+/** Has the ends of children learnt that a thread starts, whichever it is. */
+export function spawnOnThread(
+  spawn: (start: ChildStart) => Promise<SpawnResult>,
+  reaper: ChildReaper | undefined,
+): SpawnChild {
+  return async (start, onExit) => {
     const isOver = beginStart();
     try {
-      const pid = await call.onPoolThread(start);
-      if (pid > 0) reaper.watch(pid, onExit);
+      const pid = await spawn(start);
+      if (pid > 0) reaper?.watch(pid, onExit);
       return pid;
     } finally {
       isOver();

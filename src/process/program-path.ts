@@ -28,27 +28,27 @@ const PT_INTERP = 3;
 /** execvp goes on to the next directory of PATH after these. */
 const NOT_HERE = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG', 'ENODEV', 'ESTALE', 'ETIMEDOUT']);
 
-/** What has been found fit to start. */
-export interface StartableSpec extends ProcessSpec {
-  /** Path of the program's file, absolute or relative to `cwd`: what execvp makes of `argv[0]`. */
-  readonly file: string;
-}
+/** What of a start names files: the program, PATH in the environment, and the directory. */
+export type NamedPaths = Pick<ProcessSpec, 'argv' | 'cwd' | 'env'>;
 
-/** @throws {SpawnError} the errno of the directory or the program. */
-export async function checkPaths(spec: ProcessSpec, files: FileProbe): Promise<StartableSpec> {
-  await checkDirectory(spec, files);
-  return { ...spec, file: await findProgram(spec, files) };
+/**
+ * @returns the program's file, absolute or relative to `cwd`: what execvp makes of `argv[0]`.
+ * @throws {SpawnError} the errno of the directory or the program.
+ */
+export async function checkPaths(paths: NamedPaths, files: FileProbe): Promise<string> {
+  await checkDirectory(paths, files);
+  return findProgram(paths, files);
 }
 
 /** @throws {SpawnError} the errno of the directory, which it names. */
-export async function checkDirectory({ cwd }: ProcessSpec, files: FileProbe): Promise<void> {
+export async function checkDirectory({ cwd }: Pick<NamedPaths, 'cwd'>, files: FileProbe): Promise<void> {
   if (cwd === undefined) return;
   const code = await errnoOfDirectory(cwd, files);
   if (code !== undefined) throw spawnError(`cwd ${JSON.stringify(cwd)}`, code);
 }
 
 /** @returns the program's file, absolute or relative to `cwd`. @throws {SpawnError} the errno of the program, which it names. */
-export async function findProgram({ argv, cwd, env }: ProcessSpec, files: FileProbe): Promise<string> {
+export async function findProgram({ argv, cwd, env }: NamedPaths, files: FileProbe): Promise<string> {
   const [name] = argv;
   if (name.includes('/')) {
     const code = await errnoOfProgram(name, cwd, files);

@@ -43,7 +43,7 @@ export async function startChild(
       pid === -ENOEXEC ? await attempt({ file: SHELL }, [SHELL, reach.file, ...argv.slice(1)]) : await attempt(reach);
     if (pid > 0) return pid;
   }
-  if (!SHORTAGES.has(nameOf(pid))) await blameOthers(spec, streams);
+  if (!SHORTAGES.has(nameOf(pid))) await blameOthers(spec, streams, nameOf(pid));
   throw spawnError(`program ${JSON.stringify(argv[0])}`, nameOf(pid));
 }
 
@@ -60,16 +60,22 @@ async function findOrBlame(spec: ProcessSpec, streams: ChildStreams): Promise<st
   try {
     return await findProgram(spec, serverFiles);
   } catch (error) {
-    await blameOthers(spec, streams);
+    await blameOthers(spec, streams, errnoOf(error));
     throw error;
   }
 }
 
 /** @throws {SpawnError} when the cause of a failed start is not the program: in the order in which the child meets them. */
-async function blameOthers(spec: ProcessSpec, streams: ChildStreams): Promise<void> {
+async function blameOthers(
+  { cwd, runAs }: ProcessSpec,
+  streams: ChildStreams,
+  errno: string | undefined,
+): Promise<void> {
   if ('terminal' in streams) checkOpens(streams.terminal, fsConstants.O_RDWR);
   else if (streams.stdin === undefined) checkOpens('/dev/null', fsConstants.O_RDONLY);
-  await checkDirectory(spec, serverFiles);
+  if (runAs === undefined) await checkDirectory({ cwd }, serverFiles);
+  // The program is `setpriv`, which can be executed; what the user may do with the directory the server cannot tell.
+  else if (cwd !== undefined) throw spawnError(`cwd ${JSON.stringify(cwd)}`, errno ?? 'EACCES');
 }
 
 /** Of the server's own choice, so that the event loop does not wait. @throws {SpawnError} */

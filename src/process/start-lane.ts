@@ -1,11 +1,9 @@
 /**
- * Lets a few starts at a time onto the threads of libuv's pool, so that those whose file system does not answer leave threads for everything
- * else. It knows nothing of processes.
+ * Lets a few starts at a time onto threads, so that those whose file system does not answer do not hold them all. It knows nothing of
+ * processes.
  */
 import { ShortageError } from './os-process.js';
 
-/** Part of the pool that starts may hold. */
-const POOL_SHARE = 3 / 4;
 /**
  * When no start has come to its end for so long, in ms, those that wait are refused: what is under way waits for a file system. A start takes a
  * fraction of a millisecond.
@@ -24,9 +22,9 @@ export class StartLane {
   #underWay = 0;
   #standstill: NodeJS.Timeout | undefined;
 
-  /** @param poolThreads is asked at every start. */
-  constructor(poolThreads: () => number, { standstillMs = STANDSTILL_MS }: { standstillMs?: number } = {}) {
-    this.#places = () => Math.max(1, Math.floor(poolThreads() * POOL_SHARE));
+  /** @param places how many starts at a time; asked at every start. */
+  constructor(places: () => number, { standstillMs = STANDSTILL_MS }: { standstillMs?: number } = {}) {
+    this.#places = places;
     this.#standstillMs = standstillMs;
   }
 

@@ -8,25 +8,31 @@ import { raiseOomScore } from './oom-score.js';
 import { adoptOrphans } from './orphans.js';
 import type { OsProcess, ProcessEvents, ProcessSpec, StartProcess } from './os-process.js';
 import { startPipeProcess } from './pipe-process.js';
+import { spawnOnThread } from './posix-spawn.js';
 import { signalByPidfd } from './process-signals.js';
-import { checkPaths, checkStrings } from './program-path.js';
+import { checkPaths, checkStrings, type NamedPaths } from './program-path.js';
 import { startPtyProcess } from './pty-process.js';
-import { withUser } from './run-as.js';
+import { type UserSpec, withUser, withUserInDirectory } from './run-as.js';
 import { SandboxUnavailableError } from './sandbox/sandbox-errors.js';
 import type { SandboxRequest } from './sandbox/sandbox-policy.js';
 import type { Sandboxes } from './sandbox/sandboxes.js';
 import { StartLane } from './start-lane.js';
 import { poolThreads } from './thread-pool.js';
 
+/** Part of the pool that starts may hold; the rest is for everything else that waits for files. */
+const POOL_SHARE = 3 / 4;
 /** Everything that a start looks up or executes is named by a client, and may lie on a file system that does not answer. */
-const lane = new StartLane(poolThreads);
+const lane = new StartLane(() => Math.max(1, Math.floor(poolThreads() * POOL_SHARE)));
 
 /** Starts that have not come to their end. Each may hold a thread that nothing but the kernel can free. */
 export function startsUnderWay(): number {
-  return lane.underWay;
+  return lane.underWay + startsAsUsers;
 }
 
-/** Without sandboxes: a spec that asks for one is refused. */
+/** Those of other users, which are on threads of their own. */
+let startsAsUsers = 0;
+
+/** Without threads of its own: a spec that asks for a sandbox is refused, and another user's directory is found by a shell. */
 export const startProcess: StartProcess = startProcessIn(undefined);
 
 /**
@@ -39,31 +45,57 @@ export function startProcessIn(sandboxes: Sandboxes | undefined): StartProcess {
   return async (spec, events) => {
     checkStrings(spec);
     const libc = await preparedLibc();
-    const { sandbox } = spec;
-    const started =
-      sandbox === undefined
-        ? await lane.run(() => start(spec, events, libc))
-        : await startConfined(spec, events, { libc, sandbox, sandboxes });
+    const started = await startSomewhere(spec, events, { libc, sandboxes });
     if (spec.oomScoreAdj !== undefined) raiseOomScore(started.pid, spec.oomScoreAdj);
     return started;
   };
 }
 
+interface Host {
+  readonly libc: Libc;
+  readonly sandboxes: Sandboxes | undefined;
+}
+
+/** On a thread of libuv's pool, or on one that has the rights which the spec asks for. */
+async function startSomewhere(spec: ProcessSpec, events: ProcessEvents, host: Host): Promise<OsProcess> {
+  const { libc, sandboxes } = host;
+  if (spec.sandbox !== undefined) return startConfined(spec, events, { ...host, sandbox: spec.sandbox });
+  if (spec.runAs === undefined) return lane.run(() => start(spec, events, libc));
+  const users = sandboxes?.userThreads;
+  if (users === undefined || libc.spawnChild === undefined || libc.kernelCalls?.() === undefined) {
+    return lane.run(() => startOnPipesOrTerminal(withUserInDirectory(spec), events, libc));
+  }
+  return users.run(spec.runAs, async (thread) => {
+    startsAsUsers += 1;
+    try {
+      const spawnChild = spawnOnThread((start) => thread.spawn(start), libc.reaper);
+      return await startAsUser(spec, events, {
+        libc: { ...libc, spawnChild },
+        check: (paths) => thread.check(paths),
+      });
+    } finally {
+      startsAsUsers -= 1;
+    }
+  });
+}
+
 async function startConfined(
   spec: ProcessSpec,
   events: ProcessEvents,
-  { libc, sandbox, sandboxes }: { libc: Libc; sandbox: SandboxRequest; sandboxes: Sandboxes | undefined },
+  { libc, sandbox, sandboxes }: Host & { readonly sandbox: SandboxRequest },
 ): Promise<OsProcess> {
   if (sandboxes === undefined) throw new SandboxUnavailableError(['landlock'], 'this server was started without it');
   const { TMPDIR } = spec.env;
   // BEFORE the lane: a wait for a thread must not stand in the way of starts that need none.
-  const { spawnChild, release } = await sandboxes.spawnChild(sandbox, {
+  const { spawnChild, check, release } = await sandboxes.spawnChild(sandbox, {
     tmpdir: typeof TMPDIR === 'object' ? Buffer.from(TMPDIR).toString() : TMPDIR,
-    // `setpriv` needs them to become another user, which takes them away.
-    keepsCapabilities: spec.runAs !== undefined,
+    user: spec.runAs,
   });
+  const confined = { ...libc, spawnChild };
   try {
-    return await lane.run(() => start(spec, events, { ...libc, spawnChild }));
+    return await lane.run(() =>
+      spec.runAs === undefined ? start(spec, events, confined) : startAsUser(spec, events, { libc: confined, check }),
+    );
   } catch (error) {
     release();
     throw error;
@@ -71,11 +103,26 @@ async function startConfined(
 }
 
 async function start(spec: ProcessSpec, events: ProcessEvents, libc: Libc): Promise<OsProcess> {
-  // Only posix_spawn tells why a program could not be started: a fork and `setpriv` would start, and say so on the output.
-  const isChecked = libc.spawnChild === undefined || spec.runAs !== undefined;
-  const ready = isChecked ? withUser(await checkPaths(spec, serverFiles)) : spec;
+  // Only posix_spawn tells why a program could not be started: a fork would start, and say so on the output.
+  const isChecked = libc.spawnChild === undefined;
+  const ready = isChecked ? { ...spec, file: await checkPaths(spec, serverFiles) } : spec;
+  return startOnPipesOrTerminal(ready, events, libc);
+}
+
+/** The thread goes to the directory, and so the child is there before `setpriv` makes it the user. */
+async function startAsUser(
+  spec: ProcessSpec,
+  events: ProcessEvents,
+  { libc, check }: { readonly libc: Libc; check(paths: NamedPaths): Promise<void> },
+): Promise<OsProcess> {
+  // `setpriv` would start, and say on the output what the user cannot use.
+  await check(spec);
+  return startOnPipesOrTerminal(withUser(spec), events, libc);
+}
+
+function startOnPipesOrTerminal(spec: UserSpec<ProcessSpec>, events: ProcessEvents, libc: Libc): Promise<OsProcess> {
   const { tty } = spec;
-  return tty === undefined ? startPipeProcess(ready, events, libc) : startPtyProcess({ ...ready, tty }, events, libc);
+  return tty === undefined ? startPipeProcess(spec, events, libc) : startPtyProcess({ ...spec, tty }, events, libc);
 }
 
 let prepared: Promise<Libc> | undefined;

@@ -6,24 +6,34 @@ import { readdirSync, readFileSync } from 'node:fs';
 
 /**
  * SIGKILL to every child that is still a copy of this process. To be called when nobody is to be started any more: until it has reached its
- * program, a child of `posix_spawn` carries the name of the server.
+ * program, a child of `posix_spawn` carries the name of the thread that starts it.
  */
 export function killUnfinishedStarts(): void {
-  const own = nameOf('self');
+  const own = new Set(threadsOfSelf().map((thread) => nameOf(`self/task/${thread}`)));
   for (const pid of childrenOfSelf()) {
-    if (own !== undefined && nameOf(pid) === own) kill(Number(pid));
+    const name = nameOf(pid);
+    if (name !== undefined && own.has(name)) kill(Number(pid));
+  }
+}
+
+function threadsOfSelf(): string[] {
+  try {
+    return readdirSync('/proc/self/task');
+  } catch {
+    return [];
   }
 }
 
 /** Each thread has a list of those it has started. */
 function childrenOfSelf(): string[] {
-  try {
-    return readdirSync('/proc/self/task').flatMap((thread) =>
-      readFileSync(`/proc/self/task/${thread}/children`, 'latin1').split(' ').filter(Boolean),
-    );
-  } catch {
-    return [];
-  }
+  return threadsOfSelf().flatMap((thread) => {
+    try {
+      return readFileSync(`/proc/self/task/${thread}/children`, 'latin1').split(' ').filter(Boolean);
+    } catch {
+      // The kernel keeps no such lists, or the thread has just ended.
+      return [];
+    }
+  });
 }
 
 function nameOf(pid: string): string | undefined {

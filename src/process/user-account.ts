@@ -8,7 +8,7 @@ export interface UserAccount extends RunAs {
 }
 
 /**
- * Looks a user up through `getent`, which knows every source of accounts the host has.
+ * Looks a user up through `getent` and `id`, which know every source of accounts the host has. The groups are those of this moment.
  * @throws {Error} when there is no such user, or this process cannot start programs as that user
  */
 export function lookUpUser(nameOrUid: string): UserAccount {
@@ -23,5 +23,15 @@ export function lookUpUser(nameOrUid: string): UserAccount {
   if (ownUid !== 0 && ownUid !== Number(uid)) {
     throw new Error(`--run-as ${nameOrUid}: only root can run commands as another user`);
   }
-  return { name, uid: Number(uid), gid: Number(gid), home };
+  return { name, uid: Number(uid), gid: Number(gid), groups: groupsOf(name), home };
+}
+
+/** @throws {Error} when they cannot be found out */
+function groupsOf(name: string): number[] {
+  const { stdout, error } = spawnSync('id', ['-G', '--', name], { encoding: 'utf8' });
+  const groups = (stdout ?? '').trim().split(/\s+/).filter(Boolean).map(Number);
+  if (error === undefined && groups.length > 0 && groups.every(Number.isInteger)) return groups;
+  throw new Error(
+    `--run-as ${name}: its groups cannot be found out${error === undefined ? '' : ` (${error.message})`}`,
+  );
 }

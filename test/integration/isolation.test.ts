@@ -1,7 +1,17 @@
 // What a command has of the server: its variables, its secrets, its user, its groups, its place in the queue of the out-of-memory killer.
 
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
@@ -31,6 +41,11 @@ async function clientAndServer(t: Test, options: TestServerOptions): Promise<{ c
 /** Read from outside: with `hidepid` a command does not see the server. */
 function oomScoreOf(pid: number): number {
   return Number(readFileSync(`/proc/${pid}/oom_score_adj`, 'latin1'));
+}
+
+/** Real, effective, saved, and that of files. */
+function uidsOf(statusFile: string): string {
+  return /^Uid:\s+(.+)$/m.exec(readFileSync(statusFile, 'latin1'))?.[1]?.replaceAll('\t', ' ') ?? '';
 }
 
 /** Output of a shell script, on pipes and on a terminal. */
@@ -119,6 +134,74 @@ t.test('command has user and groups of --run-as and no other', { skip: ROOT_ONLY
   const [asked] = await outputs(client, 'echo $HOME', { HOME: '/asked' });
   t.equal(asked, '/asked\n', 'a request may set what it likes');
 });
+
+t.test(
+  'command is refused with the errno of its user when that user may not reach its directory or its program',
+  { skip: ROOT_ONLY },
+  async (t) => {
+    const base = mkdtempSync('/var/tmp/execwire-run-as-');
+    t.teardown(() => rmSync(base, { recursive: true }));
+    // Nobody but root may enter `closed`; what lies in it is open to all who are there.
+    for (const folder of ['closed', 'closed/project', 'open', 'open/folder']) mkdirSync(join(base, folder));
+    const script = (name: string, mode: number): void => {
+      writeFileSync(join(base, name), '#!/bin/sh\nid -u\n');
+      chmodSync(join(base, name), mode);
+    };
+    script('closed/project/program', 0o755);
+    script('open/private', 0o700);
+    script('open/public', 0o755);
+    copyFileSync('/bin/true', join(base, 'open/unreadable'));
+    chmodSync(join(base, 'open/unreadable'), 0o711);
+    chmodSync(join(base, 'closed'), 0o700);
+    chmodSync(join(base, 'open/folder'), 0o600);
+    chmodSync(base, 0o755);
+
+    const at = (path: string): string => join(base, path);
+    const refused: readonly [what: string, params: { command: string[]; cwd?: string; env?: object }, errno: string][] =
+      [
+        ['directory behind a closed one', { command: ['/bin/pwd'], cwd: at('closed/project') }, 'EACCES'],
+        ['whether it exists is not told either', { command: ['/bin/pwd'], cwd: at('closed/missing') }, 'EACCES'],
+        ['directory that may not be entered', { command: ['/bin/pwd'], cwd: at('open/folder') }, 'EACCES'],
+        ['directory that is missing', { command: ['/bin/pwd'], cwd: at('open/missing') }, 'ENOENT'],
+        ['directory that is none', { command: ['/bin/pwd'], cwd: at('open/public') }, 'ENOTDIR'],
+        ['program behind a closed directory', { command: [at('closed/project/program')] }, 'EACCES'],
+        ['the same by PATH', { command: ['program'], env: { PATH: at('closed/project') } }, 'EACCES'],
+        ['program that only root may run', { command: [at('open/private')] }, 'EACCES'],
+        ['the same, relative to the directory', { command: ['./private'], cwd: at('open') }, 'EACCES'],
+        ['program that is missing', { command: [at('open/missing')] }, 'ENOENT'],
+      ];
+    const server = await startServer(t, { flags: ['--run-as', 'nobody'], warm: false });
+    const client = await server.session();
+    const ways = [{}, { tty: true, processId: 't' }];
+    const policies = [undefined, { type: 'readOnly' }, { type: 'workspaceWrite', writableRoots: [at('closed')] }];
+    for (const sandboxPolicy of policies) {
+      for (const way of ways) {
+        const told = `${JSON.stringify(sandboxPolicy)} ${JSON.stringify(way)}`;
+        const more = { ...way, ...(sandboxPolicy === undefined ? {} : { sandboxPolicy }) };
+        for (const [what, { command, ...rest }, errno] of refused) {
+          const { error } = await client.exec(command, { ...rest, ...more });
+          t.match(error, { code: -32603, data: { errno } }, `${what}: ${told}`);
+        }
+        for (const params of [
+          { command: ['./public'], cwd: at('open') },
+          { command: ['./unreadable'], cwd: at('open') },
+          { command: ['/bin/pwd'] },
+        ]) {
+          const { command, ...rest } = params;
+          t.match((await client.exec(command, { ...rest, ...more })).result, { exitCode: 0 }, `${command} ${told}`);
+        }
+      }
+    }
+    const threads = readdirSync(`/proc/${server.pid}/task`);
+    t.same(
+      new Set(threads.map((thread) => uidsOf(`/proc/${server.pid}/task/${thread}/status`))),
+      new Set(['0 0 0 0', '0 0 0 65534']),
+      'a thread has the rights on files of the user, and nothing else of the user',
+    );
+    const signals = `for t in ${threads.join(' ')}; do kill -0 $t && echo HIT; done; echo of ${threads.length}`;
+    t.match((await client.exec(['sh', '-c', signals])).result, { stdout: `of ${threads.length}\n` }, 'nor any signal');
+  },
+);
 
 t.test('server does not start when it cannot run commands as the user', async (t) => {
   function start(through: readonly string[], ...flags: string[]): { status: number | null; stderr: string } {

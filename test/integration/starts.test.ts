@@ -87,25 +87,31 @@ t.test('other clients are served when the file system of a start does not answer
   await servesAsUsual(t, hung);
 });
 
-t.test(
-  'starts are refused and the server ends in order when nothing but hung ones is under way',
-  { skip: noFuse },
-  async (t) => {
-    const silent = folderOf(t);
-    mountSilence(t, silent);
-    const word = `starts-test-${process.pid}`;
-    const server = await startServer(t, { through: PLAIN, flags: QUICK_DRAIN, env: { WORD: word } });
-    const hung = await server.session(EXPERIMENTAL);
-    const other = await server.session(EXPERIMENTAL);
-    for (let i = 0; i < 20; i += 1) void hung.exec(['pwd'], { cwd: silent });
-    t.equal((await commandsOf(hung)).length, 20);
-    t.match((await other.exec(['true'])).error, { code: -32001, data: { bound: 'starts' } });
-    t.equal((await server.get('/healthz')).status, 200);
-    server.signal('SIGTERM');
-    t.same(await server.exited, { code: 0, signal: null });
-    await until('no start is left', () => processesWith(word).length === 0);
-  },
-);
+const USERS = [
+  { who: 'of its own user', flags: [] },
+  { who: 'of another user', flags: ['--run-as', 'nobody'] },
+] as const;
+for (const { who, flags } of USERS) {
+  t.test(
+    `starts are refused and the server ends in order when hung ones ${who} are under way`,
+    { skip: noFuse },
+    async (t) => {
+      const silent = folderOf(t);
+      mountSilence(t, silent);
+      const word = `starts-test-${process.pid}`;
+      const server = await startServer(t, { through: PLAIN, flags: [...QUICK_DRAIN, ...flags], env: { WORD: word } });
+      const hung = await server.session(EXPERIMENTAL);
+      const other = await server.session(EXPERIMENTAL);
+      for (let i = 0; i < 20; i += 1) void hung.exec(['pwd'], { cwd: silent });
+      t.equal((await commandsOf(hung)).length, 20);
+      t.match((await other.exec(['true'])).error, { code: -32001, data: { bound: 'starts' } });
+      t.equal((await server.get('/healthz')).status, 200);
+      server.signal('SIGTERM');
+      t.same(await server.exited, { code: 0, signal: null });
+      await until('no start is left', () => processesWith(word).length === 0);
+    },
+  );
+}
 
 t.test('other clients are served when somebody holds a lease on the program of a start', async (t) => {
   const program = join(folderOf(t), 'program');

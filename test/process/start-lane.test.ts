@@ -29,7 +29,7 @@ class Jobs {
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 t.test('a lane lets three quarters of the threads be used, in the order of the starts', async (t) => {
-  const lane = new StartLane(() => 4);
+  const lane = new StartLane(() => 3);
   const jobs = new Jobs();
   const runs = [1, 2, 3, 4, 5].map((number) => lane.run(jobs.job(number)));
   await turn();

@@ -1,7 +1,7 @@
 // What makes a start fail or differ: programs, directories, limits, users, a host without real pipes.
 
 import { spawnSync } from 'node:child_process';
-import { chmodSync, closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import t from 'tap';
 import type { Libc } from '../../src/process/libc.js';
 import { countOpenDescriptors, descriptorLimit } from '../../src/process/open-descriptors.js';
@@ -169,7 +169,7 @@ t.test(
   'a command runs with the groups of its user when it runs as another',
   { skip: process.getuid?.() !== 0 },
   async (t) => {
-    const runAs = { uid: 65534, gid: 65534, name: 'nobody' };
+    const runAs = { uid: 65534, gid: 65534, groups: [65534], name: 'nobody' };
     for (const { options } of KINDS) {
       const { text, status } = await run({
         argv: ['sh', '-c', 'id -u; id -g; id -G; echo named > /dev/stdout'],
@@ -179,6 +179,12 @@ t.test(
       });
       t.match(text().replaceAll('\r', ''), '65534\n65534\n65534\nnamed\n');
       t.equal(status.exitCode, 0);
+      // Without a thread that has the user's rights a shell goes there, as the user.
+      const closed = mkdtempSync('/var/tmp/execwire-starts-');
+      t.teardown(() => rmSync(closed, { recursive: true }));
+      const refused = await run({ argv: ['echo', 'there'], cwd: closed, runAs, ...options });
+      t.match(refused.status, { exitCode: 2 });
+      t.notMatch(refused.text(), /there/);
     }
   },
 );
@@ -187,7 +193,7 @@ t.test(
   'a terminal belongs to the user of its command before that runs',
   { skip: process.getuid?.() !== 0 && 'only root can run commands as another user' },
   async (t) => {
-    const runAs = { uid: 65534, gid: 65534, name: 'nobody' };
+    const runAs = { uid: 65534, gid: 65534, groups: [65534], name: 'nobody' };
     const lost: string[] = [];
     await Promise.all(
       Array.from({ length: 40 }, async () => {

@@ -30,12 +30,21 @@ const OPEN_TREE_CLOEXEC = 0o2000000;
 const MOVE_MOUNT_FROM_EMPTY_PATH = 4;
 const MOUNT_ATTR_RDONLY = 1n;
 const MS_PRIVATE = 1n << 18n;
+/** gid_t. */
+const GROUP_BYTES = 4;
 /** Four 64-bit words: to set, to clear, propagation, a user namespace. */
 const MOUNT_ATTRIBUTES_BYTES = 32;
 /** O_PATH | O_CLOEXEC. */
 const OPEN_PATH = 0o10000000n | 0o2000000n;
 const RESOLVE_NO_SYMLINKS = 4n;
 const OPEN_HOW_BYTES = 24;
+/** faccessat2(2): with the rights that a real access would have; access(2) asks for those of the process's real user. */
+const AT_EACCESS = 0x200;
+const X_OK = 1;
+/** What setfsuid(2) and setfsgid(2) take for a question: they change nothing and say what there is. */
+const NO_ID = 0xffffffff;
+/** What a call fails with that a kernel or a seccomp profile does not know. */
+const UNKNOWN_CALL = new Set(['ENOSYS', 'EPERM']);
 
 /** A call that failed, with the part of the host that it belongs to. */
 export class KernelCallError extends Error {
@@ -78,6 +87,13 @@ export interface KernelCalls {
   mountTree(tree: number, path: string): void;
   /** Opens for reference only. No part of the path may be a symbolic link. @returns a descriptor that is close-on-exec */
   openExactly(path: string): number;
+  /**
+   * Takes a user's rights on files, and those alone: the user can neither signal nor limit the thread. What the thread starts begins with
+   * them; a program that is executed then has those of its process's user again.
+   */
+  takeFileRights(user: { readonly uid: number; readonly gid: number; readonly groups: readonly number[] }): void;
+  /** Does nothing where the kernel cannot be asked (Linux before 5.8): whoever executes it then learns the same. */
+  checkExecutable(path: string): void;
 }
 
 type Argument = number | bigint | Buffer | string | null;
@@ -93,7 +109,9 @@ export function kernelCalls(
   const memory = declare('void *a, long b, long c');
   const twoMemory = declare('void *a, void *b');
   const memoryThird = declare('long a, long b, void *c, long d');
+  const setgroups = declare('long a, void *b');
   const atPath = declare('long a, const char *b, long c');
+  const atPath4 = declare('long a, const char *b, long c, long d');
   const atPathMemory = declare('long a, const char *b, long c, void *d, long e');
   const openHow = declare('long a, const char *b, void *c, long d');
   const movePath = declare('long a, const char *b, long c, const char *d, long e');
@@ -187,6 +205,24 @@ export function kernelCalls(
       how.writeBigUInt64LE(OPEN_PATH, 0);
       how.writeBigUInt64LE(RESOLVE_NO_SYMLINKS, 16);
       return must(openHow(nr('openat2'), AT_FDCWD, path, how, OPEN_HOW_BYTES), `openat2 ${path}`, 'landlock');
+    },
+    takeFileRights({ uid, gid, groups }) {
+      const ids = Buffer.alloc(GROUP_BYTES * groups.length);
+      for (const [index, group] of groups.entries()) ids.writeUInt32LE(group, GROUP_BYTES * index);
+      must(setgroups(nr('setgroups'), groups.length, ids), 'setgroups', 'capabilities');
+      for (const [call, id] of [
+        ['setfsgid', gid],
+        ['setfsuid', uid],
+      ] as const) {
+        numbers(nr(call), id, 0, 0, 0);
+        // They tell of no failure: what counts is what is there afterwards.
+        if (Number(numbers(nr(call), NO_ID, 0, 0, 0)) !== id) throw new KernelCallError(call, 'capabilities', 'EPERM');
+      }
+    },
+    checkExecutable(path) {
+      if (atPath4(nr('faccessat2'), AT_FDCWD, path, X_OK, AT_EACCESS) === 0) return;
+      const code = getSystemErrorName(-koffi.errno());
+      if (!UNKNOWN_CALL.has(code)) throw new KernelCallError(`faccessat2 ${path}`, 'capabilities', code);
     },
   };
 }

@@ -1,6 +1,6 @@
 /**
- * Carries out a plan on the calling thread, for ever: mounts, Landlock, capabilities, filter, in this order, because each takes away what
- * the one before it needs. It knows neither policies nor messages.
+ * Carries out a plan on the calling thread, for ever: mounts, Landlock, capabilities, a user's rights on files, filter, in this order, because
+ * each takes away what the one before it needs. It knows neither policies nor messages.
  *
  * Only synchronous calls: anything else would start libuv's pool on this thread, and the whole server's pool would be restricted.
  */
@@ -40,9 +40,10 @@ export function restrictThread(
   const ruleset = calls.createRuleset(rulesetAttributes({ abi: plan.landlockAbi, scopes: plan.scopes }));
   for (const rule of plan.rules) addRule(ruleset, rule, calls);
   calls.setNoNewPrivileges();
-  if (!plan.keepsCapabilities) calls.dropCapabilities();
+  if (plan.user === undefined) calls.dropCapabilities();
   calls.restrictSelf(ruleset);
   closeSync(ruleset);
+  if (plan.user !== undefined) calls.takeFileRights(plan.user);
   calls.installFilter(filter);
 }
 

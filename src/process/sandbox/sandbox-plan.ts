@@ -3,6 +3,7 @@
  * used again. It looks at paths and changes nothing.
  */
 import { readdirSync, statSync } from 'node:fs';
+import type { RunAs } from '../os-process.js';
 import { policyRefusals, type Refusal } from './filter-rules.js';
 import {
   DEVICE_RIGHTS,
@@ -55,8 +56,11 @@ export interface SandboxPlan {
   readonly refusals: readonly Refusal[];
   /** In the order in which they are mounted, over a root that is read-only; undefined for no namespace. */
   readonly mounts: readonly PlannedMount[] | undefined;
-  /** False takes all capabilities away. */
-  readonly keepsCapabilities: boolean;
+  /**
+   * Whose rights on files the thread takes, for commands that run as that user. Then its capabilities stay, without which `setpriv` could
+   * not make a command that user, which takes them away; undefined takes them all away at once.
+   */
+  readonly user: RunAs | undefined;
 }
 
 /** A plan before it is made. */
@@ -73,15 +77,15 @@ export interface PlanContext {
   readonly host: SandboxHost;
   /** TMPDIR of the command's environment. */
   readonly tmpdir: string | undefined;
-  /** Whether a prefix of the command needs the server's capabilities, as `setpriv` does to become another user. */
-  readonly keepsCapabilities: boolean;
+  /** Whom the command runs as, when it is not the server's own user. */
+  readonly user: RunAs | undefined;
   /** Whether this is an empty folder that was made for its protection: it counts as absent. */
   readonly isPlaceholder: (path: string, identity: string) => boolean;
 }
 
 /** @throws {SandboxUnavailableError} when the host cannot enforce any policy. */
 export function planSandbox(policy: SandboxPolicy, context: PlanContext): PlannedSandbox {
-  const { host, keepsCapabilities } = context;
+  const { host, user } = context;
   if (host.missing.length > 0) throw new SandboxUnavailableError(host.missing, host.reason);
   const roots = policy.type === 'readOnly' ? [] : writableRoots(policy, context.tmpdir);
   const guarded = host.mountNamespace ? protectedPaths(roots).map((path) => withoutPlaceholder(path, context)) : [];
@@ -90,7 +94,7 @@ export function planSandbox(policy: SandboxPolicy, context: PlanContext): Planne
     key: JSON.stringify([
       policy.type,
       policy.network,
-      keepsCapabilities,
+      user?.uid,
       versionOfTop(),
       roots.map(identities),
       guarded.map(identities),
@@ -106,7 +110,7 @@ export function planSandbox(policy: SandboxPolicy, context: PlanContext): Planne
         landlockAbi: host.landlockAbi,
       }),
       mounts: host.mountNamespace && policy.type !== 'readOnly' ? plannedMounts(roots, guarded) : undefined,
-      keepsCapabilities,
+      user,
     }),
   };
 }

@@ -8,6 +8,7 @@
  * A thread shares its domain with all it has started, so it serves one owner at a time. Ending a thread does not touch what it has
  * started. Threads are kept, because a new one costs 25 ms, and koffi keeps 3 memory maps and 60 KB for each that has ever been.
  */
+import type { NamedPaths } from '../program-path.js';
 import type { ChildStart, SpawnResult } from '../spawn-call.js';
 import { ChangeSignal } from './change-signal.js';
 import type { Placeholders } from './placeholders.js';
@@ -18,6 +19,7 @@ import type { PlannedSandbox, SandboxPlan } from './sandbox-plan.js';
 /** What the pool needs of a thread. */
 export interface PoolThread {
   readonly ended: Promise<void>;
+  check(paths: NamedPaths): Promise<void>;
   spawn(start: ChildStart): Promise<SpawnResult>;
   end(): Promise<void>;
 }
@@ -57,6 +59,8 @@ interface Slot {
 
 /** A command's hold on a thread, which does not go before the command has been started. */
 export interface ThreadLease {
+  /** Whether the thread's rights on files suffice for a start. @throws {SpawnError} that names what cannot be used. */
+  check(paths: NamedPaths): Promise<void>;
   /** May be called again after a negative result. */
   spawn(start: ChildStart): Promise<SpawnResult>;
   /** The command has ended, or will never start. Idempotent. */
@@ -216,6 +220,7 @@ export class SandboxPool {
       slot.starting -= 1;
     };
     return {
+      check: async (paths) => (await slot.thread).check(paths),
       spawn: async (start) => {
         const result = await (await slot.thread).spawn(start);
         if (result > 0) {

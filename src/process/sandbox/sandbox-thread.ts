@@ -1,11 +1,13 @@
 /**
- * The server's side of one restricted thread: sends it requests, gets its answers, and knows when it has ended. It knows neither clients
+ * The server's side of one thread that starts commands: sends it requests, gets its answers, and knows when it has ended. It knows neither clients
  * nor how many threads there are.
  *
- *     starting ──answers `restrict`──► restricted ──end() or a crash──► ended
- *         └──cannot restrict itself───────────────────────────────────────▲
+ *     starting ──answers `restrict` or `become`──► ready ──end() or a crash──► ended
+ *         └──cannot restrict itself───────────────────────────────────────────▲
  */
 import { Worker } from 'node:worker_threads';
+import { type RunAs, SpawnError } from '../os-process.js';
+import type { NamedPaths } from '../program-path.js';
 import type { ChildStart, SpawnResult } from '../spawn-call.js';
 import { keepYoungHeapSmall } from '../young-heap.js';
 import { SandboxPlanOutdatedError, SandboxUnavailableError } from './sandbox-errors.js';
@@ -65,6 +67,22 @@ export class SandboxThread {
     await this.#ask({ restrict: plan, serverThreads });
   }
 
+  /**
+   * Takes a user's rights on files, in place of a plan. To be called once, before any `spawn`.
+   * @throws {SandboxUnavailableError} when the server lacks the capabilities for it; then the thread must be ended.
+   */
+  async become(user: RunAs): Promise<void> {
+    await this.#ask({ become: user });
+  }
+
+  /**
+   * Whether the thread's rights on files suffice for the directory and the program of a start.
+   * @throws {SpawnError} that names what cannot be used. @throws {SandboxUnavailableError} when the thread is no more.
+   */
+  async check({ argv: [program], cwd, env: { PATH } }: NamedPaths): Promise<void> {
+    await this.#ask({ check: { argv: [program], cwd, env: PATH === undefined ? {} : { PATH } } });
+  }
+
   /** @throws {SandboxUnavailableError} when the thread is no more; then it is not known whether the child runs. */
   spawn(start: ChildStart): Promise<SpawnResult> {
     return this.#ask({ spawn: start });
@@ -100,7 +118,8 @@ export class SandboxThread {
   }
 }
 
-function errorOf({ message, part, outdated }: ThreadFailure): Error {
+function errorOf({ message, part, errno, outdated }: ThreadFailure): Error {
+  if (errno !== undefined) return new SpawnError(message, errno);
   if (outdated === true) return new SandboxPlanOutdatedError(message);
   return part === undefined ? unavailable(message) : new SandboxUnavailableError([part], message);
 }

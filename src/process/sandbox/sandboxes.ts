@@ -5,8 +5,10 @@
 import { readdirSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import type { Libc } from '../libc.js';
-import { beginStart } from '../own-children.js';
-import type { SpawnChild } from '../posix-spawn.js';
+import type { RunAs } from '../os-process.js';
+import { type SpawnChild, spawnOnThread } from '../posix-spawn.js';
+import type { NamedPaths } from '../program-path.js';
+import { UserThreads } from '../user-threads.js';
 import { MAX_GUARDED_THREADS } from './filter-rules.js';
 import { Placeholders } from './placeholders.js';
 import type { PoolBounds } from './pool-bounds.js';
@@ -34,6 +36,8 @@ export interface SandboxesOptions {
 }
 
 export class Sandboxes {
+  /** For commands without a policy that run as another user. */
+  readonly userThreads = new UserThreads(() => this.#newThread());
   readonly #options: SandboxesOptions;
   readonly #placeholders = new Placeholders();
   readonly #pool: SandboxPool;
@@ -67,29 +71,21 @@ export class Sandboxes {
    */
   async spawnChild(
     { policy, owner }: SandboxRequest,
-    command: { readonly tmpdir: string | undefined; readonly keepsCapabilities: boolean },
-  ): Promise<{ readonly spawnChild: SpawnChild; release(): void }> {
+    command: { readonly tmpdir: string | undefined; readonly user: RunAs | undefined },
+  ): Promise<{ readonly spawnChild: SpawnChild; check(paths: NamedPaths): Promise<void>; release(): void }> {
     const host = await this.host();
     const isPlaceholder = (path: string, identity: string): boolean => this.#placeholders.has(path, identity);
     const { reaper } = await this.#options.libc();
     const lease = await this.#lease(owner, () => planSandbox(policy, { ...command, host, isPlaceholder }));
+    const spawn = spawnOnThread((start) => lease.spawn(start), reaper);
     return {
       release: () => lease.release(),
-      spawnChild: async (start, onExit) => {
-        const isOver = beginStart();
-        try {
-          const pid = await lease.spawn(start);
-          if (pid > 0) {
-            reaper?.watch(pid, (status) => {
-              lease.release();
-              onExit(status);
-            });
-          }
-          return pid;
-        } finally {
-          isOver();
-        }
-      },
+      check: (paths) => lease.check(paths),
+      spawnChild: (start, onExit) =>
+        spawn(start, (status) => {
+          lease.release();
+          onExit(status);
+        }),
     };
   }
 
@@ -98,8 +94,8 @@ export class Sandboxes {
     this.#pool.releaseOwner(owner);
   }
 
-  close(): Promise<void> {
-    return this.#pool.close();
+  async close(): Promise<void> {
+    await Promise.all([this.#pool.close(), this.userThreads.close()]);
   }
 
   async #lease(owner: object, plan: () => PlannedSandbox): Promise<ThreadLease> {

@@ -1,4 +1,6 @@
-/** What the server and a sandbox's thread say to each other: plain data. It knows no thread. */
+/** What the server and a thread that starts commands say to each other: plain data. It knows no thread. */
+import type { RunAs } from '../os-process.js';
+import type { NamedPaths } from '../program-path.js';
 import type { ChildStart } from '../spawn-call.js';
 import type { SandboxPart } from './sandbox-errors.js';
 import type { SandboxPlan } from './sandbox-plan.js';
@@ -8,6 +10,10 @@ export type ThreadRequest =
   /** Once, before anything is started. */
   | { readonly restrict: SandboxPlan; readonly serverThreads: readonly number[] }
   | { readonly spawn: ChildStart }
+  /** Once, for a thread without a plan: take a user's rights on files. */
+  | { readonly become: RunAs }
+  /** Whether the thread's rights on files suffice for the directory and the program of a start. */
+  | { readonly check: NamedPaths }
   /** Whether a thread here can have mounts of its own; it does nothing else afterwards. */
   | { readonly tryMounts: true }
   /** Ends by itself, after what was asked before: `terminate()` could lose the pid of a child that has just been started. */
@@ -19,6 +25,8 @@ export type ThreadAnswer =
 
 export interface ThreadFailure {
   readonly message: string;
+  /** Of a path that a check found unfit. */
+  readonly errno?: string;
   /** Undefined for an outdated plan, and for what has nothing to do with the host. */
   readonly part?: SandboxPart;
   /** Whether something that the plan names has been replaced. */

@@ -32,6 +32,7 @@ class FakeThread implements PoolThread {
       };
     });
   }
+  async check(): Promise<void> {}
   async spawn(): Promise<number> {
     if (this.isOver) throw new Error('the thread is no more');
     const result = await this.result;

@@ -145,7 +145,7 @@ t.test('thread starts nothing when it was not restricted, or only by half', asyn
   const planned = planSandbox(READ_ONLY, {
     host: { landlockAbi: 7, scopes: true, mountNamespace: false, missing: [], reason: '', notEnforced: [] },
     tmpdir: undefined,
-    keepsCapabilities: false,
+    user: undefined,
     isPlaceholder: () => false,
   }).plan();
   const outdated = { ...planned, rules: [...planned.rules, { path: '/tmp', rights: 4, identity: '0:0' }] };
