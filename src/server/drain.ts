@@ -1,5 +1,5 @@
 /**
- * Leaves well: the one way in which a running service ends. Owns the timeline of PROTOCOL "Drain"; knows no signal and no listener.
+ * The one way in which a running service ends in good order. Owns the timeline of PROTOCOL "Drain"; knows no signal and no listener.
  *
  *     signal ─ leaving ─ drainDelay ─ draining: idle connections 1001, busy ones after their last reply ─► nothing left ─► done
  *                                        └─ drainTimeout ─ SIGTERM ─ killGrace ─ SIGKILL ─ replies, 1012 ─ flushing ─► done
@@ -10,6 +10,7 @@ import type { Config } from '../config/config.js';
 import type { Log } from '../log.js';
 import { closeCodes } from '../protocol/close-codes.js';
 import { FlushLimit } from '../rpc/flush-limit.js';
+import { ServedTime } from '../rpc/served-time.js';
 import type { Session } from '../session/session.js';
 import type { SessionRegistry } from '../session/session-registry.js';
 import type { DrainObservation, Telemetry } from '../telemetry/telemetry.js';
@@ -17,8 +18,16 @@ import type { Lifecycle } from './lifecycle.js';
 
 /** How often connections are looked at: a peer's reading makes no event of its own. */
 const LOOK_EVERY_MS = 20;
-/** Within this a client that connects during the drain, which only one with a known key can, says to what it comes back. */
+/**
+ * A client may still connect during the drain when it names a key of a command that runs. It has this long to attach to the command; then its
+ * connection counts as idle.
+ */
 const COME_BACK_MS = 5000;
+/**
+ * A look that comes later than twice this shows that the process stood still (SIGSTOP, a paused container): that time counts against nobody.
+ * A busy machine is late, too, but not by a second.
+ */
+const LATEST_LOOK_MS = 1000;
 
 export interface DrainOptions {
   readonly config: Pick<Config, 'drainDelayMs' | 'drainTimeoutMs' | 'killGraceMs'>;
@@ -42,6 +51,7 @@ interface Outcome {
 /** Drains one service once. */
 export class Drain {
   readonly #options: DrainOptions;
+  readonly #time = new ServedTime(LATEST_LOOK_MS);
   #done: Promise<void> | undefined;
 
   constructor(options: DrainOptions) {
@@ -61,7 +71,7 @@ export class Drain {
     lifecycle.advance('leaving');
     const { drainDelayMs } = config;
     log.info({ drainDelayMs, connections: sessions.size, commands: commands.running }, 'leaving');
-    await sleep(drainDelayMs);
+    await this.#wait(drainDelayMs);
     const outcome = await this.#drain(observation);
     const durationMs = Math.round(performance.now() - startedAtMs);
     log.info({ durationMs, ...outcome }, 'left');
@@ -72,7 +82,7 @@ export class Drain {
     const { lifecycle, sessions, commands, log, config } = this.#options;
     lifecycle.advance('draining');
     observation.draining();
-    const deadlineAtMs = performance.now() + config.drainTimeoutMs;
+    const deadlineAtMs = this.#time.look() + config.drainTimeoutMs;
     sessions.broadcast('server/draining', { deadlineMs: config.drainTimeoutMs });
     const before = commands.running;
     await this.#untilFinished(deadlineAtMs);
@@ -82,26 +92,27 @@ export class Drain {
 
     log.warn({ connections: sessions.size, commands: killed }, 'drain deadline passed');
     commands.terminateAll(config.killGraceMs);
-    const graceEndsAtMs = performance.now() + config.killGraceMs;
+    const graceEndsAtMs = this.#time.look() + config.killGraceMs;
     const cut = await this.#untilFlushed(graceEndsAtMs);
-    // Commands that nobody is attached to have their grace, too.
-    while (commands.running > 0 && performance.now() < graceEndsAtMs) await sleep(LOOK_EVERY_MS);
+    // Commands with nobody attached also have their grace.
+    while (commands.running > 0 && this.#time.look() < graceEndsAtMs) await sleep(LOOK_EVERY_MS);
     return { finished, killed, cut };
   }
 
   /**
-   * Closes every connection behind its last reply, which it may take as slowly as it likes. Who comes back to a command while that goes on has
-   * some time to say so. @returns when no connection and no command is left, or at the deadline
+   * Closes every connection behind its last reply; a slow reader has until the deadline. A client that connects meanwhile has
+   * {@link COME_BACK_MS} to attach to its command.
+   * @returns when no connection and no command is left, or at the deadline
    */
   async #untilFinished(deadlineAtMs: number): Promise<void> {
     const { sessions, commands } = this.#options;
     const before = new Set(sessions.all());
     const cameAtMs = new Map<Session, number>();
     for (;;) {
+      const nowMs = this.#time.look();
       for (const session of sessions.all()) {
         const { connection } = session;
         if (!before.has(session)) {
-          const nowMs = performance.now();
           const sinceMs = cameAtMs.get(session) ?? nowMs;
           cameAtMs.set(session, sinceMs);
           if (nowMs - sinceMs < COME_BACK_MS) continue;
@@ -109,15 +120,15 @@ export class Drain {
         if (connection.inFlight > 0 || connection.outbox.pendingBytes > 0) continue;
         connection.close(closeCodes.goingAway, 'server going away');
       }
-      const leftMs = deadlineAtMs - performance.now();
+      const leftMs = deadlineAtMs - nowMs;
       if ((sessions.size === 0 && commands.running === 0) || leftMs <= 0) return;
       await sleep(Math.min(LOOK_EVERY_MS, leftMs));
     }
   }
 
   /**
-   * Closes every connection that has its last reply in its queue, and cuts those that do not take theirs.
-   * @param graceEndsAtMs until then nobody is cut: commands are still ending
+   * Closes every connection whose last reply is queued, and cuts those that do not read theirs.
+   * @param graceEndsAtMs until then no connection is cut, because commands are still ending
    * @returns how many were cut
    */
   async #untilFlushed(graceEndsAtMs: number): Promise<number> {
@@ -125,10 +136,11 @@ export class Drain {
     const limits = new Map<Session, FlushLimit>();
     const cut = new Set<Session>();
     for (;;) {
+      const nowMs = this.#time.look();
       for (const session of [...sessions.all()]) {
         const { connection } = session;
         if (connection.inFlight === 0) connection.close(closeCodes.serviceRestart, 'drain deadline passed');
-        if (performance.now() < graceEndsAtMs || cut.has(session)) continue;
+        if (nowMs < graceEndsAtMs || cut.has(session)) continue;
         const { progressBytes } = connection.outbox;
         const limit = limits.get(session) ?? new FlushLimit(progressBytes);
         limits.set(session, limit);
@@ -140,8 +152,15 @@ export class Drain {
       await sleep(LOOK_EVERY_MS);
     }
   }
+
+  /** Resolves after so many milliseconds in which the process ran. */
+  async #wait(ms: number): Promise<void> {
+    const endsAtMs = this.#time.look() + ms;
+    for (let leftMs = ms; leftMs > 0; leftMs = endsAtMs - this.#time.look())
+      await sleep(Math.min(LOOK_EVERY_MS, leftMs));
+  }
 }
 
 function sleep(ms: number): Promise<void> {
-  return ms === 0 ? Promise.resolve() : new Promise((resolve) => setTimeout(resolve, ms));
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }

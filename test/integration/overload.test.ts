@@ -1,10 +1,12 @@
 /** Every bound of the server: what is refused, how, that nothing was started, and that nobody else notices. */
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { type Answer, ask } from '../support/ask.js';
-import { startServer } from '../support/server.js';
+import { PASSING_MS, passingTime } from '../support/passing-time.js';
+import { startServer, type TestServer } from '../support/server.js';
 import { withDescriptors } from '../support/server-process.js';
 import { until } from '../support/until.js';
 import type { WireClient } from '../support/wire-client.js';
@@ -130,33 +132,40 @@ t.test('a client that leaves too many replies unread is closed with 1008', async
   t.equal(await client.closed, 1008);
 });
 
+/** Resolves after so many pings of the server. A connection that this process was too busy to keep alive is replaced by another. */
+async function pingsOf(server: TestServer, count: number): Promise<void> {
+  let client = await server.session();
+  for (let seen = 0; seen < count; ) {
+    const isPing = await Promise.race([once(client.ws, 'ping').then(() => true), client.ended.then(() => false)]);
+    if (isPing) seen += 1;
+    else client = await server.session();
+  }
+}
+
 t.test('output that is not read never counts as owed replies and is delivered in the end', async (t) => {
-  const server = await startServer(t, { flags: ['--max-owed-reply-bytes', '64k', '--ping-interval', '400ms'] });
+  const server = await startServer(t, { flags: ['--max-owed-reply-bytes', '64k', '--ping-interval', '1s'] });
   const client = await server.session();
-  const other = await server.session();
   const bytes = 30_000_000;
   const params = { processId: 'stream', streamStdoutStderr: true, disableOutputCap: true, ...OPEN_END };
-  client.ws.pause();
   const reply = client.exec(['head', '-c', String(bytes), '/dev/zero'], params);
-  let pings = 0;
-  await new Promise<void>((resolve) => {
-    other.ws.on('ping', () => {
-      pings += 1;
-      // More than the two intervals of silence after which an idle peer counts as gone.
-      if (pings === 4) resolve();
-    });
-  });
+  // BEFORE it pauses: a peer that is silent while nothing is sent to it counts as gone, and a command may take long to start.
+  await client.notified('command/exec/outputDelta');
+  client.ws.pause();
+  // More than the two intervals of silence after which an idle peer counts as gone.
+  await pingsOf(server, 4);
   client.ws.resume();
   t.equal((await reply).result?.exitCode, 0, 'the paused reader was not dropped, though it answered no ping');
   t.equal(client.output('stream').length, bytes, 'and lost nothing');
 });
 
 t.test('readyz is 503 while the event loop lags and returns after it', async (t) => {
-  const server = await startServer(t, { flags: ['--max-event-loop-delay', '300ms'] });
+  const server = await startServer(t, { flags: ['--max-event-loop-delay', `${PASSING_MS / 2}ms`] });
+  const timePasses = await passingTime(t);
   await until('ready', async () => (await server.get('/readyz')).status === 200);
   server.signal('SIGSTOP');
   const probe = server.get('/readyz');
-  setTimeout(() => server.signal('SIGCONT'), 1500);
+  await timePasses();
+  server.signal('SIGCONT');
   t.equal((await probe).status, 503);
   await until('ready again', async () => (await server.get('/readyz')).status === 200);
   await server.logged('no longer overloaded');

@@ -26,9 +26,11 @@ interface Draining {
   start(): void;
   /** Lets time pass; `each` is what peers do every second. */
   pass(ms: number, each?: () => void): Promise<void>;
+  /** Lets time pass in which the server does not run. */
+  standStill(ms: number): Promise<void>;
 }
 
-function draining(t: Test): Draining {
+function draining(t: Test, drainDelayMs = 0): Draining {
   const time: StandingTime = standingTime(t);
   const sessions = new SessionRegistry();
   const log: Draining['log'] = [];
@@ -39,7 +41,7 @@ function draining(t: Test): Draining {
     log.push({ text: text ?? '', fields: fields as Record<string, unknown> });
   };
   const drain = new Drain({
-    config: { drainDelayMs: 0, drainTimeoutMs: DRAIN_TIMEOUT_MS, killGraceMs: KILL_GRACE_MS },
+    config: { drainDelayMs, drainTimeoutMs: DRAIN_TIMEOUT_MS, killGraceMs: KILL_GRACE_MS },
     lifecycle: new Lifecycle(),
     sessions,
     commands,
@@ -73,6 +75,10 @@ function draining(t: Test): Draining {
         if (passedMs % 1000 === 0) each();
         await new Promise((resolve) => setImmediate(resolve));
       }
+    },
+    async standStill(ms) {
+      time.standStill(ms);
+      await new Promise((resolve) => setImmediate(resolve));
     },
   };
 }
@@ -124,6 +130,33 @@ t.test('drain ends a minute after the deadline when a peer would go on taking fo
   t.ok(endless.calls.includes('abort'));
   t.ok(it.isOver);
 });
+
+t.test(
+  'drain holds a standstill of the server against nobody when it has a delay, a deadline and a peer to wait for',
+  async (t) => {
+    const it = draining(t, 1000);
+    const busy = it.peer(1);
+    it.start();
+    const texts = (): string[] => it.log.map(({ text }) => text);
+    await it.pass(500);
+    await it.standStill(60_000);
+    await it.pass(400);
+    t.same(it.phases, [], 'the delay goes on');
+    await it.pass(100 + DRAIN_TIMEOUT_MS / 2);
+    t.same(it.phases, ['draining']);
+    await it.standStill(60_000);
+    await it.pass(DRAIN_TIMEOUT_MS / 2 - 100);
+    t.same(texts(), ['leaving'], 'the deadline has moved on');
+    await it.pass(200);
+    t.same(texts(), ['leaving', 'drain deadline passed']);
+    await it.standStill(60_000);
+    t.notOk(busy.calls.includes('abort'), 'a peer that could take nothing meanwhile is not cut');
+    busy.readOn();
+    busy.leave(1012);
+    await it.pass(STEP_MS * 2);
+    t.ok(it.isOver);
+  },
+);
 
 t.test('drain says at its end how long it took and what became of everything', async (t) => {
   const it = draining(t);

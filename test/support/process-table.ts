@@ -77,6 +77,11 @@ export function residentBytesOf(pid: number): number {
   return statusNumber(pid, 'VmRSS') * 1024;
 }
 
+/** The most resident memory that a process ever had, in bytes. 0 when it has ended. */
+export function peakResidentBytesOf(pid: number): number {
+  return statusNumber(pid, 'VmHWM') * 1024;
+}
+
 export function threadsOf(pid: number): number {
   return statusNumber(pid, 'Threads');
 }

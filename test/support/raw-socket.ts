@@ -24,10 +24,20 @@ export function upgradeRequest(): string {
 /** A text frame of a client, with a mask of zeros. */
 export function textFrame(text: string): Buffer {
   const payload = Buffer.from(text);
-  const long = payload.length > 125;
-  const header = Buffer.alloc(long ? 8 : 6);
-  header[0] = 0x81;
-  header[1] = 0x80 | (long ? 126 : payload.length);
-  if (long) header.writeUInt16BE(payload.length, 2);
-  return Buffer.concat([header, payload]);
+  const mask = Buffer.alloc(4);
+  return Buffer.concat([Buffer.from([0x81]), maskedLength(payload.length), mask, payload]);
+}
+
+/** @see RFC 6455 section 5.2 */
+function maskedLength(bytes: number): Buffer {
+  if (bytes <= 125) return Buffer.from([0x80 | bytes]);
+  const length = Buffer.alloc(bytes <= 0xffff ? 3 : 9);
+  if (bytes <= 0xffff) {
+    length[0] = 0x80 | 126;
+    length.writeUInt16BE(bytes, 1);
+  } else {
+    length[0] = 0x80 | 127;
+    length.writeBigUInt64BE(BigInt(bytes), 1);
+  }
+  return length;
 }
