@@ -1,6 +1,5 @@
 /**
- * Who is let in: origin and host of every request, the credential of an upgrade. Knows no session; what it finds out is the request's
- * `principal`.
+ * Decides who is let in: origin and host of every request, the credential of an upgrade. Knows no session; the result is the request's `principal`.
  */
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
@@ -12,25 +11,25 @@ import { authListenerOf, authOptionsOf } from '../src/server/auth-settings.js';
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Who asks; null until the credential has been checked, and where none is. */
+    /** The caller; null until a credential was checked. */
     principal: Principal | null;
   }
   interface FastifyContextConfig {
-    /** Whether a plain request to the route needs the credential that an upgrade needs. */
+    /** Whether a plain request to the route needs a credential, as an upgrade does. */
     readonly protected?: boolean;
-    /** Whether the route answers whatever `Host` says: balancers probe without one, and a probe tells a stranger nothing. */
+    /** Whether the route answers any `Host`. Balancers probe without one, and a probe tells a stranger nothing. */
     readonly anyHost?: boolean;
   }
 }
 
 /**
- * Refuses what came past the authentication: a route is closed unless it was proved who asks. For `preHandler`, which runs before an
+ * Refuses a request that went past the authentication: a route stays closed unless the caller is proved. For `preHandler`, which runs before an
  * upgrade is answered.
  */
 export async function requirePrincipal(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
-  // Undefined where nobody registered the authentication at all.
+  // Undefined if the authentication was never registered.
   if (request.principal != null) return undefined;
-  request.log.error('a request came past the authentication: it is refused');
+  request.log.error('refused a request that went past the authentication');
   return reply.code(500).header('connection', 'close').send();
 }
 

@@ -92,18 +92,18 @@ function prepare(
     stdin: request.streamStdin,
     ...sandbox.spec,
     ...(request.tty === undefined ? {} : { tty: request.tty }),
-    // Who is not root is that user already, or the server would not have started.
+    // A server that is not root already runs as that user; otherwise it would not have started.
     ...(account === undefined || process.getuid?.() !== 0 ? {} : { runAs: account }),
     ...(config.oomScoreAdj === 0 ? {} : { oomScoreAdj: config.oomScoreAdj }),
   };
 }
 
-/** The server's own directory, in which a command runs that names none. */
+/** The server's own directory: commands that name none run there. */
 function ownDirectory(): string {
   try {
     return process.cwd();
   } catch {
-    // It was deleted.
+    // The directory was deleted.
     return '.';
   }
 }

@@ -1,4 +1,4 @@
-/** Gives the app its table of commands, those that outlive their connections, and what it takes to start and kill them. Knows no wire. */
+/** Gives the app its table of commands, those that outlive their connections, and the means to start and kill them. Knows no wire. */
 import { randomBytes } from 'node:crypto';
 import type { FastifyBaseLogger } from 'fastify';
 import fp from 'fastify-plugin';
@@ -25,12 +25,12 @@ declare module 'fastify' {
     readonly commands: CommandTable;
     /** Those that outlive their connections. */
     readonly detachables: Detachables;
-    /** Kills every command at once, whatever becomes of its reply; resolves when none is left. New ones are refused from now on. */
+    /** Kills every command at once, without waiting for replies; resolves when none is left. New commands are refused from now on. */
     readonly killCommands: () => Promise<void>;
   }
 }
 
-/** The guardian's fork takes some milliseconds, in which a server that has just started is waited for. */
+/** The fork of the guardian takes some milliseconds. This long after the start it does not delay the first requests. */
 const GUARDIAN_AFTER_MS = 100;
 
 export const commandsPlugin = fp<{ config: Config }>(
@@ -78,7 +78,7 @@ export const commandsPlugin = fp<{ config: Config }>(
     async function killCommands(): Promise<void> {
       app.lifecycle.advance('draining');
       table.killAll();
-      // Also what nobody can tell whose it was any more. A command that is being started is killed as soon as there is a process to kill.
+      // Orphans that belong to no known command are killed, too. A command that is being started is killed as soon as its process exists.
       const all = trees.signal({ ...treeTarget([], serverMarker), allOrphans: true }, 'SIGKILL');
       await Promise.all([all, new Promise<void>((resolve) => table.whenIdle(resolve))]);
     }
@@ -88,7 +88,7 @@ export const commandsPlugin = fp<{ config: Config }>(
     app.decorate('killCommands', killCommands);
     app.overload.addLoad(() => table.running / config.maxProcesses);
     app.overload.addExpected(() => table.starting * DESCRIPTORS_PER_COMMAND);
-    // While processes can be had, and BEFORE a first command may need it; but not in the way of the first probe.
+    // Early, while processes can still be had and BEFORE the first command may need it, but after the first probe.
     const guardianTimer = setTimeout(() => guardian.start(), GUARDIAN_AFTER_MS).unref();
     app.addHook('onClose', async () => {
       clearTimeout(guardianTimer);
@@ -99,7 +99,7 @@ export const commandsPlugin = fp<{ config: Config }>(
   { name: 'commands', dependencies: ['lifecycle', 'metrics', 'overload', 'sandbox'] },
 );
 
-/** Where the C library cannot be called commands run on sockets, and start slower: worth a line at the first of them. */
+/** Without the C library commands run on sockets and start slower; the first of them logs it. */
 function tellingWhatIsMissing(start: StartProcess, log: FastifyBaseLogger): StartProcess {
   let told = false;
   return async (spec, events) => {

@@ -1,4 +1,4 @@
-/** Has the memory of a burst given back for as long as the app runs. */
+/** Gives memory back after a burst, as long as the app runs. */
 import fp from 'fastify-plugin';
 import { MemoryReturn } from '../src/server/memory-return.js';
 

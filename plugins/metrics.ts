@@ -1,4 +1,4 @@
-/** Decorates the app with its metrics and the way out of them. Knows no exporter and no state of the service. */
+/** Decorates the app with its metrics and their exposition. Knows no exporter and no state of the service. */
 import fp from 'fastify-plugin';
 import { createMetrics, type Metrics } from '../src/telemetry/metric-store.js';
 import { PrometheusRegistry } from '../src/telemetry/prometheus.js';
@@ -7,9 +7,9 @@ import { version } from '../src/version.js';
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** To count with. */
+    /** Counts. */
     readonly metrics: Metrics;
-    /** To show what was counted. */
+    /** Shows what was counted. */
     readonly exposition: PrometheusRegistry;
   }
 }

@@ -1,4 +1,4 @@
-/** Decorates the app with what the service still has room for. Knows no bound but the machine's: their owners add theirs. */
+/** Decorates the app with the room that the service still has. Knows only the bounds of the machine; other plugins add theirs. */
 import fp from 'fastify-plugin';
 import type { Config } from '../src/config/config.js';
 import { Overload } from '../src/server/overload.js';

@@ -1,4 +1,4 @@
-/** Has the states of the service looked up whenever the metrics are asked for. */
+/** Looks up the states of the service whenever the metrics are asked for. */
 import fp from 'fastify-plugin';
 import { Readings } from '../src/server/readings.js';
 

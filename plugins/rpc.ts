@@ -1,4 +1,4 @@
-/** Gives the app its RPC service, and adds its bounds to what the service has room for. */
+/** Gives the app its RPC service, and adds the service's bounds to the overload. */
 import fp from 'fastify-plugin';
 import type { Config } from '../src/config/config.js';
 import { RpcService } from '../src/server/rpc-service.js';

@@ -1,4 +1,4 @@
-/** Gives the app its sandboxes, says at the start what this host can enforce. Knows no command. */
+/** Gives the app its sandboxes, and logs at the start what this host can enforce. Knows no command. */
 import { join } from 'node:path';
 import fp from 'fastify-plugin';
 import { loadLibc } from '../src/process/libc.js';
@@ -15,7 +15,7 @@ declare module 'fastify' {
 /** Built beside the server. */
 const SCRIPT = join(import.meta.dirname, 'sandbox-worker.cjs');
 
-/** The check loads the C library, and starts a thread where the server may mount: some ten to hundred milliseconds. */
+/** The check loads the C library, and starts a thread if the server may mount; that takes ten to a hundred milliseconds. */
 const CHECK_AFTER_MS = 100;
 
 export const sandboxPlugin = fp(
@@ -44,10 +44,10 @@ export const sandboxPlugin = fp(
       const network = missing.length > 0 ? 'none' : 'seccomp';
       return { sandbox: { landlockAbi: missing.length > 0 ? 0 : landlockAbi, network, notEnforced: [...notEnforced] } };
     });
-    // Soon, so that an operator reads it before the first client comes; but not in the way of the first probe.
+    // Soon, so that an operator reads it before the first client comes, but after the first probe.
     let timer: NodeJS.Timeout | undefined;
     app.lifecycle.on('running', () => {
-      // A start that is refused closes without ever running.
+      // A start that is refused closes the app before it runs.
       if (app.lifecycle.phase === 'running') timer = setTimeout(() => void check(), CHECK_AFTER_MS).unref();
     });
     app.addHook('onClose', async () => clearTimeout(timer));

@@ -1,4 +1,4 @@
-/** Decorates the app with the sessions of its connections. Knows nothing of how a connection came about. */
+/** Decorates the app with the sessions of its connections. Knows nothing of how a connection was opened. */
 import fp from 'fastify-plugin';
 import { SessionRegistry } from '../src/session/session-registry.js';
 

@@ -1,4 +1,4 @@
-/** Decorates the app with its telemetry, and hands it the tracer where there is an SDK. Owns nothing of what is observed. */
+/** Decorates the app with its telemetry, and hands it the tracer if there is an SDK. Owns nothing of what is observed. */
 import type { FastifyBaseLogger } from 'fastify';
 import fp from 'fastify-plugin';
 import type { Config } from '../src/config/config.js';
@@ -22,7 +22,7 @@ export const telemetryPlugin = fp<{ config: Config; sdk?: Sdk | undefined }>(
   { name: 'telemetry', dependencies: ['metrics'] },
 );
 
-/** Loads OpenTelemetry's API only where somebody asks for traces. */
+/** Loads OpenTelemetry's API only if traces are asked for. */
 async function createTracing(log: FastifyBaseLogger, config: Config, tracer: Sdk['tracer']) {
   if (tracer === undefined) return undefined;
   const { Tracing } = await import('../src/telemetry/tracing.js');
@@ -30,11 +30,11 @@ async function createTracing(log: FastifyBaseLogger, config: Config, tracer: Sdk
     tracer,
     serverParent: config.telemetry.parent,
     isMethod,
-    onInvalidServerCarrier: () => log.warn('TRACEPARENT of the server is no valid trace context and is ignored'),
+    onInvalidServerCarrier: () => log.warn('TRACEPARENT of the server is not a valid trace context and is ignored'),
   });
 }
 
-/** pino's loggers tell of a new level. */
+/** pino's loggers report a new level. */
 function onLevelChange(log: FastifyBaseLogger, callback: () => void): void {
   if (!('on' in log) || typeof log.on !== 'function') return;
   log.on('level-change', (...args: unknown[]) => {

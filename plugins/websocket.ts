@@ -1,4 +1,4 @@
-/** WebSocket upgrades: which are let in, and how the listener lets go of them when the app closes. Knows no JSON-RPC. */
+/** WebSocket upgrades: which are let in, and how their connections are closed when the app closes. Knows no JSON-RPC. */
 import websocket from '@fastify/websocket';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
@@ -30,7 +30,7 @@ export const websocketPlugin = fp<{ config: Config }>(
     const options = {
       maxPayload: config.maxFrameBytes,
       perMessageDeflate: config.compression,
-      // The transport answers pings and bounds a closing handshake: `ws` cuts off a peer that reads slowly for either.
+      // The transport itself answers pings and bounds the closing handshake, because `ws` cuts off a slow reader in both cases.
       autoPong: false,
       closeTimeout: 2 * FLUSH_TOTAL_MS,
       // `ws` would echo the first subprotocol offered, which may be a token.
@@ -39,7 +39,7 @@ export const websocketPlugin = fp<{ config: Config }>(
     await app.register(websocket, {
       options,
       errorHandler: (error, socket, request) => {
-        // The route has its own listener for sockets that break: what comes here is a fault of ours.
+        // The route has its own listener for broken sockets, so this error is a fault of the server.
         request.log.error({ err: error }, 'upgrade failed');
         socket.close(closeCodes.internalError);
       },
@@ -55,11 +55,11 @@ export const websocketPlugin = fp<{ config: Config }>(
       }
       return undefined;
     });
-    // `@fastify/websocket` does so too, but only for what was refused after its own first hook: origin and host are checked before.
+    // `@fastify/websocket` closes only upgrades that were refused after its own first hook; origin and host are checked before that.
     app.addHook('onResponse', async (request) => {
       if (upgrading.has(request.raw)) request.raw.socket.destroy();
     });
-    // AFTER the credential has been checked, which takes a while: between here and the upgrade nobody else is let in.
+    // AFTER the credential was checked, which takes a while: no other upgrade is let in between this point and the upgrade itself.
     app.addHook('preValidation', async (request: FastifyRequest, reply: FastifyReply) => {
       const reason = request.ws ? admission.refusal(request.principal, keyOf(request)) : undefined;
       if (reason === undefined) return undefined;
@@ -71,8 +71,8 @@ export const websocketPlugin = fp<{ config: Config }>(
 );
 
 /**
- * Answers a path that no route can be looked up for, and hangs up: no hook is called for it, and the socket of an upgrade has left the
- * HTTP server that would close it.
+ * Answers a path for which no route can be looked up, and closes the socket. No hook runs for such a request, and the HTTP server no longer owns the
+ * socket of an upgrade.
  */
 export function answerBadUrl(_error: unknown, request: FastifyRequest, reply: FastifyReply): void {
   reply.raw.once('finish', () => request.raw.socket.destroy());

@@ -2,9 +2,7 @@
 import type { FastifyInstance } from 'fastify';
 import { requirePrincipal } from '../plugins/auth.js';
 import type { Exposition } from '../src/telemetry/prometheus.js';
-
-/** Methods that a route which is only read refuses. */
-const WRITING_METHODS = ['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
+import { refuseWriting } from './read-only.js';
 
 export interface MetricsRouteOptions {
   readonly exposition: Exposition;
@@ -22,11 +20,5 @@ export async function metricsRoute(app: FastifyInstance, options: MetricsRouteOp
     preHandler: async (request, reply) => (options.protected ? requirePrincipal(request, reply) : undefined),
     handler: async (_request, reply) => reply.type(exposition.contentType).send(await exposition.text()),
   });
-  app.route({
-    method: WRITING_METHODS,
-    url: '/metrics',
-    // BEFORE the body is read: its type may be one that nobody here understands.
-    onRequest: async (_request, reply) => reply.code(405).header('allow', 'GET, HEAD').send(),
-    handler: async () => {},
-  });
+  refuseWriting(app, '/metrics');
 }

@@ -1,4 +1,4 @@
-/** The upgrade to a WebSocket, on every path that is no other route. */
+/** The upgrade to a WebSocket, on every path that is not another route. */
 import type { Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { requirePrincipal } from '../plugins/auth.js';
@@ -8,7 +8,7 @@ import { WebSocketTransport } from '../src/rpc/websocket-transport.js';
 /** Adds the upgrade. */
 export async function rpcRoute(app: FastifyInstance): Promise<void> {
   function onError(this: UpgradedSocket, error: Error): void {
-    // A frame that breaks the protocol, or a socket that broke: `ws` has sent the close code already where there is one.
+    // A frame broke the protocol, or the socket broke. `ws` has already sent a close code if it could.
     app.log.debug({ err: error }, 'websocket error');
     this.close();
   }
@@ -25,10 +25,10 @@ export async function rpcRoute(app: FastifyInstance): Promise<void> {
     handler: async (_request, reply) => reply.code(404).send(),
     wsHandler: (ws, request) => {
       const { principal } = request;
-      if (principal == null) throw new Error('An upgrade came past the authentication');
+      if (principal == null) throw new Error('An upgrade went past the authentication');
       // An injected upgrade has no socket.
       const socket: Socket | undefined = request.raw.socket;
-      // Without it a keystroke's echo waits up to 40 ms for the peer's acknowledgement.
+      // Without this the echo of a keystroke waits up to 40 ms for the peer's acknowledgement.
       socket?.setNoDelay?.(true);
       dropUpgradeLeftovers(ws, socket, onError);
       const { traceparent, tracestate } = request.headers;

@@ -36,7 +36,7 @@ export interface ResponseMessage {
   readonly error: RpcError | undefined;
 }
 
-/** What cannot be served, with the answer it gets. */
+/** A message that cannot be served, with the error that answers it. */
 export interface InvalidMessage {
   readonly kind: 'invalid';
   readonly id: RequestId | null;
@@ -46,7 +46,7 @@ export interface InvalidMessage {
 
 export type IncomingMessage = RequestMessage | NotificationMessage | ResponseMessage | InvalidMessage;
 
-/** Messages up to this many bytes are within every bound: they are parsed without a look before. */
+/** Messages up to this length cannot pass any bound of an outline, so they are parsed at once. */
 const ALWAYS_TAKEN_BYTES = outlineBounds.maxStructuralCharacters;
 
 const VERSION_MEMBER = '"jsonrpc":"2.0",';
@@ -56,8 +56,9 @@ function invalid(id: RequestId | null, jsonrpc: boolean, detail: string): Invali
 }
 
 /**
- * Whether the only `"id"` of the text is spelled as `JSON.stringify` spells that number, white space around it or not. An escaped name
- * could be another one. `JSON.parse` itself turns 9007199254740993, 1.0 and 1.00000000000000000001 into other digits without a word.
+ * Whether the text has one `"id"`, spelled as `JSON.stringify` spells that number; white space around it is allowed. A text with `\u` is not
+ * searched, because the name `id` may be escaped there. The check is needed because `JSON.parse` silently turns 9007199254740993, 1.0 and
+ * 1.00000000000000000001 into other digits.
  */
 function isPlainId(text: string, id: number): boolean {
   const at = text.indexOf('"id"');
@@ -78,7 +79,7 @@ function afterWhiteSpace(text: string, from: number): number {
   return at;
 }
 
-/** @param outline of a long text, which has one already and would be slow to search */
+/** @param outline of a long text, where it exists already and a search would be slow */
 function isRequestId(bytes: Buffer, text: string, id: unknown, outline: MessageOutline | undefined): id is RequestId {
   if (typeof id === 'string') return true;
   if (typeof id !== 'number' || !Number.isSafeInteger(id)) return false;
@@ -95,13 +96,13 @@ function errorOfPeer(value: unknown): RpcError {
   });
 }
 
-/** The text of a message. Node 20 decodes long UTF-8 that is not ASCII three times as fast by way of UTF-16. */
+/** The text of a message. Node 20 decodes long UTF-8 with non-ASCII characters three times as fast by way of UTF-16. */
 function textOf(bytes: Buffer): string {
   if (bytes.length <= ALWAYS_TAKEN_BYTES || isAscii(bytes) || !isUtf8(bytes)) return bytes.toString('utf8');
   return transcode(bytes, 'utf8', 'utf16le').toString('utf16le');
 }
 
-/** The value of a member of a message that is not parsed; undefined for an object or a list, too. */
+/** The value of a member, read from the outline alone; undefined for an object and for a list. */
 function memberOf(outline: MessageOutline, name: OutlineMember): unknown {
   try {
     return JSON.parse(outline.spellingOf(name) ?? '');
@@ -110,14 +111,14 @@ function memberOf(outline: MessageOutline, name: OutlineMember): unknown {
   }
 }
 
-/** The id of a message that is not parsed. */
+/** The id of a message that is not parsed; null when there is none that can be sent back digit for digit. */
 function idOf(outline: MessageOutline): RequestId | null {
   const id = memberOf(outline, 'id');
   if (typeof id === 'string') return id;
   return Number.isSafeInteger(id) && String(id) === outline.spellingOf('id') ? (id as number) : null;
 }
 
-/** What becomes of a message that would take too long to read: its length is known before its method is, and its method before its values. */
+/** Refuses a message that would take too long to read: first by its length, then by the bound of its method. No value is parsed for this. */
 function refuseLarge(bytes: Buffer, outline: MessageOutline, maxBytesOf: MaxBytesOf): IncomingMessage | undefined {
   if (outline.exceeded !== undefined) {
     const bound = outlineBounds[outline.exceeded];
@@ -143,10 +144,10 @@ function refuseLarge(bytes: Buffer, outline: MessageOutline, maxBytesOf: MaxByte
   return { kind: 'invalid', id, error, jsonrpc: memberOf(outline, 'jsonrpc') === '2.0' };
 }
 
-/** The longest message of a method in bytes; of undefined for what names none. */
+/** The most bytes a message of this method may have; undefined stands for a message that names no method. */
 export type MaxBytesOf = (method: string | undefined) => number;
 
-/** Reads one message. Never throws: what cannot be read is an {@link InvalidMessage}. @param maxBytesOf default no bound */
+/** Reads one message. Never throws: an unreadable message becomes an {@link InvalidMessage}. @param maxBytesOf default: no bound */
 export function decodeMessage(bytes: Buffer, maxBytesOf: MaxBytesOf = () => Number.POSITIVE_INFINITY): IncomingMessage {
   const outline = bytes.length > ALWAYS_TAKEN_BYTES ? new MessageOutline(bytes) : undefined;
   const refused = outline === undefined ? undefined : refuseLarge(bytes, outline, maxBytesOf);

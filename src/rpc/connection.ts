@@ -1,12 +1,12 @@
 /**
- * One connection: takes messages from its transport, has requests served and sends exactly one reply for each; carries requests of the
- * server and their answers.
- * Knows no method and no session: what a request does comes in through {@link ConnectionOptions.serve}.
+ * One connection: takes messages from its transport, has requests served and sends exactly one reply for each; carries requests of the server and
+ * their answers.
+ * Knows no method and no session: {@link ConnectionOptions.serve} does what a request asks for.
  *
  *     open ──close()──► closing ──transport ended──► closed
  *       └──────────────transport ended────────────────▲
  *
- * Nothing received after `open` is executed.
+ * Messages that arrive after `open` are not executed.
  */
 import { randomUUID } from 'node:crypto';
 import { closeCodes } from '../protocol/close-codes.js';
@@ -29,7 +29,7 @@ import { afterServing } from './served-time.js';
 import type { TraceContext } from './trace-context.js';
 import type { MessageParts, Transport } from './transport.js';
 
-/** How long after the client's last word its replies may still come: what runs is killed then, which takes a moment. */
+/** How long replies may still come after the client's end of input. Commands are killed then, which takes a moment. */
 const END_TIMEOUT_MS = 5000;
 const CLOSING_BRACE = Buffer.from('}');
 
@@ -43,7 +43,10 @@ export class ResultParts {
 
 /** Follows one request from its arrival to its reply, for traces and metrics. */
 export interface RequestObservation {
-  /** The trace it is part of, where one is recorded: what it starts belongs to it, and a client is told its id in place of an inner error's text. */
+  /**
+   * The trace of the request, if one is recorded. Spans that the request begins belong to it, and an inner error is reported to the client by this
+   * trace's id.
+   */
   readonly trace: TraceContext | undefined;
   ended(error: RpcError | undefined): void;
 }
@@ -56,7 +59,7 @@ export interface Call {
 
 export interface ConnectionOptions {
   readonly transport: Transport;
-  /** Serves a request: returns or resolves to the result; throws an {@link RpcError} to refuse, or returns it at once. */
+  /** Serves a request: returns or resolves to the result. To refuse, it throws or returns an {@link RpcError}. */
   readonly serve: (call: Call) => unknown;
   /** Called for every notification of the client. */
   readonly onNotification: (method: string, params: unknown) => void;
@@ -64,15 +67,15 @@ export interface ConnectionOptions {
   readonly onResponse?: (message: ResponseMessage) => void;
   /** Called once, when the transport has ended. */
   readonly onClose: (code: number) => void;
-  /** The client sends nothing more: ends what still runs for it, so that its replies come. */
+  /** The client sends nothing more. Ends the commands that still run for it, so that their replies come. */
   readonly onEnd?: () => void;
-  /** An error that is nobody's refusal: to be logged whole under the id that the client was told. No call for a message of our own. */
+  /** An unexpected error: to be logged in full under the id that the client was given. `call` is undefined for a message of the server's own. */
   readonly onInternalError: (error: unknown, traceId: string, call: Call | undefined) => void;
   readonly observe?: ((request: RequestMessage) => RequestObservation) | undefined;
   /** Requests in flight, of this connection and of all. */
   readonly budget: RequestBudget;
   readonly maxOwedReplyBytes: number;
-  /** Longest message of each method. Default no bound. */
+  /** Longest message of each method. Default: no bound. */
   readonly maxBytesOf?: MaxBytesOf;
 }
 
@@ -82,7 +85,7 @@ export class Connection {
   readonly transport: Transport;
   readonly outbox: Outbox;
   readonly budget: RequestBudget;
-  /** Whether notifications and requests of ours say `"jsonrpc":"2.0"`: exactly if this connection's `initialize` did. */
+  /** Whether the server's own notifications and requests say `"jsonrpc":"2.0"`: they do if this connection's `initialize` did. */
   mirrorsVersion = false;
   readonly #options: ConnectionOptions;
   readonly #inbox: Inbox;
@@ -127,27 +130,27 @@ export class Connection {
     });
   }
 
-  /** Sends a notification. Silently nothing once the connection closes. */
+  /** Sends a notification. Does nothing once the connection closes. */
   notify(method: string, params: unknown): void {
     if (!this.isOpen) return;
     const text = this.#encode(() => encodeNotification(method, params, this.mirrorsVersion));
     if (text !== undefined) this.outbox.send(text);
   }
 
-  /** Sends a request of ours; its answer goes to {@link ConnectionOptions.onResponse}. Silently nothing once the connection closes. */
+  /** Sends a request of the server's own; its answer goes to {@link ConnectionOptions.onResponse}. Does nothing once the connection closes. */
   request(id: number, method: string, params: unknown): void {
     if (!this.isOpen) return;
     const text = this.#encode(() => encodeRequest(id, method, params, this.mirrorsVersion));
     if (text !== undefined) this.outbox.send(text);
   }
 
-  /** Calls back once no request is in flight, at once if none is. */
+  /** Calls back once no request is in flight; at once if none is. */
   whenIdle(callback: () => void): void {
     if (this.#inFlight === 0) callback();
     else this.#onIdle = callback;
   }
 
-  /** Sends what is queued, then closes. Nothing received from now on is executed. */
+  /** Sends what is queued, then closes. Messages that arrive from now on are not executed. */
   close(code: number, reason: string): void {
     if (!this.isOpen) return;
     this.#state = 'closing';
@@ -155,7 +158,7 @@ export class Connection {
     this.transport.close(code, reason);
   }
 
-  /** The client has said all: it gets the replies to that, and then the connection ends. */
+  /** The client has ended its input: sends the replies that are due, then closes. */
   #finish(): void {
     this.#options.onEnd?.();
     const end = (): void => this.close(closeCodes.done, 'end of input');
@@ -220,7 +223,7 @@ export class Connection {
   #succeed(request: RequestMessage, observation: RequestObservation | undefined, result: unknown): void {
     let reply: string | MessageParts;
     try {
-      // A result that cannot be said is a request that failed.
+      // A result that cannot be encoded counts as a failed request.
       reply = this.isOpen ? replyOf(request, result) : '';
     } catch (error) {
       this.#fail(request, observation, error);
@@ -247,7 +250,7 @@ export class Connection {
     if (text !== undefined) this.outbox.reply(text);
   }
 
-  /** Encodes a message that has nothing to say in its place: one that cannot be written ends the connection, and nothing else. */
+  /** Encodes a message for which there is no substitute. If that fails, only this connection ends. */
   #encode(encode: () => string): string | undefined {
     try {
       return encode();
@@ -267,7 +270,7 @@ export class Connection {
   }
 }
 
-/** @throws {Error} for a result that no string holds, or that is no JSON */
+/** @throws {Error} for a result that is too long for a string or is no JSON */
 function replyOf({ id, jsonrpc }: RequestMessage, result: unknown): string | MessageParts {
   if (!(result instanceof ResultParts)) return encodeResult(id, result, jsonrpc);
   return [Buffer.from(resultPrefix(id, jsonrpc)), ...result.parts, CLOSING_BRACE];

@@ -1,12 +1,12 @@
 /**
- * How long a peer may take what is still held for it when its connection ends: as long as it goes on taking, up to a bound. A transport
- * asks after its Close, the drain for a connection that has no Close yet. Knows no transport.
+ * How long a peer may still take held bytes when its connection ends: as long as it keeps taking some, up to a bound. A transport asks after its
+ * Close; the drain asks for connections that have no Close yet. Knows no transport.
  */
 import { ServedTime } from './served-time.js';
 
 /** How long a peer may take nothing. @see PROTOCOL "Drain" */
 export const FLUSH_STALL_MS = 5000;
-/** How long it may take in all: a peer that takes a byte every few seconds would keep the server for ever. */
+/** How long a peer may take in all. Without this bound a peer that takes a byte every few seconds would keep the server for ever. */
 export const FLUSH_TOTAL_MS = 60_000;
 const LOOK_EVERY_MS = 250;
 
@@ -25,7 +25,7 @@ export class FlushLimit {
     this.#time = new ServedTime(lookEveryMs);
   }
 
-  /** Whether the peer has had its time. To be asked regularly. @param progressBytes taken by now */
+  /** Whether the time of the peer is over. Must be asked regularly. @param progressBytes taken by now */
   isOver(progressBytes: number): boolean {
     const nowMs = this.#time.look();
     if (progressBytes > this.#progressBytes) {
@@ -36,7 +36,7 @@ export class FlushLimit {
   }
 }
 
-/** Looks by itself, and calls back once when the peer has had its time. @returns ends it */
+/** Looks by itself, and calls back once when the time of the peer is over. @returns a function that stops the looking */
 export function watchFlush(progressBytes: () => number, onOver: () => void): () => void {
   const limit = new FlushLimit(progressBytes());
   const timer = setInterval(() => {

@@ -6,7 +6,7 @@
  */
 
 const WORD_BYTES = 4;
-/** Up to this many bytes the loop over bytes is done before the words are made. */
+/** Up to this length a loop over single bytes is faster than making the words. */
 const SHORT_BYTES = 512;
 
 /** XORs `length` bytes of `source` with the mask into `output` from `offset` on. */
@@ -21,7 +21,7 @@ export function unmask(buffer: Buffer, maskKey: Buffer): void {
     xorBytes(buffer, 0, buffer.length, maskKey);
     return;
   }
-  // A typed array of words begins at a multiple of their size.
+  // A typed array of words must begin at a multiple of their size.
   const head = (WORD_BYTES - (buffer.byteOffset % WORD_BYTES)) % WORD_BYTES;
   xorBytes(buffer, 0, head, maskKey);
   const words = new Uint32Array(buffer.buffer, buffer.byteOffset + head, (buffer.length - head) >> 2);
@@ -30,7 +30,7 @@ export function unmask(buffer: Buffer, maskKey: Buffer): void {
   xorBytes(buffer, head + words.length * WORD_BYTES, buffer.length, maskKey);
 }
 
-/** The mask as it stands over a word that begins behind `head` bytes, in this machine's order of bytes. */
+/** The mask as a word that begins `head` bytes behind the start, in this machine's byte order. */
 function maskWord(maskKey: Buffer, head: number): number {
   const bytes = new Uint8Array(WORD_BYTES);
   for (let at = 0; at < WORD_BYTES; at += 1) bytes[at] = maskKey[(head + at) % WORD_BYTES] ?? 0;

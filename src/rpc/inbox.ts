@@ -1,6 +1,6 @@
 /**
- * Messages of one connection that wait for their turn. A peer that sends thousands of requests in one go gets a slice of each turn of
- * the event loop and not the whole of it, so that it cannot starve the others. Knows nothing of what a message says.
+ * Messages of one connection that wait for their turn. A peer that sends thousands of requests at once gets a slice of each turn of the event loop,
+ * so that it cannot starve other connections. Knows nothing of what a message says.
  */
 
 /**
@@ -11,7 +11,7 @@ const SLICE_MS = 1;
 
 export interface InboxOptions {
   readonly deliver: (message: Buffer) => void;
-  /** Stops the transport while messages wait, so that no more than one read's worth of them ever does. */
+  /** Stops the transport while messages wait, so that never more than the messages of one read wait. */
   readonly pause: () => void;
   readonly resume: () => void;
 }
@@ -30,7 +30,7 @@ export class Inbox {
     this.#options = options;
   }
 
-  /** Delivers now when nothing waits and the slice has room, else queues. */
+  /** Delivers the message now if no other waits and the slice has room; queues it otherwise. */
   push(message: Buffer): void {
     if (this.#closed) return;
     if (this.#scheduled !== undefined && (this.#queue.length > 0 || this.#isSpent())) {
@@ -42,14 +42,14 @@ export class Inbox {
     this.#options.deliver(message);
   }
 
-  /** Calls back once when nothing waits, at once if nothing does; never after {@link close}. */
+  /** Calls back once no message waits; at once if none does; never after {@link close}. */
   whenEmpty(callback: () => void): void {
     if (this.#closed) return;
     if (this.#queue.length === 0) callback();
     else this.#onEmpty = callback;
   }
 
-  /** Forgets what waits; nothing is delivered any more. */
+  /** Drops waiting messages; nothing is delivered any more. */
   close(): void {
     this.#closed = true;
     this.#queue = [];
@@ -58,7 +58,7 @@ export class Inbox {
     this.#scheduled = undefined;
   }
 
-  /** The slice lasts until the loop has come round once, whatever comes in meanwhile. */
+  /** The slice lasts until the loop has come round once, even if more messages come in. */
   #openSlice(): void {
     this.#sliceEndsAt = performance.now() + SLICE_MS;
     this.#scheduled = setImmediate(() => this.#nextTurn());

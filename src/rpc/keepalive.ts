@@ -1,8 +1,9 @@
 /**
  * Watches connections for signs of life: pings them, and ends those that are dead or stand still. Knows no session.
  *
- * A peer that does not read answers no ping, because the ping waits behind its output. So silence means death only where nothing was
- * sent since the last sign of life; where something was, the longer limit for standing output holds. @see PROTOCOL "Finer points"
+ * A peer that does not read answers no ping, because the ping waits behind its output. So silence means death only if nothing was sent since the last
+ * sign of life. If something was sent, the longer limit for standing output holds.
+ * @see PROTOCOL "Finer points"
  */
 import { closeCodes } from '../protocol/close-codes.js';
 import type { Connection } from './connection.js';
@@ -18,32 +19,32 @@ export interface KeepaliveOptions {
 /** Silent intervals after which a peer counts as gone. */
 const SILENT_INTERVALS = 2;
 const LOOKS_PER_LIMIT = 4;
-/** Where there is no limit looks are still taken, so that time is counted. */
+/** Without any limit the timer still looks this often, so that time is counted. */
 const MAX_LIMIT_MS = 300_000;
-/** Bytes a second at which a message that is not whole yet counts as arriving: below any link that carries a terminal. */
+/** A message that grows by fewer bytes a second does not count as arriving. Any link that carries a terminal is faster. */
 const SLOWEST_MESSAGE_BYTES_PER_SECOND = 1024;
 
 interface Watched {
   receivedBytes: number;
   receivedMessages: number;
-  /** Bytes received by then: more than these belong to a message that is not whole yet. */
+  /** Bytes received when the last message was complete. Any bytes above these belong to a message that is not complete yet. */
   bytesWhenWhole: number;
-  /** Bytes received by {@link arrivingAtMs}. */
+  /** Bytes received at {@link arrivingAtMs}. */
   bytesWhenArriving: number;
   progressBytes: number;
-  /** When something last came in, and how much had surely been sent before that. */
+  /** When something last came in, and how many bytes had certainly been sent before that. */
   heardAtMs: number;
   sentWhenHeard: number;
-  /** Bytes sent by the last look: what follows may have been sent after the peer's last sign of life. */
+  /** Bytes sent by the last look. Later bytes may have been sent after the peer's last sign of life. */
   sentAtLook: number;
-  /** When the last whole message or a ping came in, there was no part of one, or the part had grown by enough. */
+  /** When a message was last arriving: a whole message or a ping came in, no message was incomplete, or the incomplete one had grown fast enough. */
   arrivingAtMs: number;
-  /** When pending output last moved, or there was none. */
+  /** When pending output last moved, or none was pending. */
   movedAtMs: number;
   pingedAtMs: number;
 }
 
-/** One timer for all connections: ten thousand timers would cost more than what they watch. */
+/** One timer for all connections: ten thousand timers would cost more than the connections they watch. */
 export class Keepalive {
   readonly #options: KeepaliveOptions;
   readonly #watched = new Map<Connection, Watched>();
@@ -56,7 +57,7 @@ export class Keepalive {
   }
 
   add(connection: Connection): void {
-    // Before the first there was nobody to look for.
+    // The time before the first connection counts for nothing.
     if (this.#timer === undefined) this.#time.look();
     const { nowMs } = this.#time;
     this.#watched.set(connection, {
@@ -80,14 +81,14 @@ export class Keepalive {
     if (this.#watched.size === 0) this.close();
   }
 
-  /** Watches nobody any more. */
+  /** Stops watching all connections. */
   close(): void {
     clearInterval(this.#timer);
     this.#timer = undefined;
     this.#watched.clear();
   }
 
-  /** Often enough to see each limit within a quarter of itself. */
+  /** A quarter of the shortest limit, so that each limit is noticed in time. */
   #intervalMs(): number {
     const limits = [this.#options.pingIntervalMs, this.#options.stallTimeoutMs].filter((ms) => ms > 0);
     return Math.max(1, Math.min(MAX_LIMIT_MS, ...limits) / LOOKS_PER_LIMIT);
@@ -124,7 +125,7 @@ export class Keepalive {
       seen.sentWhenHeard = seen.sentAtLook;
     }
     seen.sentAtLook = sentBytes;
-    // More, not other: an answer to a ping of the peer waits here, too, and counts as pending without ever having been sent by us.
+    // Greater, not just different: an answer to the peer's ping also waits here, and counts as pending although it is not among the bytes sent.
     if (progressBytes > seen.progressBytes || pendingBytes === 0) {
       seen.progressBytes = progressBytes;
       seen.movedAtMs = nowMs;
@@ -133,7 +134,7 @@ export class Keepalive {
       connection.close(closeCodes.policyViolation, 'output is not being read');
       return;
     }
-    // Standard input has no answer to a ping, and its end is told by the kernel.
+    // Standard input answers no ping, and the kernel reports its end.
     if (pingIntervalMs === 0 || connection.transport.kind === 'stdio') return;
     const silentMs = nowMs - Math.max(seen.heardAtMs, pendingBytes > 0 ? seen.movedAtMs : 0);
     const limitMs =

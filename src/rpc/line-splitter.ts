@@ -16,7 +16,7 @@ export interface LineSplitterOptions {
   readonly maxLineBytes: number;
   /** A line that is not blank, without its line feed. */
   readonly onLine: (line: Buffer) => void;
-  /** A line was longer; it is skipped to its end. Called once for it. */
+  /** A line was too long. It is skipped to its end; called once for it. */
   readonly onTooLong: () => void;
 }
 
@@ -41,7 +41,7 @@ export class LineSplitter {
     this.#add(chunk.subarray(from));
   }
 
-  /** What stands behind the last line feed is a line, too. */
+  /** Bytes behind the last line feed count as a line, too. */
   end(): void {
     this.#finish();
   }

@@ -1,9 +1,9 @@
 /**
- * Reads as much of a JSON text as can be read without building anything from it: how many values it may hold, and how its outermost
- * members are spelled. It walks over bytes once, whatever they are; what is no JSON gives an outline that means nothing.
+ * Reads as much of a JSON text as is possible without building any value: how many values it may hold, and how its outermost members are spelled. It
+ * walks over the bytes once. The outline of a text that is no JSON means nothing.
  */
 
-/** A member of the outermost object that an outline knows of. */
+/** A member of the outermost object that an outline can look up. */
 export type OutlineMember = 'id' | 'method' | 'jsonrpc' | 'result' | 'error';
 
 const KNOWN: ReadonlySet<string> = new Set<OutlineMember>(['id', 'method', 'jsonrpc', 'result', 'error']);
@@ -17,29 +17,29 @@ const CLOSE_BRACKET = 0x5d;
 const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
 
-/** Longest name looked at: `jsonrpc` with each character escaped, and its quotes. */
+/** Longest name that is looked at: `jsonrpc` with each character escaped, and its quotes. */
 const LONGEST_NAME_BYTES = 7 * 6 + 2;
-/** Longest value that is spelled out: more than any method's name and any integer with white space around it. */
+/** Longest value that is returned: longer than any method's name and any integer with white space around it. */
 const LONGEST_VALUE_BYTES = 1024;
-/** A string that is longer is searched for its end by native code, which is slower to call and faster to run. */
+/** The end of a longer string is searched by native code, which is slower to call and faster to run. */
 const LOOP_BYTES = 64;
-/** So many escaped quotes, and the loop takes over again: each costs a call. */
+/** After so many escaped quotes the loop takes over again, because each search costs a call. */
 const MAX_SEARCHES = 1000;
 
-/** Bounds of what stands outside of strings, where each byte may cost as much as a value. */
+/** Bounds of the text outside of strings, where each byte may cost as much as a value. */
 export const outlineBounds = {
-  /** Commas, colons and opening brackets: no text has more values than these and one. */
+  /** Commas, colons and opening brackets: a text has at most one value more than these. */
   maxStructuralCharacters: 200_000,
-  /** Everything, white space and numbers included. */
+  /** All bytes outside of strings, white space and numbers included. */
   maxBytesOutsideStrings: 1024 * 1024,
 } as const;
 
 /** What can be known of a JSON text before it is parsed. */
 export class MessageOutline {
-  /** The bound at which the walk ended; members behind that point are not known. */
+  /** The bound at which the walk stopped; members behind that point are not known. */
   exceeded: keyof typeof outlineBounds | undefined;
   readonly #bytes: Buffer;
-  /** Where the values of the outermost members begin; of the last one where a name stands twice, as `JSON.parse` has it. */
+  /** Where the values of the outermost members begin. Of a name that appears twice the last one counts, as in `JSON.parse`. */
   readonly #values = new Map<string, number>();
 
   constructor(bytes: Buffer) {
@@ -51,7 +51,7 @@ export class MessageOutline {
     return this.#values.has(name);
   }
 
-  /** The spelling of a string, number or literal without white space; undefined for one that is too long, or absent. */
+  /** The spelling of a string, number or literal, without white space; undefined when it is absent or too long. */
   spellingOf(name: OutlineMember): string | undefined {
     const bytes = this.#bytes;
     let from = this.#values.get(name);
@@ -118,7 +118,7 @@ function isWhiteSpace(byte: number | undefined): boolean {
   return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
 }
 
-/** The text of a JSON string, or undefined for what is none. */
+/** The text of a JSON string; undefined when the spelling is no string. */
 function unquote(spelling: string): string | undefined {
   if (!spelling.includes('\\')) return spelling.slice(1, -1);
   try {
@@ -128,7 +128,7 @@ function unquote(spelling: string): string | undefined {
   }
 }
 
-/** Where the string ends that begins with the quote at `from`; the end of the bytes where it does not. */
+/** Where the string ends whose opening quote is at `from`; the end of the bytes if it is not closed. */
 function endOfString(bytes: Buffer, from: number): number {
   const { length } = bytes;
   let at = from + 1;

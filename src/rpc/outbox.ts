@@ -10,10 +10,10 @@ import type { EncodedMessage, MessageParts, Transport } from './transport.js';
  */
 export const HIGH_WATER_BYTES = 1024 * 1024;
 
-/** Ranges of owed replies that are looked through at once: there are so many only where output stands between the replies. */
+/** From this many ranges on they are looked through. There are so many only if output stands between the replies. */
 const SETTLE_FROM = 64;
 
-/** Replies that follow each other without anything between them, in the order of all bytes ever sent. */
+/** Replies in a row with nothing between them, by their place among all bytes ever sent. */
 interface OwedRange {
   from: number;
   to: number;
@@ -22,7 +22,7 @@ interface OwedRange {
 export interface OutboxOptions {
   /** Bytes of replies a peer may leave unread before {@link OutboxOptions.onOwedTooMuch}. */
   readonly maxOwedReplyBytes: number;
-  /** The peer takes not even its replies. Called once. */
+  /** The peer leaves too many replies unread. Called once. */
   readonly onOwedTooMuch: () => void;
 }
 
@@ -30,13 +30,13 @@ export interface OutboxOptions {
 export class Outbox {
   readonly #transport: Transport;
   readonly #options: OutboxOptions;
-  /** Ranges that the kernel has not taken whole by the last look. One in most cases, none when idle. */
+  /** Ranges of replies that the kernel had not taken completely at the last look. Mostly one, none when idle. */
   #owed: OwedRange[] = [];
   /** Sum of their lengths. */
   #owedBytes = 0;
   #settleAt = SETTLE_FROM;
   #owedTooMuch = false;
-  /** Made for the first who waits: an idle connection has none. */
+  /** Created when the first source waits: an idle connection has none. */
   #waiting: Set<() => void> | undefined;
 
   constructor(transport: Transport, options: OutboxOptions) {
@@ -49,7 +49,7 @@ export class Outbox {
     return this.#transport.bufferedBytes >= HIGH_WATER_BYTES;
   }
 
-  /** Bytes the kernel has taken since the start: it grows while the peer reads. */
+  /** Bytes that the kernel has taken since the start. They grow while the peer reads. */
   get progressBytes(): number {
     return this.#transport.sentBytes - this.#transport.bufferedBytes;
   }
@@ -59,7 +59,7 @@ export class Outbox {
     return this.#transport.bufferedBytes;
   }
 
-  /** Calls back once when there is room again. The same function is kept once. */
+  /** Calls back once when there is room again. A function that is added twice is called once. */
   whenWritable(callback: () => void): void {
     this.#waiting ??= new Set();
     this.#waiting.add(callback);
@@ -70,7 +70,7 @@ export class Outbox {
     this.#waiting?.delete(callback);
   }
 
-  /** Sends a notification or a request of ours. */
+  /** Sends a notification or a request of the server's own. */
   send(text: string): void {
     this.#transport.send(text);
   }
@@ -105,7 +105,7 @@ export class Outbox {
     for (const callback of callbacks) callback();
   }
 
-  /** One reply of any size may always wait; it is the next one that finds the bound passed. */
+  /** One reply of any size may wait; the next one finds the bound exceeded. */
   #refuses(): boolean {
     if (this.#owedBytes <= this.#options.maxOwedReplyBytes) return this.#owedTooMuch;
     this.#settleOwed();
@@ -130,7 +130,7 @@ export class Outbox {
     const first = this.#owed[0];
     if (first !== undefined && first.from < taken) first.from = taken;
     this.#owedBytes = this.#owed.reduce((sum, { from, to }) => sum + to - from, 0);
-    // Twice as many as are left: looking costs the same for each reply, however many a peer leaves unread.
+    // Twice as many as are left, so that the cost of looking stays the same for each reply, however many are unread.
     this.#settleAt = Math.max(SETTLE_FROM, this.#owed.length * 2);
   }
 }

@@ -20,7 +20,7 @@ export class RequestBudget {
     this.#total = total;
   }
 
-  /** The bound that leaves no room for one more, by its name in `limits`, or undefined. */
+  /** The exceeded bound, by its name in `limits`; undefined when there is room for one more request. */
   get exceeded(): 'maxRequestsPerConnection' | 'maxRequests' | undefined {
     if (this.#inFlight >= this.#max) return 'maxRequestsPerConnection';
     if (this.#total.inFlight >= this.#total.max) return 'maxRequests';

@@ -1,6 +1,7 @@
 /**
- * From a request to its handler, over one method table. Owns the order of the checks before a handler runs; knows no transport and
- * nothing of what a handler does. @see PROTOCOL "Finer points", order of checks
+ * Finds the handler of a request in one method table. Owns the order of the checks before a handler runs; knows no transport and nothing of what a
+ * handler does.
+ * @see PROTOCOL "Finer points", order of checks
  */
 import { rpcError } from '../protocol/errors.js';
 import { MAX_ISSUES } from '../protocol/methods/bounded-values.js';
@@ -13,7 +14,7 @@ export interface Caller {
   readonly experimentalApi: boolean;
 }
 
-/** Serves one method. Returns or resolves to the result; throws an RpcError to refuse, or returns it at once. */
+/** Serves one method: returns or resolves to the result. To refuse, it throws or returns an RpcError. */
 export type Handler<S extends Caller> = (params: never, caller: S, call: Call) => unknown;
 
 interface Route<S extends Caller> {
@@ -26,7 +27,7 @@ interface NotificationRoute<S extends Caller> {
   readonly handler: (params: unknown, caller: S) => void;
 }
 
-/** A request that is well formed, on its way to its handler. */
+/** A well-formed request on its way to its handler. */
 export interface AdmittedCall<S extends Caller> {
   readonly method: string;
   readonly definition: MethodDefinition;
@@ -34,14 +35,14 @@ export interface AdmittedCall<S extends Caller> {
   readonly caller: S;
 }
 
-/** One handler for every method of a table; a missing or a foreign name does not compile. */
+/** One handler for every method of a table. A missing handler or an unknown name does not compile. */
 export type Handlers<S extends Caller, T extends Record<string, MethodDefinition>> = {
   readonly [M in keyof T]: (params: ReturnType<T[M]['params']['parse']>, caller: S, call: Call) => unknown;
 };
 
 /** Characters of the path to a wrong param in a reply. */
 const MAX_PATH_LENGTH = 200;
-/** The method with which a connection begins. */
+/** The method that must come first on a connection. */
 const HANDSHAKE = 'initialize';
 
 /** Finds the handler of a request, checks the request, and runs it. */
@@ -50,7 +51,7 @@ export class Router<S extends Caller> {
   readonly #notified = new Map<string, NotificationRoute<S>>();
   readonly #admit: (call: AdmittedCall<S>) => void;
 
-  /** @param admit throws the refusal: of a caller who may not, of a server that is draining or full */
+  /** @param admit throws the refusal: the caller may not call this, or the server is draining or full */
   constructor(admit: (call: AdmittedCall<S>) => void) {
     this.#admit = admit;
   }
@@ -64,13 +65,13 @@ export class Router<S extends Caller> {
     }
   }
 
-  /** The longest message of a method; of one that is unknown, too. */
+  /** The longest message of a method in bytes; also answers for an unknown method. */
   maxBytesOf(method: string | undefined): number {
     const route = method === undefined ? undefined : this.#routes.get(method);
     return route?.definition.maxBytes ?? MAX_MESSAGE_BYTES;
   }
 
-  /** Adds a notification of clients with what is done for it. */
+  /** Adds a notification that clients may send, with its handler. */
   onNotification<P extends MethodDefinition['params']>(
     method: string,
     params: P,
@@ -79,7 +80,7 @@ export class Router<S extends Caller> {
     this.#notified.set(method, { params, handler: handler as NotificationRoute<S>['handler'] });
   }
 
-  /** Does what a notification asks for. @returns false when it is unknown, malformed or early: nobody is told, as a notification has no answer */
+  /** Handles a notification. @returns false when it is unknown, malformed or too early; nobody is told, because a notification has no answer */
   notify(caller: S, method: string, params: unknown): boolean {
     const route = this.#notified.get(method);
     if (route === undefined || !caller.initialized) return false;
@@ -124,7 +125,7 @@ function validateParams(definition: MethodDefinition, params: unknown): unknown 
   throw rpcError('invalidParams', { detail: `${where}: ${first?.message ?? 'wrong'}`, issues });
 }
 
-/** Parts of a path may be names that the client chose, of any length. */
+/** The path as text. A part of it may be a name that the client chose, of any length. */
 function pathText(path: readonly PropertyKey[]): string {
   const text = path.map(String).join('.');
   return text.length <= MAX_PATH_LENGTH ? text : `${text.slice(0, MAX_PATH_LENGTH)}…`;

@@ -1,21 +1,21 @@
 /**
- * Time as a peer may be held to it: that in which this process ran. A server that stood still (SIGSTOP, a paused container, a machine that
- * was moved) has not heard its peers, and must not end their connections for its own silence. Knows no connection.
+ * Time in which this process ran: only that may be held against a peer. A server that stood still (SIGSTOP, a paused container, a machine that was
+ * moved) has not heard its peers, and must not end their connections for its own silence. Knows no connection.
  */
 
-/** Looks at a limit that has no look of its own, and the longest time between two of them. */
+/** How many looks {@link afterServing} takes until its time is over, and the longest time between two of them. */
 const LOOKS_PER_LIMIT = 4;
 const MAX_LOOK_EVERY_MS = 2000;
-/** A look that is later than this is late however rarely there is one: a busy machine is, too, but not by so much. */
+/** A look that is later than this counts as late, however rare the looks are: a busy machine is not late by so much. */
 const MAX_LATE_MS = 1000;
 
-/** A clock that is looked at regularly, and stands still while nobody can look. */
+/** A clock that must be looked at regularly, and stands still while nobody can look. */
 export class ServedTime {
   readonly #longestMs: number;
   #lookedAtMs = performance.now();
   #nowMs = 0;
 
-  /** @param lookEveryMs interval of the looks; what passed until one that is late by as much again, or by 1 s, counts for nothing */
+  /** @param lookEveryMs interval of the looks. If a look is late by as much again, or by 1 s, the time before it counts for nothing. */
   constructor(lookEveryMs: number) {
     this.#longestMs = lookEveryMs + Math.min(lookEveryMs, MAX_LATE_MS);
   }
@@ -35,7 +35,7 @@ export class ServedTime {
   }
 }
 
-/** Calls back once after so many milliseconds of service. @returns takes it back */
+/** Calls back once after so many milliseconds of service. @returns a function that cancels it */
 export function afterServing(ms: number, callback: () => void): () => void {
   const lookEveryMs = Math.min(ms / LOOKS_PER_LIMIT, MAX_LOOK_EVERY_MS);
   const time = new ServedTime(lookEveryMs);

@@ -1,4 +1,4 @@
-/** Standard input and output as a transport: one message a line. Knows no JSON and not which streams they are. */
+/** Standard input and output as a transport: one message a line. Knows no JSON, and not which streams it was given. */
 import type { Readable, Writable } from 'node:stream';
 import { closeCodes } from '../protocol/close-codes.js';
 import { watchFlush } from './flush-limit.js';
@@ -55,7 +55,7 @@ export class StdioTransport implements Transport {
     });
     this.#input.on('error', () => this.#end(closeCodes.internalError));
     this.#output.on('drain', () => listener.onDrain());
-    // EPIPE: whoever started us reads no more.
+    // EPIPE: the program that started the server reads no more.
     this.#output.on('error', () => this.#end(closeCodes.internalError));
   }
 

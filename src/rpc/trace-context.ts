@@ -1,6 +1,6 @@
 /**
- * W3C trace contexts from and to their text form. Knows no OpenTelemetry: a context is handed on to a command even where no trace is
- * recorded. @see https://www.w3.org/TR/trace-context/
+ * W3C trace contexts from and to their text form. Knows no OpenTelemetry: a context is handed on to a command even if no trace is recorded.
+ * @see https://www.w3.org/TR/trace-context/
  */
 
 /** A context as it travels, not validated. */
@@ -16,7 +16,7 @@ export interface TraceContext {
   /** 16 hexadecimal digits. */
   readonly spanId: string;
   readonly flags: number;
-  /** As it came. */
+  /** The text as it came. */
   readonly tracestate: string | undefined;
 }
 
@@ -50,7 +50,7 @@ export function parseCarrier(carrier: unknown): TraceContext | undefined {
   return { traceId, spanId, flags: Number.parseInt(flags, 16), tracestate: validState(tracestate) };
 }
 
-/** The variables that carry a context to a child; null takes an inherited one away, which belongs to another context. */
+/** The variables that carry a context to a child. Null removes an inherited variable, which belongs to another context. */
 export function environmentOf(context: TraceContext): Record<string, string | null> {
   const flags = context.flags.toString(16).padStart(2, '0');
   return {

@@ -3,18 +3,18 @@
  * the in-memory pair of the tests implement it.
  */
 
-/** Free bytes an {@link EncodedMessage} leaves before its text, for a transport to write its own header there. Ten is a WebSocket's longest. */
+/** Free bytes before the text of an {@link EncodedMessage}, where a transport writes its own header. The longest one is a WebSocket's: ten bytes. */
 export const MESSAGE_HEADROOM_BYTES = 10;
 /** Free bytes after the text, for a transport that ends a message with a line feed. */
 export const MESSAGE_TAILROOM_BYTES = 1;
 
-/** A message that was written as UTF-8 already, so that no transport copies or encodes it again. */
+/** A message that is UTF-8 already, so that no transport copies or encodes it again. */
 export interface EncodedMessage {
   /** `MESSAGE_HEADROOM_BYTES` free, the text, `MESSAGE_TAILROOM_BYTES` free. The transport may write into both rooms. */
   readonly buffer: Buffer;
   /** Length of the text. */
   readonly textBytes: number;
-  /** Called when the bytes have left the process and `buffer` may be used again. Not called when the connection ends before. */
+  /** Called when the bytes have left the process and `buffer` may be used again. Not called when the connection ends earlier. */
   readonly onSent?: () => void;
 }
 
@@ -25,13 +25,16 @@ export type MessageParts = readonly Buffer[];
 export interface TransportListener {
   /** One whole message, in UTF-8. */
   onMessage(message: Buffer): void;
-  /** What came can never be a message, such as a line over the limit; `detail` says what it was. The transport goes on. */
+  /** Input that can never be a message, such as a line over the limit; `detail` says what it was. The transport goes on. */
   onUnreadable(detail: string): void;
-  /** Everything held was handed to the kernel, after `bufferedBytes` had been above the transport's own mark. */
+  /** The kernel has taken everything that was held, after `bufferedBytes` had been above the transport's own mark. */
   onDrain(): void;
-  /** The peer sends nothing more and may still read: what it asked for is owed. At most once, and only where a peer can do so. */
+  /**
+   * The peer sends nothing more and may still read; replies to its requests are still due. At most once, and only on transports that have such an
+   * end.
+   */
   onEnd(): void;
-  /** The peer wants to close, and what it sent before is to be served before it is answered. @param proceed answers; nothing is sent afterwards */
+  /** The peer wants to close. Its earlier messages are to be served first. @param proceed answers the peer's Close; nothing is sent afterwards */
   onClosing(proceed: () => void): void;
   /** The transport has ended; no message follows. Once. */
   onClose(code: number): void;
@@ -42,13 +45,13 @@ export interface Transport {
   readonly kind: 'websocket' | 'stdio' | 'memory';
   /** Bytes held here that the kernel has not taken yet. */
   readonly bufferedBytes: number;
-  /** Bytes given to this transport since the start, its own framing included: less `bufferedBytes` it is what the kernel has taken. */
+  /** Bytes given to this transport since the start, its own framing included. Less `bufferedBytes` this is what the kernel has taken. */
   readonly sentBytes: number;
-  /** Bytes that have come in since the start: shows that a peer is alive. */
+  /** Bytes that have come in since the start; they show that a peer is alive. */
   readonly receivedBytes: number;
-  /** Whole messages, and answers to pings, that have come in since the start: bytes alone may be a frame that never ends. */
+  /** Whole messages and answers to pings that have come in since the start. Bytes alone may belong to a frame that never ends. */
   readonly receivedMessages: number;
-  /** Starts the flow: nothing is reported before. Called once. */
+  /** Starts the flow; nothing is reported earlier. Called once. */
   open(listener: TransportListener): void;
   send(text: string): void;
   sendEncoded(message: EncodedMessage): void;
@@ -56,10 +59,10 @@ export interface Transport {
   /** Stops and resumes taking messages from the kernel. */
   pause(): void;
   resume(): void;
-  /** A sign of life that a living peer answers, where the transport has one. */
+  /** Asks the peer for a sign of life, if the transport can. */
   ping(): void;
-  /** Ends in order: what is held goes out first, then the code. */
+  /** Ends in order: sends what is held, then the code. */
   close(code: number, reason: string): void;
-  /** Ends at once; what is held is lost. */
+  /** Ends at once and loses what is held. */
   abort(): void;
 }

@@ -1,11 +1,11 @@
 /**
- * Lets go of the HTTP request that a WebSocket began with. Without this every connection keeps it to its end, with its headers, its
- * response and Fastify's objects around them: measured at 1,000 idle connections, a third of what each costs. Knows no JSON-RPC.
+ * Releases the HTTP request that a WebSocket began with. Otherwise every connection keeps the request to its end, with its headers, its response and
+ * Fastify's objects: measured at 1,000 idle connections, a third of what each costs. Knows no JSON-RPC.
  */
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
-/** As much of a `ws` WebSocket as is used. */
+/** The part of a `ws` WebSocket that is used here. */
 export interface UpgradedSocket {
   removeAllListeners(event: 'error'): unknown;
   on(event: 'error', listener: (this: UpgradedSocket, error: Error) => void): unknown;
@@ -16,9 +16,9 @@ export interface UpgradedSocket {
 type SocketInUse = Socket & { readonly _httpMessage?: ServerResponse | null };
 
 /**
- * To be called when the upgrade is complete. Afterwards nothing on the socket or the WebSocket refers to the request.
+ * Call it when the upgrade is complete. Afterwards nothing on the socket or the WebSocket refers to the request.
  * @param socket undefined for an injected upgrade
- * @param onError takes the place of the listener that holds the request; one function for all connections
+ * @param onError replaces the listener that holds the request; one function for all connections
  */
 export function dropUpgradeLeftovers(
   ws: UpgradedSocket,

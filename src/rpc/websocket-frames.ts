@@ -4,7 +4,7 @@
  */
 import { type EncodedMessage, MESSAGE_HEADROOM_BYTES, type MessageParts } from './transport.js';
 
-/** What is written to: a TCP or TLS socket. */
+/** The TCP or TLS socket that is written to. */
 export interface FrameSocket {
   readonly writableLength: number;
   readonly bytesRead?: number;

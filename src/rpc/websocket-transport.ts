@@ -1,6 +1,6 @@
 /**
- * A WebSocket as a transport: one text frame a message. Reading, pings and the closing handshake are the `ws` object's, which comes in
- * socket-shaped; writing is our own ({@link FrameWriter}) unless an extension was negotiated. Knows no JSON.
+ * A WebSocket as a transport: one text frame a message. The `ws` object, handed in as an interface, does the reading, the pings and the closing
+ * handshake. Writing is done here by {@link FrameWriter}, unless an extension was negotiated. Knows no JSON.
  */
 import { closeCodes } from '../protocol/close-codes.js';
 import { watchFlush } from './flush-limit.js';
@@ -8,7 +8,7 @@ import type { EncodedMessage, MessageParts, Transport, TransportListener } from 
 import { MESSAGE_HEADROOM_BYTES } from './transport.js';
 import { type FrameSocket, FrameWriter } from './websocket-frames.js';
 
-/** As much of a `ws` WebSocket as is used. */
+/** The part of a `ws` WebSocket that is used here. */
 export interface WebSocketLike {
   readonly readyState: number;
   readonly bufferedAmount: number;
@@ -29,7 +29,7 @@ export interface WebSocketLike {
 /** `readyState` until either side has sent its Close. @see https://websockets.spec.whatwg.org */
 const OPEN = 1;
 
-/** Sends through `ws` itself: with an extension, and where there is no socket to write to. */
+/** Sends through `ws` itself: if an extension was negotiated, or if there is no socket to write to. */
 class LibraryWriter {
   readonly #ws: WebSocketLike;
   readonly #onDrain: () => void;
@@ -67,7 +67,7 @@ class LibraryWriter {
 
   flush(): void {}
 
-  /** To be called when anything has left, a control frame too: it may have been the last that was held. */
+  /** To be called whenever something has been sent, a control frame too: it may have been the last that was held. */
   sent(): void {
     if (this.#ws.bufferedAmount === 0) this.#onDrain();
   }
@@ -86,14 +86,14 @@ export class WebSocketTransport implements Transport {
   /** Data of the newest ping that has no answer. */
   #unanswered: Buffer | undefined;
 
-  /** @param socket the TCP or TLS socket under `ws`; undefined where there is none, as in an injected upgrade */
+  /** @param socket the TCP or TLS socket under `ws`; undefined for an injected upgrade, which has none */
   constructor(ws: WebSocketLike, socket: FrameSocket | undefined) {
     this.#ws = ws;
     this.#socket = socket;
     const writesItself = socket !== undefined && ws.extensions === '';
     this.#writer = writesItself ? new FrameWriter(socket) : new LibraryWriter(ws, () => this.#listener?.onDrain());
     if (writesItself) socket.on('drain', () => this.#listener?.onDrain());
-    // At once, before anything is awaited: the first message may be there already.
+    // At once, before anything is awaited: the first message may have arrived already.
     ws.on('message', (data, isBinary) => this.#onMessage(data, isBinary));
     ws.on('close', (code) => this.#onClose(code));
     ws.on('ping', (data) => this.#onPing(data));
@@ -144,7 +144,7 @@ export class WebSocketTransport implements Transport {
   }
 
   close(code: number, reason: string): void {
-    // A slice of waiting messages may have paused it, and the answer to our Close must be read.
+    // Waiting messages may have paused the socket, and the answer to the server's Close must be read.
     this.#ws.resume();
     this.#ws.close(code, reason);
   }
@@ -153,14 +153,15 @@ export class WebSocketTransport implements Transport {
     this.#ws.terminate();
   }
 
-  /** No message counts behind a Close, in neither direction. */
+  /** No message is sent or taken after a Close. */
   get #isOpen(): boolean {
     return this.#ws.readyState === OPEN;
   }
 
   /**
-   * Puts everything that is owed in front of every Close, whoever asks for it: `ws` answers the peer's Close, and ends a connection that
-   * broke the protocol, by the same method. No data may follow a Close. @see RFC 6455 section 5.5.1
+   * Sends queued messages before every Close. `ws` uses the same method to answer the peer's Close and to end a connection that broke the protocol,
+   * and no data may follow a Close.
+   * @see RFC 6455 section 5.5.1
    */
   #flushBeforeClose(): void {
     const ws = this.#ws;
@@ -174,7 +175,7 @@ export class WebSocketTransport implements Transport {
       );
     };
     ws.close = (code, reason) => {
-      // `ws` answers with the peer's own code and reason, as bytes, or with none; everybody else says a code.
+      // `ws` answers with the peer's own code and its reason as bytes, or with none; the server's own calls always pass a code and a text.
       const isAnswer = code === undefined || Buffer.isBuffer(reason);
       if (isAnswer && this.#isOpen && this.#listener !== undefined) this.#listener.onClosing(() => close(code, reason));
       else close(code, reason);
@@ -188,10 +189,10 @@ export class WebSocketTransport implements Transport {
     else this.#listener?.onMessage(data);
   }
 
-  /** One answer is held at most: a peer that pings and does not read gets the answer to its newest ping. @see RFC 6455 section 5.5.3 */
+  /** Holds at most one answer: a peer that pings and does not read gets the answer to its newest ping. @see RFC 6455 section 5.5.3 */
   #onPing(data: Buffer): void {
     this.receivedMessages += 1;
-    // A copy, because `data` is a part of the whole read that brought it.
+    // A copy, because `data` is a part of the larger buffer that was read.
     if (this.#pongIsHeld) this.#unanswered = Buffer.from(data);
     else this.#pong(data);
   }

@@ -26,14 +26,14 @@ import type { Config } from '../config/config.js';
 import type { Sdk } from '../telemetry/sdk.js';
 import { answerBrokenRequest } from './broken-request.js';
 
-/** Above what balancers use, so that none sends a request into a connection that is just being closed. */
+/** Longer than balancers keep idle connections, so that no balancer sends a request into a connection that is just being closed. */
 const KEEP_ALIVE_TIMEOUT_MS = 75_000;
-/** A client that sends its request byte by byte, or none at all, is cut off after this. */
+/** A client that sends its request byte by byte, or sends none, is cut off after this time. */
 const REQUEST_TIMEOUT_MS = 10_000;
 /** How often Node looks for such clients. */
 const CHECK_CONNECTIONS_EVERY_MS = 5000;
 
-/** What was started before the app. */
+/** Telemetry that was started before the app. */
 export interface TelemetryParts {
   /** Undefined unless `OTEL_*` asks for it. */
   readonly sdk?: Sdk | undefined;
@@ -59,7 +59,7 @@ export async function buildApp(
   const options: FastifyHttpOptions<Server> = {
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true }),
-    // The drain has refused what is to be refused by then; `/healthz` answers 200 to the very end.
+    // The drain has already refused everything that must be refused, and `/healthz` answers 200 until the very end.
     return503OnClosing: false,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
     requestTimeout: REQUEST_TIMEOUT_MS,
@@ -68,7 +68,7 @@ export async function buildApp(
     http: slowClients,
   };
   const createServer = sdk?.instrumentFastify(Fastify) ?? Fastify;
-  // Fastify's types have one kind of instance for each kind of server; nothing here uses what differs.
+  // Fastify has one type of instance for each kind of server. They differ in nothing that is used here.
   const app: FastifyInstance =
     pair === undefined
       ? createServer(options)

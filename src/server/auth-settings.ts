@@ -1,4 +1,4 @@
-/** The settings of authentication as the auth layer names them, which does not know the configuration. */
+/** Translates the server's settings into those of the auth layer, which does not know the configuration. */
 import type { AuthListener, AuthOptions } from '../auth/auth-options.js';
 import type { Config } from '../config/config.js';
 

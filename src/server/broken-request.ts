@@ -1,16 +1,16 @@
 /**
- * Answers bytes that are no HTTP request, and requests that never end. It logs nothing: what the parser hands over holds the bytes as they
- * came, credentials among them.
+ * Answers bytes that are no HTTP request, and requests that never end. It logs nothing, because the parser hands over the bytes as they came, with
+ * credentials among them.
  */
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 
-/** What Node's parser says of a request it gave up. */
+/** What Node's parser says of a request that it gave up. */
 interface BrokenRequest extends Error {
   readonly code?: string | undefined;
 }
 
-/** Says why, where somebody can still read it, and hangs up. For the server's `clientError`. */
+/** Answers with the reason if the peer can still read it, and closes the socket. For the server's `clientError`. */
 export function answerBrokenRequest({ code }: BrokenRequest, socket: Socket): void {
   if (socket.writable && code !== 'ECONNRESET') {
     const status = statusOf(code);

@@ -1,6 +1,6 @@
 /**
- * Whether a command with a network could connect to this server as a client and have another command run outside of every sandbox. It looks
- * at settings and files, and refuses nobody.
+ * Finds out whether a command with a network could connect to this server as a client and run another command outside of every sandbox. It looks at
+ * settings and files, and refuses nothing.
  */
 import { type Stats, statSync } from 'node:fs';
 import type { Config } from '../config/config.js';
@@ -14,8 +14,8 @@ type CredentialSettings = Pick<Config, 'wsAuth' | 'wsTokenFile' | 'wsTokenSha256
 };
 
 /**
- * Why it could, with what mends it; undefined when it could not.
- * @param account the user that commands run as, when it is not the server's own
+ * The reason why a command could connect, with the remedy; undefined when it could not.
+ * @param account the user that commands run as, if it is not the server's own
  */
 export function reachableCredential(config: CredentialSettings, account: RunAs | undefined): string | undefined {
   if (config.address.kind === 'stdio') return undefined;
@@ -30,7 +30,7 @@ export function reachableCredential(config: CredentialSettings, account: RunAs |
   return `a command with a network could read ${file} and connect to this server; ${mend}, or run commands as a user who cannot read it (--run-as)`;
 }
 
-/** The server reads the file itself, so its own user can. */
+/** Without another account the answer is yes, because the server's own user reads the file. */
 function mayRead(file: string, account: RunAs | undefined): boolean {
   if (account === undefined || account.uid === 0) return true;
   let stats: Stats;
@@ -39,8 +39,8 @@ function mayRead(file: string, account: RunAs | undefined): boolean {
   } catch {
     return true;
   }
-  // Its owner can change the mode.
+  // The owner of the file can change its mode.
   if (stats.uid === account.uid) return true;
-  // The other groups of the account are not known here: a file for any group counts as readable.
+  // The other groups of the account are not known here, so a file that any group may read counts as readable.
   return (stats.mode & (OTHERS_READ | GROUP_READ)) !== 0;
 }

@@ -1,20 +1,20 @@
-/** From a decided sandbox of a request to what the process layer enforces. Knows no Fastify and no host. */
+/** Translates the sandbox of a request into what the process layer enforces. Knows no Fastify and no host. */
 import type { SandboxChoice, SandboxSettings } from '../dialects/command-exec/sandbox-request.js';
 import type { ProcessSpec } from '../process/os-process.js';
 import { rpcError } from '../protocol/errors.js';
 
-/** What agents look at to know why nothing can be reached; the reference sets it in the same cases. */
+/** Agents look at this variable to learn why the network cannot be reached. The reference sets it in the same cases. */
 const NETWORK_DISABLED = { CODEX_SANDBOX_NETWORK_DISABLED: '1' } as const;
 
 export interface CommandSandboxOptions {
   readonly settings: Pick<SandboxSettings, 'roots'>;
-  /** The first root: where a command runs that names no folder. May be relative to where the server is. */
+  /** The first writable folder: the directory of commands that name none. May be relative to the server's own directory. */
   readonly workspace: string;
-  /** Why a policy with a network would be worth nothing; undefined when it is worth something. */
+  /** Why a policy with a network would protect nothing; undefined when it does protect. */
   readonly reachableCredential: string | undefined;
 }
 
-/** @throws {RpcError} sandboxUnavailable for a policy with a network that the command could use to get around it */
+/** @throws {RpcError} sandboxUnavailable for a policy with a network that the command could use to escape */
 export function commandSandbox(
   choice: SandboxChoice,
   owner: object,

@@ -1,8 +1,8 @@
-/** How late the event loop is: a timer that should fire every so often, and by how much it did not. Knows nothing of limits. */
+/** Measures how late the event loop is: by how much a regular timer fires too late. Knows nothing of limits. */
 
 /** Often enough to see a lag of a quarter of a second, rare enough to cost nothing. */
 const SAMPLE_EVERY_MS = 100;
-/** Samples that count: the worst of the last second is the present state. */
+/** Samples that count: the present state is the worst of the last second. */
 const SAMPLES = 10;
 
 /** Measures the delay of this process's event loop while it runs. */
@@ -20,7 +20,7 @@ export class EventLoopDelay {
     clearInterval(this.#timer);
   }
 
-  /** Worst delay of the last second in milliseconds, the delay that is still going on included. */
+  /** Worst delay of the last second in milliseconds, including one that is still going on. */
   get maxMs(): number {
     return Math.max(0, performance.now() - this.#expectedAtMs, ...this.#delaysMs);
   }

@@ -5,7 +5,7 @@
  *         └───────────────────────▲ (a signal during the start)
  *
  * `leaving`: only `/readyz` has changed, so that balancers notice. `draining`: new work is refused.
- * Knows nothing of what a phase makes others do: they ask, or wait for a phase.
+ * Knows nothing of what happens in a phase: the parts of the service ask for the phase, or wait for one.
  */
 
 /** In this order. */
@@ -14,7 +14,7 @@ export type Phase = 'starting' | 'running' | 'leaving' | 'draining' | 'closed';
 /** All phases in their order. */
 export const PHASES: readonly Phase[] = ['starting', 'running', 'leaving', 'draining', 'closed'];
 
-/** Holds the phase of one service and tells whoever asked when one is reached. */
+/** Holds the phase of one service and tells its listeners when a phase is reached. */
 export class Lifecycle {
   #phase: Phase = 'starting';
   readonly #waiting = new Map<Phase, Array<() => void>>();

@@ -1,19 +1,19 @@
-/** How a listener lets go of its peers when everything is said: a Close for each WebSocket, and a bound on those that never answer. */
+/** Closes the connections of a listener: sends a Close to each WebSocket, and bounds the wait for those that never answer. */
 import type { Server } from 'node:http';
 import { closeCodes } from '../protocol/close-codes.js';
 
-/** How long after the last goodbye peers that never answer are waited for. */
+/** How long to wait for peers that do not answer the Close. */
 const CLOSE_PEERS_MS = 1000;
 /** How often idle keep-alive connections are closed while the server closes. */
 const CLOSE_IDLE_EVERY_MS = 50;
 
-/** As much of a WebSocket as is used. */
+/** The part of a WebSocket that is used here. */
 export interface Peer {
   close(code: number, reason: string): void;
   terminate(): void;
 }
 
-/** Says goodbye to all peers. To be called before the server closes. @param peers asked again at the end */
+/** Sends a Close to all peers. To be called before the server closes. @param peers asked again at the end */
 export function closePeers(server: Server, peers: Iterable<Peer>): void {
   server.removeAllListeners('upgrade');
   for (const peer of peers) peer.close(closeCodes.goingAway, 'server going away');
@@ -22,7 +22,7 @@ export function closePeers(server: Server, peers: Iterable<Peer>): void {
     for (const peer of peers) peer.terminate();
     server.closeAllConnections();
   }, CLOSE_PEERS_MS);
-  // Node closes keep-alive connections only when they fall idle after their next request.
+  // Node itself closes a keep-alive connection only when it falls idle after its next request.
   const closeIdle = setInterval(() => server.closeIdleConnections(), CLOSE_IDLE_EVERY_MS);
   server.once('close', () => {
     clearTimeout(cut);

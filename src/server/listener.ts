@@ -1,4 +1,4 @@
-/** Binds the one listener of a service and says where it can be reached. Knows nothing of what is served there. */
+/** Binds the one listener of a service and tells where it can be reached. Knows nothing of what is served there. */
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { ListenAddress } from '../config/listen-address.js';

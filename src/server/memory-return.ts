@@ -1,24 +1,27 @@
 /**
- * Gives memory back to the machine after a burst. V8 collects when it needs memory, and a server that has become quiet needs none: what
- * half a gigabyte of output took would stay for good. Knows nothing of what the memory was for.
+ * Gives memory back to the machine after a burst. V8 collects only when it needs memory, and a quiet server needs none, so half a gigabyte of output
+ * would stay resident for good. Knows nothing of what the memory was for.
  */
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { loadLibc } from '../process/libc.js';
 
-/** Asking costs ten microseconds, and a burst is over within a minute of its end. */
+/** A look costs ten microseconds, and memory must be given back within a minute of a burst's end. */
 const LOOK_EVERY_MS = 10_000;
-/** Resident memory above this many times the least ever seen is worth a look… */
+/** Memory is given back when resident memory is above this many times the least ever seen… */
 const MUCH = 1.2;
-/** …if it is also so much more: a young server grows by some megabytes. */
+/** …and also above it by this much, because a young server grows by some megabytes. */
 const MUCH_BYTES = 16 * 1024 * 1024;
-/** A collection stops the world for 10 to 30 ms, and may find everything in use: at most a thousandth of the time goes into them. */
+/**
+ * The wait after a collection, as a multiple of its duration. A collection stops the server for 10 to 30 ms and may free nothing, so at most a
+ * thousandth of the time goes into collections.
+ */
 const WAIT_PER_COLLECTION = 1000;
-/** …but on a machine so busy that one seems long, no burst waits for more than this: it is to be over within a minute. */
+/** The longest wait. On a very busy machine a collection seems long, and a burst must still be given back within a minute. */
 const LONGEST_WAIT_MS = 20_000;
 
 export interface MemoryReturnOptions {
-  /** Default: of this process, and undefined where there is no /proc to read it from. */
+  /** Default: of this process; undefined if there is no /proc to read it from. */
   readonly residentBytes?: () => number | undefined;
   /** Default: a full collection, then the free lists of the C library. */
   readonly giveBack?: () => Promise<void>;
@@ -41,7 +44,7 @@ export class MemoryReturn {
   }
 
   start(): void {
-    // BEFORE the first work: a burst that begins at once must not count as the least.
+    // BEFORE the first work, because a burst that begins at once must not count as the least.
     this.#leastBytes = Math.min(this.#leastBytes, this.#residentBytes() ?? Number.POSITIVE_INFINITY);
     this.#timer ??= setInterval(() => void this.look(), LOOK_EVERY_MS).unref();
   }
@@ -51,7 +54,7 @@ export class MemoryReturn {
     this.#timer = undefined;
   }
 
-  /** Gives back what can be given if there is much. @returns whether it tried */
+  /** Gives memory back if much can be given. @returns whether it tried */
   async look(): Promise<boolean> {
     const bytes = this.#residentBytes();
     if (bytes === undefined) return false;
@@ -82,7 +85,7 @@ async function collectAndTrim(): Promise<void> {
   (await loadLibc()).trimMemory?.();
 }
 
-/** V8 has no other way to ask for it from inside. No script of this program sees the function. */
+/** V8 offers a collection only through its flags. No script of this program sees the function. */
 function collector(): () => void {
   setFlagsFromString('--expose-gc');
   const gc = runInNewContext('gc') as () => void;

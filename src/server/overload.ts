@@ -1,40 +1,40 @@
 /**
- * Knows when the service is full: the bounds that were added to it, its descriptors, its event loop. Who asked refuses a start or an
- * upgrade that finds no room, and `/readyz` turns 503 while the service is overloaded. Knows no connection and no command.
+ * Knows when the service is full: the bounds that were added to it, its descriptors and its event loop. Callers ask it before a start or an upgrade,
+ * and `/readyz` turns 503 while the service is overloaded. Knows no connection and no command.
  */
 import type { Log } from '../log.js';
 import { countOpenDescriptors, descriptorLimit } from '../process/open-descriptors.js';
 import { EventLoopDelay } from './event-loop-delay.js';
 
-/** Descriptors left free for logs, files of the server, probes, and sockets that wait for their refusal. */
+/** Descriptors kept free for logs, the server's files, probes, and sockets that wait for their refusal. */
 const SPARE_DESCRIPTORS = 128;
-/** Part of a small limit that is spare. */
+/** Of a small limit, this part is kept free instead. */
 const SPARE_PART = 1 / 4;
-/** Part of the spare ones in which a socket is answered at once: at the very limit libuv closes what it accepts without a word. */
+/** Within this part of the spare descriptors a new socket is refused at once, because at the limit itself libuv closes sockets without an answer. */
 const LAST_PART = 1 / 2;
-/** A command takes up to this many while it starts: three pipes with two ends each, and those of the spawn itself. */
+/** The most descriptors that a command takes while it starts: three pipes with two ends each, and those of the spawn itself. */
 export const DESCRIPTORS_PER_COMMAND = 10;
-/** A connection has its socket, which is counted already when the question is asked. */
+/** A connection needs no further descriptor: its socket is already counted when the question is asked. */
 export const DESCRIPTORS_PER_CONNECTION = 0;
-/** Counting reads a directory with an entry per descriptor: at most this often. Between two counts starts and sockets are added up. */
+/** Counting reads a directory with an entry per descriptor, so it is done at most this often. Between two counts starts and sockets are added up. */
 const COUNT_EVERY_MS = 100;
-/** What was added up is too much when things end as fast as they start: before a refusal it is counted again, at most this often. */
+/** The sum is too high when commands end as fast as they start. So descriptors are counted again before a refusal, at most this often. */
 const RECOUNT_EVERY_MS = 10;
-/** Overload ends when everything is below this part of its bound. */
+/** Overload ends when every load is below this part of its bound. */
 const RECOVERED_AT = 0.9;
 
 export interface OverloadOptions {
-  /** Milliseconds by which the event loop may be late; 0 for any. */
+  /** Milliseconds by which the event loop may be late; 0 for no limit. */
   readonly maxEventLoopDelayMs: number;
   readonly log: Log;
   /** Most descriptors of this process. Default: its own limit. */
   readonly descriptorLimit?: number;
-  /** Open descriptors of this process, undefined when they cannot be counted. Default: looks. */
+  /** Open descriptors of this process; undefined when they cannot be counted. Default: counts them in /proc. */
   readonly countDescriptors?: () => number | undefined;
   readonly loopDelay?: Pick<EventLoopDelay, 'maxMs' | 'start' | 'stop'>;
 }
 
-/** What the machine and the bounds of one service still have room for. */
+/** The room that the machine and the bounds of one service still have. */
 export class Overload {
   readonly loopDelay: Pick<EventLoopDelay, 'maxMs' | 'start' | 'stop'>;
   readonly #options: OverloadOptions;
@@ -66,17 +66,17 @@ export class Overload {
     this.loopDelay.stop();
   }
 
-  /** Adds a bound. @param load how much of it is taken, 1 when it is reached */
+  /** Adds a bound. @param load the part of it that is taken; 1 when it is reached */
   addLoad(load: () => number): void {
     this.#loads.push(load);
   }
 
-  /** Adds what will take descriptors soon and does not show yet. @param descriptors how many */
+  /** Adds descriptors that will be taken soon and are not open yet. @param descriptors how many */
   addExpected(descriptors: () => number): void {
     this.#expected.push(descriptors);
   }
 
-  /** The bound of the machine that leaves no room for something that takes so many descriptors, or undefined; then they count as taken. */
+  /** Asks for so many descriptors. @returns the name of the bound that is reached; undefined when there is room, and then they count as taken */
   shortage(descriptors: number): string | undefined {
     const isFree = this.#hasRoom(descriptors, this.#spare);
     if (isFree) this.#open += descriptors;
@@ -84,7 +84,7 @@ export class Overload {
     return isFree ? undefined : 'descriptors';
   }
 
-  /** Counts an accepted socket. @returns false when so few descriptors are left that it cannot even wait for its own refusal */
+  /** Counts an accepted socket. @returns false when too few descriptors are left even for a socket that waits for its refusal */
   takeSocket(): boolean {
     this.#open += 1;
     const isFree = this.#hasRoom(0, this.#last);
@@ -97,7 +97,7 @@ export class Overload {
     this.#open -= 1;
   }
 
-  /** Whether new clients should go elsewhere. It ends at {@link RECOVERED_AT}, so that a probe does not flap. */
+  /** Whether new clients should go elsewhere. Overload ends only below {@link RECOVERED_AT}, so that a probe does not flap. */
   get isOverloaded(): boolean {
     const load = this.#load();
     if (this.#isOverloaded ? load < RECOVERED_AT : load >= 1) {
@@ -108,7 +108,7 @@ export class Overload {
     return this.#isOverloaded;
   }
 
-  /** How much of its bound the fullest thing has taken. */
+  /** The highest load: the part of a bound that is taken. */
   #load(): number {
     this.#count(COUNT_EVERY_MS);
     const descriptors = (this.#open + DESCRIPTORS_PER_COMMAND) / (this.#limit - this.#spare);
@@ -128,12 +128,12 @@ export class Overload {
     if (nowMs - this.#countedAtMs < notWithinMs) return;
     this.#countedAtMs = nowMs;
     const counted = this.#countDescriptors();
-    // Counting takes a descriptor itself: when there is none, what was known last is the best that is known.
+    // Counting takes a descriptor itself. When there is none, the last count stays.
     if (counted === undefined) return;
     this.#open = this.#expected.reduce((sum, descriptors) => sum + descriptors(), counted);
   }
 
-  /** One line each time it begins. */
+  /** Logs once each time the shortage begins. */
   #tell(isShort: boolean): void {
     if (isShort && !this.#isShort) {
       const state = { open: this.#open, limit: this.#limit };

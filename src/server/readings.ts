@@ -1,6 +1,6 @@
 /**
- * Looks up for the metrics, whenever they are asked for, what is a state and not an event: connections, commands, queues, the phase.
- * Knows no exporter and no request.
+ * Looks up states for the metrics whenever they are asked for: connections, commands, queues, the phase. Events are counted elsewhere. Knows no
+ * exporter and no request.
  */
 import type { Detachables } from '../commands/detachables.js';
 import type { CommandTable } from '../commands/table.js';
@@ -28,7 +28,7 @@ export interface ReadingsOptions {
 /** The states of one service. */
 export class Readings {
   readonly #options: ReadingsOptions;
-  /** What running commands have counted is in the totals while they run, and is taken out for what they have counted since. */
+  /** What running commands had counted at the last refresh. The totals include it, so only the difference is added. */
   #counted = { outputBytes: 0, stdinBytes: 0, pausedMs: 0 };
 
   constructor(options: ReadingsOptions) {

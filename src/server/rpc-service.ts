@@ -1,6 +1,6 @@
 /**
- * The RPC service: the router with the methods every server has, and the way from a transport to a session and to its end. Knows no
- * command and no kind of transport.
+ * The RPC service: the router with the methods that every server has, and the opening of sessions over transports. Knows no command and no kind of
+ * transport.
  */
 import { randomUUID } from 'node:crypto';
 import { authorize } from '../auth/authorize.js';
@@ -34,7 +34,7 @@ export interface RpcServiceOptions {
   readonly log: Log;
 }
 
-/** Serves everybody who has a transport. */
+/** Serves every client that comes with a transport. */
 export class RpcService {
   readonly router: Router<Session>;
   /** Requests in flight of all connections. */
@@ -74,7 +74,7 @@ export class RpcService {
     );
   }
 
-  /** Opens a session over a transport. @param upgrade headers with the trace context they came with */
+  /** Opens a session over a transport. @param upgrade headers of the upgrade request with its trace context */
   open(transport: Transport, principal: Principal, upgrade?: TraceCarrier): Session {
     const { config, sessions, telemetry } = this.#options;
     return openSession(transport, principal, {
@@ -91,17 +91,17 @@ export class RpcService {
     });
   }
 
-  /** Adds to what `initialize` says of limits what takes a moment to find out. To be called before the first connection. */
+  /** Adds limits to the reply of `initialize` that take a moment to find out. To be called before the first connection. */
   addLimits(find: () => Promise<Limits>): void {
     this.#limitSources.push(find);
   }
 
-  /** Whether everything that `initialize` says of limits is known. */
+  /** Whether all limits in the reply of `initialize` are known. */
   get areLimitsKnown(): boolean {
     return this.#areLimitsKnown;
   }
 
-  /** Finds out what {@link addLimits} left open. To be awaited before {@link open}, so that the start of the server need not wait. */
+  /** Finds the limits of {@link addLimits}. Await it before {@link open}; the start of the server does not wait for it. */
   findLimits(): Promise<void> {
     this.#finding ??= Promise.all(this.#limitSources.map((find) => find())).then((found) => {
       this.#limits = Object.assign({}, this.#limits, ...found);
@@ -110,7 +110,7 @@ export class RpcService {
     return this.#finding;
   }
 
-  /** Calls back whenever a client sends nothing more and may still read: what runs for it ends, and its replies are sent. */
+  /** Calls back whenever a client sends nothing more and may still read. Its commands end then, and the replies are sent. */
   onInputEnded(callback: (session: Session) => void): void {
     this.#endedCallbacks.push(callback);
   }
@@ -120,12 +120,12 @@ export class RpcService {
     this.#closedCallbacks.push(callback);
   }
 
-  /** Watches nobody any more. */
+  /** Stops watching connections. */
   close(): void {
     this.#keepalive.close();
   }
 
-  /** @throws {RpcError} of a caller who may not, of a server that is draining or full */
+  /** @throws {RpcError} the refusal: the caller may not call this, or the server is draining or full */
   #admit({ method, definition, params, caller: session }: AdmittedCall<Session>): void {
     const decision = authorize(session.principal, method);
     if (!decision.allowed) throw rpcError('notAuthorized', { detail: decision.reason });

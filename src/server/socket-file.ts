@@ -1,6 +1,6 @@
 /**
- * The file of a Unix socket: who may take its name, and who removes it. A server binds beside the name and then takes it by a link, which
- * the kernel gives to one of two starts; what stands there is removed only when surely nobody listens on it. Knows no protocol.
+ * The file of a Unix socket: who may take its name, and who removes it. A server binds beside the name and then takes the name by a link, which the
+ * kernel gives to one of two starts. An existing file is removed only when it is certain that no server listens on it. Knows no protocol.
  *
  *     bind beside ─► link to the name ──────────────────────────────► taken
  *                       └─ exists ─► lock, probe ─► stale: remove ─► link again
@@ -13,33 +13,33 @@ import { basename, dirname, join } from 'node:path';
 import { loadLibc } from '../process/libc.js';
 
 /**
- * Only the server's own user may connect (mode 0600) from the first moment: a chmod behind the bind would leave a gap, and follow a link.
- * A default access list of the folder widens nothing, because the kernel takes the mask off a socket first.
+ * Only the server's own user may connect (mode 0600), from the first moment: a chmod after the bind would leave a gap and would follow a link. A
+ * default access list of the folder cannot widen this, because the kernel applies the mask to a socket first.
  */
 const SOCKET_UMASK = 0o177;
-/** Longest path a socket can be bound to. @see listen-address.ts */
+/** Longest path that a socket can be bound to. @see listen-address.ts */
 const MAX_SOCKET_PATH_BYTES = 107;
-/** Two starts meet for some milliseconds; who waits longer for the lock waits for somebody else's. */
+/** Two starts meet for some milliseconds. A lock that is held longer belongs to another program. */
 const LOCK_TIMEOUT_MS = 5000;
 const LOCK_RETRY_MS = 20;
-/** Names that appear and go while they are looked at: more often than this somebody else is at work there. */
+/** If the name appears and goes more often than this, another program is at work there. */
 const MAX_TRIES = 10;
-/** The file systems without hard links (FUSE, vfat, some of 9p) answer so. */
+/** Answers of file systems without hard links (FUSE, vfat, some kinds of 9p). */
 const NO_LINKS = new Set(['EPERM', 'ENOSYS', 'ENOTSUP', 'EOPNOTSUPP', 'EXDEV']);
 
-/** A name that cannot be taken; the message says why, without the path. */
+/** A name that cannot be taken. The message gives the reason, without the path. */
 export class SocketFileError extends Error {}
 
 /** A name that was taken. */
 export interface SocketFile {
-  /** Removes the name, unless by now it is somebody else's. */
+  /** Removes the name, unless it belongs to another server by now. */
   remove(): void;
 }
 
 /**
  * Has a socket bound and gives it its name.
  * @param bind binds and listens on the path it is given
- * @throws {SocketFileError} when the name cannot be taken; what `bind` throws
+ * @throws {SocketFileError} when the name cannot be taken, and every error of `bind`
  */
 export async function takeSocketFile(path: string, bind: (path: string) => Promise<void>): Promise<SocketFile> {
   const own = join(dirname(path), `.${randomBytes(4).toString('hex')}.sock`);
@@ -67,7 +67,7 @@ async function bindBeside(own: string, bind: (path: string) => Promise<void>): P
   }
 }
 
-/** @returns false when something has the name already */
+/** @returns false when the name exists already */
 function giveName(own: string, path: string): boolean {
   try {
     linkSync(own, path);
@@ -92,7 +92,7 @@ function ownedFile(path: string): SocketFile {
   };
 }
 
-/** Removes a socket that is left from a server that was killed. */
+/** Removes a socket that a killed server left behind. */
 async function removeStale(path: string): Promise<void> {
   const unlock = await lockFolderOf(path);
   try {
@@ -113,7 +113,7 @@ async function removeStale(path: string): Promise<void> {
   }
 }
 
-/** What a connection says: `connected`, or the name of its error. */
+/** The outcome of a connection: `connected`, or the name of the error. */
 function probe(path: string): Promise<string> {
   return new Promise((resolve) => {
     const socket = connect(path);
@@ -126,8 +126,8 @@ function probe(path: string): Promise<string> {
 }
 
 /**
- * Lets one start at a time decide what is stale: between another's look and its removal a third could have taken the name. The kernel
- * gives the lock back with the process. Where libc cannot be called there is none, and that gap of a millisecond is left.
+ * Lets one start at a time decide what is stale. Otherwise a third start could take the name between another's look and its removal. The kernel gives
+ * the lock back when the process ends. If libc cannot be called there is no lock, and that gap of a millisecond stays.
  */
 async function lockFolderOf(path: string): Promise<() => void> {
   const { tryLock } = await loadLibc();

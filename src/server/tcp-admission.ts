@@ -1,16 +1,16 @@
 /**
- * Answers TCP connections for which there is no room at all, before anything is read from them. Node itself closes such connections
- * without a word (`maxConnections`), and so does libuv at the limit of descriptors. Knows no HTTP beyond that one answer.
+ * Answers TCP connections for which there is no room, before anything is read from them. Node itself would close such connections without an answer
+ * (`maxConnections`), and so would libuv at the limit of descriptors. Knows no HTTP beyond that one answer.
  */
 import { Server as HttpServer } from 'node:http';
 import type { Server, Socket } from 'node:net';
 import type { Overload } from './overload.js';
 
-/** TCP connections beside those of sessions: probes, scrapes, upgrades that are being refused. */
+/** TCP connections beside those of sessions: probes, scrapes, and upgrades that are being refused. */
 const SPARE_CONNECTIONS = 256;
-/** How long the request of a refused peer is waited for. It follows the connection closely, and descriptors are what is short. */
+/** How long to wait for the request of a refused peer. The request follows the connection closely, and descriptors are short. */
 const REQUEST_TIMEOUT_MS = 50;
-/** Refused peers whose request is waited for at a time. */
+/** The most refused peers whose request is waited for at once. */
 const MAX_WAITING = 8;
 const REFUSAL =
   'HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nfull\n';
@@ -25,7 +25,7 @@ export interface TcpAdmissionOptions {
 export class TcpAdmission {
   readonly #max: number;
   readonly #overload: TcpAdmissionOptions['overload'];
-  /** Let in before: a server may be given the same connection twice, see `plain-requests.ts`. */
+  /** Sockets that were let in. A server may be given the same socket twice, see `plain-requests.ts`. */
   readonly #admitted = new WeakSet<Socket>();
   #open = 0;
   /** Refused peers whose request has not come yet. */
@@ -39,7 +39,7 @@ export class TcpAdmission {
   /** Takes over the connections of a server that does not listen yet. */
   guard(server: Server): void {
     const listeners = server.listeners('connection');
-    // TLS has no words for it before the handshake: there the peer sees a closed connection.
+    // Before the handshake no answer can be sent over TLS; the peer sees a closed connection.
     const speaksPlainly = server instanceof HttpServer;
     server.removeAllListeners('connection');
     server.on('connection', (socket: Socket) => {
@@ -74,7 +74,7 @@ export class TcpAdmission {
     socket.once('close', () => {
       this.#waiting -= 1;
     });
-    // AFTER its request has come: bytes that nobody has read turn the close into a reset, which may overtake the answer.
+    // AFTER its request has come: unread bytes turn the close into a reset, which may overtake the answer.
     socket.once('data', close);
     socket.once('end', close);
     socket.setTimeout(REQUEST_TIMEOUT_MS, close);

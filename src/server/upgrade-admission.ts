@@ -1,4 +1,4 @@
-/** Which upgrades to a WebSocket are let in. Knows neither the credential, which was checked before, nor JSON-RPC. */
+/** Decides which upgrades to a WebSocket are let in. Knows neither the credential, which was checked before, nor JSON-RPC. */
 import type { IncomingMessage, Server } from 'node:http';
 import type { Principal } from '../auth/principal.js';
 import type { SessionRegistry } from '../session/session-registry.js';
@@ -6,7 +6,7 @@ import type { Lifecycle } from './lifecycle.js';
 import { DESCRIPTORS_PER_CONNECTION, type Overload } from './overload.js';
 import { asksForWebSocket, serveAsPlain } from './plain-requests.js';
 
-/** Seconds after which a refused client may come back: about as long as a balancer takes to notice. */
+/** Seconds after which a refused client may come back: about as long as a balancer needs to notice. */
 export const RETRY_AFTER_SECONDS = 1;
 
 export interface UpgradeAdmissionOptions {
@@ -18,7 +18,7 @@ export interface UpgradeAdmissionOptions {
   readonly knowsKey: (principal: Principal, key: string) => boolean;
 }
 
-/** Asked once for each upgrade, right before it: what it says yes to counts as taken. */
+/** Must be asked once for each upgrade, right before it: an upgrade that is let in counts at once. */
 export class UpgradeAdmission {
   readonly #options: UpgradeAdmissionOptions;
 
@@ -27,8 +27,8 @@ export class UpgradeAdmission {
   }
 
   /**
-   * Why one more client cannot be let in now, or undefined.
-   * @param key of the command that it comes back to, from `?key=`: that is let in while the server drains
+   * Why one more client cannot be let in now; undefined if it can.
+   * @param key of the command that the client comes back to, from `?key=`; such a client is let in while the server drains
    */
   refusal(principal: Principal | null, key: string | undefined): string | undefined {
     const { lifecycle, sessions, overload, maxConnections } = this.#options;
@@ -44,9 +44,9 @@ export class UpgradeAdmission {
 }
 
 /**
- * Lets upgrades to a WebSocket through and serves others as plain requests. Cuts an upgrade that comes behind a request of the same connection before that has its answer: the answer still owns the socket.
- * `@fastify/websocket` would leave such a socket open for ever.
- * @returns the requests for an upgrade that were let through
+ * Lets upgrades to a WebSocket through and serves other upgrades as plain requests. Cuts an upgrade that comes behind an unanswered request of the
+ * same connection, because that answer still owns the socket; `@fastify/websocket` would leave such a socket open for ever.
+ * @returns the upgrade requests that were let through
  */
 export function selectUpgrades(server: Server): WeakSet<IncomingMessage> {
   const answering = new WeakSet<object>();

@@ -1,16 +1,16 @@
 /**
- * Asks a client, and has its answer: requests of the server over one typed table, bounded in number and in time. Knows no method and no
- * connection beyond the way out; what comes back is handed to {@link Asking.answered}.
+ * Asks a client and waits for its answer: the server's own requests, over one typed table, bounded in number and in time. Knows no method and no
+ * connection beyond the way out; answers come in through {@link Asking.answered}.
  */
 import type * as z from 'zod';
 import type { ServerRequestTable } from '../protocol/server-requests.js';
 import type { ResponseMessage } from '../rpc/codec.js';
 import { afterServing } from '../rpc/served-time.js';
 
-/** Unanswered requests of one session: more people or programs than that do not answer one client at once. */
+/** Unanswered requests of one session. More people or programs than that do not answer one client at once. */
 const MAX_UNANSWERED = 32;
 
-/** Why there is no answer. */
+/** There is no answer; the message says why. */
 export class NoAnswerError extends Error {
   readonly reason: 'cancelled' | 'closed' | 'timeout' | 'tooMany' | 'invalid';
   constructor(reason: NoAnswerError['reason'], message: string, options?: { cause?: unknown }) {
@@ -21,7 +21,7 @@ export class NoAnswerError extends Error {
 }
 
 export interface AskOptions {
-  /** Takes the question back: of the command or the drain that it belongs to. The end of the connection does so by itself. */
+  /** Cancels the question, for instance when its command ends. The end of the connection cancels it by itself. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -34,7 +34,7 @@ export interface AskedConnection {
 type ParamsOf<T extends ServerRequestTable, M extends keyof T> = z.input<T[M]['params']>;
 type AnswerOf<T extends ServerRequestTable, M extends keyof T> = z.output<T[M]['result']>;
 
-/** What one session has asked and not been told yet. */
+/** The questions of one session that have no answer yet. */
 export class Asking<T extends ServerRequestTable> {
   readonly #connection: AskedConnection;
   readonly #table: T;
@@ -47,9 +47,9 @@ export class Asking<T extends ServerRequestTable> {
   }
 
   /**
-   * Asks and awaits the answer.
+   * Asks and waits for the answer.
    * @throws {RpcError} the client's own error
-   * @throws {NoAnswerError} when none comes in time, or none that the table allows, or the question was taken back or cannot be asked
+   * @throws {NoAnswerError} when no answer comes in time, the answer does not fit the table, the question was cancelled, or it cannot be asked
    */
   async ask<M extends keyof T & string>(
     method: M,
@@ -72,12 +72,12 @@ export class Asking<T extends ServerRequestTable> {
     if (answer.error !== undefined) throw answer.error;
     const parsed = definition.result.safeParse(answer.result);
     if (parsed.success) return parsed.data as AnswerOf<T, M>;
-    throw new NoAnswerError('invalid', `The answer to ${method} is none that the protocol knows`, {
+    throw new NoAnswerError('invalid', `The answer to ${method} does not fit the protocol`, {
       cause: parsed.error,
     });
   }
 
-  /** To be called for everything a client answers. One that nobody waits for is dropped: its question was taken back. */
+  /** To be called for every answer of the client. An answer to a cancelled question is dropped. */
   answered(answer: ResponseMessage): void {
     if (typeof answer.id === 'number') this.#unanswered.get(answer.id)?.(answer);
   }

@@ -1,9 +1,11 @@
-/** Tells a client that its credential ends soon, and closes its connection when it has ended. Knows no credential but by its date. */
+/**
+ * Tells a client that its credential ends soon, and closes its connection when the credential has ended. Knows nothing of a credential but its date.
+ */
 import { EXPIRY_WARNING_MS, watchSessionExpiry } from '../auth/session-expiry.js';
 import { closeCodes } from '../protocol/close-codes.js';
 import type { Session } from './session.js';
 
-/** Watches the credential of a session. @returns stops watching; to be called when the connection has ended */
+/** Watches the credential of a session. @returns a function that stops watching; to be called when the connection has ended */
 export function watchCredential(session: Session): () => void {
   const { expiresAtMs } = session.principal;
   if (expiresAtMs === undefined) return () => {};
@@ -13,7 +15,7 @@ export function watchCredential(session: Session): () => void {
   });
 }
 
-/** To be called when a session has initialized: before that nobody could be warned. */
+/** To be called when a session has initialized; a client cannot be warned before. */
 export function warnIfExpiring(session: Session): void {
   const { expiresAtMs } = session.principal;
   if (expiresAtMs === undefined || expiresAtMs - Date.now() > EXPIRY_WARNING_MS) return;

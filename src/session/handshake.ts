@@ -13,25 +13,25 @@ const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 export interface HandshakeOptions {
   /** Version of the server. */
   readonly version: string;
-  /** Names this process: another one has none of its commands. */
+  /** Names this process. A client that finds another name knows that its commands are gone. */
   readonly serverId: string;
-  /** What `limits` says. */
+  /** The member `limits` of the reply. */
   readonly limits: () => MethodResult<'initialize'>['limits'];
 }
 
 type InitializeParams = z.output<(typeof methods)['initialize']['params']>;
 
-/** Of most sessions: one for all of them, as an empty set takes 200 bytes. */
+/** The set of most sessions, shared because an empty set takes 200 bytes. */
 const NO_NAMES: ReadonlySet<string> = new Set();
 const KNOWN_NAMES: ReadonlySet<string> = new Set(Object.keys(serverNotifications));
 
-/** The names among these that there are: what is kept of a client's list is never more than the server's own. */
+/** The names that the server knows, out of a client's list. So a long list costs no memory. */
 function knownNamesOf(names: readonly string[] | null | undefined): ReadonlySet<string> {
   const known = names?.filter((name) => KNOWN_NAMES.has(name)) ?? [];
   return known.length === 0 ? NO_NAMES : new Set(known);
 }
 
-/** Characters of what a client says of itself that are kept as long as its connection, for the log. */
+/** A client's name and version are kept for the log as long as its connection; this many characters of each. */
 const MAX_KEPT_LENGTH = 256;
 
 /** A copy: a slice would keep the whole text in memory. */
@@ -39,7 +39,7 @@ function beginningOf(text: string): string {
   return text.length <= MAX_KEPT_LENGTH ? text : Buffer.from(text.slice(0, MAX_KEPT_LENGTH)).toString();
 }
 
-/** The server's home directory, absolute: the root for a user who has none, as that of a container may be. @param find throws where there is none */
+/** The server's home directory, absolute. A user without one, as in some containers, gets the root directory. @param find throws if there is none */
 export function homeDirectory(find: () => string = homedir): string {
   try {
     return resolve(find());
@@ -64,7 +64,7 @@ export function createInitializeHandler(options: HandshakeOptions) {
       connectionId: session.id,
       limits: options.limits(),
     };
-    // LAST: a handshake that fails leaves the session as it was.
+    // LAST, because a handshake that fails must leave the session as it was.
     session.initialize({
       clientName: beginningOf(name),
       clientVersion: beginningOf(version),

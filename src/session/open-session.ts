@@ -1,6 +1,6 @@
 /**
- * From a transport to a session and to its end: makes the connection, begins its watches, and undoes all of it once, when the transport
- * has ended. Knows no kind of transport, no method and no command.
+ * Opens a session over a transport: makes the connection, begins what watches it, and undoes all of it once, when the transport has ended. Knows no
+ * kind of transport, no method and no command.
  */
 import type { Principal } from '../auth/principal.js';
 import { closeCodes } from '../protocol/close-codes.js';
@@ -17,9 +17,9 @@ import type { SessionRegistry } from './session-registry.js';
 /** Follows one session, for metrics, traces and the log. */
 export interface SessionObservation {
   request(request: RequestMessage): RequestObservation;
-  /** A notification of the client, which nothing is done for. */
+  /** A notification of the client to which the server does nothing. */
   notified(method: string): void;
-  /** A fault of ours. @param call undefined for a message of our own that could not be written */
+  /** A fault of the server. @param call undefined for a message of the server's own that could not be written */
   failed(error: unknown, traceId: string, call: Call | undefined): void;
   closed(code: number): void;
 }
@@ -35,7 +35,7 @@ export interface SessionService {
   readonly keepalive: Pick<Keepalive, 'add' | 'remove'>;
   readonly sessions: Pick<SessionRegistry, 'add' | 'remove'>;
   readonly observe: (session: Session) => SessionObservation;
-  /** The client sends nothing more: what runs for it is to end, so that its replies come. */
+  /** The client sends nothing more. Its commands are to end, so that their replies come. */
   readonly onInputEnded: (session: Session) => void;
   readonly onClosed: (session: Session) => void;
 }
@@ -49,7 +49,7 @@ export function openSession(transport: Transport, principal: Principal, service:
     maxOwedReplyBytes: service.maxOwedReplyBytes,
     maxBytesOf: (method) => router.maxBytesOf(method),
     serve: (call) => router.serve(session, call),
-    // `initialized` asks for nothing, and what is unknown is never answered.
+    // `initialized` asks for nothing, and an unknown notification is never answered.
     onNotification: (method, params) => {
       if (!router.notify(session, method, params)) observation.notified(method);
     },

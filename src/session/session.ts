@@ -2,7 +2,7 @@
  * The state behind one connection: who is calling and what was agreed in `initialize`. Knows no transport and no command.
  *
  *     uninitialized ──initialize──► initialized ──► closed
- *         └──────────────late, or gone───────────────▲
+ *         └─────too late, or connection ended────────▲
  */
 import type { Principal } from '../auth/principal.js';
 import { serverRequests } from '../protocol/server-requests.js';
@@ -11,7 +11,7 @@ import type { Connection } from '../rpc/connection.js';
 import { afterServing } from '../rpc/served-time.js';
 import { Asking } from './ask.js';
 
-/** What `initialize` settled. */
+/** What was agreed in `initialize`. */
 export interface Agreement {
   readonly clientName: string;
   readonly clientVersion: string;
@@ -28,7 +28,7 @@ export class Session {
   /** Who is at the other end. */
   readonly principal: Principal;
   #agreement: Agreement | undefined;
-  /** Made for the first question: most sessions are never asked. */
+  /** Created for the first question, because most sessions are never asked. */
   #asking: Asking<typeof serverRequests> | undefined;
   #cancelDeadline: (() => void) | undefined;
   #heartbeat: NodeJS.Timeout | undefined;
@@ -61,12 +61,12 @@ export class Session {
     return this.#asking;
   }
 
-  /** To be called for everything that the client answers. */
+  /** To be called for every answer of the client. */
   answered(answer: ResponseMessage): void {
     this.#asking?.answered(answer);
   }
 
-  /** Calls back when `initialize` has not come within so many milliseconds of service; 0 for any time. */
+  /** Calls back when `initialize` has not come within so many milliseconds of service. 0 for no limit. */
   expectInitialize(timeoutMs: number, onLate: () => void): void {
     if (timeoutMs > 0) this.#cancelDeadline = afterServing(timeoutMs, onLate);
   }
