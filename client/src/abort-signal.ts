@@ -1,4 +1,4 @@
-/** What is needed of the platform's `AbortSignal`, so that the package's types stand without those of Node or of a browser. */
+/** What is needed of the platform's `AbortSignal`, so that the package's types stand without those of Node or of a browser; and waiting with one. */
 
 /** Of an `AbortSignal`, what is needed. */
 export interface AbortSignalLike {
@@ -6,4 +6,19 @@ export interface AbortSignalLike {
   readonly reason?: unknown;
   addEventListener(type: 'abort', listener: () => void): void;
   removeEventListener(type: 'abort', listener: () => void): void;
+}
+
+/** Waits for a promise, or rejects as soon as the signal aborts. Leaves no listener behind, however often one signal is waited with. */
+export async function orAborted<T>(promise: Promise<T>, signal: AbortSignalLike, errorOf: () => Error): Promise<T> {
+  let giveUp = (): void => {};
+  const aborted = new Promise<never>((_resolve, reject) => {
+    giveUp = () => reject(errorOf());
+    if (signal.aborted) giveUp();
+    else signal.addEventListener('abort', giveUp);
+  });
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener('abort', giveUp);
+  }
 }

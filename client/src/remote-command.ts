@@ -4,6 +4,7 @@
  *
  *     waiting → placed (sent on a session) ⇄ away (detachable only) → ended
  */
+import { orAborted } from './abort-signal.js';
 import { newKey } from './affinity.js';
 import { backOffMs } from './back-off.js';
 import {
@@ -211,14 +212,8 @@ export class RemoteCommand implements CommandListener {
 
   /** The session to go on with. */
   async #sessionOf(link: Link): Promise<Session> {
-    const { signal } = this.#giveUp;
-    const givenUp = new Promise<never>((_resolve, reject) => {
-      const give = (): void => reject(neverSent());
-      if (signal.aborted) give();
-      else signal.addEventListener('abort', give);
-    });
     try {
-      return await Promise.race([link.session(), givenUp]);
+      return await orAborted(link.session(), this.#giveUp.signal, neverSent);
     } catch (error) {
       if (error instanceof NoReply) throw error;
       throw this.#wasSent ? unknownBy(error) : neverSent(error);

@@ -167,7 +167,7 @@ export async function openSession(
   const session = new Session(settings, events);
   const opening = new AbortController();
   const giveUp = (): void => opening.abort(closing.reason);
-  const tooLate = cannotConnect(url, `no answer within ${connectTimeoutMs} ms`);
+  const tooLate = cannotConnect(url, `no answer within ${Math.round(connectTimeoutMs)} ms`);
   const cancel = platform.clock.after(connectTimeoutMs, () => opening.abort(tooLate));
   closing.addEventListener('abort', giveUp);
   const givenUp = new Promise<never>((_resolve, reject) => {

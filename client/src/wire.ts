@@ -48,8 +48,23 @@ export interface InitializeResult {
   readonly connectionId?: string;
   /** Names the running instance of the server; a restart has another one. */
   readonly serverId?: string;
-  readonly limits?: Readonly<Record<string, number>>;
+  readonly limits?: Limits;
 }
+
+/** What a server enforces of a sandbox policy. */
+export interface SandboxLimits {
+  /** Version of Landlock there; 0: no policy can be enforced. */
+  readonly landlockAbi: number;
+  /** What enforces that a command has no network. */
+  readonly network: 'seccomp' | 'none';
+  /** What policies promise elsewhere and not there. */
+  readonly notEnforced: readonly string[];
+}
+
+/** A server's bounds by the names of their flags, such as `maxFrameBytes`; a name that it does not have is undefined. */
+export type Limits = { readonly sandbox?: SandboxLimits } & {
+  readonly [bound in `max${string}`]?: number;
+} & { readonly [other: string]: unknown };
 
 /** Of params, what is undefined is not sent. */
 export interface DetachableParams {
