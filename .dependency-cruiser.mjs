@@ -43,7 +43,8 @@ const MAY_IMPORT = {
   'src/main': ['src/cli', 'src/process', 'src/version'],
   // It runs before anything else is loaded.
   'src/launcher': ['src/process/young-heap'],
-  client: ['src/protocol'],
+  // A package of its own.
+  client: [],
 };
 
 /** Who may import a package. `types`: who may import its types alone. A package without a row belongs to nobody. */
@@ -68,7 +69,7 @@ const OWNERS = [
 const SOURCES = '^(src|plugins|routes|client)/';
 /** The files that a program starts with. */
 const ENTRIES =
-  '^(src/(main|launcher|process/sandbox/sandbox-worker)|client/(client|src/(node|browser))|src/protocol/(methods|open-rpc))[.]ts$';
+  '^(src/(main|launcher|process/sandbox/sandbox-worker)|client/src/(node|browser)|src/protocol/(methods|open-rpc))[.]ts$';
 
 /** Files that build.mjs puts in place of a package. */
 const REPLACEMENTS = '^src/rpc/frame-mask[.]ts$';

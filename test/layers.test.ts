@@ -63,7 +63,7 @@ t.test('import rules are broken when a forbidden import is planted', async (t) =
     ['below src/rpc', 'src/rpc/e.ts', "const late = require('../commands/command.js');"],
     ['below src/rpc', 'src/rpc/f.ts', "type Late = import('../commands/command.js').Command;"],
     ['below src/session', 'src/session/a.ts', "import { Command } from '../commands/command.js';"],
-    ['below src/session', 'src/session/b.ts', "import { connect } from '../../client/client.js';"],
+    ['below src/session', 'src/session/b.ts', "import { connect } from '../../client/src/browser.js';"],
     ['below src/commands', 'src/commands/a.ts', "import { rpcError } from '../protocol/errors.js';"],
     ['below src/commands', 'src/commands/b.ts', "import type { Connection } from '../rpc/connection.js';"],
     ['below src/commands', 'src/commands/c.ts', "import { CommandObserver } from '../telemetry/command-observer.js';"],

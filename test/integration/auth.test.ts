@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import t, { type Test } from 'tap';
 import { WebSocket } from 'ws';
-import { connect } from '../../client/client.js';
+import { connect } from '../../client/src/node.js';
 import { bearerSubprotocol } from '../../src/auth/bearer-token.js';
 import { selfSignedCertificate } from '../auth/self-signed-certificate.js';
 import { signedToken } from '../auth/signed-token.js';
@@ -21,7 +21,7 @@ import { startReceiver } from '../telemetry/otlp-receiver.js';
 
 const TOKEN = 'a-token-that-nobody-guesses';
 const SECRET = 'a shared secret of more than thirty-two bytes';
-const CLIENT = { clientInfo: { name: 'test', version: '1' }, WebSocket };
+const CLIENT = { name: 'test', version: '1' };
 const isRoot = process.getuid?.() === 0;
 /** Network namespaces: a listener on all addresses that nobody can reach. */
 const canUnshare = isRoot && spawnSync('unshare', ['-n', 'true']).status === 0;
@@ -110,7 +110,7 @@ t.test('subprotocol echoed is execwire.v1 when a browser offers its token as the
     t.notMatch(JSON.stringify(answer.headers), bearerSubprotocol(TOKEN));
   }
   const client = await connect(server.url, { ...CLIENT, token: TOKEN });
-  t.equal((await client.exec({ command: ['/bin/echo', 'in'] })).stdout, 'in\n');
+  t.equal((await client.exec(['/bin/echo', 'in'])).stdout, 'in');
   await client.close();
 });
 
@@ -124,7 +124,7 @@ t.test('connection is warned and closed with 1008 when its token expires', async
   const closed = once(socket, 'close');
   await once(socket, 'open');
   const command = ['/bin/sleep', '60'];
-  socket.send(JSON.stringify({ id: 1, method: 'initialize', params: { clientInfo: CLIENT.clientInfo } }));
+  socket.send(JSON.stringify({ id: 1, method: 'initialize', params: { clientInfo: CLIENT } }));
   socket.send(JSON.stringify({ id: 2, method: 'command/exec', params: { command, disableTimeout: true } }));
   const [code, reason] = await closed;
   t.same([code, String(reason)], [1008, 'credential expired']);
@@ -161,8 +161,8 @@ t.test('token is in no log line, span or answer when it is good, wrong or mispla
     await new Promise((resolve) => ws.on('close', resolve));
   }
   const client = await connect(server.url, { ...CLIENT, token: TOKEN });
-  answers.push(await client.exec({ command: ['/usr/bin/env'] }));
-  answers.push(await client.request('no/such/method' as 'rpc.discover', {}).catch((error: Error) => error.message));
+  answers.push(await client.exec(['/usr/bin/env']));
+  answers.push(await client.request('no/such/method').catch((error: Error) => error.message));
   await client.close();
   await server.stop();
   t.ok(receiver.spans.length > 0, 'spans were sent');
@@ -306,13 +306,9 @@ t.test('tls', async (t) => {
 
   await t.test('banner says wss and the client is served when a certificate is given', async (t) => {
     t.match(server.url, /^wss:\/\/127\.0\.0\.1:\d+$/);
-    class TrustingSocket extends WebSocket {
-      constructor(url: string, protocols?: string[]) {
-        super(url, protocols, { ca: first.cert });
-      }
-    }
-    const client = await connect(server.url, { ...CLIENT, WebSocket: TrustingSocket, token: TOKEN });
-    t.equal((await client.exec({ command: ['/bin/echo', 'safe'] })).stdout, 'safe\n');
+    const openSocket = (url: string, protocols: string[]) => new WebSocket(url, protocols, { ca: first.cert });
+    const client = await connect(server.url, { ...CLIENT, openSocket, token: TOKEN });
+    t.equal((await client.exec(['/bin/echo', 'safe'])).stdout, 'safe');
     await client.close();
     await t.rejects(connect(server.url, { ...CLIENT, token: TOKEN }), /self.signed/, 'it is that certificate');
     await t.rejects(connect(server.url.replace('wss', 'ws'), { ...CLIENT, token: TOKEN }), 'not without TLS');

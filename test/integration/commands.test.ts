@@ -4,13 +4,13 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
-import { RpcError } from '../../client/client.js';
 import { isAlive } from '../support/process-table.js';
 import { startServer } from '../support/server.js';
 import { until } from '../support/until.js';
+import { WireCommand } from '../support/wire-command.js';
 
 const server = await startServer(t, { env: { FROM_SERVER: 'inherited' } });
-const client = await server.connect();
+const client = await server.session();
 const sh = (script: string): { command: string[] } => ({ command: ['sh', '-c', script] });
 const base64 = (text: string): string => Buffer.from(text).toString('base64');
 const folder = mkdtempSync(join(tmpdir(), 'execwire-'));
@@ -32,7 +32,7 @@ t.test('commands give what a shell gives when they print, fail, compile or say m
     ['cat'],
     ['sh', '-c', 'kill -TERM $$'],
   ]) {
-    const got = await client.exec({ command: argv, disableOutputCap: true, disableTimeout: true });
+    const got = await client.ask('command/exec', { command: argv, disableOutputCap: true, disableTimeout: true });
     const expected = asShell(argv) as { exitCode: number | null };
     t.same(got, { ...expected, exitCode: expected.exitCode ?? 143 }, argv.join(' ').slice(0, 60));
   }
@@ -44,9 +44,16 @@ t.test('command compiles a program when there is a compiler', { skip: noCompiler
   writeFileSync(join(folder, 'hello.c'), '#include <stdio.h>\nint main(void) { puts("hello"); return 42; }\n');
   writeFileSync(join(folder, 'wrong.c'), 'int main(void) { return x; }\n');
   const compile = { command: ['cc', '-o', 'hello', 'hello.c'], cwd: folder, disableTimeout: true };
-  t.same(await client.exec(compile), { exitCode: 0, stdout: '', stderr: '' });
-  t.same(await client.exec({ command: ['./hello'], cwd: folder }), { exitCode: 42, stdout: 'hello\n', stderr: '' });
-  t.match(await client.exec({ ...compile, command: ['cc', 'wrong.c'] }), { exitCode: 1, stderr: /wrong\.c:1/ });
+  t.same(await client.ask('command/exec', compile), { exitCode: 0, stdout: '', stderr: '' });
+  t.same(await client.ask('command/exec', { command: ['./hello'], cwd: folder }), {
+    exitCode: 42,
+    stdout: 'hello\n',
+    stderr: '',
+  });
+  t.match(await client.ask('command/exec', { ...compile, command: ['cc', 'wrong.c'] }), {
+    exitCode: 1,
+    stderr: /wrong\.c:1/,
+  });
 });
 
 t.test('command exits with 128+n when a signal ended it, on pipes and in a terminal', async (t) => {
@@ -56,32 +63,36 @@ t.test('command exits with 128+n when a signal ended it, on pipes and in a termi
     ['INT', 130],
   ] as const) {
     const script = sh(`kill -${signal} $$`);
-    t.match(await client.exec(script), { exitCode: code }, signal);
-    t.match(await client.start({ ...script, tty: true }).result, { exitCode: code }, `${signal} in a terminal`);
+    t.match(await client.ask('command/exec', script), { exitCode: code }, signal);
+    t.match(
+      await new WireCommand(client, { ...script, tty: true }).result,
+      { exitCode: code },
+      `${signal} in a terminal`,
+    );
   }
 });
 
 t.test('command gets the inherited environment, merged and with unset names, and its directory', async (t) => {
-  const { stdout } = await client.exec({
+  const { stdout } = await client.ask('command/exec', {
     ...sh('echo "$FROM_SERVER|$ADDED|$PATH|$(env | grep -c ^HOME=)|$EMPTY"'),
     env: { ADDED: 'ü=1', HOME: null, EMPTY: '', NEVER_SET: null },
   });
   t.equal(stdout, `inherited|ü=1|${process.env.PATH}|0|\n`);
-  t.equal((await client.exec({ command: ['pwd'] })).stdout, `${process.cwd()}\n`);
-  t.equal((await client.exec({ command: ['pwd'], cwd: 'test/..' })).stdout, `${process.cwd()}\n`);
-  t.equal((await client.exec({ command: ['pwd', '-P'], cwd: '/' })).stdout, '/\n');
+  t.equal((await client.ask('command/exec', { command: ['pwd'] })).stdout, `${process.cwd()}\n`);
+  t.equal((await client.ask('command/exec', { command: ['pwd'], cwd: 'test/..' })).stdout, `${process.cwd()}\n`);
+  t.equal((await client.ask('command/exec', { command: ['pwd', '-P'], cwd: '/' })).stdout, '/\n');
 });
 
 t.test('command runs when its sandbox policy asks for nothing beyond the container', async (t) => {
   for (const type of ['dangerFullAccess', 'externalSandbox']) {
-    t.match(await client.exec({ command: ['true'], sandboxPolicy: { type } }), { exitCode: 0 });
+    t.match(await client.ask('command/exec', { command: ['true'], sandboxPolicy: { type } }), { exitCode: 0 });
   }
 });
 
 t.test('captured output is cut at its cap and the command goes on', async (t) => {
-  const beyond = await server.connect({ capabilities: { experimentalApi: true } });
+  const beyond = await server.session({ experimentalApi: true });
   const script = 'printf abcdef; printf xyz >&2; exit 3';
-  t.match(await beyond.exec({ ...sh(script), outputBytesCap: 3 }), {
+  t.match(await beyond.ask('command/exec', { ...sh(script), outputBytesCap: 3 }), {
     exitCode: 3,
     stdout: 'abc',
     stderr: 'xyz',
@@ -89,14 +100,18 @@ t.test('captured output is cut at its cap and the command goes on', async (t) =>
     timedOut: false,
     truncated: { stdout: true, stderr: false },
   });
-  t.match(await beyond.exec({ ...sh(script), outputBytesCap: 0 }), {
+  t.match(await beyond.ask('command/exec', { ...sh(script), outputBytesCap: 0 }), {
     stdout: '',
     stderr: '',
     truncated: { stderr: true },
   });
-  const { stdout } = await client.exec({ command: ['head', '-c', '3000000', '/dev/zero'] });
+  const { stdout } = await client.ask('command/exec', { command: ['head', '-c', '3000000', '/dev/zero'] });
   t.equal(stdout.length, 1024 * 1024, 'the default cap');
-  t.same(Object.keys(await client.exec(sh(script))), ['exitCode', 'stdout', 'stderr'], 'nothing experimental unasked');
+  t.same(
+    Object.keys(await client.ask('command/exec', sh(script))),
+    ['exitCode', 'stdout', 'stderr'],
+    'nothing experimental unasked',
+  );
 });
 
 t.test('streamed output comes before the reply and says capReached once', async (t) => {
@@ -108,9 +123,9 @@ t.test('streamed output comes before the reply and says capReached once', async 
     [9, 'printf abcdefgh', []],
   ] as const) {
     const deltas: { text: string; capReached: boolean }[] = [];
-    const command = client.start({ ...sh(script), outputBytesCap: cap, streamStdin: false });
-    command.onOutput(({ stream, bytes, capReached }) => {
-      if (stream === 'stdout') deltas.push({ text: Buffer.from(bytes).toString(), capReached });
+    const command = new WireCommand(client, { ...sh(script), outputBytesCap: cap, streamStdin: false });
+    command.onOutput((bytes, stream, capReached) => {
+      if (stream === 'stdout') deltas.push({ text: bytes.toString(), capReached });
     });
     t.match(await command.result, { exitCode: 0, stdout: '', stderr: '' });
     const marked = deltas.filter(({ capReached }) => capReached);
@@ -123,7 +138,10 @@ t.test('streamed output comes before the reply and says capReached once', async 
 t.test(
   'command answers 124 with what it has said when its timeout ends it, background children included',
   async (t) => {
-    const { exitCode, stdout } = await client.exec({ ...sh('sleep 600 & echo $!; wait'), timeoutMs: 3000 });
+    const { exitCode, stdout } = await client.ask('command/exec', {
+      ...sh('sleep 600 & echo $!; wait'),
+      timeoutMs: 3000,
+    });
     t.equal(exitCode, 124);
     const child = Number(stdout);
     t.ok(child > 0, 'the output before it is kept');
@@ -132,7 +150,10 @@ t.test(
 );
 
 t.test('reply waits for held output, has what is written meanwhile, and the rest of the group is killed', async (t) => {
-  const { exitCode, stdout } = await client.exec(sh('(sleep 0.2; echo late; exec sleep 600) & echo $!; exit 4'));
+  const { exitCode, stdout } = await client.ask(
+    'command/exec',
+    sh('(sleep 0.2; echo late; exec sleep 600) & echo $!; exit 4'),
+  );
   t.equal(exitCode, 4);
   const [holder, late] = stdout.split('\n');
   t.equal(late, 'late');
@@ -140,11 +161,11 @@ t.test('reply waits for held output, has what is written meanwhile, and the rest
 });
 
 t.test('terminate ends a command with its descendants in other sessions, and its reply follows', async (t) => {
-  const command = client.start(sh('sleep 600 & echo $!; setsid sh -c "echo \\$\\$; exec sleep 600" & wait'));
+  const command = new WireCommand(client, sh('sleep 600 & echo $!; setsid sh -c "echo \\$\\$; exec sleep 600" & wait'));
   let said = '';
   const ready = new Promise<void>((resolve) => {
-    command.onOutput(({ bytes }) => {
-      said += Buffer.from(bytes).toString();
+    command.onOutput((bytes) => {
+      said += bytes.toString();
       if (said.split('\n').length === 3) resolve();
     });
   });
@@ -158,7 +179,7 @@ t.test('terminate ends a command with its descendants in other sessions, and its
 t.test('terminate is what ends a shell, and never the end of the children it waits for', async (t) => {
   const script = 'for i in 1 2 3 4 5 6; do setsid sleep 600 & done; echo ready; wait; exit 0';
   const codes = Array.from({ length: 12 }, async () => {
-    const command = client.start({ ...sh(script), disableTimeout: true });
+    const command = new WireCommand(client, { ...sh(script), disableTimeout: true });
     await new Promise<void>((resolve) => command.onOutput(() => resolve()));
     await command.terminate();
     return (await command.result).exitCode;
@@ -167,19 +188,22 @@ t.test('terminate is what ends a shell, and never the end of the children it wai
 });
 
 t.test('everything a connection started ends when it closes, what earlier commands left behind, too', async (t) => {
-  const leaver = await server.connect();
+  const leaver = await server.session();
   // In its own session BEFORE the reply, which kills the group.
   const detached = "setsid sh -c 'echo $$ > pid; exec sleep 600' >/dev/null 2>&1 &";
-  const { stdout } = await leaver.exec({ ...sh(`${detached} while [ ! -s pid ]; do :; done; cat pid`), cwd: folder });
-  const command = leaver.start({ ...sh('echo $$; sleep 600 & wait'), disableTimeout: true });
+  const { stdout } = await leaver.ask('command/exec', {
+    ...sh(`${detached} while [ ! -s pid ]; do :; done; cat pid`),
+    cwd: folder,
+  });
+  const command = new WireCommand(leaver, { ...sh('echo $$; sleep 600 & wait'), disableTimeout: true });
   const pid = await new Promise<number>((resolve) => {
-    command.onOutput(({ bytes }) => resolve(Number(Buffer.from(bytes).toString())));
+    command.onOutput((bytes) => resolve(Number(bytes.toString())));
   });
   const earlier = Number(stdout);
   t.same([isAlive(earlier), isAlive(pid)], [true, true]);
   await leaver.close();
   await until('both are gone', () => !isAlive(earlier) && !isAlive(pid));
-  await t.rejects(command.result, { name: 'DisconnectedError' });
+  await t.rejects(command.result, { name: 'WireEndedError' });
 });
 
 t.test('stdin arrives whole and in order when writes come right behind their exec', async (t) => {
@@ -196,8 +220,8 @@ t.test('stdin arrives whole and in order when writes come right behind their exe
 });
 
 t.test('stdin is empty when it is not streamed, and a second close is {}', async (t) => {
-  t.match(await client.exec({ command: ['cat'] }), { exitCode: 0, stdout: '' });
-  const command = client.start({ command: ['sleep', '600'] });
+  t.match(await client.ask('command/exec', { command: ['cat'] }), { exitCode: 0, stdout: '' });
+  const command = new WireCommand(client, { command: ['sleep', '600'] });
   await command.closeStdin();
   await command.closeStdin();
   await t.rejects(command.write('x'), { code: -32600, message: 'stdin is already closed' });
@@ -206,7 +230,7 @@ t.test('stdin is empty when it is not streamed, and a second close is {}', async
 });
 
 t.test('terminate is served and writes get an answer when a command reads nothing', async (t) => {
-  const command = client.start({ command: ['sleep', '600'], disableTimeout: true });
+  const command = new WireCommand(client, { command: ['sleep', '600'], disableTimeout: true });
   const big = Buffer.alloc(9 * 1024 * 1024);
   const writes = [command.write(big), command.write(big)].map((write) =>
     write.then(
@@ -222,45 +246,45 @@ t.test('terminate is served and writes get an answer when a command reads nothin
 t.test(
   'experimental requests list, signal and end a command with grace when the connection asked for them',
   async (t) => {
-    const beyond = await server.connect({ capabilities: { experimentalApi: true } });
-    const command = beyond.start({
+    const beyond = await server.session({ experimentalApi: true });
+    const command = new WireCommand(beyond, {
       ...sh('trap "echo usr1" USR1; trap "" TERM; echo ready; while :; do sleep 0.05; done'),
       disableTimeout: true,
     });
     let said = '';
     let wanted: { text: string; resolve: () => void } | undefined;
-    command.onOutput(({ bytes }) => {
-      said += Buffer.from(bytes).toString();
+    command.onOutput((bytes) => {
+      said += bytes.toString();
       if (wanted !== undefined && said.includes(wanted.text)) wanted.resolve();
     });
     const saying = (text: string): Promise<void> =>
       said.includes(text) ? Promise.resolve() : new Promise((resolve) => (wanted = { text, resolve }));
     await saying('ready');
-    const { commands } = await beyond.request('command/exec/list', {});
+    const { commands } = await beyond.ask('command/exec/list', {});
     t.match(commands, [{ processId: command.processId, tty: false, state: 'running' }]);
-    await beyond.request('command/exec/signal', { processId: command.processId, signal: 'SIGUSR1' });
+    await beyond.ask('command/exec/signal', { processId: command.processId, signal: 'SIGUSR1' });
     await saying('usr1');
-    await t.rejects(beyond.request('command/exec/signal', { processId: command.processId, signal: 'SIGNONE' }), {
+    await t.rejects(beyond.ask('command/exec/signal', { processId: command.processId, signal: 'SIGNONE' }), {
       code: -32602,
     });
-    await beyond.request('command/exec/terminate', { processId: command.processId, graceMs: 100 });
+    await beyond.ask('command/exec/terminate', { processId: command.processId, graceMs: 100 });
     t.match(await command.result, { exitCode: 137, signal: 'SIGKILL', timedOut: false });
-    t.same((await beyond.request('command/exec/list', {})).commands, []);
-    await t.rejects(client.request('command/exec/list', {}), { code: -32600 });
-    t.match(await beyond.request('rpc.discover', {}), { openrpc: /^1/ });
+    t.same((await beyond.ask('command/exec/list', {})).commands, []);
+    await t.rejects(client.ask('command/exec/list', {}), { code: -32600 });
+    t.match(await beyond.ask('rpc.discover', {}), { openrpc: /^1/ });
   },
 );
 
 t.test('children find real pipes, three descriptors and no signal blocked or ignored', async (t) => {
-  const { stdout } = await client.exec(
+  const { stdout } = await client.ask(
+    'command/exec',
     sh('echo a > /dev/stdout; echo b > /dev/stderr; ls /proc/self/fd | tr "\\n" " "; grep Sig /proc/self/status'),
   );
   t.match(stdout, /^a\n0 1 2 3 /, 'the fourth is the listing itself');
   t.match(stdout, /SigBlk:\t0+\nSigIgn:\t0+\n/);
 });
 
-t.test('a failed request is an RpcError when it comes through the client', async (t) => {
-  const error = await client.exec({ command: ['no-such-program'] }).catch((caught: unknown) => caught);
-  t.ok(error instanceof RpcError);
-  t.match(error, { code: -32603, reason: 'spawnFailed', data: { errno: 'ENOENT' } });
+t.test('a program that is not there is named by the error of the system', async (t) => {
+  const refusal = { code: -32603, reason: 'spawnFailed', data: { errno: 'ENOENT' } };
+  await t.rejects(client.ask('command/exec', { command: ['no-such-program'] }), refusal);
 });

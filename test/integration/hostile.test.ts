@@ -3,8 +3,6 @@
 import { createHash } from 'node:crypto';
 import { connect as connectTcp } from 'node:net';
 import t from 'tap';
-import { WebSocket } from 'ws';
-import { type Client, connect } from '../../client/client.js';
 import { checkNextClient, startVictim } from '../fuzz/good-client.js';
 import { openHalfUpgrades } from '../fuzz/hostile-clients.js';
 import { VICTIM_PROCESS_ID } from '../fuzz/message-generator.js';
@@ -14,7 +12,6 @@ import { startServer } from '../support/server.js';
 const MIB = 1024 * 1024;
 const TOKEN = 'a-token-that-nobody-guesses';
 const TOKEN_SHA256 = createHash('sha256').update(TOKEN).digest('hex');
-const CLIENT = { clientInfo: { name: 'test', version: '1' }, capabilities: { experimentalApi: true }, WebSocket };
 const UPGRADE =
   'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n';
 const HOST = 'Host: localhost\r\n';
@@ -73,18 +70,18 @@ t.test('client gets nothing when it guesses the processId of another', async (t)
   const server = await startServer(t);
   const victim = await startVictim(server);
   t.teardown(() => victim.close());
-  const guesser: Client = await connect(server.url, CLIENT);
+  const guesser = await server.session({ experimentalApi: true });
   const heard: unknown[] = [];
-  guesser.on('command/exec/outputDelta', (params) => heard.push(params));
+  guesser.onMessage = ({ method, params }) => method === 'command/exec/outputDelta' && heard.push(params);
   const processId = VICTIM_PROCESS_ID;
   const unknown = { code: -32600, message: `no active command/exec for process id "${processId}"` };
-  await t.rejects(guesser.request('command/exec/write', { processId, deltaBase64: 'eA==' }), unknown);
-  await t.rejects(guesser.request('command/exec/write', { processId, closeStdin: true }), unknown);
-  await t.rejects(guesser.request('command/exec/resize', { processId, size: { rows: 1, cols: 1 } }), unknown);
-  await t.rejects(guesser.request('command/exec/terminate', { processId }), unknown);
-  await t.rejects(guesser.request('command/exec/signal', { processId, signal: 'SIGTERM' }), unknown);
-  t.same(await guesser.request('command/exec/list', {}), { commands: [] });
-  const own = guesser.exec({ command: ['/bin/echo', 'mine'], processId });
+  await t.rejects(guesser.ask('command/exec/write', { processId, deltaBase64: 'eA==' }), unknown);
+  await t.rejects(guesser.ask('command/exec/write', { processId, closeStdin: true }), unknown);
+  await t.rejects(guesser.ask('command/exec/resize', { processId, size: { rows: 1, cols: 1 } }), unknown);
+  await t.rejects(guesser.ask('command/exec/terminate', { processId }), unknown);
+  await t.rejects(guesser.ask('command/exec/signal', { processId, signal: 'SIGTERM' }), unknown);
+  t.same(await guesser.ask('command/exec/list', {}), { commands: [] });
+  const own = guesser.ask('command/exec', { command: ['/bin/echo', 'mine'], processId });
   t.equal((await own).stdout, 'mine\n', 'the same id is free for its own command');
   await victim.check();
   t.same(heard, []);
@@ -93,7 +90,7 @@ t.test('client gets nothing when it guesses the processId of another', async (t)
 
 t.test('server lives on when commands are signalled in the moment of their start and of their end', async (t) => {
   const server = await startServer(t);
-  const client = await connect(server.url, CLIENT);
+  const client = await server.session({ experimentalApi: true });
   const ROUNDS = 40;
   // Several at once, so that the machine has something else to do between a fork and its program.
   const AT_ONCE = 8;
@@ -102,12 +99,17 @@ t.test('server lives on when commands are signalled in the moment of their start
       Array.from({ length: AT_ONCE }, async (_, index) => {
         const processId = `${round}.${index}`;
         const tty = index % 2 === 0;
-        const running = client.exec({ command: ['/bin/sleep', '60'], processId, tty, disableTimeout: true });
-        const signalled = client.request('command/exec/signal', { processId, signal: 'SIGTERM' });
+        const running = client.ask('command/exec', {
+          command: ['/bin/sleep', '60'],
+          processId,
+          tty,
+          disableTimeout: true,
+        });
+        const signalled = client.ask('command/exec/signal', { processId, signal: 'SIGTERM' });
         t.same(await signalled, {}, processId);
         t.equal((await running).exitCode, 143, 'and no signal is lost');
-        const short = client.exec({ command: ['/bin/true'], processId, tty });
-        const late = client.request('command/exec/signal', { processId, signal: 'SIGTERM' });
+        const short = client.ask('command/exec', { command: ['/bin/true'], processId, tty });
+        const late = client.ask('command/exec/signal', { processId, signal: 'SIGTERM' });
         // Ended already, or just not.
         await late.catch((error) => t.match(error, { code: -32600 }));
         t.match(await short, { exitCode: Number });

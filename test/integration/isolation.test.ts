@@ -15,9 +15,9 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import type { Client } from '../../client/client.js';
 import { startServer, type TestServerOptions } from '../support/server.js';
 import { SERVER } from '../support/server-process.js';
+import type { WireClient } from '../support/wire-client.js';
 
 const isRoot = process.getuid?.() === 0;
 const isLinux = process.platform === 'linux';
@@ -29,13 +29,16 @@ const canBeNobody =
 const ROOT_ONLY = isRoot ? false : 'needs root';
 const NOBODY_ONLY = canBeNobody ? false : 'needs root, setpriv, and a checkout that everybody may read';
 
-async function clientOf(t: Test, options: TestServerOptions): Promise<Client> {
+async function clientOf(t: Test, options: TestServerOptions): Promise<WireClient> {
   return (await clientAndServer(t, options)).client;
 }
 
-async function clientAndServer(t: Test, options: TestServerOptions): Promise<{ client: Client; serverPid: number }> {
+async function clientAndServer(
+  t: Test,
+  options: TestServerOptions,
+): Promise<{ client: WireClient; serverPid: number }> {
   const server = await startServer(t, options);
-  return { client: await server.connect(), serverPid: server.pid };
+  return { client: await server.session(), serverPid: server.pid };
 }
 
 /** Read from outside: with `hidepid` a command does not see the server. */
@@ -49,15 +52,14 @@ function uidsOf(statusFile: string): string {
 }
 
 /** Output of a shell script, on pipes and on a terminal. */
-async function outputs(client: Client, script: string, env: Record<string, string | null> = {}): Promise<string[]> {
+async function outputs(client: WireClient, script: string, env: Record<string, string | null> = {}): Promise<string[]> {
   const command = ['/bin/sh', '-c', script];
-  const onPipes = await client.exec({ command, env });
+  const onPipes = await client.ask('command/exec', { command, env });
   let onTerminal = '';
-  const stop = client.on('command/exec/outputDelta', ({ deltaBase64 }) => {
-    onTerminal += Buffer.from(deltaBase64, 'base64').toString();
+  client.onOutput('terminal', (bytes) => {
+    onTerminal += bytes.toString();
   });
-  await client.exec({ command, env, tty: true, processId: 'terminal' });
-  stop();
+  await client.ask('command/exec', { command, env, tty: true, processId: 'terminal' });
   return [onPipes.stdout + onPipes.stderr, onTerminal.replaceAll('\r\n', '\n')];
 }
 
@@ -89,8 +91,8 @@ t.test('command starts in the default directory when its request names none', as
   t.teardown(() => rmSync(folder, { recursive: true }));
   const client = await clientOf(t, { flags: ['--default-cwd', folder] });
   t.same(await outputs(client, 'pwd'), [`${folder}\n`, `${folder}\n`]);
-  t.equal((await client.exec({ command: ['/bin/pwd'], cwd: '/' })).stdout, '/\n');
-  t.equal((await client.exec({ command: ['/bin/pwd'], cwd: '..' })).stdout, `${join(folder, '..')}\n`);
+  t.equal((await client.ask('command/exec', { command: ['/bin/pwd'], cwd: '/' })).stdout, '/\n');
+  t.equal((await client.ask('command/exec', { command: ['/bin/pwd'], cwd: '..' })).stdout, `${join(folder, '..')}\n`);
 });
 
 t.test(
@@ -108,7 +110,9 @@ t.test(
         t.match(output, new RegExp(`${file}.*(Permission denied|No such file)`), file);
       }
     }
-    const everyone = await client.exec({ command: ['/bin/sh', '-c', 'cat /proc/[0-9]*/environ 2>/dev/null'] });
+    const everyone = await client.ask('command/exec', {
+      command: ['/bin/sh', '-c', 'cat /proc/[0-9]*/environ 2>/dev/null'],
+    });
     t.notMatch(everyone.stdout, /the-secret/, 'nor from any other process, the guardian for one');
   },
 );

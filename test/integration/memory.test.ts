@@ -6,18 +6,16 @@ import { until } from '../support/until.js';
 
 /** The server looks every 10 s, and a busy machine takes some times as long. What comes at all comes far earlier. */
 const PATIENCE_MS = 240_000;
-/** Enough to be many times the idle server, and below the longest message that the client's `ws` takes by default. */
+/** Enough to be many times the idle server, and below the longest string of a client. */
 const BURST_BYTES = 90_000_000;
 
 t.test('memory of the server comes back near that of an idle one after much buffered output', async (t) => {
   const server = await startServer(t);
-  const client = await server.connect();
+  const client = await server.session();
   const idleBytes = residentBytesOf(server.pid);
-  const { stdout } = await client.exec({
-    command: ['sh', '-c', `head -c ${BURST_BYTES} /dev/zero | tr '\\0' a`],
-    disableOutputCap: true,
-    disableTimeout: true,
-  });
+  const script = `head -c ${BURST_BYTES} /dev/zero | tr '\\0' a`;
+  const params = { disableOutputCap: true, disableTimeout: true };
+  const { stdout } = (await client.exec(['sh', '-c', script], params)).result;
   t.equal(stdout.length, BURST_BYTES);
   const peakBytes = peakResidentBytesOf(server.pid);
   t.ok(peakBytes > 2 * idleBytes, `${peakBytes} bytes at its peak`);

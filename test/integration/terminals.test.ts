@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import xterm from '@xterm/headless';
 import t, { type Test } from 'tap';
-import type { Client, RemoteCommand } from '../../client/client.js';
+import type { Box, Terminal } from '../../client/src/node.js';
 import { startServer } from '../support/server.js';
 
 const ROWS = 24;
@@ -15,17 +15,12 @@ const SEEN_WITHIN_MS = 60_000;
 
 /** A program in a terminal, and the screen it draws. */
 class Screen {
-  readonly command: RemoteCommand;
+  readonly command: Terminal;
   readonly #terminal = new xterm.Terminal({ rows: ROWS, cols: COLS, allowProposedApi: true });
   #onDrawn: () => void = () => {};
 
-  constructor(client: Client, argv: string[], env: Record<string, string> = {}) {
-    this.command = client.start({
-      command: argv,
-      tty: true,
-      size: { rows: ROWS, cols: COLS },
-      env: { LC_ALL: 'C', ...env },
-    });
+  constructor(client: Box, argv: string[], env: Record<string, string> = {}) {
+    this.command = client.terminal(argv, { rows: ROWS, cols: COLS, env: { LC_ALL: 'C', ...env } });
     this.command.onOutput(({ bytes }) => this.#terminal.write(bytes, () => this.#onDrawn()));
     // Programs ask where the cursor is and what the terminal can do; the emulator's answers go back as input.
     this.#terminal.onData((answer) => void this.command.write(answer).catch(() => {}));
@@ -165,7 +160,7 @@ t.test('terminals', async (t) => {
       await screen.resize(20, 60);
       await screen.type('import os; os.get_terminal_size()\r');
       await screen.showsLine('os.terminal_size(columns=60, lines=20)');
-      await screen.command.closeStdin();
+      await screen.command.end();
       t.equal((await screen.command.result).exitCode, 0);
     },
   );

@@ -31,7 +31,7 @@ t.test('server builder closes the connections of its test and is content when no
   client.ws.pause();
   void client.exec(['sleep', '600']);
   await server.session();
-  await (await server.connect()).exec({ command: ['true'] });
+  await (await server.connect()).exec(['true']);
   await server.endClean();
   t.same(server.exit, { code: 0, signal: null });
 });

@@ -3,8 +3,7 @@
  * descriptor, a timer or a listener, does not end, or has complained. Knows no method beside `command/exec`.
  */
 import type { Test } from 'tap';
-import { WebSocket } from 'ws';
-import { type Client, type ConnectOptions, connect } from '../../client/client.js';
+import { type Box, type ConnectOptions, connect } from '../../client/src/node.js';
 import { LineClient } from './line-client.js';
 import { type Figures, type ServerOptions, ServerProcess } from './server-process.js';
 import { until } from './until.js';
@@ -55,11 +54,11 @@ export class TestServer extends ServerProcess {
     this.#idle = { children: this.children(), descriptors, figures };
   }
 
-  /** The project's own client, initialized. */
-  async connect(options: Partial<ConnectOptions> = {}): Promise<Client> {
-    const client = await connect(this.url, { clientInfo: { name: 'test', version: '1' }, WebSocket, ...options });
-    this.#open.push(client);
-    return client;
+  /** The project's own client. */
+  async connect(options: ConnectOptions = {}): Promise<Box> {
+    const box = await connect(this.url, { name: 'test', version: '1', ...options });
+    this.#open.push(box);
+    return box;
   }
 
   /** The wire client, not initialized. */

@@ -27,10 +27,31 @@ export class WireEndedError extends Error {
   }
 }
 
+/** The server refused a request. */
+export class WireRefusal extends Error {
+  readonly code: number;
+  readonly reason: string | undefined;
+  readonly data: unknown;
+  constructor({ code, message, data }: NonNullable<WireMessage['error']>) {
+    super(message);
+    this.name = 'WireRefusal';
+    this.code = code;
+    this.reason = data?.reason;
+    this.data = data;
+  }
+}
+
 interface Waiting {
   readonly holds: (message: WireMessage) => boolean;
   readonly resolve: (message: WireMessage) => void;
   readonly reject: (error: Error) => void;
+}
+
+/** Takes output of one command. */
+export type OutputListener = (bytes: Buffer, stream: 'stdout' | 'stderr', capReached: boolean) => void;
+
+function tell(listener: OutputListener, { params }: WireMessage): void {
+  listener(Buffer.from(params.deltaBase64, 'base64'), params.stream, params.capReached);
 }
 
 /** How a connection ended. */
@@ -56,7 +77,7 @@ export abstract class WirePeer {
   #nextId = 1;
   #waiting: Waiting[] = [];
   readonly #replies = new Map<unknown, Waiting>();
-  readonly #outputs = new Map<string, (bytes: Buffer, stream: string) => void>();
+  readonly #outputs = new Map<string, OutputListener>();
   #onEnd: (end: WireEnd) => void = () => {};
 
   constructor() {
@@ -85,6 +106,17 @@ export abstract class WirePeer {
     const reply = this.#wait((waiting) => this.#replies.set(id, waiting));
     if (this.end === undefined) this.send({ ...more, id, method, params });
     return reply;
+  }
+
+  /**
+   * Sends a request and takes its result.
+   * @throws {WireRefusal} when the reply is an error @throws {WireEndedError} when the connection ends first
+   */
+  // biome-ignore lint/suspicious/noExplicitAny: as for the members of a message.
+  async ask(method: string, params: unknown = {}): Promise<any> {
+    const { error, result } = await this.request(method, params);
+    if (error !== undefined) throw new WireRefusal(error);
+    return result;
   }
 
   /** Runs a command. */
@@ -121,7 +153,7 @@ export abstract class WirePeer {
   }
 
   /** Hands the output of a command to a listener as it comes; without one it is kept for {@link output}. */
-  onOutput(processId: string, listener: (bytes: Buffer, stream: string) => void): void {
+  onOutput(processId: string, listener: OutputListener): void {
     this.#outputs.set(processId, listener);
   }
 
@@ -148,7 +180,7 @@ export abstract class WirePeer {
     const message = JSON.parse(text) as WireMessage;
     const listener =
       message.method === 'command/exec/outputDelta' ? this.#outputs.get(message.params.processId) : undefined;
-    if (listener !== undefined) listener(Buffer.from(message.params.deltaBase64, 'base64'), message.params.stream);
+    if (listener !== undefined) tell(listener, message);
     else if (!this.forgetsMessages) this.messages.push(message);
     if (message.method === 'server/draining') this.isDraining = true;
     if (message.method === undefined) {

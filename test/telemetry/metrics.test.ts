@@ -4,10 +4,11 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import t, { type Test } from 'tap';
 import { WebSocket } from 'ws';
-import type { Client } from '../../client/client.js';
 import { instruments } from '../../src/telemetry/instruments.js';
 import { ask } from '../support/ask.js';
 import { startServer, type TestServer } from '../support/server.js';
+import type { WireClient } from '../support/wire-client.js';
+import { WireCommand } from '../support/wire-command.js';
 
 type Samples = Map<string, number>;
 
@@ -31,8 +32,8 @@ async function scrape(server: TestServer): Promise<Samples> {
   return parse(body);
 }
 
-function open(server: TestServer, token?: string): Promise<Client> {
-  return server.connect(token === undefined ? {} : { token });
+function open(server: TestServer): Promise<WireClient> {
+  return server.session();
 }
 
 /** Asks for the metrics. @returns the status */
@@ -43,14 +44,14 @@ async function statusOf(server: TestServer, method: string, headers: Record<stri
 t.test('metrics count connections, requests and commands', async (t) => {
   const server = await startServer(t, { warm: false });
   const client = await open(server);
-  await client.exec({ command: ['echo', 'hello'] });
-  await client.exec({ command: ['false'] });
-  await t.rejects(client.exec({ command: ['/no/such/program'] }));
-  await t.rejects(client.request('command/exec/terminate', { processId: 'nobody' }));
-  await t.rejects(client.request('no/such/method' as never, {} as never));
-  const running = client.start({ command: ['cat'] });
+  await client.ask('command/exec', { command: ['echo', 'hello'] });
+  await client.ask('command/exec', { command: ['false'] });
+  await t.rejects(client.ask('command/exec', { command: ['/no/such/program'] }));
+  await t.rejects(client.ask('command/exec/terminate', { processId: 'nobody' }));
+  await t.rejects(client.ask('no/such/method'));
+  const running = new WireCommand(client, { command: ['cat'] });
   // BEFORE the write: its answer and the output may come in one go.
-  const echoed = new Promise((resolve) => running.onOutput(resolve));
+  const echoed = new Promise<void>((resolve) => running.onOutput(() => resolve()));
   await running.write('12345');
   await echoed;
   const during = await scrape(server);
@@ -93,7 +94,7 @@ t.test('metrics count connections, requests and commands', async (t) => {
 t.test('labels stay few when clients send names of their own', async (t) => {
   const server = await startServer(t, { warm: false });
   const client = await open(server);
-  for (let name = 0; name < 50; name += 1) await t.rejects(client.request(`made/up/${name}` as never, {} as never));
+  for (let name = 0; name < 50; name += 1) await t.rejects(client.ask(`made/up/${name}`));
   const samples = await scrape(server);
   const methods = [...samples.keys()].filter((key) => key.startsWith('execwire_requests_total'));
   t.same(methods.sort(), [
@@ -144,7 +145,7 @@ t.test('server loads neither the SDK nor prom-client when nobody asks for them',
   const env = { NODE_OPTIONS: `--require=${folder}/report.cjs`, OTEL_EXPORTER_OTLP_ENDPOINT: '' };
   const server = await startServer(t, { env, warm: false });
   const client = await open(server);
-  await client.exec({ command: ['true'] });
+  await client.ask('command/exec', { command: ['true'] });
   server.signal('SIGTERM');
   await server.logged('loaded');
   t.ok(server.lines.some((line) => line.includes('koffi') || line.includes('execwire')));
@@ -166,7 +167,7 @@ t.test(
   async (t: Test) => {
     const server = await startServer(t, { warm: false });
     const client = await open(server);
-    await client.exec({ command: ['true'] });
+    await client.ask('command/exec', { command: ['true'] });
     const job = { job_name: 'execwire', scrape_interval: '100ms', scrape_timeout: '100ms' };
     const config = { scrape_configs: [{ ...job, static_configs: [{ targets: [`127.0.0.1:${server.port}`] }] }] };
     // JSON is YAML.
