@@ -69,7 +69,7 @@ t.test(
     const answers = await Promise.all(quick);
     t.same(
       answers.map(({ result }) => result.stdout),
-      Array.from({ length: 32 }, (_, at) => String(at)),
+      Array.from({ length: 32 }, (_, at) => `${at}\n`),
     );
     await client.request('command/exec/write', { processId: 'slow', closeStdin: true });
     const last = await slow;
