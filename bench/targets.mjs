@@ -31,6 +31,12 @@ const timesFaster = (name, key) => (results) => {
   return ratio === undefined ? undefined : 1 / ratio;
 };
 
+/** One figure of ours per another of the same case. @param {string} name @param {string} key @param {string} other @returns {Check['value']} */
+const perOwn = (name, key, other) => (results) => {
+  const [value, base] = [medianOf(results, name, key, US), medianOf(results, name, other, US)];
+  return value === undefined || base === undefined ? undefined : value / base;
+};
+
 /** Start on one line of Node, per the reference's start. @param {number} major @returns {Check['value']} */
 const startOnNode = (major) => (results) => {
   const ours = results.contenders.find(
@@ -88,6 +94,13 @@ export const TARGETS = [
     checks: [
       atMost('p50', perReference('true-pipes', 'p50_ms'), 0.5, '× reference'),
       atMost('p50', perFloor('true-pipes', 'p50_ms'), 2.5, '× posix_spawn and wait'),
+    ],
+  },
+  {
+    title: '`/bin/true` in a sandbox',
+    checks: [
+      atMost('`readOnly` p50', perOwn('sandboxed-true', 'p50_ms', 'plain_p50_ms'), 1.5, '× without a policy'),
+      atLeast('`readOnly` p50', timesFaster('sandboxed-true', 'p50_ms'), 10, 'times as fast as the reference'),
     ],
   },
   {

@@ -6,6 +6,7 @@ import { growthConnections, growthTerminals } from './growth.mjs';
 import { kills } from './kills.mjs';
 import { memory, memory10k } from './memory.mjs';
 import { pipelined, roundTrip } from './requests.mjs';
+import { sandboxedParallel, sandboxedTrue, sandboxMemory } from './sandboxed.mjs';
 import { trueParallel, truePipes, truePty } from './short-commands.mjs';
 import { start } from './start.mjs';
 import { pipeStream, ptyStream, stdin } from './streams.mjs';
@@ -20,6 +21,9 @@ export const ALL_CASES = [
   truePipes,
   truePty,
   trueParallel,
+  sandboxedTrue,
+  sandboxedParallel,
+  sandboxMemory,
   pipeStream,
   ptyStream,
   stdin,
