@@ -10,9 +10,10 @@ import { Pod } from './pod.mjs';
 import { podProblems, strangerProblems } from './pod-assertions.mjs';
 import { createPlaces } from './pod-network.mjs';
 import { waitForStatus } from './probe.mjs';
-import { check, failedChecks, step } from './report.mjs';
+import { check, checkCaught, failedChecks, step } from './report.mjs';
 import { reportRolling } from './rolling-report.mjs';
-import { runtimeDefaultSeccomp } from './seccomp-profile.mjs';
+import { sandboxProblems } from './sandbox-assertions.mjs';
+import { mobySeccomp, runtimeDefaultSeccomp } from './seccomp-profile.mjs';
 
 const BALANCER_PORT = 8080;
 const LEAST_REQUESTS = 5000;
@@ -107,6 +108,41 @@ async function rollBehind(program, places) {
   await balancer.stop();
 }
 
+/** Policies in a pod under each profile that stands in for RuntimeDefault, and that a pod where they cannot be enforced is noticed. */
+async function checkSandboxes() {
+  step('sandbox policies under the default seccomp profiles');
+  const place = places.find((each) => !pods.some((pod) => pod.place === each));
+  const [debian] = pods;
+  check("policies hold under Debian's profile", ...verdict(await sandboxProblems(debian, { token: TOKEN })));
+  const moby = await mobySeccomp(projectFolder);
+  const withoutLandlock = {
+    ...moby,
+    syscalls: moby?.syscalls.map((rule) => ({
+      ...rule,
+      names: rule.names.filter((name) => !name.startsWith('landlock_')),
+    })),
+  };
+  for (const [name, seccomp] of Object.entries({ moby, withoutLandlock })) {
+    if (moby === undefined) {
+      check(`a pod under ${name}`, true, `skipped: no profile for ${process.arch}`);
+      continue;
+    }
+    const pod = new Pod(`execwire-${name.toLowerCase()}`, podSpec, place, { ...node, seccomp });
+    await mkdir(pod.bundle, { recursive: true });
+    await pod.start();
+    const problems = await sandboxProblems(pod, { token: TOKEN });
+    if (seccomp === moby) check("policies hold under moby's profile", ...verdict(problems));
+    else checkCaught('a profile that refuses Landlock', problems);
+    await pod.signal('KILL');
+    await pod.exited;
+  }
+}
+
+/** @param {string[]} problems @returns {[boolean, string]} */
+function verdict(problems) {
+  return [problems.length === 0, problems.join('; ')];
+}
+
 step('three replicas of the image, started by runc from the rendered Deployment');
 const places = await createPlaces(deployment.spec.replicas + maxSurge, workFolder);
 for (let index = 0; index < deployment.spec.replicas; index += 1) pods.push(await startPod(places[index]));
@@ -117,6 +153,8 @@ check(
   problems.length === 0,
   problems.join('; '),
 );
+
+await checkSandboxes();
 
 await rollBehind('haproxy', places);
 await rollBehind('nginx', places);
