@@ -1,7 +1,7 @@
 // Owns the start and stop of HAProxy and nginx with a given configuration file. Knows nothing of replicas.
 import { spawn } from 'node:child_process';
 import { mkdir } from 'node:fs/promises';
-import { connect } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { findProgram } from './requirements.mjs';
@@ -59,6 +59,15 @@ export async function startBalancer(program, { file, workFolder, host = '127.0.0
       clearTimeout(timer);
     },
   };
+}
+
+/** A port of 127.0.0.1 that is free now. */
+export async function freePort() {
+  const server = createServer();
+  await new Promise((listening) => server.listen(0, '127.0.0.1', listening));
+  const { port } = server.address();
+  await new Promise((closed) => server.close(closed));
+  return port;
 }
 
 function accepts(host, port) {

@@ -2,13 +2,13 @@
 // `node --import=@tapjs/typescript/import deploy/test/rolling-haproxy.mjs`.
 // Needs haproxy and the built server; no root, no container. Skipped, with a message, where haproxy is missing.
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ServerProcess } from '../../test/support/server-process.js';
-import { startBalancer } from './balancer.mjs';
+import { freePort, startBalancer } from './balancer.mjs';
+import { balancerConfiguration } from './balancer-config.mjs';
 import { cleanUp, cleanUpOnSignals, onCleanup } from './cleanup.mjs';
 import { startLoad } from './load-client.mjs';
 import { waitForStatus } from './probe.mjs';
@@ -22,29 +22,10 @@ const REPLICAS = 3;
 /** The issue asks for 5,000; the load goes on until they are sent. */
 const LEAST_REQUESTS = 5000;
 const LOAD_TIMEOUT_MS = 120_000;
-/** Above HAProxy's detection: 2 checks, 500 ms apart. */
+/** Above HAProxy's detection: a check every 500 ms. */
 const DRAIN_DELAY = '1500ms';
 /** HAProxy's first successful check after a start: `inter 500ms rise 1`, and as much again. */
 const BALANCER_RISE_MS = 1000;
-
-async function freePort() {
-  const server = createServer();
-  await new Promise((listening) => server.listen(0, '127.0.0.1', listening));
-  const { port } = server.address();
-  await new Promise((closed) => server.close(closed));
-  return port;
-}
-
-/** The project's own haproxy.cfg with this run's addresses in place of its names; nothing else is changed. */
-async function configurationFor(addresses, port, workFolder) {
-  let text = await readFile(join(projectFolder, 'deploy/haproxy/haproxy.cfg'), 'utf8');
-  text = text.replace('bind :8080', `bind 127.0.0.1:${port}`);
-  for (const [index, address] of addresses.entries()) text = text.replace(` execwire-${index + 1}:8080`, ` ${address}`);
-  text = text.replace(/^ {4}server execwire-\d+ execwire-\d+:8080\n/gm, '');
-  const file = join(workFolder, 'haproxy.cfg');
-  await writeFile(file, text);
-  return file;
-}
 
 async function main() {
   const workFolder = await mkdtemp(join(tmpdir(), 'execwire-rolling-'));
@@ -62,11 +43,8 @@ async function main() {
   for (let index = 0; index < REPLICAS; index += 1) replicas.push(await start(index, 0));
 
   const port = await freePort();
-  const file = await configurationFor(
-    replicas.map((replica) => `${replica.host}:${replica.port}`),
-    port,
-    workFolder,
-  );
+  const addresses = replicas.map((replica) => `${replica.host}:${replica.port}`);
+  const file = await balancerConfiguration('haproxy', { addresses, port, workFolder });
   const balancer = await startBalancer('haproxy', { file, workFolder, port });
   onCleanup('haproxy', () => balancer.stop());
   await waitForStatus(`http://127.0.0.1:${port}/readyz`, 200);
