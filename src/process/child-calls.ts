@@ -9,7 +9,7 @@ const WNOHANG = 1;
 const WEXITED = 4;
 /** Leaves the child a zombie. */
 const WNOWAIT = 0x0100_0000;
-/** Also children whose end is told by another signal than SIGCHLD, or by none. */
+/** Covers children whose end is reported by a signal other than SIGCHLD, or by none. */
 const WALL = 0x4000_0000;
 /** `siginfo_t` is 128 bytes. */
 const SIGINFO_BYTES = 128;
@@ -17,7 +17,7 @@ const SIGINFO_BYTES = 128;
 const SI_CODE_OFFSET = 8;
 /** Offset of `si_pid`, the first of the union: it is aligned to a pointer. */
 const SI_PID_OFFSET = process.arch === 'arm' || process.arch === 'ia32' ? 12 : 16;
-/** `si_uid` stands between. */
+/** `si_uid` stands between the two. */
 const SI_STATUS_OFFSET = SI_PID_OFFSET + 8;
 const CLD_EXITED = 1;
 const CLD_DUMPED = 3;
@@ -27,21 +27,21 @@ const PR_SET_CHILD_SUBREAPER = 36;
 const SYS_PIDFD_SEND_SIGNAL = 424;
 const SYS_PIDFD_OPEN = 434;
 
-/** What the C library says of processes. */
+/** Calls of the C library about processes. */
 export interface ChildCalls {
   /**
-   * Raw status (wait(2)) of a child that has ended; it stays a zombie, and its number taken. Undefined while it runs; null when it is no
-   * child of ours, or has been reaped by somebody else.
+   * Raw status (wait(2)) of a child that has ended. The child stays a zombie and keeps its number. Undefined while it runs; null when it is no child
+   * of this process, or has been reaped elsewhere.
    */
   peek(pid: number): number | null | undefined;
-  /** Takes a zombie away. Does nothing to a child that runs. */
+  /** Reaps a zombie. Does nothing to a running child. */
   reap(pid: number): void;
-  /** From now on this process is the parent of everybody below it who loses his own. @returns whether it took effect */
+  /** Makes this process the parent of every descendant that loses its own. @returns whether it took effect */
   becomeSubreaper(): boolean;
-  /** Number of the session or the group of any process, also of one that /proc hides. -1 when there is no such process. */
+  /** Number of the session or the group of a process, even if /proc hides it. -1 when there is no such process. */
   sessionOf(pid: number): number;
   groupOf(pid: number): number;
-  /** A descriptor (close-on-exec) that means this process and no later one of its number; -1 when that cannot be had. */
+  /** A descriptor (close-on-exec) of this process and of no later one with its number; -1 when there can be none. */
   openPidfd(pid: number): number;
   /** @returns whether the signal was sent */
   signalPidfd(pidfd: number, signalNumber: number): boolean;

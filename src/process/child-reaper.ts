@@ -1,12 +1,12 @@
 /**
- * Learns how children ended that Node does not know of, and reaps them when nobody needs their number any more. It knows nothing of how
- * they were started.
+ * Learns how children ended that Node does not know of, and reaps them when their number is not needed any more. It knows nothing of how they were
+ * started.
  *
- *   running ──ends──► zombie: its end has been told, its number cannot come back ──released──► reaped
- *      └──────released before its end: reaped as soon as it ends──────────────────────────────────▲
+ *   running ──ends──► zombie: its end was reported, its number is kept ──released──► reaped
+ *      └──────released before its end: reaped as soon as it ends──────────────────────▲
  *
- * Each child is asked for by its pid: `waitpid(-1)` would take the children of libuv and node-pty from them. One SIGCHLD may stand
- * for many exits, so every signal asks for all, once a turn of the event loop.
+ * Each child is asked for by its pid, because `waitpid(-1)` would also take the children of libuv and node-pty. One SIGCHLD may stand for many exits,
+ * so each signal asks for all children, once a turn of the event loop.
  */
 import { constants } from 'node:os';
 import type { ChildCalls } from './child-calls.js';
@@ -14,28 +14,28 @@ import type { ExitStatus } from './os-process.js';
 import { addOwnChild, type OwnChild, removeOwnChild } from './own-children.js';
 
 /**
- * While children run, look this often without a signal. The timer keeps the event loop alive until they have ended, as Node's own
- * children do, which a signal listener does not.
+ * While children run, look this often even without a signal. The timer also keeps the event loop alive until they have ended, as Node's own children
+ * do; a signal listener does not.
  */
 const LOOK_EVERY_MS = 1000;
-/** Of a child whose status somebody else has taken. */
+/** The status of a child that was reaped elsewhere. */
 const LOST: ExitStatus = { exitCode: 255, signal: null };
-/** Names that glibc has for the two signals it keeps for itself (sysdeps/unix/sysv/linux/internal-signals.h). */
+/** glibc's names of the two signals that it keeps for itself (sysdeps/unix/sysv/linux/internal-signals.h). */
 const INTERNAL_SIGNALS: ReadonlyMap<number, string> = new Map([
   [32, 'SIGCANCEL'],
   [33, 'SIGSETXID'],
 ]);
-/** From here on signals have no names but `SIGRTMIN+n`. */
+/** From here on a signal's only name is `SIGRTMIN+n`. */
 const SIGRTMIN = 34;
 
-// Some numbers have two names, SIGABRT and SIGIOT: the first counts, as with Node's own children.
+// Some numbers have two names, such as SIGABRT and SIGIOT. The first counts, as for Node's own children.
 const signalNames = new Map(
   Object.entries(constants.signals)
     .reverse()
     .map(([name, number]) => [number, name]),
 );
 
-/** The calls that it needs. */
+/** The calls that the reaper needs. */
 export type ReaperCalls = Pick<ChildCalls, 'peek' | 'reap'>;
 
 export class ChildReaper {
@@ -44,21 +44,19 @@ export class ChildReaper {
   #timer: NodeJS.Timeout | undefined;
   #looksSoon = false;
 
-  /** Listens for SIGCHLD from now on: no child may be started before. */
+  /** Listens for SIGCHLD from now on. Must exist before the first child is started. */
   constructor(calls: ReaperCalls) {
     this.#calls = calls;
     process.on('SIGCHLD', () => this.#lookSoon());
   }
 
-  /**
-   * Calls back once, from a later turn of the event loop, when this child has ended. The child stays a zombie until it is released.
-   */
+  /** Calls back once, from a later turn of the event loop, when this child has ended. The child stays a zombie until it is released. */
   watch(pid: number, onExit: (status: ExitStatus) => void): OwnChild {
     const child = new HeldChild(pid, this.#calls);
     addOwnChild(child);
     this.#running.set(child, onExit);
     this.#timer ??= setInterval(() => this.look(), LOOK_EVERY_MS);
-    // Its signal may have come before its pid: another thread started it.
+    // The signal may have come before this call, because another thread started the child.
     setImmediate(() => this.#ask(child));
     return child;
   }
@@ -82,7 +80,7 @@ export class ChildReaper {
     onExit(status === null ? LOST : decodeStatus(status));
   }
 
-  /** A command can send the signal as often as it likes. */
+  /** Once a turn, because a command can send the signal as often as it likes. */
   #lookSoon(): void {
     if (this.#looksSoon) return;
     this.#looksSoon = true;
@@ -129,7 +127,7 @@ class HeldChild implements OwnChild {
   }
 }
 
-/** What a raw status says. A real-time signal is called `SIGRTMIN`, `SIGRTMIN+1` and so on. */
+/** Decodes a raw status. A real-time signal is called `SIGRTMIN`, `SIGRTMIN+1` and so on. */
 export function decodeStatus(status: number): ExitStatus {
   const signalNumber = status & 0x7f;
   if (signalNumber === 0) return { exitCode: (status >> 8) & 0xff, signal: null };

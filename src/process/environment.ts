@@ -1,6 +1,6 @@
 /**
- * Builds the environment of a child: inherited variables, the request's on top, and the mark by which a kill finds what has left
- * the group and the session. It knows nothing of how a process is started.
+ * Builds the environment of a child: inherited variables, those of the request, and the mark by which a kill finds processes that have left the group
+ * and the session. It knows nothing of how a process is started.
  */
 
 import { readFileSync } from 'node:fs';
@@ -9,10 +9,10 @@ import type { Environment } from './os-process.js';
 /** Variable that marks everything a command starts; its value is the server's random id, a dot and the command's number. */
 export const MARKER_VARIABLE = 'EXECWIRE_COMMAND_ID';
 
-/** A PTY whose environment names no terminal type gets this one: what every client of today understands. */
+/** Terminal type of a PTY whose environment names none. Every current client understands it. */
 const DEFAULT_TERM = 'xterm-256color';
 
-/** Variables that are the server's own affair: its secrets, its telemetry, its supervisor's sockets. Never inherited. */
+/** Variables of the server itself: its secrets, its telemetry, its supervisor's sockets. Never inherited. */
 const SERVER_OWN = [
   'EXECWIRE_*',
   'OTEL_*',
@@ -25,11 +25,11 @@ const SERVER_OWN = [
   'LISTEN_PID',
 ];
 
-/** What a decoder puts in place of bytes that are no UTF-8. */
+/** The character that a decoder writes for bytes that are not UTF-8. */
 const REPLACEMENT = '\ufffd';
 
 export interface ChildEnvironmentOptions {
-  /** Of the request: a string sets, null unsets. */
+  /** Variables of the request: a string sets, null removes. */
   readonly overrides: Readonly<Record<string, string | null>>;
   /** Value of `EXECWIRE_COMMAND_ID`. A request cannot change it. */
   readonly marker: string;
@@ -37,34 +37,34 @@ export interface ChildEnvironmentOptions {
   readonly tty: boolean;
   /** Patterns (`*` stands for any text) of inherited names to keep. Default: all. */
   readonly allow?: readonly string[];
-  /** Patterns of inherited names to drop, also of those kept by `allow`. Default: none. */
+  /** Patterns of inherited names to drop; applied after `allow`. Default: none. */
   readonly deny?: readonly string[];
-  /** What is inherited. Default: the server's own environment. */
+  /** The variables to inherit from. Default: the server's own environment. */
   readonly inherited?: Readonly<Record<string, string | Uint8Array | undefined>>;
 }
 
-/** Where the C library looks for programs on behalf of the server: its PATH at the moment. */
+/** The PATH in which the C library looks for programs on behalf of the server. */
 export function serverPath(): string | undefined {
   return process.env.PATH;
 }
 
-/** Limit of descriptors that the server was given, which Node has raised since; undefined where the installed program did not pass it on. */
+/** The limit of descriptors that the server was given, before Node raised it; undefined if the installed program did not pass it on. */
 export function givenDescriptorLimit(): number | undefined {
   const given = process.env.EXECWIRE_DESCRIPTOR_LIMIT;
   return given !== undefined && /^[1-9]\d*$/.test(given) ? Number(given) : undefined;
 }
 
-/** The complete environment of a child. `allow` and `deny` never touch what the request sets. */
+/** The complete environment of a child. `allow` and `deny` never apply to variables of the request. */
 export function childEnvironment(options: ChildEnvironmentOptions): Environment {
   return environmentOver(inheritedEnvironment(options), options);
 }
 
-/** What every child inherits. A server makes it once: reading and matching the variables took 0.1 ms a command. */
+/** The inherited part of every child's environment. A server builds it once: reading and matching the variables took 0.1 ms a command. */
 export function inheritedEnvironment(
   options: Pick<ChildEnvironmentOptions, 'allow' | 'deny' | 'inherited'>,
 ): Environment {
   const { allow, deny, inherited = ownEnvironment() } = options;
-  // No prototype: `__proto__` is a variable name like any other.
+  // No prototype, because `__proto__` is a variable name like any other.
   const environment: Record<string, string | Uint8Array> = Object.create(null);
   for (const [name, value] of Object.entries(inherited)) {
     if (value === undefined || matchesAny(name, SERVER_OWN)) continue;
@@ -75,13 +75,14 @@ export function inheritedEnvironment(
   return environment;
 }
 
-/** The environment of one child over what every child inherits. */
+/** The environment of one child: the inherited part, with the request's variables over it. */
 export function environmentOver(
   inherited: Environment,
   options: Pick<ChildEnvironmentOptions, 'overrides' | 'marker' | 'tty'>,
 ): Environment {
   const { overrides, marker, tty } = options;
-  // No prototype, and the marker first: the `grep` of busybox, which a guardian may have, looks at the first line of an environment only.
+  // No prototype, because `__proto__` is a variable name like any other. The marker comes first: a guardian may use the `grep` of busybox, which
+  // looks only at the first line of an environment.
   const environment: Record<string, string | Uint8Array> = Object.create(null);
   environment[MARKER_VARIABLE] = marker;
   Object.assign(environment, inherited);
@@ -94,7 +95,7 @@ export function environmentOver(
   return environment;
 }
 
-/** The server's own variables. Node shows bytes that are no UTF-8 as U+FFFD: those variables are looked up as they were given. */
+/** The server's own variables. Node shows bytes that are not UTF-8 as U+FFFD, so those variables are read as they were given. */
 function ownEnvironment(): Environment {
   const environment: Record<string, string | Uint8Array> = Object.create(null);
   let isLossy = false;
@@ -107,7 +108,7 @@ function ownEnvironment(): Environment {
   return environment;
 }
 
-/** The variables this process was started with, each as `NAME=value`; none where there is no /proc. */
+/** The variables this process was started with, each as `NAME=value`; none without /proc. */
 function givenVariables(): Buffer[] {
   try {
     const all = readFileSync('/proc/self/environ');
@@ -123,7 +124,7 @@ function givenVariables(): Buffer[] {
   }
 }
 
-/** Puts the bytes in place of the text that Node made of them, unless the variable has been set to something else since. */
+/** Restores the bytes of a variable that Node turned into text, unless the variable has been changed since. */
 function restoreBytes(environment: Record<string, string | Uint8Array>, variable: Buffer): void {
   const text = variable.toString();
   if (Buffer.from(text).equals(variable)) return;

@@ -3,7 +3,7 @@
  */
 import { constants, promises } from 'node:fs';
 
-/** What can be asked of a path; each question may take as long as its file system likes. A rejection carries the errno as `code`. */
+/** Questions about a path. Each may take as long as the file system needs. A rejection carries the errno as `code`. */
 export interface FileProbe {
   /** Symbolic links are followed. */
   kindOf(path: string): Promise<'file' | 'directory' | 'other'>;
@@ -13,7 +13,7 @@ export interface FileProbe {
   readHead(path: string, bytes: number): Promise<Buffer>;
 }
 
-/** With the rights of the server. */
+/** Looks with the rights of the server. */
 export const serverFiles: FileProbe = {
   async kindOf(path) {
     const stats = await promises.stat(path);

@@ -1,26 +1,26 @@
 /**
- * The shell program that outlives the server by a moment: it learns pids over its standard input and kills what is left of them when
- * the server is gone. POSIX shell with builtins only, but for `grep` and `sleep`; dash, bash and busybox run it.
+ * The shell program that outlives the server by a moment. It learns pids over its standard input, and kills the rest of those commands when the
+ * server is gone. A POSIX shell with builtins, `grep` and `sleep`; dash, bash and busybox run it.
  */
 
-/** Looks before it gives up: with the pauses between them about 1.5 s, within the 2 s that are promised. */
+/** Looks before it gives up: with their pauses about 1.5 s, within the promised 2 s. */
 const MAX_LOOKS = 30;
-/** Pause between two looks in seconds. A shell whose `sleep` knows no fractions goes on at once. */
+/** Pause between two looks in seconds. If `sleep` knows no fractions, the shell goes on at once. */
 const PAUSE_SECONDS = '0.03';
-/** Looks that must find nobody before it is over: a fork may have been in flight during one. */
+/** Looks in a row that must find nothing before it ends, because a process may have forked during one. */
 const CLEAN_LOOKS = 2;
-/** Passes of one look: each follows the kin of those whom the one before has found and stopped. */
+/** Passes of one look. Each follows the relatives of the processes that the pass before has found and stopped. */
 const MAX_PASSES = 6;
 
 /**
  * Arguments: $1 is the text by which /proc/PID/environ names a process of this server.
  *
- * Input lines: `+PID START` a command's leader with its start time as in /proc/PID/stat (0: unknown), `-PID` it is over.
- * A leader's pid stands for its group and session as well. It counts only while nobody else has the number: no process of another start time,
- * and no member that is older than the leader was. Every look begins with the leaders and forgets those that have nobody left, because
- * their numbers are free.
+ * Input lines: `+PID START` is a command's leader with its start time as in /proc/PID/stat (0: unknown), `-PID` says that it is over.
+ * A leader's pid is also the number of its group and session. It counts only while no other process has the number: no process with another start
+ * time, and no member that is older than the leader was. Every look begins with the leaders and forgets those without any process left, because their
+ * numbers are free.
  *
- * Who is found is stopped at once: it cannot end by itself and give its number away before the look is over and it is killed.
+ * A found process is stopped at once, so that it cannot end and give its number away before the look is over and it is killed.
  */
 export const GUARDIAN_SCRIPT = `
 trap '' HUP INT QUIT TERM PIPE USR1 USR2 ALRM TSTP TTIN TTOU
@@ -38,7 +38,7 @@ if [ "$self" != $$ ]; then
   for leader in $leaders; do kill -KILL "-\${leader%:*}"; kill -KILL "\${leader%:*}"; done
   exit 0
 fi
-# Sets state, parent, group, session, threads and start of the process in directory $1. Its name may hold anything, line ends too.
+# Sets state, parent, group, session, threads and start of the process in directory $1. Its name may hold any character, line ends too.
 stat() {
   { IFS= read -r stat && until case $stat in *') '[A-Za-z]' '[0-9-]*) true ;; *) false ;; esac; do
     IFS= read -r more || break
@@ -47,7 +47,7 @@ stat() {
   set -- \${stat##*') '}
   state=$1 parent=$2 group=$3 session=$4 threads=\${18} start=\${20}
 }
-# Numbers of leaders that nobody else has.
+# Numbers of leaders that no other process has.
 verify() {
   known=' '
   for leader in $leaders; do
@@ -66,7 +66,7 @@ marked() {
 is_leader() {
   case $leaders in *" $pid:$start "*) met="$met$pid:$start " ;; *" $pid:0 "*) met="$met$pid:0 " ;; *) return 1 ;; esac
 }
-# Whether number $1 is a leader's and process of this start time may be one of his.
+# Whether number $1 is a leader's, and the process with this start time may belong to that leader.
 led() {
   case $leaders in *" $1:"*) ;; *) return 1 ;; esac
   first=\${leaders#*" $1:"}; first=\${first%% *}
@@ -84,7 +84,7 @@ scan() {
     if is_leader || led "$group" || led "$session"; then :; else
       case $ids in
         *" $pid "* | *" $parent "* | *" $group "* | *" $session "*) ;;
-        # Its main thread has ended and took its view of the environment with it.
+        # Its main thread has ended, and its environment cannot be read through it any more.
         *) [ "$state" = Z ] && grep -q -s -F -e "$1" "$dir"/task/*/environ || continue ;;
       esac
     fi

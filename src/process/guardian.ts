@@ -1,7 +1,7 @@
 /**
- * Sees to it that nothing a command started outlives the server, also when the server is killed with SIGKILL or crashes: one small
- * shell for the whole server, which reads from a pipe that only the server can write to and acts at its end-of-file.
- * What has left its group, its session and its environment marker is out of its reach: that is the container's job.
+ * Ends everything that commands started when the server is killed with SIGKILL or crashes: one small shell for the whole server. It reads from a pipe
+ * that only the server can write to, and acts at the end of file.
+ * It cannot reach a process that has left its group and its session and has dropped its environment marker; that is left to the container.
  *
  *   stopped ──start──► runs ──dies──► waits: not at all at first, longer each time it dies young ──► runs
  *                       └──dispose──► killed
@@ -14,38 +14,38 @@ import { addChildReapedElsewhere } from './own-children.js';
 import { readProcEntry } from './proc-table.js';
 
 const SHELL = '/bin/sh';
-/** All it needs to find `grep` and `sleep`. Nothing of the server's: it must carry no marker, or it would kill itself. */
+/** What the shell needs to find `grep` and `sleep`. It inherits nothing of the server: with a marker it would kill itself. */
 const ENVIRONMENT = { PATH: '/usr/bin:/bin:/usr/local/bin', LC_ALL: 'C' };
 /**
- * A command that ends within so many milliseconds is never told: most do, and the two lines are a fifth of what starting one costs.
- * Should the server die in these milliseconds, the shell still finds the command by its marker.
+ * A command that ends within so many milliseconds is never reported to the shell. Most do, and the two lines are a fifth of the cost of a start. If
+ * the server dies within this time, the shell still finds the command by its marker.
  */
 const TELL_AFTER_MS = 20;
-/** One that dies younger than that, in ms, makes the next wait longer. */
+/** A shell that dies before this age, in ms, makes the next wait longer. */
 const OLD_ENOUGH_MS = 10_000;
-/** The second to die young makes the third wait this long, in ms, and each further one twice as long. */
+/** After the second early death the next shell waits this long, in ms; each further one twice as long. */
 const FIRST_WAIT_MS = 100;
 const LONGEST_WAIT_MS = 30_000;
-/** A shell that leaves so many bytes unread, some thousands of commands, stands still and is replaced. */
+/** A shell that leaves so many bytes unread, some thousands of commands, has stopped and is replaced. */
 const MAX_UNREAD_BYTES = 65_536;
 
 export interface Guardian {
-  /** Starts the shell, unless it runs. Another one is started whenever it dies. */
+  /** Starts the shell, unless it runs. A shell that dies is replaced. */
   start(): void;
-  /** Takes a command's leader into its care. Starts the shell, if it was not. */
+  /** Watches a command's leader. Starts the shell if necessary. */
   watch(pid: number): void;
-  /** The command is over and what was left of its group has been killed. To be called while the number is still the command's. */
+  /** Stops watching: the command is over, and the rest of its group has been killed. To be called while the number is still the command's. */
   forget(pid: number): void;
-  /** Pid of the shell, undefined while there is none. */
+  /** Pid of the shell; undefined while there is none. */
   readonly pid: number | undefined;
-  /** The server ends in good order: the shell is killed and kills nobody. Idempotent. */
+  /** The server ends in good order: the shell is killed and kills no command. Idempotent. */
   dispose(): void;
 }
 
 export interface GuardianOptions {
-  /** What every marker of this server begins with: its random id and the dot. */
+  /** The common beginning of all markers of this server: its random id and the dot. */
   readonly serverMarker: string;
-  /** Told in words when commands are without a guardian; not again for the same cause before one has lived for 10 s. */
+  /** Called with a message when commands are without a guardian. A cause is repeated only after a guardian has lived for 10 s. */
   readonly onProblem: (problem: string) => void;
   /** Path of the shell. Default: `/bin/sh`. */
   readonly shell?: string;
@@ -64,7 +64,7 @@ export function guardedStart(start: StartProcess, guardian: Guardian): StartProc
     const dispose = started.dispose.bind(started);
     let disposed = false;
     started.dispose = () => {
-      // BEFORE the number is given away.
+      // BEFORE the number can be given to another process.
       if (!disposed) guardian.forget(started.pid);
       disposed = true;
       dispose();
@@ -78,13 +78,13 @@ class ShellGuardian implements Guardian {
   readonly #marker: string;
   readonly #onProblem: (problem: string) => void;
   readonly #watched = new Set<number>();
-  /** Those of them that the shell does not know yet. */
+  /** Watched processes that the shell was not told of yet. */
   readonly #untold = new Set<number>();
   #tellTimer: NodeJS.Timeout | undefined;
   #startTimer: NodeJS.Timeout | undefined;
   #shell: ChildProcess | undefined;
   #startedAtMs = 0;
-  /** How many have died young, one after the other. */
+  /** Shells in a row that have died young. */
   #diedYoung = 0;
   #lastCause: string | undefined;
   #disposed = false;
@@ -107,7 +107,7 @@ class ShellGuardian implements Guardian {
       shell = spawn(this.#shellPath, ['-c', GUARDIAN_SCRIPT, 'execwire-guardian', this.#marker], {
         cwd: '/',
         env: ENVIRONMENT,
-        // Its input is a socket pair that Node makes close-on-exec: no command can hold its other end.
+        // Its input is a socket pair that Node makes close-on-exec, so no command can hold the other end.
         stdio: ['pipe', 'ignore', 'ignore'],
         detached: true,
       });
@@ -127,12 +127,12 @@ class ShellGuardian implements Guardian {
       reaped();
       gone(`it has ended (${signal ?? code})`);
     });
-    // EPIPE of a shell that has just died: its exit says so.
+    // EPIPE of a shell that has just died; its exit is reported separately.
     shell.stdin?.on('error', () => {});
-    // It must not keep a server alive that has nothing else to do.
+    // The shell alone must not keep the server alive.
     shell.unref();
     if (shell.stdin !== null && 'unref' in shell.stdin && typeof shell.stdin.unref === 'function') shell.stdin.unref();
-    // Another shell has to be told of all.
+    // The next shell has to be told of all processes.
     for (const pid of this.#watched) this.#untold.add(pid);
     this.#tellUntold();
   }
@@ -154,7 +154,7 @@ class ShellGuardian implements Guardian {
     this.#disposed = true;
     clearTimeout(this.#tellTimer);
     clearTimeout(this.#startTimer);
-    // BEFORE its input ends, which would have it kill. It may have been stopped; it ends all the same.
+    // BEFORE its input ends, because the end of input makes it kill. SIGKILL also ends a stopped shell.
     this.#shell?.kill('SIGKILL');
   }
 
@@ -170,13 +170,13 @@ class ShellGuardian implements Guardian {
     this.#lastCause = cause;
     const next = waitMs === 0 ? 'at once' : `in ${waitMs} ms, and after longer waits each time it fails`;
     this.#onProblem(
-      `commands would outlive a crash of the server, for the guardian is missing: ${cause}; it is started again ${next}`,
+      `commands would outlive a crash of the server, because there is no guardian: ${cause}; it is started again ${next}`,
     );
   }
 
   #tellUntold(): void {
     this.#tellTimer = undefined;
-    // While there is none: the next one is told of all.
+    // Without a shell there is nothing to write to; the next one is told of all processes.
     if (this.#shell === undefined) return;
     this.#tell([...this.#untold].map((pid) => `+${pid} ${readProcEntry(pid)?.startTime ?? 0}\n`).join(''));
     this.#untold.clear();

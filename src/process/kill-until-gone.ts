@@ -1,20 +1,18 @@
-/**
- * Signals everything that commands have started, and kills it until nothing is left. It knows nothing of why.
- */
+/** Signals all processes of commands, and kills them until none is left. It does not know why. */
 import { type ProcEntry, seesProcesses } from './proc-table.js';
 import { signalOwnChild, signalProcess } from './process-signals.js';
 import { TreeScan, type TreeTarget } from './tree-scan.js';
 
-/** Waits between two looks, in ms, 2 s in all: a killed process needs a moment to go, and a long wait is for the kernel to end. */
+/** Waits between two looks, in ms, 2 s in all. A killed process needs a moment to end; the long waits are for a kernel that has much to do. */
 const LOOK_AGAIN_MS = [1, 2, 4, 8, 16, 32, 64, 128, 250, 250, 250, 500, 500] as const;
-/** Looks in one go while each meets somebody new: a tree that forks as fast as it can loses this race quickly. */
+/** Looks in a row while each finds a new process: a tree that forks as fast as it can loses this race quickly. */
 const LOOKS_AT_ONCE = 4;
-/** Looks may go on for so long, in ms, before the event loop gets its turn: one that forks and leaves, again and again, is hard to meet. */
+/** How long looks may go on, in ms, before the event loop gets its turn. A process that forks and exits again and again is hard to catch. */
 const LOOKING_MS = 5;
 
 /**
- * Sends a signal once to every process of some commands, children before their parents, and SIGCONT behind it, so that a stopped one can act
- * on it. For SIGKILL there is {@link killUntilGone}.
+ * Sends a signal once to every process of some commands, children before their parents, and SIGCONT after it, so that a stopped process can act on
+ * it. For SIGKILL there is {@link killUntilGone}.
  */
 export function signalTree(targets: readonly TreeTarget[], signal: NodeJS.Signals): void {
   const scan = new TreeScan(targets);
@@ -37,9 +35,9 @@ function signalAndWake(entry: ProcEntry, signal: NodeJS.Signals): void {
 }
 
 /**
- * Ends every process of some commands with SIGKILL. All are stopped first, round by round until a look meets nobody new: what stands still cannot
- * fork, and no shell goes on when its children die under it. The first rounds are over when this function returns its promise.
- * @returns pids of those that live after 2 s, such as one in an uninterruptible wait or another user's.
+ * Ends every process of some commands with SIGKILL. All are stopped first, round by round, until a look finds no new process: a stopped process
+ * cannot fork, and no shell continues when its children die. The first rounds are over when this function returns its promise.
+ * @returns pids that are alive after 2 s, such as a process in an uninterruptible wait or one of another user
  */
 export async function killUntilGone(targets: readonly TreeTarget[]): Promise<number[]> {
   const scan = new TreeScan(targets);
@@ -52,7 +50,7 @@ export async function killUntilGone(targets: readonly TreeTarget[]): Promise<num
   return left;
 }
 
-/** @returns pids of those that lived at the last look. */
+/** @returns pids that were alive at the last look */
 function kill(scan: TreeScan): number[] {
   const stop = (entry: ProcEntry): void => signalProcess(entry, 'SIGSTOP');
   const untilMs = performance.now() + LOOKING_MS;
@@ -61,7 +59,7 @@ function kill(scan: TreeScan): number[] {
     found = scan.look(stop);
   }
   for (const entry of found.toReversed()) signalProcess(entry, 'SIGKILL');
-  // Also where nobody can be seen.
+  // Leaders are signalled even if no process can be seen.
   for (const leader of scan.leaders) signalOwnChild(leader, 'SIGKILL');
   return found.map(({ pid }) => pid);
 }

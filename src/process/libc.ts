@@ -1,6 +1,6 @@
 /**
- * The few calls of the C library that Node lacks, through koffi: real pipes, close-on-exec for everything, no core dumps. It knows
- * nothing of processes. Loaded at the first command: start-up does not pay for it.
+ * The few calls of the C library that Node lacks, through koffi: real pipes, close-on-exec for everything, no core dumps. It knows nothing of
+ * processes. It is loaded at the first command, so that the start-up is not slower.
  */
 import { readdirSync } from 'node:fs';
 import { getSystemErrorName } from 'node:util';
@@ -15,9 +15,9 @@ import { type TerminalCalls, terminalCalls } from './terminal-pair.js';
 
 /** O_CLOEXEC of Linux, as an octal number on every architecture that Node has a build for (asm-generic/fcntl.h). */
 const O_CLOEXEC = 0o2000000;
-/** close_range(2) has this number on every architecture; its glibc wrapper needs 2.34, the number only the kernel. */
+/** close_range(2) has this number on every architecture. Its glibc wrapper needs glibc 2.34; the call itself needs only the kernel. */
 const SYS_CLOSE_RANGE = 436;
-/** Marks instead of closing; Linux 5.11 (linux/close_range.h). */
+/** Marks descriptors instead of closing them; Linux 5.11 (linux/close_range.h). */
 const CLOSE_RANGE_CLOEXEC = 4;
 /** The highest descriptor that close_range knows: an unsigned -1. */
 const LAST_DESCRIPTOR = 0xffffffff;
@@ -28,14 +28,14 @@ const PR_SET_DUMPABLE = 4;
 const RLIMIT_NOFILE = 7;
 /** Two 64-bit numbers on every 64-bit architecture. */
 const RLIMIT_BYTES = 16;
-/** flock(2): exclusive, and an error in place of waiting. */
+/** flock(2): exclusive, and an error instead of a wait. */
 const LOCK_EX_NB = 2 | 4;
 /** mallopt(3) of glibc. */
 const M_TRIM_THRESHOLD = -1;
 const M_MMAP_THRESHOLD = -3;
 /**
- * Blocks from this size on are mapped, and so go back to the kernel when they are freed. It is glibc's own default, which it would raise
- * up to 32 MiB when such a block is freed; naming it keeps it.
+ * Blocks from this size on are mapped, so that they go back to the kernel when they are freed. This is glibc's own default, but glibc raises it up to
+ * 32 MiB when such a block is freed, unless it is set.
  */
 const MMAP_THRESHOLD_BYTES = 128 * 1024;
 /** Both ends of a pipe; both are close-on-exec and blocking. */
@@ -44,41 +44,44 @@ export interface PipeEnds {
   readonly writeEnd: number;
 }
 
-/** What of libc could be reached. */
+/** The calls that could be loaded. */
 export interface Libc {
-  /** Whether `openPipe` works; without it a child gets sockets, on which `/dev/stdout` cannot be opened by name. */
+  /** Whether `openPipe` works. Without it a child gets sockets, and `/dev/stdout` cannot be opened by name. */
   readonly realPipes: boolean;
-  /** Why something is missing, for the log; undefined when all is there. */
+  /** Why something is missing, for the log; undefined when nothing is. */
   readonly reason: string | undefined;
   /** @throws {SpawnError} `EMFILE` or `ENFILE` when no descriptor is left. */
   openPipe(): PipeEnds;
-  /** Starts a child on such pipes; absent where the C library is too old for it, and Node's own way is the one. */
+  /** Starts a child on such pipes. Missing if the C library is too old; then Node's own `spawn` is used. */
   readonly spawnChild?: SpawnChild | undefined;
-  /** Calls about children; absent with `spawnChild`. */
+  /** Calls about children; missing without `spawnChild`. */
   readonly childCalls?: ChildCalls | undefined;
-  /** Learns the ends of the children; absent with `spawnChild`. */
+  /** Learns the ends of the children; missing without `spawnChild`. */
   readonly reaper?: ChildReaper | undefined;
   /** Calls that restrict a thread; undefined on an architecture whose numbers are not known. */
   kernelCalls?(): KernelCalls | undefined;
   /** Marks every descriptor from 3 up close-on-exec, so that the next child has 0, 1 and 2 and no other. */
   markAllCloseOnExec(): void;
-  /** Keeps processes of the same user from reading this one's memory and environment. @returns whether it took effect. */
+  /** Keeps processes of the same user from reading this one's memory and environment. @returns whether it took effect */
   denyDump(): boolean;
-  /** Opens and sets terminals; absent where the C library cannot be called. */
+  /** Opens terminals and sets their size; missing if the C library cannot be called. */
   readonly terminals?: TerminalCalls | undefined;
-  /** Takes the lock of an open file, without waiting; it goes with the descriptor. Absent where the C library cannot be called. @returns whether it was free */
+  /**
+   * Takes the lock of an open file, without waiting; closing the descriptor gives it back. Missing if the C library cannot be called.
+   * @returns whether the lock was free
+   */
   readonly tryLock?: ((fd: number) => boolean) | undefined;
-  /** Gives free memory back to the kernel; absent where the C library keeps none, or cannot be called. */
+  /** Gives free memory back to the kernel. Missing if the C library keeps none or cannot be called. */
   readonly trimMemory?: (() => void) | undefined;
-  /** Sets how many descriptors this process and its children may have, up to their hard limit, which stays. Absent without a C library. */
+  /** Sets how many descriptors this process and its children may have, up to their hard limit, which stays. Missing without a C library. */
   readonly limitDescriptors?: ((count: number) => void) | undefined;
-  /** Ends the process at once: no other thread is waited for, which may wait for a file system itself. Absent without a C library. */
+  /** Ends the process at once, without waiting for other threads, which may be waiting for a file system. Missing without a C library. */
   readonly exitAtOnce?: ((exitCode: number) => void) | undefined;
   /** Name of the last error of a C call on this thread, such as `EMFILE`; undefined when unknown. */
   lastError(): string | undefined;
 }
 
-/** Loads libc once for the program. Never rejects: what cannot be had is missing with a `reason`. */
+/** Loads libc once for the program. Never rejects: what cannot be loaded is missing, and `reason` says why. */
 export function loadLibc(): Promise<Libc> {
   loading ??= load();
   return loading;
@@ -133,7 +136,7 @@ function linuxLibc(lib: LibraryHandle, errno: () => number): Libc {
     return code === 0 ? undefined : getSystemErrorName(-code);
   };
   const markRange = (): boolean => Number(syscall(SYS_CLOSE_RANGE, 3, LAST_DESCRIPTOR, CLOSE_RANGE_CLOEXEC)) === 0;
-  // BEFORE the first command: a kernel or a seccomp profile that refuses it is found out here, not per command.
+  // BEFORE the first command, so that a kernel or a seccomp profile that refuses the call is noticed once, not per command.
   const hasCloseRange = markRange();
 
   const markAllCloseOnExec = (): void => {
@@ -182,7 +185,7 @@ function spawning(
   }
 }
 
-/** Has large blocks mapped from now on. @returns undefined where the C library has no such calls, as musl's */
+/** Has large blocks mapped from now on. @returns undefined if the C library has no such calls, as in musl */
 function memoryTrimmer(lib: LibraryHandle): (() => void) | undefined {
   try {
     const mallopt: (name: number, value: number) => number = lib.func('int mallopt(int name, int value)');

@@ -1,6 +1,6 @@
 /**
- * Starts a child by Node's own `spawn`, for hosts where the C library's cannot be had. It knows neither readers nor writers.
- * The child leads a session and a group of its own.
+ * Starts a child by Node's own `spawn`, for hosts without the C library's. It knows neither readers nor writers. The child leads a session and a
+ * group of its own.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { Socket } from 'node:net';
@@ -10,8 +10,8 @@ import { errnoOf, spawnError } from './program-path.js';
 
 /**
  * `onExit` is called once, from the event loop.
- * @param stdio what becomes of descriptors 0, 1 and 2: a number is given to the child and stays the caller's.
- * @throws {SpawnError} when the operating system refuses.
+ * @param stdio the child's descriptors 0, 1 and 2. A number is passed to the child and stays the caller's.
+ * @throws {SpawnError} when the operating system refuses
  */
 export async function spawnByNode(
   spec: ProcessSpec,
@@ -33,7 +33,7 @@ export async function spawnByNode(
   }
   const { pid } = child;
   if (pid === undefined) {
-    // Node tells the reason of some failed starts only in the next tick.
+    // Node reports the reason of some failed starts only in the next tick.
     const error = await new Promise<unknown>((resolve) => child.once('error', resolve));
     throw spawnError(subject, errnoOf(error) ?? 'EAGAIN');
   }
@@ -42,12 +42,12 @@ export async function spawnByNode(
     reaped();
     onExit(signal === null ? { exitCode: exitCode ?? 0, signal: null } : { exitCode: null, signal });
   });
-  // A late error of a child that did start has nobody to go to; without a listener it would end the server.
+  // A late error of a child that did start concerns nobody; without a listener it would end the server.
   child.on('error', () => {});
   return { child, pid };
 }
 
-/** Node takes no bytes: what is no UTF-8 gets U+FFFD in their place. */
+/** Node takes no bytes, so bytes that are not UTF-8 become U+FFFD. */
 export function textOf(env: Environment): Record<string, string> {
   const texts: Record<string, string> = Object.create(null);
   for (const [name, value] of Object.entries(env)) {

@@ -1,6 +1,6 @@
 /**
- * Counts this process's own descriptors and knows how many it may have, so that a start can be refused while there is still room:
- * at the limit libuv closes accepted connections without a word. It refuses nothing itself.
+ * Counts this process's own descriptors and knows how many it may have, so that a start can be refused in time: at the limit libuv closes accepted
+ * connections without an answer. It refuses nothing itself.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { givenDescriptorLimit } from './environment.js';
@@ -9,17 +9,20 @@ import { loadLibc } from './libc.js';
 /** Where the platform has a directory of the calling process's descriptors. */
 const DESCRIPTOR_DIRECTORY = process.platform === 'linux' ? '/proc/self/fd' : '/dev/fd';
 
-/** Descriptors open at the moment, or undefined where that cannot be known. Some tens of microseconds. */
+/** Open descriptors, or undefined if they cannot be counted. Takes some tens of microseconds. */
 export function countOpenDescriptors(): number | undefined {
   try {
-    // The directory that is being read is one of them.
+    // One of them is the directory that is being read.
     return readdirSync(DESCRIPTOR_DIRECTORY).length - 1;
   } catch {
     return undefined;
   }
 }
 
-/** Soft limit of descriptors (Node raises its own to the hard one at start, see {@link keepDescriptorLimit}); undefined where unlimited or not known. */
+/**
+ * Soft limit of descriptors (Node raises its own to the hard one at the start, see {@link keepDescriptorLimit}); undefined if there is none or it is
+ * not known.
+ */
 export function descriptorLimit(): number | undefined {
   try {
     const limit = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'latin1'))?.[1];
@@ -30,8 +33,8 @@ export function descriptorLimit(): number | undefined {
 }
 
 /**
- * Takes back what Node did to the limit of descriptors before any JavaScript ran: the server and its commands have what the server was given.
- * Does nothing where that is not known, or the C library cannot be called.
+ * Takes back what Node did to the limit of descriptors before any JavaScript ran, so that the server and its commands have the limit that the server
+ * was given. Does nothing if that limit is not known or the C library cannot be called.
  */
 export async function keepDescriptorLimit(): Promise<void> {
   const given = givenDescriptorLimit();

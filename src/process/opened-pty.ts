@@ -1,10 +1,10 @@
-/** What a child on a new terminal is to its owner, whichever way it was started. */
+/** A child on a new terminal as its owner sees it, however it was started. */
 import type { TerminalSize } from './os-process.js';
 
 /** A child on its own terminal. Both descriptors belong to the caller. */
 export interface OpenedPty {
   readonly pid: number;
-  /** Our side; non-blocking. */
+  /** The server's side; non-blocking. */
   readonly master: number;
   /** The child's side, held open so that no hang-up can come before its exit. Closed after the exit. */
   readonly slave: number;

@@ -1,24 +1,24 @@
 /**
- * The processes that commands left behind: the kernel gives who lost his parent to this process, which finds them in its own list of children
- * and reaps them when they have ended. It kills nobody, and does not know whose an orphan was.
+ * The processes that commands left behind. When a process loses its parent, the kernel gives it to this process, which finds it in its own list of
+ * children and reaps it when it has ended. This module kills nothing, and does not know whose an orphan was.
  *
- * Children of Node, of node-pty and of libraries are never touched: those are registered, or in the session of this process, which
- * no command can enter.
+ * Children of Node, of node-pty and of libraries are never touched: they are registered, or in the session of this process, which no command can
+ * enter.
  */
 import type { ChildCalls } from './child-calls.js';
 import { allRegistered, lastStart, ownChild } from './own-children.js';
 import { type ProcEntry, readChildren, readProcEntry, seesProcesses } from './proc-table.js';
 
-/** A zombie costs a number and nothing else. One look for all that end in this time keeps short commands short. */
+/** A zombie costs a number and nothing else. One look for all that end within this time keeps short commands fast. */
 const REAP_AFTER_MS = 100;
 
 let calls: ChildCalls | undefined;
 let ownSession = 0;
 let isReapDue = false;
-/** Dead ones that may be children of starts on other threads, with the last start at the time they were seen. */
+/** Zombies that may be children of starts on other threads, with the last start at the time they were seen. */
 let unreaped = new Map<number, number>();
 
-/** From now on orphans come here. Does nothing where they could not be seen. To be called before the first command; idempotent. */
+/** Makes orphans come to this process. Does nothing if they could not be seen. To be called before the first command; idempotent. */
 export function adoptOrphans(childCalls: ChildCalls): void {
   if (calls !== undefined || !seesProcesses() || readChildren(process.pid, 0) === undefined) return;
   if (!childCalls.becomeSubreaper()) return;
@@ -38,12 +38,12 @@ function reapLater(): void {
 }
 
 /**
- * Those that live; those that have ended are reaped, and their pids are in `died` once.
- * @returns undefined where orphans do not come here, or cannot be seen.
+ * Orphans that are alive. Those that have ended are reaped, and their pids are in `died` once.
+ * @returns undefined if orphans do not come to this process, or cannot be seen
  */
 export function livingOrphans(): { readonly entries: ProcEntry[]; readonly died: number[] } | undefined {
   if (calls === undefined) return undefined;
-  // 0: whatever the number of threads is, look at all.
+  // 0: look at all threads, however many there are.
   const children = readChildren(process.pid, 0);
   if (children === undefined) return undefined;
   const entries: ProcEntry[] = [];
@@ -67,7 +67,7 @@ export function livingOrphans(): { readonly entries: ProcEntry[]; readonly died:
   return { entries, died };
 }
 
-/** As `readProcEntry`, and of a process that /proc hides (hidepid, or one that may not be dumped) what the kernel says without it. */
+/** As `readProcEntry`; for a process that /proc hides (hidepid, or not dumpable) it returns what the kernel tells without /proc. */
 export function readEntry(pid: number, parent: number): ProcEntry | undefined {
   const entry = readProcEntry(pid);
   if (entry !== undefined || calls === undefined) return entry;
@@ -85,7 +85,7 @@ export function readEntry(pid: number, parent: number): ProcEntry | undefined {
   };
 }
 
-/** Whether orphans come here. */
+/** Whether orphans come to this process. */
 export function adoptsOrphans(): boolean {
   return calls !== undefined;
 }

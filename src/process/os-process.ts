@@ -24,14 +24,14 @@ export interface RunAs {
 }
 
 /**
- * Variables by name. Text is a value. Bytes are an inherited variable that is no UTF-8, whole, as `NAME=value`; its key is only what can
- * be shown of its name.
+ * Variables by name. Text is a value. Bytes are an inherited variable that is not UTF-8, complete as `NAME=value`; its key is its name as far as it
+ * can be shown.
  */
 export type Environment = Readonly<Record<string, string | Uint8Array>>;
 
 /** How to start a process. Everything is already decided, the environment is complete. */
 export interface ProcessSpec {
-  /** Program and arguments, at least the program. */
+  /** The program and its arguments; never empty. */
   readonly argv: readonly [string, ...string[]];
   /** Working directory, absolute or relative to the server's own. Undefined leaves the child in the server's own. */
   readonly cwd?: string | undefined;
@@ -66,7 +66,7 @@ export interface ProcessEvents {
   onOutput(stream: OutputName, chunk: Buffer): void;
   /** Every byte of the stream has been handed over and the descriptor is closed. */
   onOutputEnd(stream: OutputName): void;
-  /** The process itself has ended; its output may still follow. Where it can be, it is kept a zombie until `dispose`: its number stays taken. */
+  /** The process itself has ended; its output may still follow. If possible it is kept a zombie until `dispose`, so that its number stays taken. */
   onExit(status: ExitStatus): void;
 }
 
@@ -75,8 +75,8 @@ export interface StdinWriter {
   /** Bytes queued here that the kernel has not taken yet. */
   readonly queuedBytes: number;
   /**
-   * Queues bytes behind all earlier ones; `chunk` must stay as it is until then. `onDone` is called once: without an error when the kernel has taken them all, with one
-   * when they never can be (reader gone, process ended, `destroy`).
+   * Queues bytes after all earlier ones; `chunk` must not change until `onDone`. `onDone` is called once: without an error when the kernel has taken
+   * all bytes, with an error when it never can (reader gone, process ended, `destroy`).
    */
   write(chunk: Buffer, onDone: (error?: Error) => void): void;
   /** End of input behind all queued bytes: closes a pipe, types end-of-file on a PTY. Idempotent. */
@@ -97,13 +97,13 @@ export interface OsProcess {
   /** Goes on reading. Idempotent. */
   resumeOutput(stream: OutputName): void;
   /**
-   * Takes what the kernel holds for this stream at this moment, hands it over (also while paused), ends the stream
-   * (`onOutputEnd`) and closes the source: a background child that goes on writing gets EPIPE or EIO. No-op on an ended stream.
+   * Hands over what the kernel holds for this stream at this moment (also while paused), ends the stream (`onOutputEnd`) and closes the source. A
+   * background child that goes on writing gets EPIPE or EIO. No-op on an ended stream.
    */
   cutOutput(stream: OutputName): void;
   /** Sets the window size; the foreground job gets SIGWINCH. @throws {Error} when the process has no PTY. */
   resize(size: TerminalSize): void;
-  /** Releases every descriptor and timer, and the number of the process; nothing is reported afterwards. Kills nobody. Idempotent. */
+  /** Releases every descriptor and timer, and the number of the process; nothing is reported afterwards. Kills no process. Idempotent. */
   dispose(): void;
 }
 
@@ -123,7 +123,7 @@ export class SpawnError extends Error {
 
 /** A start for which there is no room at the moment; nothing was started. */
 export class ShortageError extends Error {
-  /** What there is not enough of, such as `pids`. */
+  /** What ran out, such as `pids`. */
   readonly bound: string;
   constructor(bound: string) {
     super(`out of ${bound}`);

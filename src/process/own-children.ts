@@ -1,36 +1,39 @@
 /**
- * The children that this process has started and that nobody has reaped yet. As long as a child is in here its number, also as that of a
- * group and a session, cannot be given to anybody else. It signals nobody, and does not know how children are started.
+ * The children that this process has started and that were not reaped yet. As long as a child is registered here, its number, also as that of a group
+ * and a session, cannot be given to another process. It signals nothing, and does not know how children are started.
  *
- * One register for the process, as the kernel has one list of children for it.
+ * There is one register for the process, as the kernel has one list of children for it.
  */
 import { readProcEntry } from './proc-table.js';
 
 /** One child, from its start until it is reaped. */
 export interface OwnChild {
   readonly pid: number;
-  /** Whether its number may be another's by now. */
+  /** Whether another process may have its number by now. */
   readonly isReaped: boolean;
-  /** Whether only {@link release} lets it be reaped. Else somebody else does that as soon as it ends, and says so a moment later. */
+  /** Whether only {@link release} lets it be reaped. Otherwise Node or node-pty reaps it as soon as it ends, and reports that a moment later. */
   readonly isHeld: boolean;
   /** Asks the kernel, which may know of an end that the event loop has not reported yet. */
   hasEnded(): boolean;
-  /** Nobody needs its number any more: it is reaped as soon as it has ended. Idempotent. */
+  /** Its number is not needed any more: it is reaped as soon as it has ended. Idempotent. */
   release(): void;
 }
 
 const children = new Map<number, OwnChild>();
 
-/** The child with this number; undefined when the number is, or may be, a stranger's. */
+/** The child with this number; undefined when the number belongs, or may belong, to another process. */
 export function ownChild(pid: number): OwnChild | undefined {
   return children.get(pid);
 }
 
-/** Starts on other threads whose pids are not known here yet, by their numbers in order. */
+/** The numbers, in order, of starts on other threads whose pids are not known here yet. */
 const startsUnderWay = new Set<number>();
 let startCount = 0;
 
-/** To be called before a start on another thread: its child is there before it can be registered. @returns what to call behind that. */
+/**
+ * To be called before a start on another thread, because its child exists before it can be registered.
+ * @returns a function to call after the start
+ */
 export function beginStart(): () => void {
   startCount += 1;
   const start = startCount;
@@ -49,7 +52,7 @@ export function allRegistered(start: number): boolean {
   return true;
 }
 
-/** To be called before the event loop's next turn, or before the start is said to be over. */
+/** To be called before the event loop's next turn, or before the start is reported as over. */
 export function addOwnChild(child: OwnChild): void {
   children.set(child.pid, child);
 }
@@ -60,8 +63,8 @@ export function removeOwnChild(child: OwnChild): void {
 }
 
 /**
- * Registers a child that Node or node-pty reaps as soon as it ends: its number is sure only until then.
- * @returns what to call when its end is reported.
+ * Registers a child that Node or node-pty reaps as soon as it ends: its number is certain only until then.
+ * @returns a function to call when its end is reported
  */
 export function addChildReapedElsewhere(pid: number): () => void {
   const child = new ChildReapedElsewhere(pid);
@@ -85,7 +88,7 @@ class ChildReapedElsewhere implements OwnChild {
 
   hasEnded(): boolean {
     if (this.isReaped) return true;
-    // Where it could not be seen at its start, nothing is known before its end is reported.
+    // If it could not be seen at its start, nothing is known until its end is reported.
     if (this.#startTime === undefined) return false;
     const entry = readProcEntry(this.pid);
     return entry === undefined || !entry.alive || entry.startTime !== this.#startTime;

@@ -1,6 +1,6 @@
 /**
- * Knows how many more processes and threads this process may start, by its control groups, its user's limit and the kernel's own. It refuses
- * nothing itself.
+ * Knows how many more processes and threads this process may start: by its control groups, its user's limit and the kernel's own. It refuses nothing
+ * itself.
  */
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -9,22 +9,22 @@ const CGROUPS = '/sys/fs/cgroup';
 /** Field of /proc/PID/stat behind the name: num_threads is the 20th of all (proc(5)). */
 const THREADS_FIELD = 17;
 
-/** What is read of the system. */
+/** Where the figures come from. */
 export interface PidSources {
   /** The text of a file; undefined when it cannot be read. */
   readonly read: (path: string) => string | undefined;
-  /** Threads of all processes of the user whose limit counts; undefined for root, who has none. */
+  /** Threads of all processes of the user that the limit counts; undefined for root, which has no limit. */
   readonly threadsOfUser: () => number | undefined;
 }
 
-/** The least of all bounds; undefined where none is known. Some milliseconds on a full host: it looks at every process. */
+/** The lowest of all bounds; undefined if none is known. Takes some milliseconds on a full host, because it looks at every process. */
 export function pidsLeft({ read, threadsOfUser }: PidSources = SYSTEM): number | undefined {
   const left = [...leftInCgroups(read), leftForUser(read, threadsOfUser), leftInKernel(read)];
   const known = left.filter((count) => count !== undefined);
   return known.length === 0 ? undefined : Math.max(0, Math.min(...known));
 }
 
-/** Of this process's control group and all above it, in version 1 or 2. */
+/** Bounds of this process's control group and of all above it, in version 1 or 2. */
 function leftInCgroups(read: PidSources['read']): (number | undefined)[] {
   const groups = read('/proc/self/cgroup') ?? '';
   const first = /^\d+:(?:[^:\n]*,)?pids(?:,[^:\n]*)?:([^\n]*)$/m.exec(groups)?.[1];
@@ -48,7 +48,7 @@ function leftInKernel(read: PidSources['read']): number | undefined {
   return difference(read('/proc/sys/kernel/pid_max'), all);
 }
 
-/** Undefined when one is not there, or is `max`. */
+/** Undefined when a figure is missing, or is `max`. */
 function difference(limit: string | undefined, used: string | undefined): number | undefined {
   const left = Number(limit ?? Number.NaN) - Number(used ?? Number.NaN);
   return Number.isNaN(left) ? undefined : left;

@@ -36,7 +36,7 @@ export async function startPipeProcess(
   events: ProcessEvents,
   libc: Libc,
 ): Promise<OsProcess> {
-  // An exit is reported by a turn of the event loop: by then there is somebody to tell.
+  // An exit is reported by a later turn of the event loop; `started` is set by then.
   let started: PipeProcess | undefined;
   const onExit = (status: ExitStatus): void => started?.leaderExited(status);
   if (!libc.realPipes) {
@@ -91,7 +91,7 @@ function openPipes(spec: ProcessSpec, libc: Libc): { ours: Pipes; theirs: Pipes 
     const stdout = open();
     const stderr = open();
     const theirs = { stdin: stdin?.readEnd, stdout: stdout.writeEnd, stderr: stderr.writeEnd };
-    // Or that user could not open /dev/stdout by name: a pipe belongs to whoever made it.
+    // Otherwise that user could not open /dev/stdout by name: a pipe belongs to the user that made it.
     if (spec.runAs !== undefined) {
       const { uid, gid } = spec.runAs;
       for (const fd of descriptorsOf(theirs)) fchownSync(fd, uid, gid);

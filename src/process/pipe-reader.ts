@@ -1,29 +1,29 @@
 /**
  * Reads one output pipe of a child at full speed and hands the bytes over as they come. It knows nothing of the process.
  *
- * Nothing is lost at the end: a pipe's read takes all there is up to the buffer's size, so when the last writer has gone (POLLHUP)
- * and a read was short, the pipe is empty.
+ * No byte is lost at the end: a read takes all that a pipe holds, up to the size of the buffer. So after a hang-up (POLLHUP) and a short read the
+ * pipe is empty.
  */
 import { readSync } from 'node:fs';
 import { type OnReadOpts, Socket, type SocketConstructorOpts } from 'node:net';
 
-/** One read's worth: the capacity of a Linux pipe. Larger buffers and larger pipes measured no faster. */
+/** Bytes of one read: the capacity of a Linux pipe. Larger buffers and larger pipes measured no faster. */
 const READ_BYTES = 65_536;
 /**
- * Reads of one pipe in one turn of the event loop. libuv would do 32, which with encoding and sending is 4 ms in which no other
- * connection is served. Measured in five alternating runs: the best p99 of an echo beside a stream 3.6 ms in place of 13, the middle
- * one 13 in place of 15 on a busy machine, and a stream alone no slower.
+ * Reads of one pipe in one turn of the event loop. libuv would do 32, which with encoding and sending take 4 ms in which no other connection is
+ * served. Measured in five alternating runs beside a stream: the best p99 of an echo 3.6 ms in place of 13 ms, the median p99 13 ms in place of 15 ms
+ * on a busy machine. A stream alone is no slower.
  */
 const READS_PER_TURN = 4;
 /**
- * Reads of all pipes together in one turn, beside the one that each of them gets. With ten streams at full speed the others wait half
- * as long for their turn as with 4 reads for each stream (`test/stress/fairness.ts`), and the streams are no slower.
+ * Reads of all pipes together in one turn, beside the one that each pipe gets. With ten streams at full speed other connections wait half as long for
+ * their turn as with 4 reads for each stream (`test/stress/fairness.ts`), and the streams are no slower.
  */
 const READS_OF_ALL_PER_TURN = 8;
 /** The most a child can have made its pipe hold: /proc/sys/fs/pipe-max-size, 1 MiB by default. */
 const MAX_PIPE_BYTES = 1_048_576;
 
-/** The present turn of the event loop, for all pipes. */
+/** The current turn of the event loop, for all pipes. */
 const turn = {
   number: 0,
   reads: 0,
@@ -53,7 +53,7 @@ export class PipeReader {
     this.#socket = socket;
     this.#events = events;
     socket.on('end', () => this.#finish());
-    // ECONNRESET of a socket pair whose other end went with unread bytes; a pipe has no such end.
+    // ECONNRESET of a socket pair whose other end closed with unread bytes; a pipe has no such end.
     socket.on('error', () => this.#finish());
   }
 
@@ -77,7 +77,7 @@ export class PipeReader {
     return reader;
   }
 
-  /** Reads a socket that Node opened, where real pipes cannot be had. */
+  /** Reads a socket that Node opened, if there can be no real pipes. */
   static ofSocket(socket: Socket, events: PipeReaderEvents): PipeReader {
     const reader = new PipeReader(socket, events);
     socket.on('data', (chunk: Buffer) => {
@@ -98,7 +98,7 @@ export class PipeReader {
     this.#socket.resume();
   }
 
-  /** @returns false when others are to have their turn first: the socket stops reading and is started again behind them. */
+  /** @returns false when other pipes must have their turn first; the socket stops and is resumed after them */
   #mayReadOn(): boolean {
     turn.next ??= setImmediate(PipeReader.#beginTurn);
     if (this.#turnNumber !== turn.number) {
@@ -123,15 +123,15 @@ export class PipeReader {
     }
   }
 
-  /** Takes what the pipe holds at this moment, hands it over and ends. No-op after the end. */
+  /** Hands over what the pipe holds at this moment, then ends. No-op after the end. */
   cut(): void {
     if (this.#ended) return;
-    // BEFORE the descriptor: what a paused stream had already taken from it (only `ofSocket` holds any).
+    // BEFORE the descriptor: bytes that a paused stream has already taken from it (only in `ofSocket`).
     for (let held: Buffer | null = this.#socket.read(); held !== null; held = this.#socket.read()) {
       if (this.#socket.listenerCount('data') === 0) this.#events.onChunk(held);
     }
     const fd = descriptorOf(this.#socket);
-    // Its own buffer: a cut can happen inside the hand-over of another pipe's chunk.
+    // A buffer of its own, because a cut can happen while another pipe's chunk is handed over.
     const buffer = Buffer.allocUnsafe(READ_BYTES);
     for (let taken = 0; fd !== undefined && taken < MAX_PIPE_BYTES && !this.#ended; ) {
       let bytes = 0;

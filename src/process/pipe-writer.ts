@@ -14,10 +14,10 @@ export class PipeWriter implements StdinWriter {
   #ending = false;
   #failure: Error | undefined;
 
-  /** @param socket a real pipe wrapped by `pipeSocket`, or the socket that Node opened. Owned from now on. */
+  /** @param socket a real pipe wrapped by `pipeSocket`, or the socket that Node opened. It belongs to the writer from now on. */
   constructor(socket: Socket) {
     this.#socket = socket;
-    // EPIPE also reaches the `onDone` of every write behind it.
+    // EPIPE also reaches the `onDone` of every later write.
     socket.on('error', (error) => this.#fail(error));
   }
 
@@ -36,7 +36,7 @@ export class PipeWriter implements StdinWriter {
     this.#socket.write(chunk, (error) => {
       this.#queuedBytes -= chunk.length;
       this.#unfinished -= 1;
-      // Node reports a write that was under way when its socket was destroyed as done.
+      // Node reports a write as done even if its socket was destroyed meanwhile.
       const failure = this.#failure ?? error;
       if (failure) onDone(failure);
       else onDone();
@@ -58,7 +58,7 @@ export class PipeWriter implements StdinWriter {
     this.#socket.destroy(error);
   }
 
-  /** `end()` of the socket would try to shut a pipe down, which only a socket can, and would leave it open. */
+  /** `end()` of the socket would try to shut the pipe down, which works only on sockets, and would leave it open. */
   #closeWhenDone(): void {
     if (this.#ending && this.#unfinished === 0) this.#socket.destroy();
   }

@@ -1,7 +1,7 @@
 /**
- * Starts children through posix_spawn of the C library, off the event loop, and has their ends learnt: the kernel shares the server's
- * memory with a child until its exec, where Node's own `spawn` copies the page tables (half the time of a short command, and more the
- * larger the server). It knows neither pipes nor terminals.
+ * Starts children through posix_spawn of the C library, off the event loop, and has the reaper learn their ends. With posix_spawn the kernel shares
+ * the server's memory with a child until its exec; Node's own `spawn` copies the page tables, which is half the time of a short command and more for
+ * a larger server. It knows neither pipes nor terminals.
  */
 import type { LibraryHandle } from 'koffi';
 import type { ChildReaper } from './child-reaper.js';
@@ -13,10 +13,10 @@ import { type ChildStart, type SpawnResult, spawnCall } from './spawn-call.js';
 export type SpawnChild = (start: ChildStart, onExit: (status: ExitStatus) => void) => Promise<SpawnResult>;
 
 /**
- * The children lead sessions and groups of their own; after its end a child stays a zombie until {@link ownChild} of its pid is released.
+ * The children lead sessions and groups of their own. After its end a child stays a zombie until {@link ownChild} of its pid is released.
  * @param reaper learns their ends
- * @param markAllCloseOnExec is called before a start where the C library cannot have the child close what it must not inherit.
- * @throws {Error} when the C library lacks one of the functions (glibc before 2.29).
+ * @param markAllCloseOnExec called before a start if the C library cannot make the child close what it must not inherit
+ * @throws {Error} when the C library lacks one of the functions (glibc before 2.29)
  */
 export function posixSpawn(lib: LibraryHandle, reaper: ChildReaper, markAllCloseOnExec: () => void): SpawnChild {
   const call = spawnCall(lib);
@@ -26,7 +26,7 @@ export function posixSpawn(lib: LibraryHandle, reaper: ChildReaper, markAllClose
   }, reaper);
 }
 
-/** Has the ends of children learnt that a thread starts, whichever it is. */
+/** Starts children on the given thread, and has the reaper learn their ends. */
 export function spawnOnThread(
   spawn: (start: ChildStart) => Promise<SpawnResult>,
   reaper: ChildReaper | undefined,

@@ -4,29 +4,29 @@
  */
 import { closeSync, existsSync, openSync, readdirSync, readlinkSync, readSync } from 'node:fs';
 
-/** One line of /proc/PID/stat, as far as it is needed (proc(5)). */
+/** The fields of /proc/PID/stat that are needed (proc(5)). */
 export interface ProcEntry {
   readonly pid: number;
   readonly parent: number;
   readonly group: number;
   readonly session: number;
-  /** Clock ticks since boot at its start: with the pid it names a process for good. Undefined for a process that /proc hides. */
+  /** Clock ticks from boot to its start. Together with the pid it identifies a process for good. Undefined for a process that /proc hides. */
   readonly startTime: number | undefined;
-  /** False for a zombie: it runs no more and only waits to be reaped. */
+  /** False for a zombie: it has ended and waits to be reaped. */
   readonly alive: boolean;
-  /** Its main thread has ended and others go on. The kernel calls it a zombie, and has no environment for it but for its other threads. */
+  /** Its main thread has ended and others run. The kernel calls such a process a zombie, and shows its environment only through its other threads. */
   readonly headless: boolean;
   /** How many threads it has. */
   readonly threads: number;
 }
 
-/** More than any stat line takes. */
+/** Longer than any stat line. */
 const STAT_BYTES = 1024;
-/** Where `env_start`, field 50, stands behind the name, which is field 2. */
+/** Index of `env_start`, field 50, among the fields after the name, which is field 2. */
 const STAT_ENV_START = 47;
 /** Room for most lists of children and most environments. */
 const SHARED_BYTES = 65_536;
-/** Longest environment that is looked through: beyond the kernel's own limit for arguments and environment. */
+/** Longest environment that is searched: beyond the kernel's own limit for arguments and environment. */
 const MAX_ENVIRON_BYTES = 8 * 1024 * 1024;
 
 const statBuffer = Buffer.allocUnsafeSlow(STAT_BYTES);
@@ -35,8 +35,8 @@ const sharedBuffer = Buffer.allocUnsafeSlow(SHARED_BYTES);
 let sees: boolean | undefined;
 
 /**
- * Whether /proc is there and has the numbers by which this process knows others: in a PID namespace without a /proc of its own its
- * numbers are those of strangers. Found out once.
+ * Whether /proc exists and uses the same numbers as this process. In a PID namespace without a /proc of its own the numbers would be those of other
+ * processes. Checked once.
  */
 export function seesProcesses(): boolean {
   sees ??= findsItself();
@@ -82,7 +82,7 @@ export function readProcEntry(pid: number): ProcEntry | undefined {
   };
 }
 
-/** Fields of /proc/PID/stat behind the name; undefined when it is gone or hidden. */
+/** Fields of /proc/PID/stat after the name; undefined when the process is gone or hidden. */
 function readStat(pid: number): string[] | undefined {
   let text: string;
   try {
@@ -95,11 +95,11 @@ function readStat(pid: number): string[] | undefined {
   } catch {
     return undefined;
   }
-  // The name stands in parentheses and may hold anything, parentheses and line ends too: count from its end.
+  // The name stands in parentheses and may hold any character, parentheses and line ends too, so search from the end.
   return text.slice(text.lastIndexOf(')') + 2).split(' ');
 }
 
-/** Pids of the children of all its threads, zombies too; undefined when they cannot be seen (CONFIG_PROC_CHILDREN, hidepid). */
+/** Pids of the children of all its threads, zombies included; undefined when they cannot be seen (CONFIG_PROC_CHILDREN, hidepid). */
 export function readChildren(pid: number, threads: number): number[] | undefined {
   if (threads === 1) return readChildrenOfThread(pid, pid);
   const tasks = namesIn(`/proc/${pid}/task`);
@@ -113,24 +113,24 @@ function readChildrenOfThread(pid: number, task: number | string): number[] | un
 }
 
 /**
- * Value that a variable had in the environment a process was started with.
- * @returns undefined when it is unset or the environment belongs to somebody else; null when it cannot be told now, because the process is
- * between two programs (execve(2) has taken the old memory away) or is ending
+ * Value of a variable in the environment that a process was started with.
+ * @returns undefined when it is unset or the environment belongs to another user; null when it cannot be read now, because the process is between two
+ * programs (execve(2) has taken the old memory away) or is ending
  */
 export function startedWith(entry: ProcEntry, variable: string): string | undefined | null {
-  // Hidden by /proc: more is not known of it.
+  // /proc hides it, so there is no environment to read.
   if (entry.startTime === undefined) return undefined;
   const before = environmentAddress(entry.pid);
   const environ = readEnviron(entry);
   if (environ === 'hidden') return undefined;
   const value = environ === 'gone' ? undefined : valueIn(environ, variable);
   if (value !== undefined) return value;
-  // Each program has its environment at an address of its own: one look between two of them proves nothing.
+  // Each program has its environment at an address of its own, so a read between two programs proves nothing.
   const isSettled = entry.headless ? environ !== 'gone' : before !== 0 && before === environmentAddress(entry.pid);
   return isSettled ? undefined : null;
 }
 
-/** Address of its environment (`env_start` of proc(5)): 0 while it has no memory of its own, and for a process of somebody else. */
+/** Address of its environment (`env_start` of proc(5)). 0 while it has no memory of its own, and for a process of another user. */
 function environmentAddress(pid: number): number {
   return Number(readStat(pid)?.[STAT_ENV_START] ?? 0);
 }
@@ -165,14 +165,14 @@ function namesIn(folder: string): string[] {
   }
 }
 
-/** What a file holds, up to some limit: lent until the next call. Undefined when it is gone or belongs to somebody else. */
+/** The content of a file up to a limit, lent until the next call. Undefined when it is gone or belongs to another user. */
 function readWhole(path: string, maxBytes: number): Buffer | undefined {
   try {
     const fd = openSync(path, 'r');
     try {
       let buffer: Buffer = sharedBuffer;
       let total = 0;
-      // /proc hands out a page at a time: a short read is not the end.
+      // /proc hands out a page at a time, so a short read is not the end.
       while (total < maxBytes) {
         if (total === buffer.length) buffer = Buffer.concat([buffer], 2 * buffer.length);
         const bytes = readSync(fd, buffer, total, buffer.length - total, null);

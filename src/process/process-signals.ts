@@ -1,6 +1,4 @@
-/**
- * Sends signals to the process that is meant and to no other that has its number by now. It decides nothing.
- */
+/** Sends signals only to the intended process, never to another one that has its number by now. It decides nothing. */
 import { closeSync } from 'node:fs';
 import { constants } from 'node:os';
 import type { ChildCalls } from './child-calls.js';
@@ -10,7 +8,9 @@ import { type ProcEntry, readChildren, readProcEntry } from './proc-table.js';
 
 let calls: Pick<ChildCalls, 'openPidfd' | 'signalPidfd'> | undefined;
 
-/** Without it a number is compared with the start time right before the signal, which leaves some microseconds. */
+/**
+ * Uses pidfds from now on. Without them a number is compared with the start time right before the signal, which leaves a gap of some microseconds.
+ */
 export function signalByPidfd(childCalls: Pick<ChildCalls, 'openPidfd' | 'signalPidfd'>): void {
   calls = childCalls;
 }
@@ -27,48 +27,48 @@ export function signalProcess(entry: ProcEntry, signal: NodeJS.Signals): void {
     if (isStill(entry)) send(pid, signal);
     return;
   }
-  // AFTER the descriptor is there: from now on the number is looked at, and the descriptor is what is signalled.
+  // AFTER the descriptor is open: it means the process that is checked now, and the signal goes to it.
   if (isStill(entry)) calls.signalPidfd(pidfd, constants.signals[signal]);
   closeSync(pidfd);
 }
 
-/** Signals a child and its group, as long as its number is sure. @returns whether there was such a group, if only of zombies */
+/** Signals a child and its group, as long as its number is certain. @returns whether there was such a group, even one of zombies only */
 export function signalOwnChild(child: OwnChild, signal: NodeJS.Signals): boolean {
   if (child.isReaped) return false;
   const reached = send(-child.pid, signal);
-  // A child that node-pty forks has no group of its own until a moment later.
+  // A child that node-pty forks gets a group of its own only a moment later.
   return reached || (!child.hasEnded() && send(child.pid, signal));
 }
 
 /**
- * Signals the group that a command's leader leads; cheap, for nobody is looked up.
- * @returns whether there was such a group, if only of zombies
+ * Signals the group of a command's leader. Cheap, because no process is looked up.
+ * @returns whether there was such a group, even one of zombies only
  */
 export function signalGroup(pid: number, signal: NodeJS.Signals): boolean {
   const child = ownChild(pid);
   if (child !== undefined) return signalOwnChild(child, signal);
-  // Reaped by Node or node-pty at its end. While its group has members the number belongs to no process; a holder is a stranger.
+  // Node or node-pty has reaped the leader. While its group has members, no process has the number; if one has it, it is a stranger.
   return pid > 1 && pid !== process.pid && readProcEntry(pid) === undefined && send(-pid, signal);
 }
 
-/** Nobody but this process reaps it, and it has not, or the entry would not have been found. */
+/** Whether only this process can reap it. It was not reaped, because its entry was found. */
 function isSure({ pid, parent }: ProcEntry): boolean {
   return ownChild(pid)?.isHeld ?? (parent === process.pid && adoptsOrphans());
 }
 
-/** Whether the number still means the same process: what was read is some time old. */
+/** Whether the number still means the same process; the entry was read some time ago. */
 function isStill({ pid, parent, startTime }: ProcEntry): boolean {
   if (startTime !== undefined) return readProcEntry(pid)?.startTime === startTime;
-  // Hidden by /proc: a child of that parent now, too, and so whichever it is the parent's.
+  // /proc hides it. If it is a child of the same parent now, it belongs to that parent in any case.
   return ownChild(pid) !== undefined || (readChildren(parent, 0)?.includes(pid) ?? false);
 }
 
-/** @returns false when nobody was there to get it. */
+/** @returns false when no process got the signal */
 function send(pid: number, signal: NodeJS.Signals): boolean {
   try {
     process.kill(pid, signal);
     return true;
   } catch {
-    return false; // ESRCH: gone. EPERM: another user's by now, or out of our reach; the caller sees it survive.
+    return false; // ESRCH: it is gone. EPERM: it belongs to another user; the caller sees that it survives.
   }
 }

@@ -9,7 +9,7 @@ import { getSystemErrorMap } from 'node:util';
 import type { FileProbe } from './file-probe.js';
 import { type Environment, type ProcessSpec, SpawnError } from './os-process.js';
 
-/** Where glibc's execvp looks when the environment has no PATH. */
+/** Where glibc's execvp looks if the environment has no PATH. */
 const DEFAULT_PATH = '/bin:/usr/bin';
 /** Longest single argument or variable with its NUL: MAX_ARG_STRLEN, 32 pages (linux/binfmts.h). */
 const MAX_STRING_BYTES = 131_072;
@@ -21,14 +21,14 @@ const MIN_TOTAL_BYTES = 131_072;
 const POINTER_BYTES = 8;
 /** The kernel reads 256 bytes of a script for its `#!` line; a binary names its loader within its first page. */
 const HEAD_BYTES = 4096;
-/** "\x7fELF", then 64 bits and little-endian: what every Linux that Node has a build for runs, but for s390x. */
+/** "\x7fELF", then 64 bits and little-endian: every Linux that Node has a build for, except s390x. */
 const ELF_64_LITTLE = Buffer.from([0x7f, 0x45, 0x4c, 0x46, 2, 1]);
 /** Program header that names the loader (elf(5)). */
 const PT_INTERP = 3;
 /** execvp goes on to the next directory of PATH after these. */
 const NOT_HERE = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG', 'ENODEV', 'ESTALE', 'ETIMEDOUT']);
 
-/** What of a start names files: the program, PATH in the environment, and the directory. */
+/** The parts of a start that name files: the program, PATH in the environment, and the directory. */
 export type NamedPaths = Pick<ProcessSpec, 'argv' | 'cwd' | 'env'>;
 
 /**
@@ -70,7 +70,7 @@ function pathOf({ PATH }: Environment): string {
   return typeof PATH === 'object' ? Buffer.from(PATH).toString().slice('PATH='.length) : (PATH ?? DEFAULT_PATH);
 }
 
-/** A `SpawnError` that says in words what the operating system's code means. */
+/** A `SpawnError` whose message explains the operating system's code. */
 export function spawnError(subject: string, code: string): SpawnError {
   for (const [name, text] of getSystemErrorMap().values()) {
     if (name === code) return new SpawnError(`${subject}: ${text} (${code})`, code);
@@ -85,8 +85,8 @@ export function errnoOf(error: unknown): string | undefined {
 }
 
 /**
- * Checks what the kernel would refuse or misunderstand, without a look at any file.
- * @throws {SpawnError} `EINVAL` on a NUL byte or a bad variable name, `E2BIG`.
+ * Checks what the kernel would refuse or misunderstand, without looking at any file.
+ * @throws {SpawnError} `EINVAL` on a NUL byte or a bad variable name, `E2BIG`
  */
 export function checkStrings({ argv, cwd, env }: ProcessSpec): void {
   if (cwd?.includes('\0') === true) throw spawnError('cwd has a NUL byte', 'EINVAL');
@@ -111,7 +111,7 @@ export function checkStrings({ argv, cwd, env }: ProcessSpec): void {
     if (value.includes('\0')) throw spawnError(`environment variable ${JSON.stringify(name)} has a NUL byte`, 'EINVAL');
     count(value, Buffer.byteLength(name) + 2);
   }
-  // Only a long list is worth a look at the limit.
+  // The limit is read only for a long list.
   if (total > MIN_TOTAL_BYTES && total > maxTotalBytes()) throw spawnError('arguments and environment', 'E2BIG');
 }
 
@@ -158,7 +158,7 @@ async function errnoOfExecutable(file: string, files: FileProbe): Promise<string
   }
 }
 
-/** The program that a script's `#!` line or a binary's header names. What cannot be read is left to the kernel. */
+/** The program that a script's `#!` line or a binary's header names. If it cannot be read, the kernel decides. */
 async function interpreterOf(file: string, files: FileProbe): Promise<string | undefined> {
   let head: Buffer;
   try {
@@ -170,7 +170,7 @@ async function interpreterOf(file: string, files: FileProbe): Promise<string | u
   return /^#![ \t]*([^ \t\n\0]+)/.exec(head.toString('utf8'))?.[1];
 }
 
-/** The dynamic loader of a binary: without it the kernel says ENOENT of a program that is there (glibc's programs on Alpine). */
+/** The dynamic loader of a binary. Without its loader the kernel answers ENOENT for a program that exists (glibc's programs on Alpine). */
 function loaderOf(head: Buffer): string | undefined {
   if (head.length < 64 || head.readUInt16LE(54) === 0) return undefined;
   const table = Number(head.readBigUInt64LE(32));

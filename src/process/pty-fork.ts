@@ -1,7 +1,7 @@
 /**
- * Forks a child on a new terminal through node-pty's native layer, where the C library cannot be called or is too old. The only file
- * that imports node-pty, whose public interface is not used: it destroys the master 200 ms after the exit, read or not. It knows
- * nothing of reading and writing.
+ * Forks a child on a new terminal through node-pty's native layer, for hosts where the C library cannot be called or is too old. This is the only
+ * file that imports node-pty. Its public interface is not used, because that destroys the master 200 ms after the exit, read or not. It knows nothing
+ * of reading and writing.
  */
 import { closeSync, constants, fchownSync, fstatSync, openSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -15,11 +15,11 @@ import { type ExitStatus, type ProcessSpec, ShortageError, SpawnError, type Term
 import { addChildReapedElsewhere } from './own-children.js';
 import { errnoOf, spawnError } from './program-path.js';
 
-/** forkpty fails for want of one of these; node-pty does not say of which. */
+/** forkpty fails with one of these; node-pty does not say which. */
 const FORK_ERRORS = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'ENOSPC', 'ENOENT', 'EACCES', 'EPERM']);
-/** A terminal takes a process and a thread of the server's; the rest is for what commands start meanwhile. */
+/** A terminal takes one process and one thread of the server. The rest is for processes that commands start meanwhile. */
 const SPARE_PIDS = 64;
-/** "Leave the user as it is" for node-pty, which would keep root's supplementary groups. */
+/** Tells node-pty to keep the user. Otherwise it would keep root's supplementary groups. */
 const SAME_USER = -1;
 
 /** @throws {SpawnError} when node-pty is missing (`ENOSYS`) or the operating system refuses. */
@@ -62,12 +62,12 @@ export async function forkPty(
   }
   const { fd: master, pid } = forked;
   reaped = addChildReapedElsewhere(pid);
-  // The master comes without close-on-exec, and others fork too: each child would hold this terminal.
+  // The master is not close-on-exec, and other starts fork too: each child would hold this terminal.
   libc.markAllCloseOnExec();
   try {
     // In the same tick as the fork: until the slave is held here, a quick child could hang the terminal up.
     const slave = openSync(forked.pty, constants.O_RDWR | constants.O_NOCTTY);
-    // Or that user could not open its own terminal by name, as `> /dev/stdout` does.
+    // Otherwise that user could not open its own terminal by name, as `> /dev/stdout` does.
     if (spec.runAs !== undefined) fchownSync(slave, spec.runAs.uid, fstatSync(slave).gid);
     return {
       pid,
@@ -83,7 +83,7 @@ export async function forkPty(
   }
 }
 
-/** @throws {ShortageError} `pids` near the limit of processes: a fork whose thread cannot be made aborts the server. */
+/** @throws {ShortageError} `pids` near the limit of processes. A fork whose thread cannot be made would abort the server. */
 function requirePids(left: number | undefined): void {
   if (left !== undefined && left < SPARE_PIDS) throw new ShortageError('pids');
 }
@@ -99,7 +99,7 @@ async function loadNative(): Promise<NativePty> {
   }
 }
 
-/** On macOS the child is started by a program that lies beside the native module; the loader knows where that was found. */
+/** On macOS a helper program beside the native module starts the child; the loader knows where it found the module. */
 function helperPath(): string {
   if (process.platform !== 'darwin') return '';
   const modules = Object.keys(createRequire(process.execPath).cache);

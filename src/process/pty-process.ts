@@ -1,7 +1,7 @@
 /**
  * Starts one process on a terminal of its own and joins its reader, its writer and its exit. It knows nothing of pipes.
  *
- *   starting ──spawn─▶ running ──leader's exit──▶ exited: our slave is closed ──nobody holds the slave──▶ output end
+ *   starting ──spawn─▶ running ──leader's exit──▶ exited: the server closes its slave ──nobody holds the slave──▶ output ends
  *
  * The child leads a session and its foreground group: pid = pgid = sid.
  */
@@ -19,8 +19,9 @@ import { PtyWriter } from './pty-writer.js';
 const OUTPUTS: readonly OutputName[] = ['stdout'];
 
 /**
- * @param countPidsLeft matters only where the terminal has to be forked.
- * @throws {SpawnError} when there is no way to have a terminal, or the operating system refuses. @throws {ShortageError} `pids`
+ * @param countPidsLeft used only if the terminal has to be forked
+ * @throws {SpawnError} when there is no way to get a terminal, or the operating system refuses
+ * @throws {ShortageError} `pids`
  */
 export async function startPtyProcess(
   spec: ProcessSpec & { readonly tty: TerminalSize; readonly file?: string },
@@ -29,7 +30,7 @@ export async function startPtyProcess(
   countPidsLeft: () => number | undefined = pidsLeft,
 ): Promise<OsProcess> {
   const { terminals: calls, spawnChild } = libc;
-  // An exit is reported by a turn of the event loop: by then there is somebody to tell.
+  // An exit is reported by a later turn of the event loop; `started` is set by then.
   let started: PtyProcess | undefined;
   const onExit = (status: ExitStatus): void => started?.leaderExited(status);
   const pty =
@@ -65,7 +66,7 @@ class PtyProcess implements OsProcess {
     });
   }
 
-  /** From here on a hang-up means that nobody holds the terminal any more. What it still holds can be read at any later time. */
+  /** From now on a hang-up means that no process holds the terminal any more. Its remaining content can be read at any later time. */
   leaderExited(status: ExitStatus): void {
     this.#releaseSlave();
     if (!this.#disposed) this.#events.onExit(status);

@@ -3,46 +3,46 @@
  *
  *   reading ──pause──▶ paused ──resume──▶ reading          ended: by hang-up (EIO), `cut` or `destroy`
  *
- * A master gives 4 KB a read. Reads are collected until a whole turn of the event loop brought nothing new, so that a stream is
- * handed over in large chunks and a single key at once.
+ * One read of a master gives at most 4 KB. Reads are collected until a whole turn of the event loop brings nothing new, so that a stream is handed
+ * over in large chunks and a single key at once.
  *
- * libuv before 1.52 (Node 20 and 22) takes a hang-up after a short read for the end while the kernel still holds bytes: an end that
- * libuv reports only means "hung up", and what is left is read here until the kernel itself says EIO.
+ * libuv before 1.52 (Node 20 and 22) mistakes a hang-up after a short read for the end while the kernel still holds bytes. So an end that libuv
+ * reports only means "hung up", and the rest is read here until the kernel itself says EIO.
  */
 import { readSync } from 'node:fs';
 import type { OnReadOpts, SocketConstructorOpts } from 'node:net';
 import { ReadStream } from 'node:tty';
 import { errnoOf } from './program-path.js';
 
-/** A handed-over chunk is at most this long. */
+/** Longest chunk that is handed over. */
 const CHUNK_BYTES = 65_536;
-/** Longest single read of a master: N_TTY_BUF_SIZE of the Linux line discipline. With less room than this a chunk is full. */
+/** Longest single read of a master: N_TTY_BUF_SIZE of the Linux line discipline. A chunk with less room than this is full. */
 const READ_BYTES = 4096;
-/** Bytes that trickle in at every turn are handed over after this long, in ms: shorter than a frame of any screen. */
+/** Bytes that come a few at a time, in every turn, are handed over after this long, in ms: shorter than a frame of any screen. */
 const MAX_COLLECT_MS = 2;
-/** A read of this much is part of a stream: more is on its way while it is being taken. */
+/** A read of this much is part of a stream: more bytes arrive while it is being taken. */
 const STREAM_BYTES = 2048;
 /**
- * Reads tried by ourselves behind one of libuv's, where each would cost a turn of the loop: a chunk's worth. The kernel refills a
- * terminal 4 KB at a time, and asking it again costs less than sleeping until it has: 0.93 of a blocking loop in C, where libuv's
- * reads alone give 0.82 and take a tenth more CPU (`npm run bench -- --only pty-stream`). It takes some 0.7 ms.
+ * Reads that are tried here after one of libuv's, so that a chunk is filled without a turn of the loop for each read. The kernel refills a terminal 4
+ * KB at a time, and asking again costs less than sleeping until it has: 0.93 of the speed of a blocking loop in C, where libuv's reads alone give
+ * 0.82 and take a tenth more CPU (`npm run bench -- --only pty-stream`). It takes some 0.7 ms.
  */
 const READS_AT_ONCE = 16;
-/** Less than this in a turn is no stream: it is handed over at the end of the same turn, which is an echo's shortest way. */
+/** Less than this in a turn is no stream. It is handed over at the end of the same turn, which is the shortest way for an echo. */
 const TRICKLE_BYTES = 1024;
 /** More than the kernel can hold for one terminal (two flip buffers of 8 KiB and the line discipline's 4 KiB). */
 const MAX_KERNEL_BYTES = 65_536;
-/** Buffers kept for the next terminal that has something to say. */
+/** Buffers kept for the next terminals that have output. */
 const SPARE_BUFFERS = 4;
 
-/** libuv reads into this and calls back before anything else can. */
+/** libuv reads into this and calls back before any other read. */
 const landing = Buffer.allocUnsafeSlow(READ_BYTES);
 const spares: Buffer[] = [];
 
 export interface PtyReaderEvents {
   /** `chunk` is lent for the duration of the call. */
   onChunk(chunk: Buffer): void;
-  /** The master is about to be closed: its number must not be used any more. Once, also on `destroy`. */
+  /** The master is about to be closed; its number must not be used any more. Called once, also on `destroy`. */
   onClosing(): void;
   /** Every byte was handed over and the master is closed. Once, not after `destroy`. */
   onEnd(): void;
@@ -60,7 +60,7 @@ export class PtyReader {
   #paused = false;
   #ended = false;
 
-  /** @param master non-blocking; owned from now on. */
+  /** @param master non-blocking; belongs to the reader from now on */
   constructor(master: number, events: PtyReaderEvents) {
     this.#master = master;
     this.#events = events;
@@ -74,9 +74,9 @@ export class PtyReader {
       },
     };
     this.#stream = new ReadStream(master, options);
-    // The stream closes the master right behind this event, so the rest is read now: a hung-up terminal holds little.
+    // The stream closes the master right after this event, so the rest is read now. A hung-up terminal holds little.
     this.#stream.on('end', () => this.#onHangUp());
-    // EIO, which comes behind the last byte; the stream has closed the master by itself.
+    // EIO comes after the last byte; the stream has closed the master by itself.
     this.#stream.on('error', () => this.#finish());
     this.#stream.resume();
   }
@@ -93,7 +93,7 @@ export class PtyReader {
     this.#stream.resume();
   }
 
-  /** Takes what the kernel holds at this moment, hands it over and ends. No-op after the end. */
+  /** Hands over what the kernel holds at this moment, then ends. No-op after the end. */
   cut(): void {
     if (this.#ended) return;
     this.#drain();
@@ -117,18 +117,18 @@ export class PtyReader {
 
   #readOn(): void {
     for (let reads = 0; reads < READS_AT_ONCE && !this.#ended && !this.#paused; reads += 1) {
-      if (this.#readOnce() < 0) return; // Hung up: libuv finds that out by itself.
+      if (this.#readOnce() < 0) return; // Hung up; libuv will notice it by itself.
     }
   }
 
-  /** One turn of the event loop later: hands over when it brought nothing new, or when what came is no stream but a key. */
+  /** One turn of the event loop later: hands the bytes over when the turn brought nothing new, or when they are no stream but a key. */
   #onTurn(): void {
     this.#turning = undefined;
     if (this.#ended) return;
     const isTrickle = this.#filled < TRICKLE_BYTES;
     const waitedLong = this.#filled > 0 && performance.now() - this.#firstByteAt >= MAX_COLLECT_MS;
     if (!this.#broughtNew || this.#paused || isTrickle || waitedLong) this.#handOver();
-    // Goes round without sleeping while a stream lasts: waking up would cost more than the turn.
+    // Goes round without sleeping while a stream lasts, because waking up would cost more than the turn.
     if (this.#broughtNew && !this.#paused && !this.#ended) this.#turning = setImmediate(() => this.#onTurn());
     this.#broughtNew = false;
   }
@@ -147,7 +147,7 @@ export class PtyReader {
     }
   }
 
-  /** @returns bytes read, 0 when there are none at the moment, -1 when there never will be. */
+  /** @returns bytes read; 0 when there are none at the moment; -1 when there will be none */
   #readOnce(): number {
     try {
       const room = this.#room();
@@ -176,7 +176,7 @@ export class PtyReader {
     const buffer = this.#buffer;
     const length = this.#filled;
     if (buffer === undefined) return;
-    // BEFORE the call: the owner may cut or destroy from within.
+    // BEFORE the call, because the owner may cut or destroy from within it.
     this.#buffer = undefined;
     this.#filled = 0;
     if (length > 0) this.#events.onChunk(buffer.subarray(0, length));
@@ -186,7 +186,7 @@ export class PtyReader {
   #finish(): void {
     if (this.#ended) return;
     this.#handOver();
-    // The owner may have disposed of everything during the hand-over.
+    // The owner may have disposed of everything during the call.
     if (this.#ended) return;
     this.#ended = true;
     this.#close();

@@ -1,6 +1,6 @@
 /**
- * Starts a child on a new terminal through posix_spawn: the server is not copied, no thread is made, and there is no moment in which
- * the child is not yet the leader of its session. It knows nothing of reading and writing.
+ * Starts a child on a new terminal through posix_spawn. The server is not copied, no thread is made, and the child leads its session from the first
+ * moment. It knows nothing of reading and writing.
  */
 import { closeSync, fchownSync, fstatSync } from 'node:fs';
 import type { OpenedPty } from './opened-pty.js';
@@ -28,7 +28,7 @@ export async function spawnPty(
   }
 }
 
-/** BEFORE the child runs: another user could not open its own terminal by name, as `> /dev/stdout` does. */
+/** BEFORE the child runs. Otherwise another user could not open its own terminal by name, as `> /dev/stdout` does. */
 function giveTo({ runAs }: ProcessSpec, { slave }: TerminalPair): void {
   if (runAs === undefined) return;
   try {

@@ -1,9 +1,9 @@
 /**
- * Types into a terminal through its master: in order, without blocking, and never into a descriptor that has been closed and given
- * to somebody else. It knows nothing of the process.
+ * Types into a terminal through its master: in order, without blocking, and never into a descriptor that was closed and may belong to another file.
+ * It knows nothing of the process.
  *
- * libuv's own writes to a master block the event loop, and there is no event that says when it takes bytes again. So: write until
- * EAGAIN, try again in the next turns of the loop while the child reads, then at growing intervals.
+ * libuv's own writes to a master block the event loop, and no event tells when the master takes bytes again. So this writes until EAGAIN, tries again
+ * in the next turns of the loop while the child reads, then at growing intervals.
  */
 import { writeSync } from 'node:fs';
 import type { StdinWriter } from './os-process.js';
@@ -12,20 +12,20 @@ import type { TerminalInput } from './terminal-pair.js';
 
 /** Bytes written before other work of the event loop gets its turn. */
 const SLICE_BYTES = 262_144;
-/** Attempts in successive turns after EAGAIN: a reading child makes room within some tens of microseconds. */
+/** Attempts in successive turns after EAGAIN: a child that reads makes room within some tens of microseconds. */
 const EAGER_ATTEMPTS = 40;
 /**
- * First and longest interval of the attempts after that, in ms. A program that has not read for so long is late itself; with 20 ms, 200
- * terminals that read nothing took a sixth of a core.
+ * First and longest interval of the attempts after that, in ms. A program that has not read for so long is slow itself. With a longest interval of 20
+ * ms, 200 terminals that read nothing took a sixth of a core.
  */
 const FIRST_RETRY_MS = 1;
 const LAST_RETRY_MS = 250;
 /** Attempts at one interval before it doubles. */
 const ATTEMPTS_PER_INTERVAL = 2;
 
-/** What ends or empties the line that a terminal collects: interrupt, end-of-file, line feed, return, kill, suspend, quit. */
+/** Characters that end or empty the line a terminal collects: interrupt, end-of-file, line feed, return, kill, suspend, quit. */
 const LINE_ENDERS = new Set([3, 4, 10, 13, 21, 26, 28]);
-/** End-of-file (control-D) where the terminal's own setting cannot be read. */
+/** End-of-file (control-D), used when the terminal's own setting cannot be read. */
 const DEFAULT_END_OF_FILE = 4;
 
 type Done = (error?: Error) => void;
@@ -48,8 +48,8 @@ export class PtyWriter implements StdinWriter {
   #failure: Error | undefined;
 
   /**
-   * @param master non-blocking; not owned: call `destroy` BEFORE it is closed.
-   * @param terminalInput how the terminal reads at the moment.
+   * @param master non-blocking; belongs to the caller: call `destroy` BEFORE it is closed
+   * @param terminalInput the present settings of the terminal's input
    */
   constructor(master: number, terminalInput: () => TerminalInput | undefined) {
     this.#master = master;
@@ -121,8 +121,8 @@ export class PtyWriter implements StdinWriter {
   }
 
   /**
-   * At the start of a line one end-of-file does it. Behind an unfinished line the first only hands that line over, as a read without
-   * line end; the reader sees the end of its input with the second.
+   * At the start of a line one end-of-file is enough. After an unfinished line the first one only hands that line over, as a read without a line end;
+   * the second one ends the input.
    */
   #queueEndOfFile(): void {
     const { endOfFile, byLine } = this.#terminalInput() ?? { endOfFile: DEFAULT_END_OF_FILE, byLine: true };

@@ -1,6 +1,6 @@
 /**
- * Builds the posix_spawn call of the C library from plain data, and makes it: on the calling thread, or on one of libuv's pool. What the
- * calling thread is restricted to, the child inherits. It knows no pipes, no exits, and not who is to blame for a failure.
+ * Builds the posix_spawn call of the C library from plain data, and makes it: on the calling thread, or on one of libuv's pool. The child inherits
+ * the restrictions of the calling thread. It knows no pipes and no exits, and does not find out why a start failed.
  */
 import { constants } from 'node:fs';
 import type { LibraryHandle } from 'koffi';
@@ -10,7 +10,7 @@ import type { Environment } from './os-process.js';
 const POSIX_SPAWN_SETSIGDEF = 0x04;
 const POSIX_SPAWN_SETSIGMASK = 0x08;
 const POSIX_SPAWN_SETSID = 0x80;
-/** `posix_spawnattr_t` is 336 bytes, `posix_spawn_file_actions_t` 80 and `sigset_t` 128, in glibc and musl; room to spare. */
+/** `posix_spawnattr_t` is 336 bytes, `posix_spawn_file_actions_t` 80 and `sigset_t` 128, in glibc and musl. This is larger than each. */
 const STRUCT_BYTES = 512;
 /** `int` and `pid_t`. */
 const INT_BYTES = 4;
@@ -19,12 +19,12 @@ const FIRST_CLOSED_DESCRIPTOR = 3;
 
 /** A child's descriptors 0, 1 and 2. */
 export type ChildStreams =
-  /** Descriptors of the server's, each at least 3, which stay its own. Without `stdin` the child reads /dev/null. */
+  /** Descriptors of the server, each at least 3; they stay its own. Without `stdin` the child reads /dev/null. */
   | { readonly stdin: number | undefined; readonly stdout: number; readonly stderr: number }
   /** Path of a terminal that controls no session yet: the child, which leads a session, opens it and gets it as its own. */
   | { readonly terminal: string };
 
-/** What to start. Plain data, so that it can be sent to another thread; a child inherits nothing but what is named here. */
+/** A start as plain data, so that it can be sent to another thread. A child inherits only what is named here. */
 export interface ChildStart {
   /** Path of the program, absolute or relative to `cwd`. */
   readonly file: string;
@@ -32,7 +32,7 @@ export interface ChildStart {
   readonly searchesPath?: boolean;
   readonly argv: readonly string[];
   readonly env: Environment;
-  /** Undefined leaves the child where the server is. */
+  /** Undefined leaves the child in the server's directory. */
   readonly cwd: string | undefined;
   readonly streams: ChildStreams;
 }
@@ -45,11 +45,11 @@ export interface SpawnCall {
   /** Blocks the calling thread until the child has reached its program. */
   onThisThread(start: ChildStart): SpawnResult;
   /**
-   * Blocks a thread of libuv's pool in place of the caller's: looking a path up may take for ever.
+   * Blocks a thread of libuv's pool instead of the caller's, because looking up a path may take for ever.
    * @throws {Error} when more than 256 calls are under way (koffi's `max_async_calls`)
    */
   onPoolThread(start: ChildStart): Promise<SpawnResult>;
-  /** Whether the child itself closes what it must not inherit; otherwise everything has to be marked close-on-exec before. */
+  /** Whether the child itself closes the descriptors it must not inherit; otherwise they must all be marked close-on-exec before. */
   readonly closesInherited: boolean;
 }
 
@@ -118,7 +118,7 @@ function closeFrom(lib: LibraryHandle): AddCloseFrom | undefined {
   }
 }
 
-/** @returns what tells the child its descriptors and its directory, which gives an errno, 0 for none. */
+/** @returns a function that adds the child's descriptors and directory to the actions; it returns an errno, 0 for none */
 function actionAdder(
   lib: LibraryHandle,
   addCloseFrom: AddCloseFrom | undefined,
@@ -134,7 +134,7 @@ function actionAdder(
   );
   const addStreams = (actions: Buffer, streams: ChildStreams): number => {
     if ('terminal' in streams) {
-      // Without O_NOCTTY: a session leader's open of a free terminal makes it the controlling one.
+      // Without O_NOCTTY, a session leader that opens a free terminal gets it as its controlling terminal.
       return (
         addOpen(actions, 0, streams.terminal, constants.O_RDWR, 0) || addDup2(actions, 0, 1) || addDup2(actions, 0, 2)
       );
@@ -148,7 +148,7 @@ function actionAdder(
   };
   return (actions, { streams, cwd }) =>
     addStreams(actions, streams) ||
-    // BEFORE any path is looked up: as long as that takes, the streams of other commands would be held open.
+    // BEFORE any path is looked up. Otherwise the child would hold the streams of other commands open as long as that takes.
     (addCloseFrom?.(actions, FIRST_CLOSED_DESCRIPTOR) ?? 0) ||
     (cwd === undefined ? 0 : addChdir(actions, cwd));
 }
@@ -157,7 +157,7 @@ function actionAdder(
 function spawnAttributes(lib: LibraryHandle): Buffer {
   const attributes = Buffer.alloc(STRUCT_BYTES);
   const noSignals = Buffer.alloc(STRUCT_BYTES);
-  // By hand: sigfillset leaves out the two signals that glibc keeps for itself, and posix_spawn then has the child ignore them.
+  // By hand: sigfillset leaves out the two signals that glibc keeps for itself, and posix_spawn then makes the child ignore them.
   const allSignals = Buffer.alloc(STRUCT_BYTES, 0xff);
   lib.func('int posix_spawnattr_init(void *attributes)')(attributes);
   lib.func('int posix_spawnattr_setflags(void *attributes, short flags)')(
@@ -179,7 +179,7 @@ function environmentOf({ env }: ChildStart): Strings {
   return strings;
 }
 
-/** As the C library wants bytes: with a NUL behind them. */
+/** Bytes as the C library wants them, with a NUL at the end. */
 function terminated(bytes: Uint8Array | undefined): Uint8Array {
   return Buffer.concat([bytes ?? new Uint8Array(), new Uint8Array(1)]);
 }

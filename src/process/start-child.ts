@@ -1,6 +1,6 @@
 /**
- * Starts the child of a command on streams that are already open, and finds out what was wrong when it cannot be started: it tries
- * first and asks afterwards, because most programs are there. It knows neither pipes nor terminals.
+ * Starts the child of a command on streams that are already open. It tries first, because most programs exist, and finds out the cause only when the
+ * start fails. It knows neither pipes nor terminals.
  */
 import { closeSync, constants as fsConstants, openSync } from 'node:fs';
 import { constants } from 'node:os';
@@ -12,18 +12,18 @@ import type { SpawnChild } from './posix-spawn.js';
 import { checkDirectory, errnoOf, findProgram, spawnError } from './program-path.js';
 import type { ChildStart, ChildStreams } from './spawn-call.js';
 
-/** What runs a file that is executable and no program, as execvp(3) does. */
+/** Runs an executable file that is no program, as execvp(3) does. */
 const SHELL = '/bin/sh';
-/** The machine's own shortages: no path is to blame. */
+/** Shortages of the machine itself, for which no path is to blame. */
 const SHORTAGES = new Set(['EAGAIN', 'ENOMEM', 'EMFILE', 'ENFILE']);
-/** execvp(3) of the C library gives up a search at these, where a later directory may have the program. */
+/** At these execvp(3) of the C library gives up a search, although a later directory may have the program. */
 const ENDS_SEARCH_EARLY = new Set(['ELOOP', 'ENAMETOOLONG']);
 const { ENOEXEC } = constants.errno;
 
 /** How to reach the program: by its file, or by a search in the server's own PATH. */
 type Reach = Pick<ChildStart, 'file' | 'searchesPath'>;
 
-/** @returns the pid. @throws {SpawnError} that names what could not be used. */
+/** @returns the pid @throws {SpawnError} that names what could not be used */
 export async function startChild(
   spec: ProcessSpec & { readonly file?: string },
   streams: ChildStreams,
@@ -47,11 +47,11 @@ export async function startChild(
   throw spawnError(`program ${JSON.stringify(argv[0])}`, nameOf(pid));
 }
 
-/** How to reach the program without a look at any directory; undefined when its PATH is not the server's. */
+/** How to reach the program without looking at any directory; undefined when its PATH is not the server's. */
 function quickReach({ argv: [name], env, file }: ProcessSpec & { readonly file?: string }): Reach | undefined {
   if (file !== undefined) return { file };
   if (name.includes('/')) return { file: name };
-  // Bytes: what was inherited, unchanged.
+  // Bytes are an inherited value, unchanged.
   const isServers = typeof env.PATH === 'object' || (env.PATH !== undefined && env.PATH === serverPath());
   return isServers ? { file: name, searchesPath: true } : undefined;
 }
@@ -65,7 +65,7 @@ async function findOrBlame(spec: ProcessSpec, streams: ChildStreams): Promise<st
   }
 }
 
-/** @throws {SpawnError} when the cause of a failed start is not the program: in the order in which the child meets them. */
+/** @throws {SpawnError} if the cause of a failed start is not the program; causes are checked in the order in which the child meets them */
 async function blameOthers(
   { cwd, runAs }: ProcessSpec,
   streams: ChildStreams,
@@ -78,7 +78,7 @@ async function blameOthers(
   else if (cwd !== undefined) throw spawnError(`cwd ${JSON.stringify(cwd)}`, errno ?? 'EACCES');
 }
 
-/** Of the server's own choice, so that the event loop does not wait. @throws {SpawnError} */
+/** The path is the server's own choice, so the event loop does not wait for a client's file system. @throws {SpawnError} */
 function checkOpens(path: string, flags: number): void {
   try {
     closeSync(openSync(path, flags | fsConstants.O_NOCTTY | fsConstants.O_NONBLOCK));

@@ -1,12 +1,11 @@
 /**
- * Lets a few starts at a time onto threads, so that those whose file system does not answer do not hold them all. It knows nothing of
- * processes.
+ * Lets a few starts at a time onto threads, so that starts whose file system does not answer cannot hold all threads. It knows nothing of processes.
  */
 import { ShortageError } from './os-process.js';
 
 /**
- * When no start has come to its end for so long, in ms, those that wait are refused: what is under way waits for a file system. A start takes a
- * fraction of a millisecond.
+ * If no start has ended for so long, in ms, waiting starts are refused, because those under way wait for a file system. A start takes a fraction of a
+ * millisecond.
  */
 const STANDSTILL_MS = 2000;
 
@@ -28,12 +27,12 @@ export class StartLane {
     this.#standstillMs = standstillMs;
   }
 
-  /** Starts under way that have not come to their end. */
+  /** Starts under way that have not ended. */
   get underWay(): number {
     return this.#underWay;
   }
 
-  /** Does some work that uses one thread at a time, in its turn. @throws {ShortageError} `starts` when nothing moves */
+  /** Does some work that uses one thread at a time, in its turn. @throws {ShortageError} `starts` when no start ends */
   async run<T>(work: () => Promise<T>): Promise<T> {
     if (this.#underWay >= this.#places()) await this.#turn();
     else this.#underWay += 1;
@@ -49,7 +48,7 @@ export class StartLane {
     return new Promise((go, refuse) => this.#waiting.push({ go, refuse }));
   }
 
-  /** Hands its place to the next. */
+  /** Passes its place on to the next start. */
   #leave(): void {
     clearTimeout(this.#standstill);
     this.#standstill = undefined;
@@ -64,7 +63,7 @@ export class StartLane {
 
   #watch(): NodeJS.Timeout {
     const watch = setTimeout(() => {
-      // A process that stood still itself finds the timer due before what has happened meanwhile.
+      // After a standstill of this process the timer is due before the events of that time were handled.
       setImmediate(() => {
         if (this.#standstill !== watch) return;
         this.#standstill = undefined;

@@ -1,6 +1,6 @@
 /**
- * The one way to start a process: checks, then pipes or a terminal. The foreign libraries are loaded by the first command that
- * needs them, not at the server's start.
+ * The one way to start a process: checks, then pipes or a terminal. Koffi and node-pty are loaded by the first command that needs them, not at the
+ * server's start.
  */
 import { serverFiles } from './file-probe.js';
 import { type Libc, loadLibc } from './libc.js';
@@ -19,24 +19,24 @@ import type { Sandboxes } from './sandbox/sandboxes.js';
 import { StartLane } from './start-lane.js';
 import { poolThreads } from './thread-pool.js';
 
-/** Part of the pool that starts may hold; the rest is for everything else that waits for files. */
+/** Part of the pool that starts may hold; the rest is for other work that waits for files. */
 const POOL_SHARE = 3 / 4;
-/** Everything that a start looks up or executes is named by a client, and may lie on a file system that does not answer. */
+/** A client names every path that a start looks up or executes, and its file system may not answer. */
 const lane = new StartLane(() => Math.max(1, Math.floor(poolThreads() * POOL_SHARE)));
 
-/** Starts that have not come to their end. Each may hold a thread that nothing but the kernel can free. */
+/** Starts that have not ended. Each may hold a thread that only the kernel can free. */
 export function startsUnderWay(): number {
   return lane.underWay + startsAsUsers;
 }
 
-/** Those of other users, which are on threads of their own. */
+/** Starts as other users, which run on threads of their own. */
 let startsAsUsers = 0;
 
 /** Without threads of its own: a spec that asks for a sandbox is refused, and another user's directory is found by a shell. */
 export const startProcess: StartProcess = startProcessIn(undefined);
 
 /**
- * What it gives throws
+ * The returned function throws
  * a SpawnError when the program or the directory cannot be used, or the operating system refuses;
  * a ShortageError when there is no room for another start at the moment;
  * a SandboxUnavailableError or a SandboxThreadsError when the policy of the spec cannot be enforced. Then nothing runs.
@@ -86,7 +86,7 @@ async function startConfined(
 ): Promise<OsProcess> {
   if (sandboxes === undefined) throw new SandboxUnavailableError(['landlock'], 'this server was started without it');
   const { TMPDIR } = spec.env;
-  // BEFORE the lane: a wait for a thread must not stand in the way of starts that need none.
+  // BEFORE the lane: a start that waits for a thread must not hold up starts that need none.
   const { spawnChild, check, release } = await sandboxes.spawnChild(sandbox, {
     tmpdir: typeof TMPDIR === 'object' ? Buffer.from(TMPDIR).toString() : TMPDIR,
     user: spec.runAs,
@@ -103,7 +103,7 @@ async function startConfined(
 }
 
 async function start(spec: ProcessSpec, events: ProcessEvents, libc: Libc): Promise<OsProcess> {
-  // Only posix_spawn tells why a program could not be started: a fork would start, and say so on the output.
+  // Only posix_spawn tells why a program could not be started. A fork would start, and report the reason on the output.
   const isChecked = libc.spawnChild === undefined;
   const ready = isChecked ? { ...spec, file: await checkPaths(spec, serverFiles) } : spec;
   return startOnPipesOrTerminal(ready, events, libc);
@@ -127,7 +127,7 @@ function startOnPipesOrTerminal(spec: UserSpec<ProcessSpec>, events: ProcessEven
 
 let prepared: Promise<Libc> | undefined;
 
-/** BEFORE the first child exists: none may ever read the server's environment or memory in /proc, and what it leaves behind comes here. */
+/** BEFORE the first child exists: no child may read the server's environment or memory in /proc, and its orphans must come to this process. */
 function preparedLibc(): Promise<Libc> {
   prepared ??= loadLibc().then((libc) => {
     libc.denyDump();

@@ -13,7 +13,7 @@ const O_CLOEXEC = 0o2000000;
 const TIOCSWINSZ = process.arch === 'ppc64' ? 0x80087467 : 0x5414;
 /** Four 16-bit numbers: rows, columns, and two in pixels. */
 const WINSIZE_BYTES = 8;
-/** `struct termios` is 60 bytes in glibc and musl; room to spare. */
+/** `struct termios` is 60 bytes in glibc and musl. This is larger. */
 const TERMIOS_BYTES = 128;
 /** Offset of `c_lflag`, the fourth 32-bit flag word; `c_iflag` is the first. */
 const LFLAG_OFFSET = 12;
@@ -23,7 +23,7 @@ const VEOF = 4;
 const ICANON = 2;
 const TCSANOW = 0;
 /**
- * What terminal programs set beyond the kernel's own defaults (BRKINT, IXANY, IMAXBEL, IUTF8): a break interrupts, any key goes on after
+ * Flags that terminal programs set beyond the kernel's own defaults (BRKINT, IXANY, IMAXBEL, IUTF8): a break interrupts, any key continues after
  * control-S, a full line rings, and erase takes a whole UTF-8 character.
  */
 const INPUT_FLAGS = 0o2 | 0o4000 | 0o20000 | 0o40000;
@@ -32,11 +32,11 @@ const PATH_BYTES = 64;
 
 /** Both sides of a terminal; each descriptor is close-on-exec and belongs to the caller. */
 export interface TerminalPair {
-  /** Our side; non-blocking. */
+  /** The server's side; non-blocking. */
   readonly master: number;
-  /** The child's side. As long as it is held no hang-up comes. */
+  /** The child's side. While it is held, no hang-up comes. */
   readonly slave: number;
-  /** Of the child's side, for the child to open. */
+  /** Path of the child's side, for the child to open. */
   readonly path: string;
 }
 
@@ -49,11 +49,11 @@ export interface TerminalInput {
 }
 
 export interface TerminalCalls {
-  /** @throws {SpawnError} with the errno of what could not be opened or set. */
+  /** @throws {SpawnError} with the errno of the call that failed */
   openTerminal(size: TerminalSize): TerminalPair;
   /** Sets the window size through the master; the foreground job gets SIGWINCH. Does nothing on a terminal that is gone. */
   resizeTerminal(master: number, size: TerminalSize): void;
-  /** Attributes of the terminal behind a descriptor (a master tells of its slave), undefined when unknown. */
+  /** Attributes of the terminal behind a descriptor (a master tells those of its slave); undefined when unknown. */
   terminalInput(fd: number): TerminalInput | undefined;
 }
 

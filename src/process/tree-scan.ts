@@ -1,45 +1,45 @@
 /**
- * Finds everything that commands have started: what descends from their leaders, what is in the group or session of one of those, and
- * what carries their mark after its parents have gone. It signals nobody.
+ * Finds all processes of commands: descendants of their leaders, members of the groups and sessions of those, and processes with their mark whose
+ * parents have gone. It signals nothing.
  *
- * It walks down the lists of children from the leaders, and asks the orphans that came to this process: the cost is that of what commands
- * have left, however many processes the host has. Where that is not possible it reads the whole table of processes.
+ * It walks down the lists of children from the leaders, and checks the orphans of this process. So the cost depends on what commands have left, not
+ * on how many processes the host has. If that is not possible it reads the whole table of processes.
  */
 import { MARKER_VARIABLE } from './environment.js';
 import { adoptsOrphans, livingOrphans, readEntry } from './orphans.js';
 import { type OwnChild, ownChild } from './own-children.js';
 import { type ProcEntry, readChildren, readProcEntry, readProcTable, startedWith } from './proc-table.js';
 
-/** What one or many commands are known by. */
+/** What identifies the processes of one command, or of many. */
 export interface TreeTarget {
-  /** The processes that were started, as far as nobody has reaped them: each is the number of a group and a session, too. */
+  /** The started processes that were not reaped yet. Each pid is the number of a group and a session, too. */
   readonly leaders: readonly OwnChild[];
-  /** Value of `EXECWIRE_COMMAND_ID` in the environments; one that ends with a dot stands for all that begin so. */
+  /** Value of `EXECWIRE_COMMAND_ID` in the environments. One that ends with a dot stands for all that begin with it. */
   readonly mark: string;
-  /** Whether every orphan belongs to it, marked or not: what commands left behind, when the server ends. Default: false. */
+  /** Whether every orphan belongs to it, marked or not: the leftovers of all commands, when the server ends. Default: false. */
   readonly allOrphans?: boolean;
 }
 
-/** To be made when the kill is asked for: the numbers may be others' later. */
+/** To be created when the kill is asked for, because the numbers may belong to other processes later. */
 export function treeTarget(pids: readonly number[], mark: string): TreeTarget {
   return { leaders: pids.map(ownChild).filter((child) => child !== undefined), mark };
 }
 
-/** Marks of all processes of the host, where the table has to be read: most are strangers and stay the same. */
+/** Marks of all processes of the host, for hosts where the table has to be read. Most processes are strangers and stay the same. */
 let marksInTable = new Map<string, string | undefined>();
 
-/** Looks for the processes of some commands, as often as it is asked to, and remembers those that it has met. */
+/** Looks for the processes of some commands, as often as it is asked to, and remembers those that it has found. */
 export class TreeScan {
   readonly #leaders: readonly OwnChild[];
   readonly #marks = new Set<string>();
   readonly #prefixes: string[] = [];
   readonly #takesAllOrphans: boolean;
-  /** Every process met so far. */
+  /** Every process found so far. */
   readonly #met = new Map<number, ProcEntry>();
-  /** Orphans of others. */
+  /** Orphans that belong to other commands. */
   readonly #strangers = new Set<string>();
   #onNew: (entry: ProcEntry) => void = () => {};
-  /** Found by the look that is under way, parents before their children. */
+  /** Processes found by the current look, parents before their children. */
   #found = new Map<number, ProcEntry>();
   #groups = new Set<number>();
   #sessions = new Set<number>();
@@ -54,26 +54,26 @@ export class TreeScan {
     }
   }
 
-  /** Leaders that are not reaped: their numbers are sure. */
+  /** Leaders that are not reaped; their numbers are certain. */
   get leaders(): OwnChild[] {
     return this.#leaders.filter(({ isReaped }) => !isReaped);
   }
 
-  /** Whether the last look met a process for the first time, or one that could not be asked whose it is: it was gone, or changed its program. */
+  /** Whether the last look found a new process, or one whose owner could not be read because it was ending or changing its program. */
   get isRestless(): boolean {
     return this.#isRestless;
   }
 
   /**
    * Looks once.
-   * @param onNew called for each that lives and is met for the first time, before its children are looked up.
-   * @returns those that live, parents before their children; leaders only where no process can be seen.
+   * @param onNew called for each living process that is found for the first time, before its children are looked up
+   * @returns the living processes, parents before their children; only leaders if no process can be seen
    */
   look(onNew: (entry: ProcEntry) => void = () => {}): ProcEntry[] {
     this.#onNew = onNew;
     this.#isRestless = false;
     this.#found = new Map();
-    // Of leaders and of what THIS look finds alive or a zombie: a number that was seen earlier may be another's by now.
+    // Only of leaders, and of what THIS look finds: a number that was seen earlier may belong to another process by now.
     this.#groups = new Set();
     this.#sessions = new Set();
     for (const leader of this.leaders) this.#addLeader(leader);
@@ -85,26 +85,26 @@ export class TreeScan {
     const { pid } = leader;
     const hasEnded = leader.hasEnded();
     const met = this.#met.get(pid);
-    // Its number is sure, and nothing that matters has changed: a look at a thousand leaders costs half.
+    // Its number is certain, and nothing relevant has changed. This halves the cost of a look at a thousand leaders.
     if (leader.isHeld && !hasEnded && met !== undefined) {
       this.#add(met);
       return;
     }
     const entry = readEntry(pid, process.pid);
-    // Reaped by somebody else a moment ago, and its number given away.
+    // It was reaped elsewhere a moment ago, and its number was given to another process.
     if (hasEnded && entry?.startTime !== undefined && entry.alive) return;
     this.#add(entry?.startTime === undefined ? { ...(entry ?? unseen(pid)), alive: !hasEnded } : entry);
   }
 
-  /** @returns false where it cannot be done. */
+  /** @returns false if it cannot be done */
   #searchChildren(): boolean {
     if (!adoptsOrphans()) return false;
     for (const { pid } of this.leaders) this.#addDescendants(pid);
-    // AFTER the descendants: who loses his parent meanwhile is an orphan by now.
+    // AFTER the descendants, because a process that loses its parent meanwhile is an orphan by now.
     const orphans = livingOrphans();
     if (orphans === undefined) return false;
     if (orphans.died.some((pid) => !this.#met.has(pid))) this.#isRestless = true;
-    // Met below a parent that has died since.
+    // It was found below a parent that has died since.
     for (const entry of orphans.entries) {
       if (entry.startTime !== undefined && this.#isMet(entry)) this.#addWithDescendants(entry);
     }
@@ -131,7 +131,7 @@ export class TreeScan {
       for (const child of readChildren(parent, this.#found.get(parent)?.threads ?? 1) ?? []) {
         if (this.#found.has(child)) continue;
         const entry = readEntry(child, parent);
-        // Another parent: it was reaped, and its number given away, since the list was read.
+        // It has another parent: it was reaped after the list was read, and its number was given to another process.
         if (entry === undefined || (entry.parent !== parent && entry.parent !== process.pid)) continue;
         this.#add(entry);
         waiting.push(child);
@@ -142,7 +142,7 @@ export class TreeScan {
   #searchTable(): void {
     const table = readProcTable();
     this.#addKinInTable(table);
-    // AFTER the kin: the rest must be asked one by one, and a marked process may have kin of its own.
+    // AFTER the kin, because the others must be asked one by one, and a marked process may have kin of its own.
     let grown = false;
     const marks = new Map<string, string | undefined>();
     for (const entry of table) {
@@ -159,7 +159,7 @@ export class TreeScan {
     if (grown) this.#addKinInTable(table);
   }
 
-  /** Adds by group, session and parent until nothing is added any more: a parent may stand behind its child in the table. */
+  /** Adds by group, session and parent until nothing is added any more, because a parent may stand behind its child in the table. */
   #addKinInTable(table: readonly ProcEntry[]): void {
     for (let grown = true; grown; ) {
       grown = false;
@@ -174,7 +174,7 @@ export class TreeScan {
 
   #add(entry: ProcEntry): void {
     this.#found.set(entry.pid, entry);
-    // Groups and sessions of a command are its own: only a process inside a session can join it, and ours is never one.
+    // Groups and sessions of a command are its own: only a process inside a session can join it, and the server's session is never one.
     if (entry.group !== ownEntry()?.group && entry.group > 1) this.#groups.add(entry.group);
     if (entry.session !== ownEntry()?.session && entry.session > 1) this.#sessions.add(entry.session);
     if (!entry.alive || this.#isMet(entry)) return;
@@ -196,7 +196,7 @@ export class TreeScan {
     const name = identity(entry);
     if (this.#strangers.has(name)) return false;
     const mark = startedWith(entry, MARKER_VARIABLE);
-    // Another look will tell, or meet what it has left.
+    // The next look will tell, or will find what the process has left.
     if (mark === null) this.#isRestless = true;
     else if (!this.#isMark(mark)) this.#strangers.add(name);
     return this.#isMark(mark);
@@ -209,12 +209,12 @@ export class TreeScan {
   }
 }
 
-/** Names a process for good: a number alone may be another's tomorrow. */
+/** Identifies a process for good; a number alone may belong to another process later. */
 function identity({ pid, startTime }: ProcEntry): string {
   return `${pid}@${startTime}`;
 }
 
-/** A leader where there is no /proc: it is ours, and more is not known. */
+/** A leader on a host without /proc. It is a child of this process, and more is not known. */
 function unseen(pid: number): ProcEntry {
   return {
     pid,

@@ -1,14 +1,14 @@
 /**
- * Collects what is to be signalled in one turn of the event loop and signals it together: at the drain's deadline a thousand commands end at once,
- * a balancer that goes takes a thousand connections with it, and a look at all of them costs little more than a look at one. Knows no command.
+ * Collects the targets of one turn of the event loop and signals them together. At the drain's deadline a thousand commands end at once, and a
+ * balancer that stops takes a thousand connections with it; one look for all costs little more than a look for one. Knows no command.
  */
 import { killUntilGone, signalTree } from './kill-until-gone.js';
 import type { TreeTarget } from './tree-scan.js';
 
 export interface TreeSignallerOptions {
-  /** Called with what SIGKILL did not end. */
+  /** Called with the pids that SIGKILL did not end. */
   readonly onSurvivors: (pids: readonly number[]) => void;
-  /** Default: the real ones. */
+  /** Default: the real function. */
   readonly signalTree?: typeof signalTree;
   readonly killUntilGone?: typeof killUntilGone;
 }
@@ -23,8 +23,8 @@ export class TreeSignaller {
   }
 
   /**
-   * Signals a target at the end of this turn; SIGKILL until nothing is left.
-   * @returns pids of all that lived on after SIGKILL, also of others that were killed in this turn; none for other signals. Never rejects.
+   * Signals a target at the end of this turn; SIGKILL until no process is left.
+   * @returns pids that survived SIGKILL, including those of other targets of this turn; none for other signals. Never rejects.
    */
   signal(target: TreeTarget, signal: NodeJS.Signals): Promise<readonly number[]> {
     const targets = this.#targets.get(signal);

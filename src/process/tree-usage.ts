@@ -2,9 +2,9 @@
 import { readFileSync } from 'node:fs';
 import { readChildren } from './proc-table.js';
 
-/** Processes looked at in one reading: some 20 µs each, so that no reading keeps the event loop for long. */
+/** Most processes of one reading. Each takes some 20 µs, so that no reading holds up the event loop. */
 const MAX_PROCESSES = 1000;
-/** USER_HZ, in which Linux counts for user space on every architecture. */
+/** USER_HZ, the unit of process times on every architecture of Linux. */
 const TICK_MS = 10;
 /** Pages of x86-64, and of most arm64. */
 const PAGE_BYTES = 4096;
@@ -19,7 +19,7 @@ export interface TreeUsage {
   readonly rssBytes: number;
 }
 
-/** Sums over each process and its descendants that live, by pid. Processes that cannot be read are missing. */
+/** Sums over each process and its living descendants, by pid. Processes that cannot be read are missing. */
 export function readTreeUsage(pids: readonly number[]): ReadonlyMap<number, TreeUsage> {
   const usage = new Map<number, TreeUsage>();
   let left = MAX_PROCESSES;

@@ -1,11 +1,11 @@
 /**
- * Ends children that have not reached their program because a file system does not answer: when the server has gone, they would start it
- * after all. It knows no commands.
+ * Ends children that have not reached their program because a file system does not answer. Otherwise they would start it after the server has ended.
+ * It knows no commands.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 
 /**
- * SIGKILL to every child that is still a copy of this process. To be called when nobody is to be started any more: until it has reached its
+ * Sends SIGKILL to every child that is still a copy of this process. To be called when nothing will be started any more. Until it has reached its
  * program, a child of `posix_spawn` carries the name of the thread that starts it.
  */
 export function killUnfinishedStarts(): void {
@@ -24,7 +24,7 @@ function threadsOfSelf(): string[] {
   }
 }
 
-/** Each thread has a list of those it has started. */
+/** Each thread has a list of the children it has started. */
 function childrenOfSelf(): string[] {
   return threadsOfSelf().flatMap((thread) => {
     try {

@@ -1,4 +1,4 @@
-/** Finds a user of this host by name or number. Knows nothing of what is run as that user. */
+/** Finds a user of this host by name or number. Knows nothing of the commands that run as that user. */
 import { spawnSync } from 'node:child_process';
 import type { RunAs } from './os-process.js';
 
@@ -8,7 +8,7 @@ export interface UserAccount extends RunAs {
 }
 
 /**
- * Looks a user up through `getent` and `id`, which know every source of accounts the host has. The groups are those of this moment.
+ * Looks a user up through `getent` and `id`, which know all sources of accounts of the host. The groups are those of this moment.
  * @throws {Error} when there is no such user, or this process cannot start programs as that user
  */
 export function lookUpUser(nameOrUid: string): UserAccount {
