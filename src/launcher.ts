@@ -1,10 +1,10 @@
 /**
- * Runs the bundled server with V8's code cache: what was compiled once is not compiled again. This halves what the program adds to the
- * start of Node (measured, Node 20: 200 ms from 60 for bare Node to 120; Node 24: 190 from 26 to 100). It knows nothing of the server.
+ * Runs the bundled server with V8's code cache, so that code is compiled once. This halves what the program adds to the start of Node (measured, Node
+ * 20: 200 ms to 120 ms, with 60 ms for Node alone; Node 24: 190 ms to 100 ms, with 26 ms). It knows nothing of the server.
  *
- * The cache lies beside the bundle and nowhere else, because whoever can write there can change the program anyway. The first start on
- * another Node writes it, where the folder can be written to; without one the program only starts slower. `module.enableCompileCache`
- * does the same from Node 22 on, with a cache per file, and so a second mechanism would be needed for Node 20.
+ * The cache lies beside the bundle and nowhere else, because a user who can write there can change the program anyway. The first start on another
+ * version of Node writes it, if the folder is writable; without a cache the program only starts slower. `module.enableCompileCache` does the same
+ * from Node 22 on, with a cache per file; Node 20 would still need this mechanism.
  */
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { createRequire, wrap } from 'node:module';
@@ -13,16 +13,16 @@ import { cachedDataVersionTag } from 'node:v8';
 import { Script } from 'node:vm';
 import { keepYoungHeapSmall } from './process/young-heap.js';
 
-/** Hash of the bundle, put in by the build: V8 itself compares no more than the length of the source. */
+/** Hash of the bundle, set by the build. V8 itself compares only the length of the source. */
 declare const BUNDLE_HASH: string;
 
-/** The cache is made when the functions of the start have run, and no connection is likely to notice its 20 ms. */
+/** The cache is written when the functions of the start have run. It takes 20 ms, and connections are unlikely so early. */
 const WRITE_CACHE_AFTER_MS = 500;
 
 const bundle = join(__dirname, 'server.cjs');
 const cacheFolder = join(__dirname, 'cache');
 
-/** V8 takes a cache only under the flags and on the processor it was made with, which this number stands for. */
+/** V8 accepts a cache only with the same flags and processor; this number stands for both. */
 function cacheFileName(): string {
   const tag = cachedDataVersionTag().toString(16);
   return `${BUNDLE_HASH}-${process.version}-${process.arch}-${tag}.bin`;
@@ -41,25 +41,25 @@ function writeCache(script: Script): void {
   try {
     mkdirSync(cacheFolder, { recursive: true });
     writeFileSync(unfinished, script.createCachedData());
-    // Never half a file: V8 does not check the content.
+    // By a rename, so that no start finds half a file: V8 does not check the content.
     renameSync(unfinished, cacheFile);
   } catch {
     // A folder of somebody else's, or read-only: each start compiles for itself.
   }
 }
 
-// BEFORE the cache is read: it is bound to the flags it was made with.
+// BEFORE the cache is read, because it is bound to the flags it was made with.
 keepYoungHeapSmall();
-// AFTER every flag was set.
+// AFTER all flags are set.
 const cacheFile = join(cacheFolder, cacheFileName());
 const cachedData = readCache();
-// The build writes ASCII only, and as one byte a character V8 takes it without a look.
+// The build writes only ASCII, and V8 takes text with one byte a character without checking it.
 const script = new Script(wrap(readFileSync(bundle, 'latin1')), {
   filename: bundle,
   ...(cachedData === undefined ? {} : { cachedData }),
 });
 const serverModule = { exports: {} };
 script.runInThisContext()(serverModule.exports, createRequire(bundle), serverModule, bundle, __dirname);
-// One that V8 refuses all the same is damaged.
+// If V8 rejects it all the same, it is damaged.
 if (cachedData === undefined || script.cachedDataRejected === true)
   setTimeout(() => writeCache(script), WRITE_CACHE_AFTER_MS).unref();

@@ -1,22 +1,22 @@
 /**
- * The log: pino's JSON lines on standard error, which is the only place for anything but messages. Owns its level at run time, what may
- * never be in it, and the rule that a full disk or a reader that stands still costs lines and never time. Knows nothing of what is logged.
+ * The log: pino's JSON lines on standard error, because standard output may carry only messages. Owns its level at run time and what may never be
+ * logged. A full disk or a reader that stands still costs lines, never time. Knows nothing of what is logged.
  */
 import { writeSync } from 'node:fs';
 import pino, { type BaseLogger, type DestinationStream, type Logger } from 'pino';
 
 const STDERR_FD = 2;
-/** Lines that wait for standard error; further ones are dropped and counted. */
+/** Bytes of lines that may wait for standard error; further lines are dropped and counted. */
 const MAX_WAITING_BYTES = 1024 * 1024;
-/** How long the exit waits for standard error to take what is left. */
+/** How long the exit waits for standard error to take the rest. */
 const FLUSH_AT_EXIT_MS = 300;
-/** Never in a log, whoever puts it there, at the first and at the second level of a line. */
+/** Fields that are never logged, on the first and the second level of a line. */
 const SECRETS = ['argv', 'args', 'command', 'env', 'params', 'stdin', 'stdout', 'stderr', 'deltaBase64'];
 const CREDENTIALS = ['token', 'secret', 'password', 'authorization', 'cookie', 'headers', 'spawnargs', 'url'];
 const CENSORED_NAMES = new Set([...SECRETS, ...CREDENTIALS]);
 const CENSOR = '[redacted]';
 
-/** What the service logs with; pino's loggers and Fastify's are of this shape. */
+/** The logger's interface; pino's loggers and Fastify's have this shape. */
 export interface Log extends Pick<BaseLogger, 'level' | 'debug' | 'info' | 'warn' | 'error' | 'fatal'> {
   child(bindings: Record<string, unknown>): Log;
 }
@@ -26,7 +26,7 @@ export interface LogOptions {
   readonly level: string;
   /** Default: standard error. */
   readonly fd?: number;
-  /** Default: whether standard error is a terminal. Lines are JSON where pino-pretty is not installed, as in production. */
+  /** Default: whether standard error is a terminal. Without pino-pretty, as in production, lines are JSON. */
   readonly pretty?: boolean;
 }
 
@@ -35,9 +35,9 @@ export interface ServerLog {
   readonly logger: Logger;
   /** Lines that standard error did not take. */
   readonly droppedLines: number;
-  /** Lets the lines out; they are held until then, because the first lines are for whoever started the server. */
+  /** Lets the lines out. They are held until then, so that the first lines on standard error are the banner. */
   release(): Promise<void>;
-  /** Changes between `debug` and the level of the start (`info` where that is `debug`). */
+  /** Changes between `debug` and the level of the start (`info` if that is `debug`). */
   toggleDebug(): void;
 }
 
@@ -46,7 +46,7 @@ type Sink = ReturnType<typeof pino.destination>;
 /** Makes the log of one server. */
 export function createLog(options: LogOptions): ServerLog {
   const fd = options.fd ?? STDERR_FD;
-  // Touching it makes a pipe or a socket on descriptor 2 non-blocking: a write that found it full would stop a thread for ever.
+  // This makes a pipe or a socket on descriptor 2 non-blocking. Otherwise a write into a full one would stop a thread for ever.
   const isTerminal = fd === STDERR_FD && process.stderr.isTTY === true;
   const gate = new Gate();
   let isExiting = false;
@@ -62,7 +62,7 @@ export function createLog(options: LogOptions): ServerLog {
     droppedLines += 1;
   });
   let isBroken = false;
-  // Such as ENOSPC: the lines stay until the next write tries again, or there are too many.
+  // For instance ENOSPC. The lines stay until the next write tries again, or are dropped when there are too many.
   sink.on('error', () => {
     isBroken = true;
   });
@@ -73,7 +73,7 @@ export function createLog(options: LogOptions): ServerLog {
   process.prependListener('exit', () => {
     isExiting = true;
     exitDeadlineMs = performance.now() + FLUSH_AT_EXIT_MS;
-    // `flushSync` would try for ever on a full disk.
+    // `flushSync` would retry for ever on a full disk.
     if (isBroken) sink.destroy();
     else flushAndEnd(sink, gate);
   });
@@ -97,7 +97,7 @@ export function createLog(options: LogOptions): ServerLog {
   };
 }
 
-/** What may be logged of a line's fields: the fields themselves when there is nothing to hide, else a copy. */
+/** The fields of a line that may be logged: the fields themselves if there is nothing to hide, else a copy. */
 function censorLine(fields: Record<string, unknown>): Record<string, unknown> {
   let clean: Record<string, unknown> | undefined;
   for (const name of Object.keys(fields)) {
@@ -123,7 +123,7 @@ function censorValue(value: unknown): unknown {
   return clean ?? object;
 }
 
-/** Writes to standard error what is no log: the banner, the reason of a refused start. Gives up where nobody takes it. */
+/** Writes text that is no log to standard error: the banner, the reason of a refused start. Gives up if standard error does not take it. */
 export function writeError(text: string): void {
   const deadlineMs = performance.now() + FLUSH_AT_EXIT_MS;
   let rest = Buffer.from(text);
@@ -155,7 +155,7 @@ class Gate implements DestinationStream {
   }
 }
 
-/** Writes for people where pino-pretty is there; it is a development dependency. */
+/** Writes for people if pino-pretty is installed; it is a development dependency. */
 async function prettySink(sink: Sink): Promise<DestinationStream> {
   try {
     const { default: pretty } = await import('pino-pretty');

@@ -4,7 +4,7 @@ import { loadLibc } from './process/libc.js';
 import { startsUnderWay } from './process/start-process.js';
 import { killUnfinishedStarts } from './process/unfinished-starts.js';
 
-/** Node waits for the threads of its pool, and one of them may wait for a file system that never answers. */
+/** Exits without waiting for threads. Node would wait for its thread pool, and a thread may wait for a file system that never answers. */
 async function exit(code: number): Promise<never> {
   if (startsUnderWay() > 0) {
     killUnfinishedStarts();
@@ -14,7 +14,7 @@ async function exit(code: number): Promise<never> {
 }
 
 run(process.argv.slice(2)).then(
-  // Not `process.exitCode`: a peer that does not let go must not keep a server that has drained.
+  // Not `process.exitCode`: a peer that does not close must not keep a server that has drained.
   exit,
   (error: unknown) => {
     process.stderr.write(`execwire: ${error instanceof Error ? error.stack : String(error)}\n`);

@@ -1,4 +1,4 @@
-// Owns the options of authentication and admission, and which of them make no sense together. Reads no file and no argv.
+// Owns the options of authentication and admission, and which combinations of them are wrong. Reads no file and no argv.
 
 import { isSha256Hex } from './capability-token.js';
 import { problemOfAllowedHost } from './host.js';
@@ -11,12 +11,12 @@ export type AuthMode = 'none' | 'capability-token' | 'signed-bearer-token';
 /** All values of `--ws-auth`. */
 export const AUTH_MODES: readonly AuthMode[] = ['none', 'capability-token', 'signed-bearer-token'];
 
-/** Seconds. How far the clocks of issuer and server may be apart when `--ws-max-clock-skew-seconds` is not given. */
+/** Seconds by which the clocks of issuer and server may differ if `--ws-max-clock-skew-seconds` is not given. */
 export const DEFAULT_CLOCK_SKEW_SECONDS = 30;
 
 /** The flags of authentication and admission. Undefined: the flag was not given. */
 export interface AuthOptions {
-  /** `--ws-auth`. Undefined is not the same as `none`, which is said in so many words. */
+  /** `--ws-auth`. Undefined differs from `none`, which must be written explicitly. */
   readonly mode?: AuthMode | undefined;
   /** `--ws-token-file`, absolute path. */
   readonly tokenFile?: string | undefined;
@@ -54,7 +54,7 @@ export interface StartProblem {
   readonly exitCode: 1 | 2;
 }
 
-/** Finds every reason not to start with these options. Empty: the server may start. Files are looked at later, when they are opened. */
+/** Finds every reason not to start with these options. Empty: the server may start. Files are checked later, when they are opened. */
 export function validateAuthOptions(options: AuthOptions, listener: AuthListener): StartProblem[] {
   const usage = [...modeProblems(options), ...valueProblems(options), ...tlsProblems(options, listener)];
   const problems: StartProblem[] = usage.map((message) => ({ message, exitCode: 2 }));
@@ -70,18 +70,18 @@ export function validateAuthOptions(options: AuthOptions, listener: AuthListener
   return problems;
 }
 
-/** What is allowed but worth a line in the log at every start. */
+/** Warnings that are logged at every start with such options. */
 export function authStartWarnings(options: AuthOptions, listener: AuthListener): string[] {
   if (!isExposed(listener)) return [];
   const address = addressOf(listener);
   if (options.mode === 'none') {
     return [
-      `websocket listener ${address} has no authentication (--ws-auth none): whoever reaches it can run commands on this machine`,
+      `websocket listener ${address} has no authentication (--ws-auth none): everybody who can reach it can run commands on this machine`,
     ];
   }
   if (options.mode !== undefined && options.tlsCertFile === undefined) {
     return [
-      `websocket listener ${address} takes bearer tokens without TLS: whoever can read the traffic can take over; ` +
+      `websocket listener ${address} takes bearer tokens without TLS: everybody who can read the traffic can take over; ` +
         'set --tls-cert and --tls-key, or end TLS at a load balancer in front and let nothing else reach this port',
     ];
   }

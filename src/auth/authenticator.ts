@@ -1,4 +1,4 @@
-// Owns the question who asks for an upgrade: headers in, principal or refusal out. Knows no server, no session and no origin.
+// Decides who asks for an upgrade: headers in, principal or refusal out. Knows no server, no session and no origin.
 
 import { type AuthListener, type AuthOptions, DEFAULT_CLOCK_SKEW_SECONDS } from './auth-options.js';
 import { type CredentialHeaders, extractBearerToken } from './bearer-token.js';
@@ -13,7 +13,7 @@ export type AuthResult =
   | { readonly ok: true; readonly principal: Principal }
   | { readonly ok: false; readonly status: 401; readonly message: Refusal };
 
-/** Tells who asks for an upgrade. Never throws, and never says a part of a credential. */
+/** Authenticates upgrade requests. Never throws, and never reveals a part of a credential. */
 export interface Authenticator {
   authenticate(headers: CredentialHeaders): Promise<AuthResult>;
 }
@@ -21,9 +21,9 @@ export interface Authenticator {
 type VerifyToken = (token: string) => Promise<AuthResult> | AuthResult;
 
 /**
- * Makes the authenticator of a listener. The options must have passed `validateAuthOptions`. A Unix socket is held by its file mode;
- * when a mode is set too, its clients need the credential like all others.
- * @throws {CredentialFileError} when a credential file cannot be used.
+ * Makes the authenticator of a listener. The options must have passed `validateAuthOptions`. A Unix socket is protected by its file mode; if a mode
+ * of authentication is set too, its clients need the credential like all others.
+ * @throws {CredentialFileError} when a credential file cannot be used
  */
 export async function createAuthenticator(
   options: AuthOptions,

@@ -2,17 +2,17 @@
 
 import type { Principal } from './principal.js';
 
-/** What {@link authorize} says. The reason is fit for a client to read. */
+/** The result of {@link authorize}. The reason may be shown to a client. */
 export type Decision = { readonly allowed: true } | { readonly allowed: false; readonly reason: string };
 
 const ALLOWED: Decision = Object.freeze({ allowed: true });
 const EXPIRED: Decision = Object.freeze({ allowed: false, reason: 'the credential of this connection has expired' });
 
 /**
- * Decides whether a principal may do something. Every principal may do everything for as long as its credential is good: whoever
- * runs one command can run all. `action` (a method name such as `command/exec`) is here for scopes.
+ * Decides whether a principal may do something. Every principal may do everything while its credential is valid, because a client that can run one
+ * command can run all. `action` (a method name such as `command/exec`) is there for scopes.
  *
- * The clock is looked at as well as the timer that closes the connection, so that a blocked event loop opens no gap.
+ * The clock is checked in addition to the timer that closes the connection, so that a blocked event loop opens no gap.
  * @param nowMs Milliseconds since the epoch. Default: now.
  */
 export function authorize(principal: Principal, _action: string, nowMs: number = Date.now()): Decision {

@@ -1,17 +1,17 @@
-// Owns where a bearer token may stand in an upgrade request, and which subprotocol is spoken. Does not know whether a token is good.
+// Owns where a bearer token may stand in an upgrade request, and which subprotocol is spoken. Does not know whether a token is valid.
 
 import { REFUSALS, type Refusal } from './refusals.js';
 
-/** The one subprotocol this server speaks. It is the only one that is ever echoed. */
+/** The one subprotocol of this server. No other is ever sent back. */
 export const SUBPROTOCOL = 'execwire.v1';
 
 /**
- * Browsers cannot set headers on a WebSocket, so they offer the token as a second subprotocol: this prefix, then the token as
- * base64url without padding.
+ * Browsers cannot set headers on a WebSocket, so they offer the token as a second subprotocol: this prefix, then the token as base64url without
+ * padding.
  */
 export const BEARER_SUBPROTOCOL_PREFIX = 'execwire.bearer.';
 
-/** The request headers that are looked at: names in lower case, as Node's `IncomingHttpHeaders` has them. */
+/** The headers that are read: names in lower case, as in Node's `IncomingHttpHeaders`. */
 export interface CredentialHeaders {
   readonly authorization?: string | undefined;
   readonly 'sec-websocket-protocol'?: string | undefined;
@@ -22,15 +22,15 @@ export type ExtractedToken =
   | { readonly ok: true; readonly token: string }
   | { readonly ok: false; readonly message: Refusal };
 
-/** Visible ASCII and spaces. Whatever else a field value holds was not put there by a client that follows RFC 6750. */
+/** Visible ASCII and spaces. A client that follows RFC 6750 sends no other character. */
 const PLAIN_FIELD_VALUE = /^[\x20-\x7e]*$/;
 
 /** Scheme, at least one space, the rest. The scheme is case-insensitive (RFC 9110, 11.1). */
 const BEARER_FIELD_VALUE = /^bearer +(.+)$/i;
 
 /**
- * Finds the bearer token of an upgrade request, in `Authorization` or among the offered subprotocols. Both at once is fine when they
- * are the same; otherwise it is not clear who asks, and the request is refused. The address is never looked at: URLs end up in logs.
+ * Finds the bearer token of an upgrade request, in `Authorization` or among the offered subprotocols. Both together are allowed if they are the same;
+ * otherwise the request is ambiguous and refused. The URL is never searched, because URLs end up in logs.
  */
 export function extractBearerToken(headers: CredentialHeaders): ExtractedToken {
   const found: string[] = [];
@@ -53,8 +53,8 @@ export function extractBearerToken(headers: CredentialHeaders): ExtractedToken {
 }
 
 /**
- * Chooses the subprotocol of the answer. `ws` would echo the first one offered, which may be the token.
- * @returns {@link SUBPROTOCOL} when it was offered, otherwise false: no such header in the answer.
+ * Chooses the subprotocol of the answer. `ws` would send back the first one offered, which may be the token.
+ * @returns {@link SUBPROTOCOL} if it was offered; otherwise false, which means no such header in the answer
  */
 export function selectSubprotocol(offered: Iterable<string>): typeof SUBPROTOCOL | false {
   for (const name of offered) {
@@ -76,6 +76,6 @@ function tokenOfAuthorization(value: string): string | undefined {
 function tokenOfSubprotocol(offered: string): string | undefined {
   const encoded = offered.slice(BEARER_SUBPROTOCOL_PREFIX.length);
   const token = Buffer.from(encoded, 'base64url').toString('utf8');
-  // Buffer skips what it cannot decode. Encoding again shows whether anything was skipped, or was no UTF-8.
+  // Buffer skips characters that it cannot decode. Encoding again shows whether any was skipped, or was not UTF-8.
   return token !== '' && Buffer.from(token, 'utf8').toString('base64url') === encoded ? token : undefined;
 }

@@ -1,9 +1,9 @@
-// Owns the shared token that opens the door, and its comparison. Does not know where in a request a token stands.
+// Owns the shared token and its comparison. Does not know where in a request a token stands.
 
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { CredentialFileError, type OnWarning, openSecretFile } from './secret-file.js';
 
-/** Tells whether a token is the right one, in a time that does not depend on how much of it is right. */
+/** Checks a token in a time that does not depend on how much of it is right. */
 export interface CapabilityToken {
   matches(token: string): boolean;
 }
@@ -17,8 +17,8 @@ export function isSha256Hex(text: string): boolean {
 }
 
 /**
- * The token in a file. White space around it is not part of it. A replaced file is in force for the next request.
- * @throws {CredentialFileError} when the file cannot be read or is empty.
+ * The token in a file. White space around it is ignored. A replaced file takes effect with the next request.
+ * @throws {CredentialFileError} when the file cannot be read or is empty
  */
 export function capabilityTokenOfFile(path: string, onWarning: OnWarning): CapabilityToken {
   const flag = '--ws-token-file';
@@ -35,17 +35,14 @@ export function capabilityTokenOfFile(path: string, onWarning: OnWarning): Capab
   return { matches: (token) => hasDigest(token, digest.current()) };
 }
 
-/**
- * A token of which only the digest of its own bytes is known.
- * @param digestHex 64 hexadecimal digits, see {@link isSha256Hex}.
- */
+/** A token of which only the SHA-256 digest is known. @param digestHex 64 hexadecimal digits, see {@link isSha256Hex} */
 export function capabilityTokenOfDigest(digestHex: string): CapabilityToken {
   const digest = Buffer.from(digestHex, 'hex');
   return { matches: (token) => hasDigest(token, digest) };
 }
 
 function hasDigest(token: string, digest: Buffer): boolean {
-  // Digests have one length, so the comparison tells nothing about the length of the token either.
+  // Digests have one length, so the comparison reveals nothing about the length of the token either.
   return timingSafeEqual(sha256(token), digest);
 }
 

@@ -1,17 +1,17 @@
-// Owns which `Host` a loopback listener answers to (DNS rebinding). Does not know which listener it is asked for.
+// Owns which `Host` a loopback listener answers to (DNS rebinding). Does not know the listener.
 
 import { isIP } from 'node:net';
 import { isLoopbackIp } from './loopback.js';
 
-/** Name or address, then perhaps a port. An IPv6 address stands in brackets. */
+/** A name or an address, then a port or none. An IPv6 address stands in brackets. */
 const HOST_FIELD_VALUE = /^(?:\[([0-9a-f:.]+)\]|([^\s:@/?#[\],]+))(?::(\d{1,5}))?$/i;
 
 const MAX_PORT = 65_535;
 
 /**
- * Whether a request with this `Host` was meant for a loopback listener. A page whose name was made to point to 127.0.0.1 reaches the
- * listener, but its browser still sends the page's name here. The port is not compared: a forwarded port is rarely the same.
- * @param hostHeader The header as received; undefined when there is none, which no browser and no HTTP/1.1 client does: refused.
+ * Whether a request with this `Host` was meant for a loopback listener. A web page whose name was made to point to 127.0.0.1 reaches the listener,
+ * but its browser still sends the page's name here. The port is not compared, because a forwarded port is rarely the same.
+ * @param hostHeader The header as received. Undefined when there is none; that is refused, because every browser and every HTTP/1.1 client sends one.
  * @param allowHosts Further names (`--allow-host`), compared without regard to case, without port.
  */
 export function isHostAllowed(hostHeader: string | undefined, allowHosts: readonly string[]): boolean {

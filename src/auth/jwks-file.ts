@@ -1,15 +1,15 @@
-// Owns which key sets are fit to verify tokens with. Knows neither files nor signatures.
+// Owns which key sets can be used to verify tokens. Knows neither files nor signatures.
 
 import type { JSONWebKeySet } from 'jose';
 import { CredentialFileError } from './secret-file.js';
 
-/** Key types that have a public half. `oct` is missing on purpose: a shared secret in a key set would make HS256 count. */
+/** Key types that have a public half. `oct` is left out on purpose: a shared secret in a key set would allow HS256. */
 const PUBLIC_KEY_TYPES = new Set(['RSA', 'EC', 'OKP']);
 
 /**
  * Reads a JSON Web Key Set of public keys (RFC 7517).
- * @param name What the messages call the set: flag and path.
- * @throws {CredentialFileError} when it is no key set, is empty, or holds anything but public keys.
+ * @param name Name of the set in messages: flag and path.
+ * @throws {CredentialFileError} when it is no key set, is empty, or holds a key that is not public
  */
 export function parseKeySet(contents: Buffer, name: string): JSONWebKeySet {
   const keys = keysOf(contents);
@@ -30,7 +30,7 @@ function keysOf(contents: Buffer): Record<string, unknown>[] | undefined {
   try {
     set = JSON.parse(contents.toString('utf8'));
   } catch {
-    // The message of the parser quotes the text, which may be a private key.
+    // The parser's message quotes the text, which may be a private key.
     return undefined;
   }
   if (!isObject(set) || !Array.isArray(set.keys) || !set.keys.every(isObject)) return undefined;

@@ -1,12 +1,12 @@
-// Owns the checks of what a signed token says about its time, its issuer and its audience. Does not know how it is signed.
+// Checks what a signed token says about its time, its issuer and its audience. Does not know how it is signed.
 
 import { REFUSALS, type Refusal } from './refusals.js';
 
-/** What the claims of a token are held against. */
+/** What the claims of a token must satisfy. */
 export interface ClaimRules {
-  /** The `iss` a token must have. Undefined: any, or none. */
+  /** The required `iss`. Undefined: any, or none. */
   readonly issuer?: string | undefined;
-  /** The `aud` a token must have, or have among others. Undefined: any, or none. */
+  /** The required `aud`, alone or among others. Undefined: any, or none. */
   readonly audience?: string | undefined;
   /** Seconds by which the clocks of issuer and server may differ, in either direction. */
   readonly clockSkewSeconds: number;
@@ -18,14 +18,14 @@ export type ClaimsVerdict =
   | { readonly ok: false; readonly message: Refusal };
 
 /**
- * Milliseconds since the epoch. The last moment a JavaScript date can hold; later expiries are a mistake of the issuer, and no
- * number that timers and logs could work with.
+ * Milliseconds since the epoch: the last moment of a JavaScript date. A later expiry is a mistake of the issuer, and timers and logs could not use
+ * it.
  */
 const LAST_DATE_MS = 8.64e15;
 
 /**
- * Checks the claims of a token whose signature is good. The first failure in the order shape, `exp`, `nbf`, `iss`, `aud` is the one
- * that is told. `exp` is required: a token without end cannot be taken back.
+ * Checks the claims of a token whose signature is valid. The order is shape, `exp`, `nbf`, `iss`, `aud`, and the first failure is reported. `exp` is
+ * required, because a token without an end cannot be taken back.
  * @see https://www.rfc-editor.org/rfc/rfc7519#section-4.1
  */
 export function checkClaims(

@@ -4,8 +4,8 @@
 const SERIALIZED_ORIGIN = /^[a-z][a-z0-9+.-]*:\/\/[^\s/?#@*,\\]+$/;
 
 /**
- * Whether a request with this `Origin` may pass. Without the header it comes from no web page, and may. With it, whatever it holds, it
- * is refused unless exactly this origin was allowed; `null` (sandboxed frames, files) stands for many pages and must be named too.
+ * Whether a request with this `Origin` may pass. A request without the header comes from no web page, and may. A request with it is refused unless
+ * exactly this origin was allowed. `null` (sandboxed frames, files) stands for many pages and must be allowed explicitly, too.
  * @param originHeader The header as received; undefined when there is none.
  * @param allowOrigins The values of `--allow-origin`.
  */
@@ -14,8 +14,8 @@ export function isOriginAllowed(originHeader: string | undefined, allowOrigins: 
 }
 
 /**
- * What is wrong with a value of `--allow-origin`, or undefined. A value that no browser ever sends would never match, and whoever set
- * it should hear of it at the start.
+ * What is wrong with a value of `--allow-origin`; undefined if nothing is. A value that no browser ever sends would never match, so the operator
+ * should learn of it at the start.
  */
 export function problemOfAllowedOrigin(value: string): string | undefined {
   if (value === 'null') return undefined;

@@ -1,10 +1,10 @@
-/** Names a principal across connections, for what belongs to a principal and not to a connection. Knows no connection. */
+/** Names a principal across connections, for things that belong to a principal and not to a connection. Knows no connection. */
 import { createHash } from 'node:crypto';
 import type { Principal } from './principal.js';
 
 /**
- * One text for one principal: a signed token's issuer and subject together, and without a subject the token itself. Everybody who came in by
- * the shared token, without a credential, or by the Unix socket is one principal each.
+ * One text for one principal: issuer and subject of a signed token, or the token itself if it has no subject. All clients with the shared token are
+ * one principal; so are all clients without a credential, and all clients of the Unix socket.
  */
 export function principalKey({ kind, claims }: Principal): string {
   if (kind !== 'jwt') return kind;

@@ -8,25 +8,25 @@ export interface Principal {
   readonly kind: PrincipalKind;
   /** The `sub` claim of a signed token. Absent for every other kind. */
   readonly subject?: string;
-  /** All claims of a signed token, for whoever decides about scopes. Never logged. */
+  /** All claims of a signed token, for decisions about scopes. Never logged. */
   readonly claims?: Readonly<Record<string, unknown>>;
   /**
-   * Milliseconds since the epoch from which the credential no longer opens a connection (the clock skew is already added).
-   * Absent when it does not expire.
+   * Milliseconds since the epoch from which the credential no longer opens a connection (the clock skew is already added). Absent if it does not
+   * expire.
    */
   readonly expiresAtMs?: number;
 }
 
-/** A listener without authentication lets everybody in as this. */
+/** Every client of a listener without authentication. */
 export const ANONYMOUS: Principal = Object.freeze({ kind: 'anonymous' });
 
-/** Whoever knows the capability token. The token itself is not part of the value. */
+/** Every client with the capability token. The token itself is not part of the value. */
 export const TOKEN_HOLDER: Principal = Object.freeze({ kind: 'token' });
 
-/** Whoever the file mode of the Unix socket lets in. */
+/** Every client that the file mode of the Unix socket lets in. */
 export const UNIX_PEER: Principal = Object.freeze({ kind: 'unix-peer' });
 
-/** The principal of a verified signed token. Claims are frozen one level deep, which is as far as the server reads them. */
+/** The principal of a verified signed token. Claims are frozen one level deep, because the server reads no deeper. */
 export function jwtPrincipal(claims: Readonly<Record<string, unknown>>, expiresAtMs: number): Principal {
   const frozenClaims = Object.freeze({ ...claims });
   return Object.freeze({

@@ -1,4 +1,4 @@
-// Owns what keeps foreign web pages out before any credential is looked at: origin and host of a request. Knows no framework.
+// Keeps foreign web pages out before any credential is checked, by origin and host of a request. Knows no framework.
 
 import type { AuthListener } from './auth-options.js';
 import { isHostAllowed } from './host.js';
@@ -11,7 +11,7 @@ export interface RequestAdmissionOptions {
   readonly allowHosts: readonly string[];
 }
 
-/** As much of a request's headers as is looked at. */
+/** The headers that are checked. */
 export interface AdmissionHeaders {
   readonly origin?: string | undefined;
   readonly host?: string | undefined;
@@ -27,9 +27,9 @@ export class RequestAdmission {
     this.#checksHost = options.listener.kind === 'ws' && isLoopbackIp(options.listener.host);
   }
 
-  /** The body of the 403, or undefined. @param anyHost whether the path answers for every `Host` */
+  /** The body of the 403; undefined if the request may pass. @param anyHost whether the path answers for every `Host` */
   refusal({ origin, host }: AdmissionHeaders, anyHost: boolean): string | undefined {
-    // Any value of the header counts, and BEFORE the credential: a page must not learn whether a token is good.
+    // BEFORE the credential, because a page must not learn whether a token is valid. Any value of the header counts.
     if (!isOriginAllowed(origin, this.#options.allowOrigins)) return 'origin not allowed; see --allow-origin\n';
     if (this.#checksHost && !anyHost && !isHostAllowed(host, this.#options.allowHosts)) {
       return 'host not allowed; see --allow-host\n';

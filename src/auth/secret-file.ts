@@ -1,4 +1,4 @@
-// Owns the last good contents of one file that may be replaced at any time. Does not know what the contents mean.
+// Owns the last good content of one file that may be replaced at any time. Does not know what the content means.
 
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { isAbsolute } from 'node:path';
@@ -6,37 +6,37 @@ import { isAbsolute } from 'node:path';
 /** Called with a sentence for the log. It names files and errno names, never contents. */
 export type OnWarning = (message: string) => void;
 
-/** A start that cannot go on because a credential file is not usable. The message is for stderr and names flag and file. */
+/** The server cannot start because a credential file is not usable. The message is for stderr and names flag and file. */
 export class CredentialFileError extends Error {
   override readonly name = 'CredentialFileError';
 }
 
-/** What a {@link SecretFile} is made of. */
+/** What a {@link SecretFile} needs. */
 export interface SecretFileOptions<Value> {
   /** The flag that named the file, for messages. */
   readonly flag: string;
   /** Absolute path. */
   readonly path: string;
-  /** Makes a value of the contents. Throws {@link CredentialFileError} when they are not usable. */
+  /** Makes a value of the content. Throws {@link CredentialFileError} if it is not usable. */
   readonly parse: (contents: Buffer) => Value;
   readonly onWarning: OnWarning;
 }
 
 /** A file of secrets that can be replaced while the server runs. */
 export interface SecretFile<Value> {
-  /** The value of the file as it is now, or the last good one when it is not usable at the moment. */
+  /** The present value of the file, or the last good one while the file is not usable. */
   current(): Value;
 }
 
-/** Bytes. The largest file that is read: a JWKS of several hundred keys has room, a wrong path to something huge does no harm. */
+/** Bytes. The largest file that is read. A key set of several hundred keys fits, and a wrong path to a huge file does no harm. */
 const MAX_FILE_BYTES = 1024 * 1024;
 
 /**
- * Opens a file of secrets. It is read again at every use: a read costs about as much as comparing times of change would, much less
- * than the upgrade it belongs to, and no coarse clock of a file system can hide a change. Parsing happens only when the bytes differ.
- * A file that becomes unusable keeps its last good value and is reported once, until it is usable again.
+ * Opens a file of secrets. It is read again at every use: that costs about as much as comparing modification times, much less than the upgrade it
+ * belongs to, and no change can be missed. It is parsed only when the bytes differ. A file that becomes unusable keeps its last good value, and is
+ * reported once until it is usable again.
  *
- * @throws {CredentialFileError} when the file cannot be used at the start.
+ * @throws {CredentialFileError} when the file cannot be used at the start
  */
 export function openSecretFile<Value>(options: SecretFileOptions<Value>): SecretFile<Value> {
   const { flag, path, parse, onWarning } = options;
@@ -76,7 +76,7 @@ function readContents(flag: string, path: string): Buffer {
 }
 
 function readRegularFile(path: string): Buffer {
-  // O_NONBLOCK: opening a named pipe must not wait for its writer.
+  // O_NONBLOCK, because opening a named pipe must not wait for its writer.
   const descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     const stats = fstatSync(descriptor);

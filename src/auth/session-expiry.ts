@@ -1,8 +1,8 @@
 // Owns the clock of a credential that ends while its connection is open. Does not know how a client is warned or cut off.
 
-/** What happens as the end comes near, and at the end. */
+/** Called shortly before the end, and at the end. */
 export interface ExpiryListener {
-  /** The end is near. `leftMs`: milliseconds until then. Called once, at once when less than the warning time is left. */
+  /** The end is near. `leftMs`: milliseconds until then. Called once; at once if less than the warning time is left. */
   onExpiring(leftMs: number): void;
   /** The credential has expired. Called once. */
   onExpired(): void;
@@ -11,13 +11,13 @@ export interface ExpiryListener {
 /** Milliseconds. How long before the end a client is warned: time enough to fetch a token and open the next connection. */
 export const EXPIRY_WARNING_MS = 60_000;
 
-/** Milliseconds. Longer timers fire at once (Node counts in 31 bits), so a far end is waited for in steps. */
+/** Milliseconds. A longer timer would fire at once (Node counts in 31 bits), so a far end is waited for in steps. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /**
  * Waits for the end of a credential.
  * @param expiresAtMs Milliseconds since the epoch.
- * @returns Stops waiting, and is to be called when the connection closes. Calling it twice does nothing more.
+ * @returns A function that stops waiting, to be called when the connection closes. Calling it twice does nothing more.
  */
 export function watchSessionExpiry(expiresAtMs: number, listener: ExpiryListener): () => void {
   let stopped = false;
@@ -31,7 +31,7 @@ export function watchSessionExpiry(expiresAtMs: number, listener: ExpiryListener
       return;
     }
     timer = setTimeout(() => waitUntil(atMs, then), Math.min(leftMs, MAX_TIMER_MS));
-    // The open connection keeps the process alive; its clock must not.
+    // The open connection keeps the process alive; this timer must not.
     timer.unref();
   }
 

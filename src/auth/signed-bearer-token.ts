@@ -1,4 +1,4 @@
-// Owns the signature of a signed token (JWT): which keys and which algorithms count. Does not know where in a request a token stands.
+// Owns the signature of a signed token (JWT): which keys and which algorithms are accepted. Does not know where in a request a token stands.
 
 import { parseKeySet } from './jwks-file.js';
 import { type ClaimRules, checkClaims } from './jwt-claims.js';
@@ -6,7 +6,7 @@ import { jwtPrincipal, type Principal } from './principal.js';
 import { REFUSALS, type Refusal } from './refusals.js';
 import { CredentialFileError, type OnWarning, openSecretFile } from './secret-file.js';
 
-/** Where the keys of signed tokens come from: a secret shared with the issuer, or the issuer's public keys. Never both. */
+/** Source of the keys of signed tokens: a secret shared with the issuer, or the issuer's public keys. Never both. */
 export type KeySource =
   | { readonly kind: 'shared-secret'; readonly path: string }
   | { readonly kind: 'jwks'; readonly path: string };
@@ -16,31 +16,31 @@ export type JwtVerdict =
   | { readonly ok: true; readonly principal: Principal }
   | { readonly ok: false; readonly message: Refusal };
 
-/** Verifies signed tokens against the keys and rules it was made with. */
+/** Verifies signed tokens against its keys and rules. */
 export interface SignedBearerToken {
   verify(token: string, nowMs?: number): Promise<JwtVerdict>;
 }
 
-/** Bytes. Shorter than its hash, an HMAC secret is the weakest part of it (RFC 7518, 3.2). */
+/** Bytes. An HMAC secret that is shorter than its hash is the weakest part of it (RFC 7518, 3.2). */
 export const MIN_SHARED_SECRET_BYTES = 32;
 
 /**
- * The algorithms of each key source. They are fixed by the source and never taken from the token: a token signed with HS256 and a
- * public key as its secret (key confusion), or with `none`, names an algorithm that its source does not have.
+ * The algorithms of each key source. The source fixes them, never the token. A token signed with HS256 and a public key as its secret (key
+ * confusion), or with `none`, names an algorithm that its source does not have.
  */
 const SECRET_ALGORITHMS = ['HS256'];
 const JWKS_ALGORITHMS = ['RS256', 'ES256', 'EdDSA', 'Ed25519'];
 
 /**
- * Makes a verifier of signed tokens. Replaced key files are in force for the next request.
- * @throws {CredentialFileError} when the key file cannot be used.
+ * Makes a verifier of signed tokens. Replaced key files take effect with the next request.
+ * @throws {CredentialFileError} when the key file cannot be used
  */
 export async function createSignedBearerToken(
   source: KeySource,
   rules: ClaimRules,
   onWarning: OnWarning,
 ): Promise<SignedBearerToken> {
-  // Loaded here and not at the top: most listeners have no signed tokens, and starting without jose is faster.
+  // Loaded here and not at the top, because most listeners have no signed tokens, and the start is faster without jose.
   const jose = await import('jose');
   const verifiedPayload =
     source.kind === 'shared-secret'
@@ -53,7 +53,7 @@ export async function createSignedBearerToken(
       try {
         claims = parseClaims(await verifiedPayload(token));
       } catch {
-        // Why a signature is not good is of use to whoever forges one only.
+        // The reason why a signature is invalid would help only a forger.
         return { ok: false, message: REFUSALS.invalidJwt };
       }
       const verdict = checkClaims(claims, rules, nowMs);
@@ -64,7 +64,7 @@ export async function createSignedBearerToken(
 
 type Jose = typeof import('jose');
 
-/** Gives the payload of a token whose signature is good, and throws for every other. */
+/** Returns the payload of a token with a valid signature, and throws otherwise. */
 type SignatureVerifier = (token: string) => Promise<Uint8Array>;
 
 function sharedSecretVerifier(jose: Jose, path: string, onWarning: OnWarning): SignatureVerifier {
@@ -74,7 +74,7 @@ function sharedSecretVerifier(jose: Jose, path: string, onWarning: OnWarning): S
     path,
     onWarning,
     parse(contents) {
-      // Like the token file: white space around the secret is an editor's, not the issuer's.
+      // As in the token file, white space around the secret comes from an editor, not from the issuer.
       const bytes = Buffer.from(contents.toString('utf8').trim(), 'utf8');
       if (bytes.length < MIN_SHARED_SECRET_BYTES) {
         throw new CredentialFileError(
@@ -97,7 +97,7 @@ function keySetVerifier(jose: Jose, path: string, onWarning: OnWarning): Signatu
     try {
       return (await jose.compactVerify(token, keySet.current(), options)).payload;
     } catch (error) {
-      // A token without `kid` may fit several keys of the set; each of them is tried.
+      // A token without `kid` may fit several keys of the set, so each of them is tried.
       if (!(error instanceof jose.errors.JWKSMultipleMatchingKeys)) throw error;
       for await (const key of error) {
         try {

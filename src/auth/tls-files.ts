@@ -1,4 +1,4 @@
-// Owns the certificate and key files of a TLS listener and their renewal. Knows neither HTTP nor who listens.
+// Owns the certificate and key files of a TLS listener and their renewal. Knows neither HTTP nor the listener.
 
 import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
@@ -12,7 +12,7 @@ export interface TlsFiles {
   readonly keyFile: string;
 }
 
-/** A certificate and the key that belongs to it. */
+/** A certificate and its key. */
 export interface TlsPair {
   readonly cert: Buffer;
   readonly key: Buffer;
@@ -24,8 +24,8 @@ export interface TlsServer {
 }
 
 /**
- * Milliseconds between two looks at the files. They are looked at rather than watched, because watches miss the swapped symbolic links
- * by which orchestrators renew certificates. Renewal comes hours before it is needed, so a few seconds are soon enough.
+ * Milliseconds between two looks at the files. File watches would miss the swapped symbolic links by which orchestrators renew certificates. A
+ * renewal comes hours before it is needed, so a few seconds are soon enough.
  */
 const LOOK_INTERVAL_MS = 5_000;
 
@@ -48,7 +48,7 @@ export function loadTlsPair(files: TlsFiles): TlsPair {
 
 /** The renewal of a pair. */
 export interface TlsRenewal {
-  /** Looks at the files now. A changed pair is in force for the next connection; an unusable one is reported once and ignored. */
+  /** Looks at the files now. A changed pair takes effect with the next connection; an unusable one is reported once and ignored. */
   refresh(): void;
   /** Stops looking. */
   stop(): void;
@@ -56,7 +56,7 @@ export interface TlsRenewal {
 
 /**
  * Keeps the pair of a running server up to date. Open connections keep the pair they began with.
- * @param loaded The pair the server was started with.
+ * @param loaded The pair that the server was started with.
  */
 export function renewTlsPair(server: TlsServer, files: TlsFiles, loaded: TlsPair, onWarning: OnWarning): TlsRenewal {
   let current = loaded;
@@ -70,7 +70,7 @@ export function renewTlsPair(server: TlsServer, files: TlsFiles, loaded: TlsPair
       server.setSecureContext(latest);
       current = latest;
     } catch (error) {
-      // Between the writing of one file and of the other the two do not fit; the next look finds the new pair.
+      // While only one of the two files is replaced they do not fit; the next look finds the new pair.
       const reason = error instanceof CredentialFileError ? error.message : 'the renewed TLS pair was not accepted';
       if (reason !== reported) onWarning(`${reason}; the last good pair stays in force`);
       reported = reason;

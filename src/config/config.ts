@@ -1,6 +1,6 @@
 /**
- * Every flag and its environment variable, validated into one frozen Config. The only reader of `process.env` beside the environment of
- * children. `--help` and `docs/configuration.md` are made from this table.
+ * Every flag and its environment variable, validated into one frozen Config. Only this file and the environment of children read `process.env`.
+ * `--help` and `docs/configuration.md` are made from this table.
  */
 import type * as z from 'zod';
 import { flagOf, readFlags, variableOf } from './flags.js';
@@ -26,7 +26,7 @@ import {
 } from './option-kinds.js';
 import { readTelemetrySettings, type TelemetrySettings } from './telemetry-settings.js';
 
-/** Most of anything that is counted. */
+/** Upper limit of all counts. */
 const MANY = 1_000_000;
 
 /** All options by their name in {@link Config}; the flag is that name in kebab-case without a final `Ms`. */
@@ -39,13 +39,13 @@ export const options = {
 
   wsAuth: optionalChoice(
     ['none', 'capability-token', 'signed-bearer-token'],
-    'How clients prove who they are. Required on a non-loopback address, where `none` must be said in so many words.',
+    'How clients prove who they are. Required on a non-loopback address; there `none` must be given explicitly.',
   ),
   wsTokenFile: optionalText(
     'PATH',
     'Absolute path of the file with the token of `capability-token`. Read again when it changes.',
   ),
-  wsTokenSha256: optionalText('HEX', 'SHA-256 of the token of `capability-token`, in place of the file.'),
+  wsTokenSha256: optionalText('HEX', 'SHA-256 of the token of `capability-token`, instead of the file.'),
   wsSharedSecretFile: optionalText(
     'PATH',
     'Absolute path of the file with the HS256 secret of `signed-bearer-token`, at least 32 bytes.',
@@ -96,13 +96,13 @@ export const options = {
   sandboxMinimum: choice(
     ['none', 'workspaceWrite', 'readOnly'],
     'none',
-    'Sandbox policy that every command gets at least, whatever its request says; the reply says so.',
+    'Sandbox policy that every command gets at least. A reply says so if its request asked for less.',
   ),
   sandboxRoots: list(
     'PATH',
-    "Path that these two may write beside the server's folder; under a minimum no other root can be asked for. Repeatable.",
+    "Path that commands under these two policies may write, beside the server's folder. Under a minimum a request can name no other. Repeatable.",
   ),
-  sandboxNetwork: flag('These two leave commands their network.'),
+  sandboxNetwork: flag('Commands under these two policies keep their network.'),
 
   drainDelayMs: duration(
     '0s',
@@ -112,15 +112,15 @@ export const options = {
   killGraceMs: duration('5s', "Between SIGTERM and SIGKILL at the drain's deadline."),
   initializeTimeoutMs: duration(
     '30s',
-    'A connection that has not sent `initialize` by then is closed with 1008. 0: it may take any time.',
+    'A connection that has not sent `initialize` by then is closed with 1008. 0: no limit.',
   ),
   pingIntervalMs: duration(
     '25s',
-    'Between two WebSocket pings. A peer that is silent for two of them and takes no output is dropped. 0: none.',
+    'Time between two WebSocket pings. A peer that is silent for two of them and takes no output is dropped. 0: no pings.',
   ),
   stallTimeoutMs: duration(
     '5m',
-    'A connection whose pending output stands still for so long is closed with 1008. 0: it may stand still for ever.',
+    'A connection whose pending output stands still for so long is closed with 1008. 0: no limit.',
   ),
 
   maxConnections: count(1, MANY, '10000', 'Open connections; further upgrades get 503.'),
@@ -152,13 +152,10 @@ export const options = {
     'Output kept for detachable commands, all together; beyond it the oldest bytes of the largest go first.',
   ),
   noScreens: flag(
-    'Does not follow the screens of detachable terminals: a `screen` then shows what is still kept, and says so.',
+    'Does not follow the screens of detachable terminals. A `screen` then shows only the output that is still kept, and says so.',
   ),
   maxOwedReplyBytes: bytes(65_536, '64m', 'Bytes of replies a client may leave unread before it is closed with 1008.'),
-  maxEventLoopDelayMs: duration(
-    '500ms',
-    '`/readyz` is 503 while the event loop lags by more. 0: however much it lags.',
-  ),
+  maxEventLoopDelayMs: duration('500ms', '`/readyz` is 503 while the event loop lags by more. 0: no limit.'),
 
   logLevel: choice(
     ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'],
@@ -185,7 +182,7 @@ export interface Config extends Readonly<Values> {
   readonly telemetry: TelemetrySettings;
 }
 
-/** Everything that was wrong with the flags and variables, in one message. */
+/** All mistakes in the flags and variables, in one message. */
 export class ConfigError extends Error {
   readonly problems: readonly string[];
   constructor(problems: readonly string[]) {
@@ -195,8 +192,8 @@ export class ConfigError extends Error {
 }
 
 /**
- * Reads flags and, where a flag is missing, its variable.
- * @param argv what stands behind the name of the command
+ * Reads flags and, for missing flags, their variables.
+ * @param argv the arguments after the name of the command
  * @throws {ConfigError} naming every bad value
  */
 export function readConfig(argv: readonly string[], env: NodeJS.ProcessEnv = process.env): Config {
@@ -230,7 +227,7 @@ export function limitsOf(config: Config): Record<string, number> {
   return Object.fromEntries(bounds.map(([name, value]) => [name.replace(/Ms$/, ''), value as number]));
 }
 
-/** Frozen with everything in it: nobody's view of the settings changes while the server runs. */
+/** Freezes an object with everything in it, so that no setting changes while the server runs. */
 function frozen<T extends object>(settings: T): T {
   for (const value of Object.values(settings)) if (typeof value === 'object' && value !== null) frozen(value);
   return Object.freeze(settings);

@@ -2,11 +2,11 @@
 import { parseArgs } from 'node:util';
 import type { Option } from './option-kinds.js';
 
-/** What a command line said. */
+/** The flags of a command line. */
 export interface GivenFlags {
   /** The texts of each setting, in their order. */
   readonly texts: ReadonlyMap<string, readonly string[]>;
-  /** One sentence for each thing that is wrong. */
+  /** One sentence for each mistake. */
   readonly problems: readonly string[];
 }
 
@@ -23,14 +23,14 @@ export function variableOf(name: string): string {
   return `EXECWIRE_${flagOf(name).slice(2).replaceAll('-', '_').toUpperCase()}`;
 }
 
-/** Reads the flags of a table of settings. What is wrong is told and skipped, so that everything wrong is told at once. */
+/** Reads the flags of a table of settings. Mistakes are reported and skipped, so that all of them are reported at once. */
 export function readFlags(argv: readonly string[], options: Readonly<Record<string, Option<unknown>>>): GivenFlags {
   const names = new Map(Object.keys(options).map((name) => [flagOf(name).slice(2), name]));
   const kinds = [...names].map(([flag, name]) => {
     const isSwitch = options[name]?.placeholder === undefined;
     return [flag, { type: isSwitch ? ('boolean' as const) : ('string' as const) }];
   });
-  // Not strict: the sentences are ours, and the first thing that is wrong hides no other.
+  // Not strict, so that the messages are this program's own and one mistake does not hide the others.
   const { tokens } = parseArgs({ args: [...argv], options: Object.fromEntries(kinds), strict: false, tokens: true });
   const texts = new Map<string, string[]>();
   const problems: string[] = [];
@@ -53,7 +53,7 @@ export function readFlags(argv: readonly string[], options: Readonly<Record<stri
   return { texts, problems };
 }
 
-/** What a command line asks for in place of running something: it counts wherever it stands before a `--`. */
+/** Whether a command line asks for help or for the version. It counts anywhere before a `--`. */
 export function readRequest(argv: readonly string[]): 'help' | 'version' | undefined {
   const end = argv.indexOf('--');
   const words = new Set(end < 0 ? argv : argv.slice(0, end));

@@ -2,7 +2,7 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import { isAbsolute } from 'node:path';
 
-/** Where the service is offered. */
+/** Where the server listens. */
 export type ListenAddress =
   | { readonly kind: 'stdio' }
   /** `host` without brackets; port 0 lets the kernel choose. */
@@ -16,7 +16,7 @@ export type SocketAddress = Exclude<ListenAddress, { kind: 'stdio' }>;
 const MAX_SOCKET_PATH_BYTES = 107;
 const MAX_PORT = 65_535;
 
-/** An address that cannot be listened on; the message names the URL and what is expected. */
+/** An address that cannot be used; the message names the URL and what is expected. */
 export class ListenUrlError extends Error {}
 
 /** @throws {ListenUrlError} */
@@ -29,7 +29,7 @@ export function parseListenUrl(url: string): ListenAddress {
   );
 }
 
-/** Reads `--metrics-listen URL`: what is served there is plain HTTP. @throws {ListenUrlError} */
+/** Reads `--metrics-listen URL`; that listener speaks plain HTTP. @throws {ListenUrlError} */
 export function parseMetricsUrl(url: string): SocketAddress {
   try {
     const address = parseListenUrl(url.replace(/^http:/, 'ws:'));

@@ -3,18 +3,18 @@ import * as z from 'zod';
 
 /** One flag with its environment variable. */
 export interface Option<T> {
-  /** From the texts given (several only for a repeatable flag) to the value. */
+  /** Turns the given texts (several only for a repeatable flag) into the value. */
   readonly schema: z.ZodType<T, readonly string[] | undefined>;
   readonly description: string;
-  /** As a person would write it; undefined when the flag has none. */
+  /** The default as a person would write it; undefined if there is none. */
   readonly defaultText: string | undefined;
-  /** What stands behind the flag in `--help`; undefined for a switch. */
+  /** What `--help` shows after the flag; undefined for a switch. */
   readonly placeholder: string | undefined;
   readonly repeatable: boolean;
 }
 
 const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
-/** Longest duration: what Node's timers hold. */
+/** Longest duration: the maximum of Node's timers. */
 const MAX_DURATION_MS = 2 ** 31 - 1;
 const UNIT_BYTES: Readonly<Record<string, number>> = { '': 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 };
 

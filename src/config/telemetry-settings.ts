@@ -1,15 +1,15 @@
 /**
- * Whether the `OTEL_*` variables ask for telemetry, and the trace this server was started in. The SDK reads all other `OTEL_*` itself.
- * Knows no SDK: it must not be loaded to find out that nobody wants it.
+ * Whether the `OTEL_*` variables ask for telemetry, and the trace in which this server was started. The SDK reads all other `OTEL_*` itself. Knows no
+ * SDK, because the SDK is loaded only if it is wanted.
  * @see https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
  */
 
-/** As the specification has it. */
+/** The default of the specification. */
 const METRIC_INTERVAL_MS = 60_000;
-/** As the specification has it: at 512 spans a batch it lets a receiver be away for a moment. */
+/** The default of the specification. At 512 spans a batch a receiver may be away for a moment. */
 const MAX_QUEUED_SPANS = 2048;
 
-/** What the environment asks for. */
+/** The telemetry that the environment asks for. */
 export interface TelemetrySettings {
   /** Spans go to an OTLP receiver. */
   readonly traces: boolean;
@@ -19,7 +19,7 @@ export interface TelemetrySettings {
   readonly metricIntervalMs: number;
   /** Ended spans that may wait for the receiver; further ones are dropped and counted. */
   readonly maxQueuedSpans: number;
-  /** `TRACEPARENT` and `TRACESTATE` of the server itself, not validated, where it has one. */
+  /** `TRACEPARENT` and `TRACESTATE` of the server itself, not validated; undefined without one. */
   readonly parent: { readonly traceparent: string; readonly tracestate: string | undefined } | undefined;
 }
 

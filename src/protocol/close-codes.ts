@@ -1,12 +1,12 @@
-/** The WebSocket close codes in use, by what they mean here. @see RFC 6455 section 7.4 */
+/** The WebSocket close codes in use, and what they mean in this protocol. @see RFC 6455 section 7.4 */
 export const closeCodes = {
   /** Nothing is left to do. */
   done: 1000,
   /** The server is draining and this connection has nothing running. */
   goingAway: 1001,
-  /** A binary frame came: messages are text. */
+  /** A binary frame came, but messages are text. */
   unsupportedData: 1003,
-  /** Never initialized, token expired, or the peer takes not even its replies. */
+  /** Never initialized, credential expired, or the peer does not read its replies. */
   policyViolation: 1008,
   /** A frame over `maxFrameBytes`. */
   messageTooBig: 1009,

@@ -3,7 +3,7 @@
  * The table is the source of `docs/protocol.md`'s error section.
  */
 
-/** What a caller may add to an error; `data.reason` is always there beside it. */
+/** What a caller may add to an error; `data.reason` is always sent, too. */
 export type ErrorData = Readonly<Record<string, unknown>>;
 
 interface ErrorRow {
@@ -18,7 +18,7 @@ const INTERNAL_ERROR = -32603;
 
 const quote = (value: unknown): string => JSON.stringify(value);
 
-/** One row a reason: code, text, and when it is used. Texts are matched on by existing clients; change none of them lightly. */
+/** One row for each reason: code, text, and when it is used. Existing clients match on the texts, so they should not change. */
 export const errorTable = {
   parseError: {
     code: -32700,
@@ -28,7 +28,7 @@ export const errorTable = {
   invalidRequest: {
     code: INVALID_REQUEST,
     message: (data) => `Invalid request: ${data.detail}`,
-    description: 'JSON, but not a JSON-RPC request: a batch, a bad id, a method that is no string.',
+    description: 'JSON, but not a JSON-RPC request: a batch, a bad id, or a method that is not a string.',
   },
   messageTooLarge: {
     code: INVALID_REQUEST,
@@ -49,7 +49,7 @@ export const errorTable = {
   invalidClientName: {
     code: INVALID_REQUEST,
     message: (data) => `Invalid clientInfo.name: '${data.name}'. Must be a valid HTTP header value.`,
-    description: '`clientInfo.name` cannot stand in an HTTP header. A later good `initialize` is accepted.',
+    description: '`clientInfo.name` is not a valid value of an HTTP header. A later valid `initialize` is accepted.',
   },
   experimentalRequired: {
     code: INVALID_REQUEST,
@@ -182,7 +182,7 @@ export const errorTable = {
   keyNotFound: {
     code: INVALID_REQUEST,
     message: (data) => `no detachable command with key ${quote(data.key)}`,
-    description: 'This principal has no command under that key: it never had, or its time is over.',
+    description: 'This principal has no command under that key: it never had one, or the command was forgotten.',
   },
   stillRunning: {
     code: INVALID_REQUEST,
@@ -257,7 +257,7 @@ export const errorTable = {
   serverDraining: {
     code: -32004,
     message: () => 'Server is draining; connect to another one.',
-    description: 'The server is about to leave and nothing was started: go to another one.',
+    description: 'The server is draining and nothing was started: connect to another one.',
   },
 } as const satisfies Record<string, ErrorRow>;
 
@@ -267,9 +267,9 @@ export type ErrorReason = keyof typeof errorTable;
 /** An error as it is sent: built from the table by {@link rpcError}, or received from the other side. */
 export class RpcError extends Error {
   readonly code: number;
-  /** `data.reason`, or undefined for an error of a peer that sends none. */
+  /** `data.reason`; undefined for an error of a peer that sends none. */
   readonly reason: string | undefined;
-  /** Everything beside code and message, `reason` included. */
+  /** Everything but code and message; includes `reason`. */
   readonly data: unknown;
 
   constructor(wire: { code: number; message: string; data?: unknown }, options?: { cause?: unknown }) {
@@ -283,10 +283,7 @@ export class RpcError extends Error {
   }
 }
 
-/**
- * Builds the error of a table row.
- * `data` fills the message and is sent, with the exception of `detail`, which is part of the message only.
- */
+/** Builds the error of a table row. `data` fills the message and is sent, except `detail`, which is part of the message only. */
 export function rpcError(reason: ErrorReason, data: ErrorData = {}, options?: { cause?: unknown }): RpcError {
   const row: ErrorRow = errorTable[reason];
   const { detail: _inMessage, ...sent } = data;
@@ -295,7 +292,7 @@ export function rpcError(reason: ErrorReason, data: ErrorData = {}, options?: { 
   );
 }
 
-/** A refusal is an answer and no fault: nobody reads its stack, and taking one was a quarter of the work of a refused request. */
+/** A refusal is an answer, not a fault. Nobody reads its stack, and taking one was a quarter of the work of a refused request. */
 function withoutStack<T>(make: () => T): T {
   const limit = Error.stackTraceLimit;
   Error.stackTraceLimit = 0;

@@ -1,5 +1,5 @@
 /**
- * What is on the wire, in one table each for requests and for the notifications of either side: a zod schema for every params and result.
+ * Everything on the wire, in one table each for requests and for the notifications of either side: a zod schema for all params and results.
  * `docs/protocol.md` and the client's types are made from it. Knows nothing of how a method is served.
  */
 import type * as z from 'zod';

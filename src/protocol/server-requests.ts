@@ -1,6 +1,6 @@
 /**
- * What the server asks of its clients: a zod schema for the params and the answer of every request, in one table. A client answers under
- * the server's id, and a method that it does not know with -32601. Knows nothing of who asks.
+ * The server's own requests to its clients, in one table: a zod schema for the params and the answer of each. A client answers under the server's id,
+ * and refuses a method that it does not know with -32601. Knows nothing of where a question comes from.
  */
 import type * as z from 'zod';
 
@@ -9,7 +9,7 @@ export interface ServerRequestDefinition {
   readonly params: z.ZodType;
   readonly result: z.ZodType;
   readonly description: string;
-  /** Milliseconds of service after which no answer counts as none. */
+  /** Milliseconds of service within which an answer must come. */
   readonly timeoutMs: number;
 }
 

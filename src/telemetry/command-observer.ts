@@ -7,7 +7,7 @@ import type { Attributes } from './trace-vocabulary.js';
 import type { CommandSpan } from './tracing.js';
 
 const MS_PER_SECOND = 1000;
-/** More arguments than this are more than a trace can show. */
+/** A trace cannot usefully show more arguments than this. */
 const MAX_ARGS = 64;
 const MAX_ARG_CHARS = 1000;
 
@@ -100,7 +100,7 @@ function outcomeOf(end: CommandEnd | undefined): string {
   return end.exitCode === 0 ? 'success' : 'failure';
 }
 
-/** The errno of a failed start, else the class: never the text, which may quote an argument. */
+/** The errno of a failed start, else the class of the error. Never its text, which may quote an argument. */
 function typeOf(error: Error): string {
   return 'errno' in error && typeof error.errno === 'string' ? error.errno : error.name;
 }

@@ -13,11 +13,11 @@ import type { Metrics } from './metric-store.js';
 import type { ConnectionSpan, RequestSpan } from './tracing.js';
 
 const MS_PER_SECOND = 1000;
-/** Label of what is not in a table. */
+/** Label for a value that is not in its table. */
 const OTHER = 'other';
 const NO_ERROR = 'ok';
 
-/** What the labels of metrics may say; anything else is `other`. */
+/** The allowed values of labels in metrics; any other value becomes `other`. */
 export interface LabelTables {
   readonly methods: ReadonlySet<string>;
   readonly errorCodes: ReadonlySet<number>;
@@ -30,11 +30,11 @@ export interface ConnectionObserverContext {
   readonly metrics: Metrics;
   readonly labels: LabelTables;
   readonly log: Log;
-  /** Loggers of connections: they follow the level of `log`. */
+  /** Loggers of connections; they follow the level of `log`. */
   readonly loggers: Set<Log>;
 }
 
-/** What a line of the log says of the request it is about. */
+/** The fields of a log line that identify its request. */
 function requestFields({ request, observation }: Call): Record<string, string | number> {
   const trace = observation?.trace;
   const ids = trace === undefined ? {} : { trace_id: trace.traceId, span_id: trace.spanId };
@@ -58,7 +58,7 @@ export class ConnectionObserver implements SessionObservation {
     context.log.debug({ connectionId: session.id, transport }, 'connection opened');
   }
 
-  /** Logs with `connectionId`. Made at its first use: most connections have nothing to say. */
+  /** A logger with `connectionId`. Created at its first use, because most connections log nothing. */
   get log(): Log {
     if (this.#log === undefined) {
       this.#log = this.context.log.child({ connectionId: this.session.id });
@@ -106,7 +106,7 @@ export class ObservedRequest implements RequestObservation {
     this.#span = connection.span?.request(request, () =>
       connection.log.warn(
         { requestId: request.id, method: this.#method },
-        'the trace of a request is no valid trace context: it has no parent',
+        'the trace of a request is not a valid trace context; its span has no parent',
       ),
     );
   }

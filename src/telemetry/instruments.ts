@@ -1,6 +1,6 @@
 /**
- * Every metric of this server, defined once: what Prometheus scrapes, what OTLP carries, what `docs/observability.md` lists and what the
- * dashboard draws. Knows nothing of where the numbers come from. Every label has few values, whatever clients send.
+ * Every metric of this server, defined once: for the Prometheus scrape, for OTLP, for `docs/observability.md` and for the dashboard. Knows nothing of
+ * where the numbers come from. Every label has few values, whatever clients send.
  */
 
 /** One metric. */
@@ -13,18 +13,18 @@ export interface Instrument {
   readonly buckets?: readonly number[];
 }
 
-/** Requests that only pass through take tens of microseconds; `command/exec` lasts as long as its command. Seconds. */
+/** Seconds. Requests that start nothing take tens of microseconds; `command/exec` lasts as long as its command. */
 const REQUEST_BUCKETS = [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 60, 600];
-/** A start takes one to four milliseconds on a machine that is not overloaded. Seconds. */
+/** Seconds. A start takes one to four milliseconds on a machine that is not overloaded. */
 const SPAWN_BUCKETS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1, 5];
-/** From `/bin/true` to a terminal that is open all day. Seconds. */
+/** Seconds. From `/bin/true` to a terminal that is open all day. */
 const COMMAND_BUCKETS = [0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 60, 300, 1800, 7200, 43_200];
 
 export const instruments = {
   buildInfo: {
     name: 'execwire_build_info',
     kind: 'gauge',
-    help: 'Always 1; the labels say what runs.',
+    help: 'Always 1; the labels name the versions.',
     labels: ['version', 'node'],
   },
   phase: {
@@ -115,25 +115,25 @@ export const instruments = {
   gapBytes: {
     name: 'execwire_gap_bytes_total',
     kind: 'counter',
-    help: 'Bytes of output that a view never got because they were forgotten.',
+    help: 'Bytes of output that were dropped before a view got them.',
     labels: [],
   },
   gaps: {
     name: 'execwire_gaps_total',
     kind: 'counter',
-    help: 'Gaps that were announced to views.',
+    help: 'Gaps that were reported to views.',
     labels: [],
   },
   takeovers: {
     name: 'execwire_takeovers_total',
     kind: 'counter',
-    help: 'Writers that made room for another.',
+    help: 'Writers that were replaced by a takeover.',
     labels: [],
   },
   commandsExpired: {
     name: 'execwire_commands_expired_total',
     kind: 'counter',
-    help: 'Detachable commands that were ended because nobody came back in time.',
+    help: 'Detachable commands that were ended because no client came back in time.',
     labels: [],
   },
   commandDuration: {
@@ -177,7 +177,7 @@ export const instruments = {
   eventLoopDelay: {
     name: 'execwire_event_loop_delay_seconds',
     kind: 'gauge',
-    help: 'By how much timers of the event loop are late; a long delay fades within a second.',
+    help: 'How late timers of the event loop are; a long delay is shown for a second.',
     labels: [],
   },
   spansExported: {
@@ -207,13 +207,13 @@ export const instruments = {
   sandboxThreadsStarted: {
     name: 'execwire_sandbox_threads_started_total',
     kind: 'counter',
-    help: 'Such threads ever started, of which there may be 5000.',
+    help: 'Such threads ever started; 5000 are the most.',
     labels: [],
   },
   sandboxThreadStartSeconds: {
     name: 'execwire_sandbox_thread_start_seconds_total',
     kind: 'counter',
-    help: 'Time that the starts of these threads took: what the first command under a policy waits for.',
+    help: 'Time that the starts of these threads took; the first command under a policy waits for one.',
     labels: [],
   },
   sandboxThreadsFailed: {

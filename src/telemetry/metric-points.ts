@@ -1,10 +1,10 @@
-/** Turns scraped metrics into the data points that OTLP carries. Knows no SDK: its constants come in. */
+/** Turns scraped metrics into the data points that OTLP carries. Knows no SDK: the caller passes its constants in. */
 import type { Sample } from './metric-store.js';
 import type { MetricFamily } from './prometheus.js';
 
 const MS_PER_SECOND = 1000;
 const NS_PER_MS = 1_000_000;
-/** What the SDK calls a number that may have a fraction. */
+/** The SDK's name of the type of a number that may have a fraction. */
 const DOUBLE = 1;
 
 /** The SDK's constants. */
@@ -18,7 +18,7 @@ export interface PointKinds<T, S, G, H> {
 type Time = [seconds: number, nanoseconds: number];
 type Labels = Readonly<Record<string, string | number>>;
 
-/** One point for each set of labels. @param span when counting began, and now */
+/** One point for each set of labels. @param span the start of counting, and now */
 export function metricPoints<T, S, G, H>(
   families: readonly MetricFamily[],
   kinds: PointKinds<T, S, G, H>,
@@ -40,7 +40,7 @@ export function metricPoints<T, S, G, H>(
   });
 }
 
-/** Puts the buckets, the sum and the count of each set of labels together again, buckets no longer cumulative. */
+/** Joins the buckets, the sum and the count of each set of labels; buckets are not cumulative any more. */
 function histograms(samples: readonly Sample[]) {
   const byLabels = new Map<
     string,

@@ -1,18 +1,18 @@
 /**
- * Counts. One cell for each set of label values, made at its first use; recording is a look-up and an addition, so that it may stand in
- * the way of every request. Knows no exporter: see `prometheus.ts` for the way out.
+ * Counts. One cell for each set of label values, created at its first use. Recording is a look-up and an addition, so cheap that every request can do
+ * it. Knows no exporter: `prometheus.ts` does the exposition.
  */
 import { type Instrument, type InstrumentKey, instruments } from './instruments.js';
 
 /** One line of an exposition. */
 export interface Sample {
-  /** Where it is not the name of the metric itself: `_bucket`, `_sum`, `_count`. */
+  /** Given if it is not the name of the metric itself: `_bucket`, `_sum`, `_count`. */
   readonly metricName?: string;
   readonly labels: Readonly<Record<string, string | number>>;
   readonly value: number;
 }
 
-/** What every metric can be asked for. */
+/** What every metric offers. */
 export interface Metric {
   readonly instrument: Instrument;
   samples(): Sample[];
@@ -56,7 +56,7 @@ export class Series implements Metric {
 
 interface HistogramCell {
   readonly labels: Record<string, string>;
-  /** Of each bucket alone; the last one is above all bounds. */
+  /** Counts of each bucket alone; the last one is above all bounds. */
   readonly counts: number[];
   sum: number;
 }
@@ -109,11 +109,11 @@ export type Metrics = {
   readonly [K in InstrumentKey]: (typeof instruments)[K]['kind'] extends 'histogram' ? Histogram : Series;
 };
 
-/** What has a zero before anything happened, so that a first failure shows as a change. */
+/** Kinds that start with a zero, so that a first failure shows as a change. */
 const KINDS = ['tty', 'streamed', 'buffered'];
 const SPAN_LOSSES = ['queue_full', 'export_failed'];
 
-/** Makes them, at zero. @param version of the server */
+/** Creates all metrics, at zero. @param version of the server */
 export function createMetrics(version: string): Metrics {
   const entries = Object.entries<Instrument>(instruments).map(([key, instrument]) => [
     key,

@@ -1,6 +1,6 @@
 /**
- * The way out of the metrics: a prom-client registry over our own counts and the defaults of Node, as text for a scrape and as data for
- * OTLP. prom-client (30 ms, 10 MB) is loaded when somebody asks for the first time. Knows nothing of what is counted.
+ * The exposition of the metrics: a prom-client registry over the server's own counts and the defaults of Node, as text for a scrape and as data for
+ * OTLP. prom-client (30 ms, 10 MB) is loaded at the first request for metrics. Knows nothing of what is counted.
  */
 import type { Metric as PromMetric, Registry } from 'prom-client';
 import type { Metric, Metrics, Sample } from './metric-store.js';
@@ -13,7 +13,7 @@ export interface MetricFamily {
   readonly values: readonly Sample[];
 }
 
-/** What is shown to whoever asks. */
+/** Shows the metrics. */
 export interface Exposition {
   readonly contentType: string;
   /** In the text format of Prometheus. */
@@ -32,7 +32,7 @@ export class PrometheusRegistry implements Exposition {
     this.#metrics = metrics;
   }
 
-  /** Calls back before every answer, to set what is only looked up. */
+  /** Calls back before every answer, to set the states that are only looked up. */
   beforeEach(refresh: () => void): void {
     this.#refreshes.push(refresh);
   }
@@ -61,7 +61,7 @@ async function createRegistry(metrics: Metrics): Promise<Registry> {
   return registry;
 }
 
-/** A registry asks a metric for no more than this; its own classes would hash the labels of every request. */
+/** A registry asks a metric for no more than this. prom-client's own classes would hash the labels of every request. */
 function asPromMetric(metric: Metric): PromMetric {
   const { name, help, kind: type } = metric.instrument;
   return {

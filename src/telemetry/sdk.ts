@@ -1,6 +1,6 @@
 /**
- * The OpenTelemetry SDK and its instrumentations, in this file and no other: it is loaded only when `OTEL_*` asks, and what is behind it
- * may be swapped. Knows nothing of requests and commands: they use the tracer.
+ * The OpenTelemetry SDK and its instrumentations. Only this file uses them: the SDK is loaded only if `OTEL_*` asks for it, and could be replaced.
+ * Knows nothing of requests and commands, which use the tracer.
  */
 import http from 'node:http';
 import https from 'node:https';
@@ -23,13 +23,13 @@ import { metricPoints } from './metric-points.js';
 import type { Exposition } from './prometheus.js';
 import { SpanCounts } from './span-exporting.js';
 
-/** Our name where `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` say none, and that of our tracer. */
+/** The name of the service, unless `OTEL_SERVICE_NAME` or `OTEL_RESOURCE_ATTRIBUTES` give one, and the name of the tracer. */
 const SERVICE_NAME = 'execwire';
 
 export interface SdkOptions {
   readonly settings: TelemetrySettings;
   readonly version: string;
-  /** What the SDK has to say, such as that a receiver cannot be reached. */
+  /** Receives messages of the SDK, such as that a receiver cannot be reached. */
   readonly onProblem: (problem: string) => void;
 }
 
@@ -40,13 +40,13 @@ export interface Sdk {
   readonly spans: SpanCounts;
   /** Sends metrics from now on, if they are asked for. */
   exportMetrics(exposition: Exposition): void;
-  /** The constructor whose apps make spans. */
+  /** Patches Fastify's constructor, so that its apps make spans. */
   instrumentFastify<F>(fastify: F): F;
   /** Sends what is left, for so many milliseconds at most. */
   shutdown(timeoutMs: number): Promise<void>;
 }
 
-/** Starts it. Everything the settings do not name is read from `OTEL_*` by the SDK itself: endpoints, headers, sampler, limits. */
+/** Starts the SDK. It reads all settings that are not named here from `OTEL_*` itself: endpoints, headers, sampler, limits. */
 export function startSdk({ settings, version, onProblem }: SdkOptions): Sdk {
   const quiet = (): void => {};
   diag.setLogger({ error: onProblem, warn: onProblem, info: quiet, debug: quiet, verbose: quiet }, DiagLogLevel.WARN);
@@ -83,20 +83,20 @@ export function startSdk({ settings, version, onProblem }: SdkOptions): Sdk {
     },
     async shutdown(timeoutMs) {
       const closed = Promise.allSettled(closing.map((close) => close()));
-      // With no receiver the SDK goes on trying for 8 s.
+      // Without a receiver the SDK would go on trying for 8 s.
       await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, timeoutMs))]);
     },
   };
 }
 
 /**
- * Spans for plain HTTP requests. The two packages wait for a `require` to patch what it loads, which never comes for modules inside a
- * bundle or loaded already: their own patches are applied by hand to what this program uses.
+ * Spans for plain HTTP requests. The two packages wait for a `require` to patch what it loads. That never happens for modules inside a bundle or
+ * loaded already, so their own patches are applied by hand.
  */
 function instrument(provider: NodeTracerProvider): <F>(fastify: F) => F {
   const forHttp = new ByHandHttp({
     disableOutgoingRequestInstrumentation: true,
-    // A query may hold anything; nothing here reads one.
+    // A query may hold a secret, and no route reads one.
     startIncomingSpanHook: ({ url }) => (url?.includes('?') === true ? { 'url.query': 'REDACTED' } : {}),
   });
   const forFastify = new ByHandFastify();

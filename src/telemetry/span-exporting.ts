@@ -1,6 +1,6 @@
 /**
- * Counts what becomes of sampled spans between their end and the receiver: exported, or lost and why. Stands around the SDK's own
- * processor and exporter, which lose them without a number. Knows both by their shape only.
+ * Counts what happens to sampled spans between their end and the receiver: exported, or lost and why. Wraps the SDK's own processor and exporter,
+ * which do not count lost spans. Knows both by their shape only.
  */
 
 /** Ends spans, as the SDK's processors do. */
@@ -17,9 +17,9 @@ interface Exporter<S, R> {
   forceFlush?(): Promise<void>;
 }
 
-/** Code of an export that went well. */
+/** Result code of a successful export. */
 const SUCCESS = 0;
-/** Bit of a span context's flags. */
+/** Bit in the flags of a span context. */
 const SAMPLED = 1;
 
 /** Numbers since the start. */
@@ -30,7 +30,7 @@ export class SpanCounts {
   /** Spans that wait for their batch. */
   queued = 0;
 
-  /** Stands before a batch processor: what would find its queue full is counted here and goes no further. */
+  /** Wraps a batch processor. A span that would find its queue full is counted here and dropped. */
   counting<S extends { spanContext(): { traceFlags: number } }, P extends Processor<S>>(
     inner: P,
     maxQueued: number,
@@ -49,7 +49,7 @@ export class SpanCounts {
     });
   }
 
-  /** Stands before an exporter. */
+  /** Wraps an exporter. */
   exporting<S, R extends { code: number }>(inner: Exporter<S, R>): Exporter<S, R> {
     return {
       export: (spans, done) => {

@@ -1,6 +1,6 @@
 /**
- * Follows connections, requests, commands and the drain for metrics, traces and the log. Owns who is told of what; without a tracer
- * only the metrics and the log are left. Knows no SDK.
+ * Follows connections, requests, commands and the drain for metrics, traces and the log. Decides what each of them is told; without a tracer only the
+ * metrics and the log are left. Knows no SDK.
  */
 import type { CommandObservation } from '../commands/table.js';
 import type { ExecRequest } from '../dialects/command-exec/exec-request.js';
@@ -16,7 +16,7 @@ import { ConnectionObserver, type ConnectionObserverContext, type LabelTables } 
 import type { Metrics } from './metric-store.js';
 import type { Tracing } from './tracing.js';
 
-/** Ended by the peer without a code, or broken off. @see RFC 6455 section 7.4.1 */
+/** The peer ended the connection without a code, or it broke. @see RFC 6455 section 7.4.1 */
 const CODES_WITHOUT_CLOSE = [1005, 1006];
 
 const labels: LabelTables = {
@@ -26,7 +26,7 @@ const labels: LabelTables = {
   closeCodes: new Set([...Object.values(closeCodes), ...CODES_WITHOUT_CLOSE]),
 };
 
-/** Whether a method is one of ours. */
+/** Whether the protocol has a method of this name. */
 export function isMethod(name: string): boolean {
   return labels.methods.has(name);
 }
@@ -60,12 +60,12 @@ export class Telemetry {
     this.#context = { metrics, labels, log, loggers: this.#loggers };
   }
 
-  /** To be called when the log has another level: a child keeps the one it was born with. */
+  /** To be called when the level of the log changes, because a child logger keeps the level it was created with. */
   followLevel(level: string): void {
     for (const logger of this.#loggers) logger.level = level;
   }
 
-  /** Follows a connection. @param upgrade trace context of the headers it came with */
+  /** Follows a connection. @param upgrade trace context in the headers of the upgrade */
   connection(session: Session, upgrade: TraceCarrier | undefined): ConnectionObserver {
     const { kind } = session.connection.transport;
     const span = this.#options.tracing?.connection(session.id, kind, upgrade);
@@ -87,7 +87,7 @@ export class Telemetry {
     });
   }
 
-  /** Follows the drain, with what there was at its beginning. */
+  /** Follows the drain. @param connections open at its beginning @param commands running at its beginning */
   drain(connections: number, commands: number): DrainObservation {
     const span = this.#options.tracing?.drain({
       'execwire.drain.connections': connections,
@@ -97,7 +97,7 @@ export class Telemetry {
   }
 }
 
-/** Without traces of our own the context of a request still reaches its command. */
+/** Without traces of the server's own, the context of a request still reaches its command. */
 function handedOn(carrier: unknown): Record<string, string | null> {
   const context = parseCarrier(carrier);
   return context === undefined ? {} : environmentOf(context);

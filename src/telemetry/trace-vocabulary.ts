@@ -1,10 +1,10 @@
 /**
- * The names in our traces: spans, their attributes and events. Nothing else can be recorded, and `docs/observability.md` lists exactly
- * these. No name stands for arguments, environment, output or tokens, but the one that `--trace-argv` turns on.
+ * The names in this server's traces: spans, their attributes and events. Nothing else can be recorded, and `docs/observability.md` lists exactly
+ * these. No name stands for arguments, environment, output or tokens, except the one that `--trace-argv` enables.
  * @see https://opentelemetry.io/docs/specs/semconv/rpc/json-rpc/ semantic conventions 1.45
  */
 
-/** Spans by who makes them; a request's span has the name of its method. */
+/** Spans, by what they describe; a request's span has the name of its method. */
 export const spanNames = {
   request: '{method}',
   command: 'command',

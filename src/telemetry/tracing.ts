@@ -1,9 +1,9 @@
 /**
- * Our spans: connections, requests, commands and the drain, and who is whose parent. Uses OpenTelemetry's API, which is loaded with this
- * file and only when somebody asks for traces; knows no SDK.
+ * The server's spans: connections, requests, commands and the drain, and which is the parent of which. Uses OpenTelemetry's API, which is loaded with
+ * this file and only if traces are asked for; knows no SDK.
  *
  *     parent of a request: its own `trace`, else the server's TRACEPARENT, else the upgrade's headers, else none
- *     an invalid `trace`:  warned about, and no parent: a wrong one would be worse
+ *     an invalid `trace`:  a warning and no parent, because a wrong parent would be worse
  */
 import {
   type Context,
@@ -27,9 +27,9 @@ const UNKNOWN_METHOD = '_OTHER';
 
 export interface TracingOptions {
   readonly tracer: Tracer;
-  /** Trace context that the server was started in. */
+  /** Trace context in which the server was started. */
   readonly serverParent: TraceCarrier | undefined;
-  /** Names that requests may have: any other is `_OTHER`. */
+  /** Whether there is a method of this name; any other name becomes `_OTHER`. */
   readonly isMethod: (name: string) => boolean;
   readonly onInvalidServerCarrier: () => void;
 }
@@ -47,7 +47,7 @@ export class Tracing {
     if (this.#serverParent === undefined) options.onInvalidServerCarrier();
   }
 
-  /** Starts the span of a connection. @param upgrade headers it came with */
+  /** Starts the span of a connection. @param upgrade headers of the upgrade */
   connection(id: string, transport: string, upgrade: TraceCarrier | undefined): ConnectionSpan {
     const parent = this.#serverParent ?? contextOf(upgrade) ?? ROOT_CONTEXT;
     return new ConnectionSpan(this.#options, { id, transport, parent });
@@ -55,7 +55,7 @@ export class Tracing {
 
   /** Starts the span of a command. @param request trace of the request that runs it */
   command(request: TraceContext, attributes: Attributes): CommandSpan {
-    // The span of the request is our own, not one that came from elsewhere.
+    // The span of the request was made here; it did not come from elsewhere.
     const parent = contextWith(request, { isRemote: false });
     return new CommandSpan(this.#options.tracer.startSpan(spanNames.command, { attributes }, parent));
   }
@@ -87,11 +87,11 @@ export class ActiveSpan {
 interface ConnectionTrace {
   readonly id: string;
   readonly transport: string;
-  /** Of its requests, too, unless they bring one. */
+  /** Parent of its requests, too, unless they bring one. */
   readonly parent: Context;
 }
 
-/** The long span of a connection. Its requests are links of it, not children: they belong to the traces of whoever sent them. */
+/** The long span of a connection. Its requests are links, not children, because they belong to the traces of the clients that sent them. */
 export class ConnectionSpan {
   readonly #options: TracingOptions;
   readonly #connection: ConnectionTrace;
@@ -163,7 +163,7 @@ export class RequestSpan {
         const code = String(error.code);
         const failure: Attributes = { 'error.type': code, 'rpc.response.status_code': code };
         if (error.reason !== undefined) failure['execwire.error.reason'] = error.reason;
-        // No text of the error: it may quote an argument.
+        // Not the text of the error, which may quote an argument.
         span.setAttributes(failure).setStatus({ code: SpanStatusCode.ERROR, message: error.reason ?? code });
       }
     }
@@ -173,12 +173,12 @@ export class RequestSpan {
 
 /** The span of one command. */
 export class CommandSpan extends ActiveSpan {
-  /** Makes whatever the command starts part of this trace. */
+  /** The variables that make the command's own spans part of this trace. */
   get env(): Record<string, string | null> {
     return environmentOf(traceOf(this.span));
   }
 
-  /** Ends the span of a command that could not be started. @param error what its `name` or errno is, nothing else of it */
+  /** Ends the span of a command that could not be started. @param type errno or name of the error, never its text */
   fail(type: string, attributes: Attributes): void {
     this.span.setAttributes({ ...attributes, 'error.type': type } satisfies Attributes);
     this.span.setStatus({ code: SpanStatusCode.ERROR });
@@ -194,7 +194,7 @@ function clientAttributes(client: Agreement | undefined): Attributes {
   };
 }
 
-/** @returns undefined where there is no valid carrier */
+/** @returns undefined without a valid carrier */
 function contextOf(carrier: unknown): Context | undefined {
   const parsed = parseCarrier(carrier);
   return parsed === undefined ? undefined : contextWith(parsed, { isRemote: true });

@@ -148,7 +148,7 @@ t.test(
     t.same(requests[2]?.parentSpanId || undefined, undefined);
     t.not(requests[2]?.traceId, requests[3]?.traceId);
     t.equal(only(all, 'connection').traceId, OTHER_TRACE);
-    const warnings = traced.server.lines.filter((line) => line.includes('no valid trace context'));
+    const warnings = traced.server.lines.filter((line) => line.includes('not a valid trace context'));
     t.equal(warnings.length, 2);
     t.match(JSON.parse(warnings[0] ?? ''), {
       level: 40,

@@ -1,9 +1,9 @@
-/** Methods and notifications of coming back to a command: detachable commands, views of them, and how fast a view may be sent. */
+/** Methods and notifications for coming back to a command: detachable commands, views of them, and how fast output may be sent to a view. */
 import * as z from 'zod';
 import { empty, processId, terminalSize } from './fields.js';
 import type { MethodDefinition } from './method-definition.js';
 
-/** Characters of a key: what stands in a URL as it is. */
+/** A key consists of characters that need no escape in a URL. */
 const KEY = /^[A-Za-z0-9._~-]{16,128}$/;
 
 /** Name of a detachable command among those of its principal. */
@@ -113,9 +113,9 @@ export const attachClientNotifications = {
     params: z.object({
       processId,
       stream: outputStream,
-      offset: offset.describe('Everything below is processed.'),
+      offset: offset.describe('Everything before this offset is processed.'),
     }),
-    description: 'The client has processed output of a view with a `window`: more may be sent.',
+    description: 'The client has processed output of a view with a `window`, so that more may be sent.',
   },
 } as const;
 
@@ -140,9 +140,9 @@ export const attachServerNotifications = {
       processId,
       stream: outputStream,
       from: z.number().describe('Offset of the first byte lost.'),
-      to: z.number().describe('Offset behind the last.'),
+      to: z.number().describe('Offset after the last byte lost.'),
     }),
-    description: 'These bytes will never come to this view.',
+    description: 'These bytes were dropped; this view will not get them.',
   },
   'command/exec/screen': {
     params: z.object({
@@ -152,7 +152,9 @@ export const attachServerNotifications = {
       deltaBase64: z.string().describe('Written to an empty terminal of `size` it shows what is on the screen.'),
       alternate: z.boolean().describe('Whether the alternate screen is shown.'),
       title: z.string().optional().describe('Title of the window, if the program set one.'),
-      complete: z.boolean().describe('False where what left the log is not in it: with `--no-screens`.'),
+      complete: z
+        .boolean()
+        .describe('False with `--no-screens`: then the screen shows only the output that is still kept.'),
     }),
     description: 'What a terminal shows, in place of a replay.',
   },

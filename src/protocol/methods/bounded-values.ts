@@ -1,16 +1,16 @@
 /**
- * Values that a client may send in any number or of any size, checked at a price that their size bounds: the check stops after the first
- * few faults, where zod's own would make an issue of each of 100,000 elements. Knows no method.
+ * Values that a client may send in any number or of any size. The cost of their check is bounded by their size: it stops after the first few faults,
+ * where zod itself would make an issue for each of 100,000 elements. Knows no method.
  */
 import * as z from 'zod';
 
-/** Faults after which a check stops: a reply holds no more of them. */
+/** A check stops after this many faults; a reply lists no more. */
 export const MAX_ISSUES = 10;
 
 /** The part of zod's payload that the checks use. */
 type Payload = z.core.ParsePayload<unknown>;
 
-/** An array of strings. @param maxItems most elements; Infinity for as many as a message holds */
+/** An array of strings. @param maxItems most elements; Infinity for no bound but the message's */
 export function strings(maxItems = Number.POSITIVE_INFINITY): z.ZodType<string[], string[]> {
   const check = (payload: Payload): void => {
     const { value } = payload;
@@ -27,7 +27,7 @@ export function strings(maxItems = Number.POSITIVE_INFINITY): z.ZodType<string[]
   return schema.meta(maxItems === Number.POSITIVE_INFINITY ? items : { ...items, maxItems });
 }
 
-/** An object of strings and nulls under names of the client's choice, `__proto__` included. @param maxEntries most names */
+/** An object of strings and nulls whose names the client chooses, `__proto__` included. @param maxEntries most names */
 export function stringMap(
   maxEntries: number,
 ): z.ZodType<Readonly<Record<string, string | null>>, Readonly<Record<string, string | null>>> {
@@ -52,7 +52,7 @@ export function stringMap(
   return z.any().check(check).meta({ type: 'object', additionalProperties, maxProperties: maxEntries });
 }
 
-/** Any integer, also one that a double holds only nearly: 64-bit clients send their largest number for "no bound". */
+/** Any integer, even one that a double holds only approximately: 64-bit clients send their largest number for "no limit". */
 export function wholeNumber(): z.ZodNumber {
   return z.number().refine(Number.isInteger, 'Invalid input: expected an integer').meta({ type: 'integer' });
 }
@@ -67,7 +67,7 @@ export function shortString(maxBytes: number): z.ZodString {
     });
 }
 
-/** A character of UTF-16 takes three bytes at most, so most texts need not be encoded to be known to fit. */
+/** A UTF-16 character takes at most three bytes, so most texts are known to fit without being encoded. */
 function utf8Bytes(text: string, maxBytes: number): number {
   return text.length * 3 <= maxBytes ? text.length : new TextEncoder().encode(text).length;
 }

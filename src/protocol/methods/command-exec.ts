@@ -7,16 +7,16 @@ import type { MethodDefinition } from './method-definition.js';
 
 /** Most elements of `command`: as many one-byte arguments as fit into a message of usual length. */
 const MAX_ARGUMENTS = 131_072;
-/** Most variables of `env`: far above what programs use, and little enough to be checked within a turn of the event loop. */
+/** Most variables of `env`: far more than programs use, and few enough to be checked within a turn of the event loop. */
 const MAX_VARIABLES = 10_000;
-/** Most roots of a sandbox: each is a rule, and on some hosts a mount. */
+/** Most roots of a sandbox: each costs a rule, and on some hosts a mount. */
 const MAX_ROOTS = 64;
 
 const sandboxPolicy = z.object({
   type: z
     .string()
     .describe(
-      '`readOnly`, `workspaceWrite`, `externalSandbox` (somebody else enforces it) or `dangerFullAccess` (nothing is).',
+      '`readOnly`, `workspaceWrite`, `externalSandbox` (enforced outside of this server) or `dangerFullAccess` (nothing is enforced).',
     ),
   networkAccess: z
     .union([z.boolean(), z.enum(['restricted', 'enabled'])])
@@ -106,7 +106,9 @@ const execResult = z.object({
 });
 
 const runningCommand = z.object({
-  processId: processId.nullable().describe("This connection's name for it; null where it has none or views it not."),
+  processId: processId
+    .nullable()
+    .describe("This connection's name for it; null if it has none or does not view the command."),
   pid: z.number().int().nullable().describe("The kernel's number of the process; null while it is being started."),
   tty: z.boolean().describe('Whether it has a terminal.'),
   state: z
@@ -116,15 +118,15 @@ const runningCommand = z.object({
     ),
   startedAtMs: z.number().describe('Start, in milliseconds since 1970.'),
   key: commandKey.nullable().describe('Key of a detachable command, or null.'),
-  role: role.nullable().describe("This connection's role, or null where it views it not."),
-  attachments: z.number().int().describe('Views of it, those of all connections.'),
+  role: role.nullable().describe("This connection's role; null if it does not view the command."),
+  attachments: z.number().int().describe('Number of its views, of all connections.'),
   stdout: keptRange,
   stderr: keptRange,
   expiresAtMs: z
     .number()
     .nullable()
     .describe('When a detachable command will be ended or forgotten, in milliseconds since 1970; null while attached.'),
-  exitCode: z.number().int().optional().describe('Of an ended one.'),
+  exitCode: z.number().int().optional().describe('Only of an ended command.'),
   command: z.array(z.string()).optional().describe('With `details`: program and arguments.'),
   cwd: z.string().optional().describe('With `details`: working directory.'),
   cpuMs: z
@@ -138,7 +140,7 @@ const runningCommand = z.object({
   metadata: z
     .record(z.string(), z.unknown())
     .nullish()
-    .describe('With `details`: what the starter said of it, or null.'),
+    .describe('With `details`: the description that its starter gave, or null.'),
 });
 
 /** Requests about commands. */
@@ -213,8 +215,8 @@ export const commandExecMethods = {
         scope: z
           .enum(['connection', 'principal'])
           .nullish()
-          .describe('`principal`: also what other connections of the same principal run. Default `connection`.'),
-        details: z.boolean().nullish().describe('Also what it is and what it uses. Default false.'),
+          .describe('`principal`: also commands of other connections of the same principal. Default `connection`.'),
+        details: z.boolean().nullish().describe('Adds what each command is and what it uses. Default false.'),
       })
       .nullish(),
     result: z.object({ commands: z.array(runningCommand).describe('In the order of their start.') }),

@@ -2,10 +2,10 @@
 import * as z from 'zod';
 import { shortString } from './bounded-values.js';
 
-/** Longest `processId`, in bytes of UTF-8: replies repeat it, and a list of commands holds all of them. */
+/** Longest `processId`, in bytes of UTF-8. It is bounded because replies repeat it, and a list of commands holds all of them. */
 const MAX_PROCESS_ID_BYTES = 1024;
 
-/** Most rows or columns a terminal can have: the kernel keeps them in 16 bits. */
+/** Most rows or columns of a terminal: the kernel keeps them in 16 bits. */
 const MAX_CELLS = 65_535;
 
 /** Name of a running command on one connection. */
@@ -23,5 +23,5 @@ export const terminalSize = z
 
 /** Name of a signal. */
 export const signalName = z.string().describe('Name of a signal, such as `SIGTERM`.');
-/** A result that says no more than that it was done. */
+/** The result of a request that answers nothing but that it was done. */
 export const empty = z.object({}).describe('Nothing.');

@@ -1,7 +1,7 @@
-/** What the protocol says of one method, whatever the method is. */
+/** What the protocol defines for one method. */
 import type * as z from 'zod';
 
-/** Longest message of a method that names no other bound, in bytes: what is read and checked within one turn of the event loop. */
+/** Longest message of a method that sets no other bound, in bytes: it can be read and checked within one turn of the event loop. */
 export const MAX_MESSAGE_BYTES = 1024 * 1024;
 
 /** Everything the protocol says of one method. */
@@ -11,13 +11,13 @@ export interface MethodDefinition {
   readonly description: string;
   /** The whole method needs the experimental capability. */
   readonly experimental?: boolean;
-  /** Top-level params that need it. */
+  /** Top-level params that need the capability. */
   readonly experimentalParams?: readonly string[];
-  /** Served although the connection is at its bound of requests in flight: it frees things and is answered at once. */
+  /** Whether it is served although the connection has reached its bound of requests in flight: it frees something and is answered at once. */
   readonly servedWhenFull?: boolean;
   /** Whether a call starts work, and so is refused while the server drains. Default: it does not. */
   // biome-ignore lint/suspicious/noExplicitAny: each method has params of its own.
   readonly startsWork?: (params: any) => boolean;
-  /** Longest message in bytes. Default {@link MAX_MESSAGE_BYTES}; Infinity for whatever the transport lets in, for methods that carry bytes. */
+  /** Longest message in bytes. Default {@link MAX_MESSAGE_BYTES}. Infinity, for methods that carry bytes, leaves the bound to the transport. */
   readonly maxBytes?: number;
 }

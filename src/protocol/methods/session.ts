@@ -10,7 +10,7 @@ const initializeParams = z.object({
       title: z.string().nullish().describe('Name for people.'),
       version: z.string().describe('Version of the client program.'),
     })
-    .describe('Who is calling.'),
+    .describe('The client.'),
   capabilities: z
     .object({
       experimentalApi: z.boolean().nullish().describe('Asks for experimental methods and fields. Default false.'),
@@ -37,7 +37,7 @@ const sandboxLimits = z.object({
   notEnforced: z
     .array(z.string())
     .describe(
-      '`protectedPaths`, `metadata`, `processList`, `signals`: what policies promise elsewhere and not on this host.',
+      'Promises of policies that this host cannot keep: `protectedPaths`, `metadata`, `processList`, `signals`.',
     ),
 });
 
@@ -50,7 +50,7 @@ const initializeResult = z.object({
   platformOs: z.string().describe('`linux` or `macos`.'),
   serverInfo: z
     .object({ name: z.string().describe('`execwire`.'), version: z.string().describe("The server's version.") })
-    .describe('Who answers.'),
+    .describe('The server.'),
   serverId: z
     .string()
     .describe('Names this server instance: only the same one can say that a detachable command is lost.'),
@@ -88,8 +88,8 @@ export const sessionClientNotifications = {
 /** Notifications of the server about the connection. */
 export const sessionServerNotifications = {
   'server/draining': {
-    params: z.object({ deadlineMs: z.number().describe('Milliseconds until what still runs is ended.') }),
-    description: 'The server is about to leave: finish here, start new work elsewhere.',
+    params: z.object({ deadlineMs: z.number().describe('Milliseconds until commands that still run are ended.') }),
+    description: 'The server drains: finish here, and start new work on another server.',
   },
   'server/heartbeat': {
     params: z.object({}),
