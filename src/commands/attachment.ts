@@ -99,7 +99,12 @@ export class Attachment {
       this.#viewers.set(name, viewer);
       log.add(viewer);
     }
-    if (wantsScreen) void this.#context.takeScreen().then((image) => this.#showScreen(image));
+    if (wantsScreen) {
+      void this.#context.takeScreen().then(
+        (image) => this.#showScreen(image),
+        (error: unknown) => this.fail(error),
+      );
+    }
     this.#pump();
   }
 
@@ -119,7 +124,7 @@ export class Attachment {
     this.#settle();
   }
 
-  /** The command could not be started. */
+  /** The command could not be started, or its screen not be drawn. */
   fail(error: unknown): void {
     if (this.#finish()) this.#reject(error);
   }
@@ -179,7 +184,8 @@ export class Attachment {
     if (this.#cancelStall !== undefined || stallTimeoutMs === 0 || this.#state !== 'viewing') return;
     const isBlocked = this.#logs().some(([name, log]) => {
       const viewer = this.#viewers.get(name);
-      return viewer !== undefined && viewer.cursor < log.next && viewer.roomBytes <= 0;
+      if (viewer === undefined || viewer.roomBytes > 0) return false;
+      return viewer.cursor < log.next || (viewer.isLossless && log.isWaiting);
     });
     if (isBlocked) this.#cancelStall = clock.after(stallTimeoutMs, () => this.leave('fellBehind'));
   }

@@ -36,7 +36,13 @@ export interface HeadlessTerminal {
 /** Makes a terminal that keeps some lines above its window. */
 export async function makeHeadlessTerminal(size: TerminalSize): Promise<HeadlessTerminal> {
   const [headless, serialize] = await Promise.all([import('@xterm/headless'), import('@xterm/addon-serialize')]);
-  const terminal = new headless.default.Terminal({ ...size, scrollback: SCROLLBACK_LINES, allowProposedApi: true });
+  const terminal = new headless.default.Terminal({
+    ...size,
+    scrollback: SCROLLBACK_LINES,
+    allowProposedApi: true,
+    // It would write to standard error for each sequence that a program gets wrong.
+    logLevel: 'off',
+  });
   const serializer = new serialize.default.SerializeAddon();
   // The add-on is typed for the terminal with a window; it uses nothing that this one lacks.
   terminal.loadAddon(serializer as never);

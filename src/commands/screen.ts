@@ -8,7 +8,7 @@ import type { HeadlessTerminal } from './screen-terminal.js';
 
 /** Bytes parsed without giving way: about a millisecond (28 to 34 MB/s). */
 const SLICE_BYTES = 32 * 1024;
-/** Bytes that may wait to be folded before the source waits: some ten milliseconds of work. */
+/** Bytes that may wait to be folded before the source waits: some ten milliseconds of work. The bytes of one image are not counted. */
 const MAX_PENDING_BYTES = 256 * 1024;
 /** Bytes read from a log in one piece. */
 const PIECE_BYTES = 64 * 1024;
@@ -43,9 +43,15 @@ export class FoldTurns {
 }
 
 type Step =
-  | { readonly kind: 'bytes'; readonly bytes: Buffer }
+  | { readonly kind: 'bytes'; readonly bytes: Buffer; readonly isOfImage: boolean }
   | { readonly kind: 'resize'; readonly size: TerminalSize }
-  | { readonly kind: 'image'; readonly offset: number; readonly resolve: (image: ScreenImage) => void };
+  | { readonly kind: 'anew' }
+  | {
+      readonly kind: 'image';
+      readonly offset: number;
+      readonly resolve: (image: ScreenImage) => void;
+      readonly reject: (error: unknown) => void;
+    };
 
 export interface CommandScreenOptions {
   readonly log: OutputLog;
@@ -65,9 +71,13 @@ export class CommandScreen implements ForgottenBytes {
   /** Offset behind the last byte that is folded or waits for it. */
   #queuedTo = 0;
   #steps: Step[] = [];
+  /** Part of the pending bytes that was queued for an image: who looks must not slow who writes. */
+  #imageBytes = 0;
   #terminal: HeadlessTerminal | undefined;
   #isWorking = false;
   #isDisposed = false;
+  /** Why there will be no image any more. */
+  #failure: { readonly error: unknown } | undefined;
 
   constructor(options: CommandScreenOptions) {
     this.#options = options;
@@ -76,78 +86,95 @@ export class CommandScreen implements ForgottenBytes {
   }
 
   get isFull(): boolean {
-    return this.pendingBytes >= MAX_PENDING_BYTES;
+    return this.pendingBytes - this.#imageBytes >= MAX_PENDING_BYTES;
   }
 
   take(bytes: Buffer, offset: number): void {
     const from = Math.max(offset, this.#queuedTo);
-    if (from >= offset + bytes.length || this.#isDisposed) return;
-    this.#queue(Buffer.from(bytes.subarray(from - offset)), from);
+    if (from >= offset + bytes.length || this.#isDisposed || this.#failure !== undefined) return;
+    this.#queue(Buffer.from(bytes.subarray(from - offset)), { from, isOfImage: false });
     void this.#work();
   }
 
   /** The terminal has another size from here on. */
   resize(size: TerminalSize): void {
+    if (this.#failure !== undefined) return;
     const offset = this.#options.log.next;
     if (this.#resizes.at(-1)?.offset === offset) this.#resizes.pop();
     this.#resizes.push({ offset, size });
-    if (this.#resizes.length > MAX_RESIZES) this.#queueLog(offset);
+    if (this.#resizes.length > MAX_RESIZES) this.#queueLog(offset, false);
     void this.#work();
   }
 
-  /** What the terminal shows at the present end of the log. */
+  /** What the terminal shows at the present end of the log. @throws {Error} when no terminal can be made, or its library fails */
   image(): Promise<ScreenImage> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure.error);
     const { log } = this.#options;
     if (!this.#options.folds && this.#queuedTo < log.oldest) this.#startAnew(log.oldest);
     const offset = log.next;
-    this.#queueLog(offset);
-    return new Promise((resolve) => {
-      this.#steps.push({ kind: 'image', offset, resolve });
+    // A second image before the first is drawn counts as what is forgotten does: so memory stays bounded.
+    this.#queueLog(offset, this.#imageBytes === 0);
+    return new Promise((resolve, reject) => {
+      this.#steps.push({ kind: 'image', offset, resolve, reject });
       void this.#work();
     });
   }
 
   dispose(): void {
     this.#isDisposed = true;
-    this.#steps = [];
-    this.#terminal?.dispose();
-    this.#terminal = undefined;
+    this.#abandon(new Error('the command was forgotten'));
   }
 
   #startAnew(offset: number): void {
-    this.#terminal?.dispose();
-    this.#terminal = undefined;
+    this.#steps.push({ kind: 'anew' });
     this.#queuedTo = offset;
   }
 
-  #queueLog(to: number): void {
+  #disposeTerminal(): void {
+    this.#terminal?.dispose();
+    this.#terminal = undefined;
+  }
+
+  #abandon(error: unknown): void {
+    const steps = this.#steps;
+    this.#steps = [];
+    this.#resizes = [];
+    this.pendingBytes = 0;
+    this.#imageBytes = 0;
+    // A terminal that is at work never says that it has done it when it is disposed of: `#work` does that behind the step.
+    if (!this.#isWorking) this.#disposeTerminal();
+    for (const step of steps) if (step.kind === 'image') step.reject(error);
+  }
+
+  #queueLog(to: number, isOfImage: boolean): void {
     const { log } = this.#options;
     while (this.#queuedTo < to) {
       const piece = log.peek(this.#queuedTo, Math.min(PIECE_BYTES, to - this.#queuedTo));
       if (piece.length === 0) break;
-      this.#queue(Buffer.from(piece), this.#queuedTo);
+      this.#queue(Buffer.from(piece), { from: this.#queuedTo, isOfImage });
     }
     this.#queueResizes(to);
   }
 
   /** Puts bytes in the queue, with the resizes that came between them. */
-  #queue(bytes: Buffer, from: number): void {
+  #queue(bytes: Buffer, { from, isOfImage }: { from: number; isOfImage: boolean }): void {
     let at = from;
     const end = from + bytes.length;
     for (let next = this.#resizes[0]; next !== undefined && next.offset < end; next = this.#resizes[0]) {
-      if (next.offset > at) this.#queueBytes(bytes.subarray(at - from, next.offset - from));
+      if (next.offset > at) this.#queueBytes(bytes.subarray(at - from, next.offset - from), isOfImage);
       at = Math.max(at, next.offset);
       this.#queueResizes(next.offset);
     }
-    this.#queueBytes(bytes.subarray(at - from));
+    this.#queueBytes(bytes.subarray(at - from), isOfImage);
     this.#queuedTo = end;
   }
 
-  #queueBytes(bytes: Buffer): void {
+  #queueBytes(bytes: Buffer, isOfImage: boolean): void {
     for (let from = 0; from < bytes.length; from += SLICE_BYTES) {
       const slice = bytes.subarray(from, from + SLICE_BYTES);
-      this.#steps.push({ kind: 'bytes', bytes: slice });
+      this.#steps.push({ kind: 'bytes', bytes: slice, isOfImage });
       this.pendingBytes += slice.length;
+      if (isOfImage) this.#imageBytes += slice.length;
     }
   }
 
@@ -161,29 +188,40 @@ export class CommandScreen implements ForgottenBytes {
   async #work(): Promise<void> {
     if (this.#isWorking || this.#steps.length === 0) return;
     this.#isWorking = true;
-    while (this.#steps.length > 0) {
-      await this.#options.turns.run(async () => {
-        const step = this.#steps.shift();
-        if (step !== undefined) await this.#do(step);
-      });
+    try {
+      while (this.#steps.length > 0) await this.#options.turns.run(() => this.#doNext());
+    } catch (error) {
+      // The command goes on; who asks for its screen is told.
+      this.#failure = { error };
+      this.#abandon(error);
+      this.onRoom?.();
     }
     this.#isWorking = false;
+    if (this.#isDisposed || this.#failure !== undefined) this.#disposeTerminal();
   }
 
-  async #do(step: Step): Promise<void> {
+  /** A step stays in the queue until it is done: so it is refused with the others when there can be no terminal. */
+  async #doNext(): Promise<void> {
     this.#terminal ??= await this.#options.makeTerminal(this.#size);
-    // It may have been disposed of meanwhile.
-    if (this.#isDisposed) return this.dispose();
     const terminal = this.#terminal;
-    if (step.kind === 'resize') {
+    const step = this.#steps[0];
+    // All of them may have been given up meanwhile.
+    if (step === undefined) return;
+    if (step.kind === 'anew') {
+      this.#disposeTerminal();
+    } else if (step.kind === 'resize') {
       this.#size = step.size;
       terminal.resize(step.size);
     } else if (step.kind === 'image') {
       step.resolve({ offset: step.offset, size: this.#size, isComplete: this.#options.folds, ...terminal.picture() });
     } else {
       await terminal.write(step.bytes);
-      this.pendingBytes -= step.bytes.length;
-      this.onRoom?.();
     }
+    if (this.#steps[0] !== step) return;
+    this.#steps.shift();
+    if (step.kind !== 'bytes') return;
+    this.pendingBytes -= step.bytes.length;
+    if (step.isOfImage) this.#imageBytes -= step.bytes.length;
+    this.onRoom?.();
   }
 }

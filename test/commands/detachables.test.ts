@@ -268,3 +268,28 @@ t.test('reservation that finds no room forgets ended commands first, and is refu
   t.equal(setup.detachables.find('me', 'first.0123456789ab'), undefined);
   t.equal(setup.detachables.of('me').length, 2);
 });
+
+t.test('writer with a window that acknowledges nothing is ended when its command waits for it', async (t) => {
+  const setup = setUp();
+  const command = start(setup, { waits: true, replayBytes: 8 });
+  const view = attach(command, { windowBytes: 8 });
+  await settled();
+  setup.system.process.say('12345678');
+  t.equal(setup.system.process.calls.at(-1), 'pause stdout', 'all that may be kept is under way');
+  setup.system.clock.advance(500);
+  await settled();
+  t.equal(view.said.at(-1), 'detached fellBehind');
+  t.equal(view.outcome, 'detached');
+});
+
+t.test('writer who says what it has needs it no more, when the command waits for its writer', async (t) => {
+  const setup = setUp();
+  const command = start(setup, { waits: true, replayBytes: 8 });
+  await settled();
+  setup.system.process.say('12345678');
+  t.equal(setup.system.process.calls.at(-1), 'pause stdout');
+  attach(command, { from: { stdout: 8 } }).attachment.leave('left');
+  t.equal(setup.system.process.calls.at(-1), 'resume stdout', 'there is room for what nobody has');
+  setup.system.process.say('9');
+  t.notMatch(setup.system.process.calls.at(-1), 'pause');
+});

@@ -11,6 +11,9 @@ class CheckingPort implements OutputPort {
   position: number;
   received = 0;
   lost = 0;
+  gaps = 0;
+  /** Bytes received that its client has not acknowledged. */
+  underWay = 0;
   readonly problems: string[] = [];
   #waiting: (() => void) | undefined;
 
@@ -29,12 +32,15 @@ class CheckingPort implements OutputPort {
     }
     this.position += bytes.length;
     this.received += bytes.length;
+    this.underWay += bytes.length;
   }
 
   gap(from: number, to: number): void {
     if (from !== this.position || to <= from) this.problems.push(`gap ${from} to ${to} at ${this.position}`);
+    if (this.isFull) this.problems.push(`a gap for a client that does not read, ${from} to ${to}`);
     this.position = to;
     this.lost += to - from;
+    this.gaps += 1;
   }
 
   whenWritable(callback: () => void): void {
@@ -127,7 +133,14 @@ t.test('output log gives every viewer each byte once and in order, or in one gap
               done.push(seat);
             } else if (one.do === 'stop') seat.port.isFull = true;
             else if (one.do === 'read') seat.port.readOn();
-            else log.acknowledge(seat.viewer, seat.port.position);
+            else {
+              seat.port.underWay = 0;
+              log.acknowledge(seat.viewer, seat.port.position);
+            }
+          }
+          for (const { port, viewer } of seats) {
+            if (port.underWay > viewer.windowBytes)
+              problems.push(`${port.underWay} under way of ${viewer.windowBytes}`);
           }
           const writer = seats.find(({ viewer }) => viewer.isLossless);
           if (!waitsForWriter && writer === undefined && isPaused) problems.push('nobody who counts, and yet it waits');
@@ -137,6 +150,7 @@ t.test('output log gives every viewer each byte once and in order, or in one gap
         for (let round = 0; round < 1_000_000 && seats.some(({ viewer }) => !log.hasSentAll(viewer)); round += 1) {
           for (const { port, viewer } of seats) {
             port.readOn();
+            port.underWay = 0;
             log.acknowledge(viewer, port.position);
           }
         }
@@ -223,5 +237,44 @@ t.test('replay budget holds all logs below its limit and lets the largest forget
   t.ok(budget.usedBytes <= budget.limitBytes, 'and the others gave way');
   for (const log of [...waiting, ...large, small]) log.discard();
   t.equal(budget.usedBytes, 0);
+  t.end();
+});
+
+t.test('observer that stops reading gets one gap when it reads on, however much was forgotten', (t) => {
+  const budget = new ReplayBudget(1_000_000);
+  const log = new OutputLog({
+    capBytes: Number.POSITIVE_INFINITY,
+    retention: { keepBytes: 20_000, waitsForWriter: false, budget },
+  });
+  const port = new CheckingPort(0);
+  log.add(new Viewer({ port, from: 0, isLossless: false, windowBytes: Number.POSITIVE_INFINITY }));
+  port.isFull = true;
+  for (let chunk = 0; chunk < 1000; chunk += 1) log.take(chunkAt(log.next, 1000));
+  t.equal(port.gaps, 0, 'nothing is queued for it');
+  port.readOn();
+  t.equal(port.gaps, 1);
+  t.equal(port.position, log.next);
+  t.same(port.problems, []);
+  t.end();
+});
+
+t.test('viewer whose window is full hears nothing of what is forgotten until it acknowledges', (t) => {
+  const budget = new ReplayBudget(1_000_000);
+  const log = new OutputLog({
+    capBytes: Number.POSITIVE_INFINITY,
+    retention: { keepBytes: 20_000, waitsForWriter: false, budget },
+  });
+  const port = new CheckingPort(0);
+  const viewer = new Viewer({ port, from: 0, isLossless: false, windowBytes: 3000 });
+  log.add(viewer);
+  for (let chunk = 0; chunk < 1000; chunk += 1) log.take(chunkAt(log.next, 1000));
+  t.same([port.received, port.gaps], [3000, 0]);
+  log.acknowledge(viewer, 1000);
+  t.same([port.received, port.gaps], [4000, 1], 'one gap, and as much as it acknowledged');
+  log.acknowledge(viewer, 2500);
+  t.same([port.received, port.gaps], [5500, 1]);
+  log.acknowledge(viewer, port.position);
+  t.same([port.received, port.gaps], [8500, 1]);
+  t.same(port.problems, []);
   t.end();
 });

@@ -79,6 +79,11 @@ export class OutputLog implements OutputSink, BudgetShare {
     return this.#ended;
   }
 
+  /** Whether the source stands still until somebody has got further. */
+  get isWaiting(): boolean {
+    return this.#paused;
+  }
+
   get heldBytes(): number {
     return (this.#ring?.allocatedBytes ?? 0) + this.leavingBytes;
   }
@@ -142,6 +147,7 @@ export class OutputLog implements OutputSink, BudgetShare {
     else this.#share(bytes, offset);
     if (this.#capReached) this.onCapReached();
     this.#paused = !this.#capReached && this.#shouldWait();
+    if (this.#paused) this.#tellOfWaiting();
     return !this.#paused;
   }
 
@@ -168,8 +174,12 @@ export class OutputLog implements OutputSink, BudgetShare {
   /** Sends a viewer what it may get now. */
   pump(viewer: Viewer): void {
     if (this.#discarding || !this.#viewers.includes(viewer)) return;
-    if (viewer.cursor < this.oldest) viewer.skipTo(this.oldest);
     while (viewer.cursor < this.#next && viewer.roomBytes > 0 && !viewer.port.isFull) {
+      // Not before its client can read: until then more may be forgotten, which is the same gap.
+      if (viewer.cursor < this.oldest) {
+        viewer.skipTo(this.oldest);
+        continue;
+      }
       const most = Math.min(PIECE_BYTES, viewer.roomBytes, this.#next - viewer.cursor);
       const piece = this.#ring?.read(viewer.cursor, most) ?? NO_BYTES;
       this.#send(viewer, piece, viewer.cursor);
@@ -266,8 +276,13 @@ export class OutputLog implements OutputSink, BudgetShare {
     if (retention === undefined || !retention.waitsForWriter) return false;
     // What is under way to a writer without a window is in its connection's queue, which has a bound of its own.
     const writer = this.#viewers.find(({ isLossless }) => isLossless);
-    if (writer !== undefined && writer.windowBytes === Number.POSITIVE_INFINITY) return false;
+    if (writer?.hasWindow === false) return false;
     return this.#next - this.#acknowledgedByWriter() >= retention.keepBytes;
+  }
+
+  /** A viewer with a full window may be what the source waits for, although it was sent everything. */
+  #tellOfWaiting(): void {
+    for (const viewer of [...this.#viewers]) if (viewer.roomBytes <= 0) viewer.onProgress?.();
   }
 
   /** Something has got further: less may have to be kept, and the source may go on. */
@@ -285,10 +300,7 @@ export class OutputLog implements OutputSink, BudgetShare {
   #chooseWay(): void {
     const [only, second] = this.#viewers;
     const isDirect =
-      this.#options.retention === undefined &&
-      second === undefined &&
-      only?.isLossless === true &&
-      only.windowBytes === Number.POSITIVE_INFINITY;
+      this.#options.retention === undefined && second === undefined && only?.isLossless === true && !only.hasWindow;
     this.#direct = isDirect ? only : undefined;
   }
 }

@@ -42,6 +42,9 @@ export class Viewer {
   /** Set by the log it is added to. */
   onWritable: () => void = () => {};
   #acknowledged: number;
+  /** Ranges above what was acknowledged that were passed over: they were never under way. In order. */
+  #skipped: { from: number; readonly to: number }[] = [];
+  #skippedBytes = 0;
 
   constructor({ port, from, isLossless, windowBytes }: ViewerOptions) {
     this.port = port;
@@ -53,12 +56,17 @@ export class Viewer {
 
   /** Bytes that may be sent now as far as acknowledgements are concerned. */
   get roomBytes(): number {
-    return this.windowBytes - (this.cursor - this.#acknowledged);
+    return this.windowBytes - (this.cursor - this.#acknowledged - this.#skippedBytes);
+  }
+
+  /** Whether its client acknowledges what it has processed. */
+  get hasWindow(): boolean {
+    return this.windowBytes !== Number.POSITIVE_INFINITY;
   }
 
   /** Offset below which its client has everything: what it acknowledged, or without a window what the kernel has taken. */
   get acknowledged(): number {
-    return this.windowBytes === Number.POSITIVE_INFINITY ? this.port.takenOffset : this.#acknowledged;
+    return this.hasWindow ? this.#acknowledged : Math.max(this.#acknowledged, this.port.takenOffset);
   }
 
   /** @returns whether anything new was acknowledged; what was not sent yet cannot be */
@@ -66,14 +74,21 @@ export class Viewer {
     const sent = Math.min(offset, this.cursor);
     if (sent <= this.#acknowledged) return false;
     this.#acknowledged = sent;
+    for (let first = this.#skipped[0]; first !== undefined && first.from < sent; first = this.#skipped[0]) {
+      this.#skippedBytes -= Math.min(first.to, sent) - first.from;
+      if (first.to > sent) first.from = sent;
+      else this.#skipped.shift();
+    }
     return true;
   }
 
   /** Passes over bytes that nobody has any more. */
   skipTo(offset: number): void {
     this.port.gap(this.cursor, offset);
+    if (this.hasWindow && this.#acknowledged < this.cursor) {
+      this.#skipped.push({ from: this.cursor, to: offset });
+      this.#skippedBytes += offset - this.cursor;
+    } else this.#acknowledged = offset;
     this.cursor = offset;
-    // They are not under way.
-    this.#acknowledged = offset;
   }
 }

@@ -1,0 +1,112 @@
+// Screens of detachable terminals over a fake library: what waits for them, and what happens when there can be none.
+import t from 'tap';
+import { OutputLog } from '../../src/commands/output/log.js';
+import { ReplayBudget } from '../../src/commands/output/replay-budget.js';
+import { CommandScreen, FoldTurns, type MakeTerminal } from '../../src/commands/screen.js';
+import { type HeadlessTerminal, makeHeadlessTerminal } from '../../src/commands/screen-terminal.js';
+import { settled } from '../support/fake-process.js';
+
+const KIB = 1024;
+const SIZE = { rows: 24, cols: 80 };
+
+/** A terminal that shows how many bytes it has parsed, and parses when the test says so. */
+class SlowTerminal implements HeadlessTerminal {
+  parsedBytes = 0;
+  isDisposed = false;
+  isSlow = true;
+  #waiting: (() => void)[] = [];
+
+  write(bytes: Buffer): Promise<void> {
+    this.parsedBytes += bytes.length;
+    return this.isSlow ? new Promise((resolve) => this.#waiting.push(resolve)) : Promise.resolve();
+  }
+
+  /** Parses what it has got, and all that follows. */
+  goOn(): void {
+    this.isSlow = false;
+    for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+
+  resize(): void {}
+
+  picture() {
+    return { bytes: Buffer.from(String(this.parsedBytes)), isAlternate: false, title: undefined };
+  }
+
+  dispose(): void {
+    this.isDisposed = true;
+  }
+}
+
+function setUp(keepBytes: number, makeTerminal: MakeTerminal): { log: OutputLog; screen: CommandScreen } {
+  const retention = { keepBytes, waitsForWriter: false, budget: new ReplayBudget(100 * KIB * KIB) };
+  const log = new OutputLog({ capBytes: Number.POSITIVE_INFINITY, retention });
+  const screen = new CommandScreen({ log, size: SIZE, makeTerminal, turns: new FoldTurns(), folds: true });
+  return { log, screen };
+}
+
+t.test('screen that somebody asks for does not slow the command, and shows all output up to then', async (t) => {
+  const terminal = new SlowTerminal();
+  const { log, screen } = setUp(KIB * KIB, async () => terminal);
+  for (let chunk = 0; chunk < 16; chunk += 1) log.take(Buffer.alloc(64 * KIB));
+  const image = screen.image();
+  t.ok(log.take(Buffer.alloc(64 * KIB)), 'the source goes on while the screen is being drawn');
+  const second = screen.image();
+  t.ok(log.take(Buffer.alloc(64 * KIB)));
+  await settled();
+  terminal.goOn();
+  t.match(await image, { offset: KIB * KIB, bytes: Buffer.from(String(KIB * KIB)), isComplete: true });
+  t.match(await second, { offset: 1088 * KIB });
+});
+
+t.test('command waits for its screen when it writes faster than can be folded, and goes on then', async (t) => {
+  const terminal = new SlowTerminal();
+  const { log } = setUp(64 * KIB, async () => terminal);
+  let resumed = 0;
+  log.onResume = () => {
+    resumed += 1;
+  };
+  let taken = 0;
+  while (log.take(Buffer.alloc(64 * KIB))) taken += 1;
+  t.ok(taken >= 4 && taken < 10, `${taken} chunks`);
+  t.ok(log.leavingBytes <= 512 * KIB);
+  await settled();
+  terminal.goOn();
+  while (resumed === 0) await settled();
+  t.ok(log.take(Buffer.alloc(1)));
+});
+
+t.test('screen that cannot be drawn refuses who asks for it, and the command goes on', async (t) => {
+  const broken = new Error('no such library');
+  const { log, screen } = setUp(64 * KIB, () => Promise.reject(broken));
+  for (let chunk = 0; chunk < 4; chunk += 1) log.take(Buffer.alloc(64 * KIB));
+  await t.rejects(screen.image(), broken);
+  for (let chunk = 0; chunk < 40; chunk += 1) t.ok(log.take(Buffer.alloc(64 * KIB)));
+  t.equal(log.leavingBytes, 0);
+  await t.rejects(screen.image(), broken);
+});
+
+t.test('screen that is given up while it is drawn refuses its image and frees its terminal', async (t) => {
+  const terminal = new SlowTerminal();
+  const { log, screen } = setUp(64 * KIB, async () => terminal);
+  log.take(Buffer.alloc(64 * KIB));
+  const image = screen.image();
+  await settled();
+  screen.dispose();
+  await t.rejects(image, /forgotten/);
+  t.notOk(terminal.isDisposed, 'it is at work, and would never say that it has done it');
+  terminal.goOn();
+  while (!terminal.isDisposed) await settled();
+});
+
+t.test('terminal without a window says nothing of what it cannot read', async (t) => {
+  const said = t.capture(console, 'error').args;
+  const warned = t.capture(console, 'warn').args;
+  const terminal = await makeHeadlessTerminal({ rows: 5, cols: 20 });
+  // A control sequence that ends in what none may have.
+  await terminal.write(Buffer.from('\x1b[1;\u{1f468}\x1b[\x7f\xe9 text', 'utf8'));
+  await terminal.write(Buffer.from([0x1b, 0x5b, 0x31, 0xe9, 0x1b, 0xff, 0x9b, 0xe8]));
+  t.match(terminal.picture().bytes.toString(), /text/);
+  t.same([...said(), ...warned()], []);
+  terminal.dispose();
+});
