@@ -102,11 +102,8 @@ export class DetachableCommand {
    */
   attach({ takesOver, ...options }: AttachOptions): Attachment {
     this.#refuseAhead(options);
-    const writer = this.writer;
-    if (options.role === 'writer' && writer !== undefined) {
-      if (!takesOver) throw new CommandError('writerPresent', {});
-      writer.leave('takeover');
-    }
+    const present = options.role === 'writer' ? this.writer : undefined;
+    if (present !== undefined && !takesOver) throw new CommandError('writerPresent', {});
     const { logs, clock, stallTimeoutMs, screen } = this.options;
     const attachment: Attachment = new Attachment(options, {
       logs,
@@ -117,6 +114,8 @@ export class DetachableCommand {
       onLeft: (left) => this.#onLeft(left),
     });
     this.#attachments.add(attachment);
+    // AFTER the new one is there: a command with no time at all dies when it has none.
+    present?.leave('takeover');
     if (this.#end === undefined) this.#stopExpiry();
     if (options.size !== undefined) this.resize(options.size);
     if (this.#end !== undefined) attachment.commandEnded(this.#end);
@@ -172,6 +171,10 @@ export class DetachableCommand {
   #expireAfter(ttlMs: number): void {
     this.#stopExpiry();
     if (ttlMs === Number.POSITIVE_INFINITY) return;
+    if (ttlMs === 0) {
+      this.expire();
+      return;
+    }
     this.#expiresAtMs = this.options.clock.nowMs() + ttlMs;
     this.#cancelExpiry = this.options.clock.after(ttlMs, () => this.expire());
   }

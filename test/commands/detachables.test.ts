@@ -185,10 +185,12 @@ t.test('result of a detachable command is kept for its time from the end on, who
 
 t.test('detachable command with no time dies with its last viewer', async (t) => {
   const setup = setUp();
-  const { attachment } = attach(start(setup, { ttlMs: 0 }));
+  const command = start(setup, { ttlMs: 0 });
+  attach(command);
   await settled();
+  const { attachment } = attach(command, { takesOver: true });
+  t.ok(setup.detachables.find('me', KEY), 'it never was without one');
   attachment.leave('left');
-  setup.system.clock.advance(0);
   t.equal(setup.detachables.find('me', KEY), undefined);
   t.equal(setup.killed.length, 1);
 });

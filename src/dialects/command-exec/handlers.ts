@@ -16,6 +16,7 @@ import type { SandboxSettings } from './sandbox-request.js';
 import type { NamedCommand } from './session-commands.js';
 
 const ACCEPTED = {};
+const NO_BYTES = Buffer.alloc(0);
 
 export interface ExecHandlersOptions {
   readonly exec: CommandExec;
@@ -56,7 +57,9 @@ export function createExecHandlers({ exec, captures, ceilings, sandbox, usage }:
       const { input } = named.running;
       if (input === undefined) throw rpcError('stdinNotStreamed');
       if (offset != null && named.detachable === undefined) throw rpcError('notDetachable');
-      const accepted = chunk === undefined ? undefined : input.write(chunk, offset ?? undefined);
+      // An end of input has a position, too: behind a hole it would lose what is missing.
+      const accepted =
+        chunk === undefined && offset == null ? undefined : input.write(chunk ?? NO_BYTES, offset ?? undefined);
       if (closeStdin === true) input.close();
       const reply = (): object => (named.detachable === undefined ? ACCEPTED : { accepted: input.acceptedBytes });
       return accepted === undefined ? reply() : accepted.then(reply);
