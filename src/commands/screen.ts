@@ -3,7 +3,8 @@
  * rest when an image is asked for. Works in slices, one at a time for all terminals, so that no event loop waits long. Knows no viewer.
  */
 import type { TerminalSize } from '../process/os-process.js';
-import type { ForgottenBytes, OutputLog } from './output/log.js';
+import type { ForgottenBytes } from './output/forgotten-bytes.js';
+import type { OutputLog } from './output/log.js';
 import type { HeadlessTerminal } from './screen-terminal.js';
 
 /** Bytes parsed without giving way: about a millisecond (28 to 34 MB/s). */

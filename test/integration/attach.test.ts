@@ -402,7 +402,7 @@ t.test('window bounds what is under way, and the reply waits for the last byte s
     // An ordinary command announces no view.
     if (detachable === undefined) view.attached = {};
     let ended = false;
-    view.reply.then(() => {
+    void view.reply.then(() => {
       ended = true;
     });
     for (let processed = 0; processed < size - 10_000; processed += 10_000) {

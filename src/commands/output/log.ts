@@ -6,6 +6,7 @@
  * With one viewer that counts and nothing to keep the chunk goes straight through: no byte is copied here.
  */
 import { ByteRing } from './byte-ring.js';
+import type { ForgottenBytes } from './forgotten-bytes.js';
 import type { OutputSink } from './output-sink.js';
 import type { BudgetShare, ReplayBudget } from './replay-budget.js';
 import type { Viewer } from './viewer.js';
@@ -20,17 +21,6 @@ export interface Retention {
   /** Whether the source waits before a byte is forgotten that the last writer has not acknowledged. */
   readonly waitsForWriter: boolean;
   readonly budget: ReplayBudget;
-}
-
-/** Gets the bytes that are about to be forgotten, such as a screen that folds them. */
-export interface ForgottenBytes {
-  /** Bytes it has not worked on yet; they are held in memory, too. */
-  readonly pendingBytes: number;
-  /** Whether the source should wait until {@link onRoom}. */
-  readonly isFull: boolean;
-  onRoom: (() => void) | undefined;
-  /** @param bytes lent */
-  take(bytes: Buffer, offset: number): void;
 }
 
 export interface OutputLogOptions {
