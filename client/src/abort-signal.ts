@@ -1,6 +1,14 @@
 /** What is needed of the platform's `AbortSignal`, so that the package's types stand without those of Node or of a browser; and waiting with one. */
 
-/** Of an `AbortSignal`, what is needed. */
+/**
+ * What is needed of an `AbortSignal`; those of browsers and of Node fit.
+ *
+ * @example
+ * import type { AbortSignalLike } from 'execwire-client';
+ * const signal: AbortSignalLike = AbortSignal.timeout(50);
+ * const { cause } = await box.exec(['sleep', '60'], { signal, reject: false });
+ * console.log(cause); // terminated
+ */
 export interface AbortSignalLike {
   readonly aborted: boolean;
   readonly reason?: unknown;

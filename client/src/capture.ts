@@ -4,7 +4,14 @@
  */
 import type { StreamName } from './wire.js';
 
-/** A piece of output. */
+/**
+ * A piece of output.
+ *
+ * @example
+ * import type { OutputChunk } from 'execwire-client';
+ * const show = ({ stream, bytes }: OutputChunk): string => `${stream} ${new TextDecoder().decode(bytes).trim()}`;
+ * for await (const chunk of box.exec(['sh', '-c', 'echo oops >&2']).chunks) console.log(show(chunk)); // stderr oops
+ */
 export interface OutputChunk {
   readonly stream: StreamName;
   readonly bytes: Uint8Array;

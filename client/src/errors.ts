@@ -45,7 +45,14 @@ export function cannotConnect(url: string, why: string, details: ConnectErrorDet
   return new ConnectError(`Cannot connect to ${url.split('?', 1)[0]}: ${why}`, details);
 }
 
-/** An error object of JSON-RPC. */
+/**
+ * An error object of JSON-RPC.
+ *
+ * @example
+ * import { RpcError, type WireError } from 'execwire-client';
+ * const wire: WireError = { code: -32600, message: 'command must not be empty', data: { reason: 'emptyCommand' } };
+ * console.log(new RpcError(wire).reason); // emptyCommand
+ */
 export interface WireError {
   readonly code: number;
   readonly message: string;

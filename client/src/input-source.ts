@@ -1,9 +1,23 @@
 /** Every kind of input as pieces of bytes. Knows no command. */
 
-/** What can be written: text is sent as UTF-8. */
+/**
+ * A piece of input: bytes, or text that is sent as UTF-8.
+ *
+ * @example
+ * import type { InputChunk } from 'execwire-client';
+ * const chunks: InputChunk[] = ['text, ', new Uint8Array([0x62, 0x79, 0x74, 0x65, 0x73])];
+ * console.log((await box.exec(['cat'], { input: chunks })).stdout); // text, bytes
+ */
 export type InputChunk = string | Uint8Array;
 
-/** A stream as browsers have it, of which only reading is needed. */
+/**
+ * A stream as browsers have it, of which only reading is needed.
+ *
+ * @example
+ * import type { WebStream } from 'execwire-client';
+ * const stream: WebStream = new Blob(['from a stream']).stream();
+ * console.log((await box.exec(['cat'], { input: stream })).stdout); // from a stream
+ */
 export interface WebStream {
   getReader(): {
     read(): Promise<{ done: boolean; value?: unknown }>;

@@ -6,7 +6,14 @@ import type { Transport, TransportRequest } from './transport.js';
 import type { WebSocketLike } from './websocket-transport.js';
 import type { NotificationName, Notifications } from './wire.js';
 
-/** How a box comes back after its connection broke. */
+/**
+ * How a box comes back after its connection broke.
+ *
+ * @example
+ * import type { ReconnectOptions } from 'execwire-client';
+ * const reconnect: ReconnectOptions = { maxMs: 600_000 };
+ * await using patient = await connect('ws://127.0.0.1:4500', { reconnect });
+ */
 export interface ReconnectOptions {
   /** Milliseconds of trying before it gives up. The next request tries again. Default 60000. */
   readonly maxMs?: number;
@@ -104,13 +111,30 @@ export interface DetachableOptions {
   readonly whenFull?: 'pause' | 'drop';
 }
 
-/** Both ends of long output, in bytes. */
+/**
+ * Both ends of long output, in bytes.
+ *
+ * @example
+ * import type { HeadAndTail } from 'execwire-client';
+ * const maxBuffer: HeadAndTail = { head: 2, tail: 3 };
+ * const { stdout, truncated } = await box.exec(['printf', '0123456789'], { maxBuffer });
+ * console.log(stdout, truncated.stdout); // 01, then [… 5 bytes left out …], then 789 5
+ */
 export interface HeadAndTail {
   readonly head: number;
   readonly tail: number;
 }
 
-/** Options that all commands have. Times are milliseconds. */
+/**
+ * Options that all commands have. Times are milliseconds.
+ *
+ * @example
+ * import type { CommonOptions } from 'execwire-client';
+ * const options: CommonOptions = { cwd: '/', env: { LANG: 'C', HOME: null }, timeout: 60_000 };
+ * console.log((await box.exec(['sh', '-c', 'echo $PWD $LANG $HOME'], options)).stdout); // / C
+ * await using shell = box.shell({ cwd: '/', env: { LANG: 'C' } });
+ * console.log((await shell.run('echo $PWD $LANG')).output); // / C
+ */
 export interface CommonOptions {
   /** Working directory. Default: the server's. */
   readonly cwd?: string;
@@ -128,7 +152,15 @@ export interface CommonOptions {
   readonly window?: number;
 }
 
-/** How captured output is given. */
+/**
+ * How captured output is given.
+ *
+ * @example
+ * import type { Encoding } from 'execwire-client';
+ * const encoding = 'bytes' satisfies Encoding;
+ * const { stdout } = await box.exec(['printf', 'ab'], { encoding });
+ * console.log(stdout.length, stdout[0]); // 2 97
+ */
 export type Encoding = 'utf8' | 'bytes';
 
 /**
@@ -196,7 +228,18 @@ export interface AttachOptions<E extends Encoding = 'utf8'>
   readonly takeover?: boolean;
 }
 
-/** How to come to a terminal. */
+/**
+ * How to come to a terminal.
+ *
+ * @example
+ * import type { AttachTerminalOptions } from 'execwire-client';
+ * const term = box.terminal(['sh'], { env: { PS1: '$ ' } });
+ * await term.waitFor('$ ');
+ * const options: AttachTerminalOptions = { role: 'observer' };
+ * const watching = box.attachTerminal(term.key ?? '', options);
+ * console.log((await watching.waitFor('$')).match); // $
+ * await term.kill('SIGKILL');
+ */
 export interface AttachTerminalOptions
   extends Omit<TerminalOptions, 'cwd' | 'env' | 'timeout' | 'detachable'>,
     Pick<AttachOptions, 'from' | 'role' | 'takeover'> {

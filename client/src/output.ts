@@ -6,13 +6,29 @@ import type { Capture, OutputChunk } from './capture.js';
 import { OutputView } from './output-view.js';
 import type { Offsets, StreamName } from './wire.js';
 
-/** A piece of output as listeners get it. */
+/**
+ * A piece of output as listeners get it.
+ *
+ * @example
+ * import type { OutputEvent } from 'execwire-client';
+ * const run = box.exec(['printf', 'abc']);
+ * run.onOutput(({ stream, offset, bytes }: OutputEvent) => console.log(stream, offset, bytes.length)); // stdout 0 3
+ * await run;
+ */
 export interface OutputEvent extends OutputChunk {
   /** Position of its first byte in its stream, in bytes. */
   readonly offset: number;
 }
 
-/** Bytes of a stream that this client will never get: `from` ≤ n < `to`. */
+/**
+ * Bytes of a stream that this client will never get: `from` ≤ n < `to`.
+ *
+ * @example
+ * import type { OutputGap } from 'execwire-client';
+ * const run = box.exec(['true'], { detachable: { whenFull: 'drop', replayBytes: 4096 } });
+ * run.onGap(({ stream, from, to }: OutputGap) => console.log(`${to - from} bytes of ${stream} are lost`));
+ * await run;
+ */
 export interface OutputGap {
   readonly stream: StreamName;
   readonly from: number;

@@ -3,10 +3,23 @@
 /**
  * Why a command ended: by itself, by a signal of somebody else, by its timeout, because this client asked, for want of memory; or that nobody can
  * tell.
+ *
+ * @example
+ * import type { Cause } from 'execwire-client';
+ * const { cause } = await box.exec(['sleep', '60'], { timeout: 50, reject: false });
+ * const again: Cause[] = ['lost', 'unknown'];
+ * console.log(cause, again.includes(cause)); // timeout false
  */
 export type Cause = 'exited' | 'signal' | 'timeout' | 'terminated' | 'outOfMemory' | 'lost' | 'unknown';
 
-/** Captured output: text, or bytes with `encoding: 'bytes'`. */
+/**
+ * Captured output: text, or bytes with `encoding: 'bytes'`.
+ *
+ * @example
+ * import type { Captured, Result } from 'execwire-client';
+ * const size = ({ stdout }: Result<Captured>): number => stdout.length;
+ * console.log(size(await box.exec(['printf', 'é'])), size(await box.exec(['printf', 'é'], { encoding: 'bytes' }))); // 1 2
+ */
 export type Captured = string | Uint8Array;
 
 /**

@@ -3,7 +3,16 @@ import { RpcError } from './errors.js';
 import type { Clock } from './platform.js';
 import type { RemoteCommand } from './remote-command.js';
 
-/** What is known of a command that runs. */
+/**
+ * What is known of a command that runs.
+ *
+ * @example
+ * import type { Started } from 'execwire-client';
+ * const run = box.exec(['cat'], { stdin: 'pipe' });
+ * const { pid, key }: Started = await run.started;
+ * console.log(typeof pid, key); // number undefined
+ * await run.end();
+ */
 export interface Started {
   /** Number of its process on the server's machine; undefined where the server does not say, or when it has ended before it could be asked. */
   readonly pid: number | undefined;

@@ -4,7 +4,15 @@
  */
 import type { TraceCarrier } from './wire.js';
 
-/** Gives the context to send with the next request, or undefined for none. */
+/**
+ * Gives the context to send with the next request, or undefined for none.
+ *
+ * @example
+ * import type { TraceSource } from 'execwire-client';
+ * const traceContext: TraceSource = () => ({ traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' });
+ * await using traced = await connect('ws://127.0.0.1:4500', { traceContext });
+ * console.log((await traced.exec(['sh', '-c', 'echo ${TRACEPARENT%-*-*}'])).stdout); // 00-0af7651916cd43dd8448eb211c80319c
+ */
 export type TraceSource = () => TraceCarrier | undefined;
 
 /** Where `@opentelemetry/api` 1.x keeps what was registered, for all its copies in a program; the 1 is its major version. */

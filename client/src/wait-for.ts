@@ -4,10 +4,28 @@ import type { Cancel, Clock } from './platform.js';
 /** Characters of output that are searched; older ones are forgotten. */
 const SEARCHED_CHARACTERS = 1024 * 1024;
 
-/** What to wait for: a text, a pattern, or silence of so many milliseconds. */
+/**
+ * What to wait for: a text, a pattern, or silence of so many milliseconds.
+ *
+ * @example
+ * import type { Expectation } from 'execwire-client';
+ * const prompt: Expectation = /name\? $/;
+ * const run = box.exec(['sh', '-c', 'printf "name? "; read name; echo "hello $name"'], { stdin: 'pipe' });
+ * await run.waitFor(prompt);
+ * await run.write('Ada\n');
+ * console.log((await run.waitFor('hello Ada')).match); // hello Ada
+ */
 export type Expectation = string | RegExp | { readonly idle: number };
 
-/** What was met. */
+/**
+ * What was met.
+ *
+ * @example
+ * import type { Met } from 'execwire-client';
+ * const run = box.exec(['echo', 'ready on port 8080']);
+ * const { match, groups, before }: Met = await run.waitFor(/port (\d+)/);
+ * console.log(match, groups[0], [before]); // port 8080 8080 [ 'ready on ' ]
+ */
 export interface Met {
   /** The text that matched; empty for silence. */
   readonly match: string;

@@ -9,13 +9,29 @@ export interface WireSize {
   readonly cols: number;
 }
 
-/** Name of an output stream; a terminal has `stdout` only. */
+/**
+ * Name of an output stream; a terminal has `stdout` only.
+ *
+ * @example
+ * import type { StreamName } from 'execwire-client';
+ * const stream: StreamName = 'stderr';
+ * for await (const line of box.exec(['sh', '-c', 'echo oops >&2']).lines(stream)) console.log(line); // oops
+ */
 export type StreamName = 'stdout' | 'stderr';
 
 /** A position in each stream, counted in bytes from the start of the command. */
 export type Offsets = { readonly [S in StreamName]?: number | undefined };
 
-/** What a server keeps of a stream: the first byte it still has, and the one that comes next. */
+/**
+ * What a server keeps of a stream: the first byte it still has, and the one that comes next.
+ *
+ * @example
+ * import type { StreamRange } from 'execwire-client';
+ * const { key } = await box.exec(['printf', 'abc'], { detachable: true }).started;
+ * const row = (await box.list()).find((listed) => listed.key === key);
+ * const kept: StreamRange | undefined = row?.stdout;
+ * console.log(kept?.oldest); // 0
+ */
 export interface StreamRange {
   readonly oldest: number;
   readonly next: number;
@@ -26,7 +42,14 @@ export interface WireWindow {
   readonly bytes: number;
 }
 
-/** A W3C trace context as a request carries it. */
+/**
+ * A W3C trace context as a request carries it.
+ *
+ * @example
+ * import type { TraceCarrier } from 'execwire-client';
+ * const trace: TraceCarrier = { traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' };
+ * await using traced = await connect('ws://127.0.0.1:4500', { traceContext: () => trace });
+ */
 export interface TraceCarrier {
   readonly traceparent: string;
   readonly tracestate?: string;
@@ -125,7 +148,17 @@ export interface WriteReply {
   readonly accepted?: number;
 }
 
-/** One row of `command/exec/list`. */
+/**
+ * One row of `command/exec/list`.
+ *
+ * @example
+ * import type { ListedCommand } from 'execwire-client';
+ * const run = box.exec(['cat'], { stdin: 'pipe' });
+ * const { pid } = await run.started;
+ * const rows: ListedCommand[] = await box.list({ details: true });
+ * console.log(rows.find((row) => row.pid === pid)?.command); // [ 'cat' ]
+ * await run.end();
+ */
 export interface ListedCommand {
   /** Name of the command on this connection, or null. */
   readonly processId: string | null;
@@ -158,6 +191,14 @@ export interface ListedCommand {
   readonly metadata?: Readonly<Record<string, string>> | null;
 }
 
+/**
+ * What to list. `scope`: commands of this connection, or of all connections with this credential; `details`: with arguments and figures.
+ *
+ * @example
+ * import type { ListParams } from 'execwire-client';
+ * const params: ListParams = { scope: 'connection', details: true };
+ * console.log(await box.list(params)); // []
+ */
 export interface ListParams {
   readonly scope?: 'connection' | 'principal';
   readonly details?: boolean;
@@ -168,7 +209,15 @@ export interface Named {
   readonly processId: string;
 }
 
-/** Requests of the client, by method. */
+/**
+ * Requests of the client, by method.
+ *
+ * @example
+ * import type { Requests } from 'execwire-client';
+ * const params: Requests['command/exec']['params'] = { command: ['echo', 'hello'] };
+ * const { exitCode, stdout } = await box.request('command/exec', params);
+ * console.log(exitCode, JSON.stringify(stdout)); // 0 "hello\n"
+ */
 export interface Requests {
   initialize: { params: InitializeParams; result: InitializeResult };
   'command/exec': { params: ExecParams; result: ExecReply };
@@ -185,7 +234,14 @@ export interface Requests {
   'command/exec/forget': { params: { readonly key: string }; result: object };
 }
 
-/** Notifications of the server, by method. */
+/**
+ * Notifications of the server, by method.
+ *
+ * @example
+ * import type { Notifications } from 'execwire-client';
+ * const stop = box.on('server/draining', ({ deadlineMs }: Notifications['server/draining']) => console.log(deadlineMs));
+ * stop();
+ */
 export interface Notifications {
   'command/exec/outputDelta': Named & {
     readonly stream: StreamName;
@@ -218,5 +274,23 @@ export interface Notifications {
   'server/authExpiring': { readonly expiresInMs: number };
 }
 
+/**
+ * Names of the requests whose types are known.
+ *
+ * @example
+ * import type { RequestName } from 'execwire-client';
+ * const name: RequestName = 'command/exec/list';
+ * console.log((await box.request(name, { scope: 'connection' })).commands); // []
+ */
 export type RequestName = keyof Requests;
+
+/**
+ * Names of the notifications whose types are known.
+ *
+ * @example
+ * import type { NotificationName } from 'execwire-client';
+ * const name: NotificationName = 'server/authExpiring';
+ * const stop = box.on(name, ({ expiresInMs }) => console.log(`a new token is needed within ${expiresInMs} ms`));
+ * stop();
+ */
 export type NotificationName = keyof Notifications;
