@@ -16,11 +16,11 @@ export interface AbortSignalLike {
   removeEventListener(type: 'abort', listener: () => void): void;
 }
 
-/** Waits for a promise, or rejects as soon as the signal aborts. Leaves no listener behind, however often one signal is waited with. */
-export async function orAborted<T>(promise: Promise<T>, signal: AbortSignalLike, errorOf: () => Error): Promise<T> {
+/** Waits for a promise, or rejects with the signal's reason as soon as it aborts. Leaves no listener behind, however often one signal is waited with. */
+export async function orAborted<T>(promise: Promise<T>, signal: AbortSignalLike): Promise<T> {
   let giveUp = (): void => {};
   const aborted = new Promise<never>((_resolve, reject) => {
-    giveUp = () => reject(errorOf());
+    giveUp = () => reject(signal.reason);
     if (signal.aborted) giveUp();
     else signal.addEventListener('abort', giveUp);
   });

@@ -43,7 +43,7 @@ export async function openBox(host: Host, url: string, options: ConnectOptions):
   });
   if (options.onStatus !== undefined) links.statusListeners.add(options.onStatus);
   for (const [method, listener] of Object.entries(options.notifications ?? {})) {
-    links.listeners.set(method, new Set([(params) => listener(params as never)]));
+    links.listeners.set(method, new Set([listener as (params: unknown) => void]));
   }
   await links.linkForWork().session();
   return new Box(links, reportError);

@@ -1,5 +1,5 @@
 /** What the client needs from the program around it: sockets, base64, time and chance. Knows no protocol. */
-import type { AbortSignalLike } from './abort-signal.js';
+import { type AbortSignalLike, orAborted } from './abort-signal.js';
 import type { OpenTransport } from './transport.js';
 
 /** Cancels what was scheduled; does nothing when it has already happened. */
@@ -33,15 +33,10 @@ export const hostClock: Clock = {
 };
 
 /** Resolves after a delay, or as soon as the signal aborts. Never rejects. */
-export function sleep(clock: Clock, delayMs: number, signal?: AbortSignalLike): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      cancel();
-      signal?.removeEventListener('abort', done);
-      resolve();
-    };
-    const cancel = clock.after(delayMs, done);
-    if (signal?.aborted) done();
-    else signal?.addEventListener('abort', done);
+export async function sleep(clock: Clock, delayMs: number, signal?: AbortSignalLike): Promise<void> {
+  let cancel: Cancel = () => {};
+  const slept = new Promise<void>((resolve) => {
+    cancel = clock.after(delayMs, resolve);
   });
+  await (signal === undefined ? slept : orAborted(slept, signal)).catch(cancel);
 }

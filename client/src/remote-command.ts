@@ -106,7 +106,7 @@ export class RemoteCommand implements CommandListener {
   /** Ends it here if it was not sent yet. @returns whether that was so */
   abandon(): boolean {
     if (this.#wasSent) return false;
-    this.#giveUp.abort();
+    this.#giveUp.abort(neverSent());
     return true;
   }
 
@@ -213,7 +213,7 @@ export class RemoteCommand implements CommandListener {
   /** The session to go on with. */
   async #sessionOf(link: Link): Promise<Session> {
     try {
-      return await orAborted(link.session(), this.#giveUp.signal, neverSent);
+      return await orAborted(link.session(), this.#giveUp.signal);
     } catch (error) {
       if (error instanceof NoReply) throw error;
       throw this.#wasSent ? unknownBy(error) : neverSent(error);
@@ -223,7 +223,7 @@ export class RemoteCommand implements CommandListener {
   /** Sends the start, or attaches, and waits for the end. */
   async #run(session: Session, link: Link): Promise<ExecReply> {
     // The session may have been there before the wish to give up.
-    if (this.#giveUp.signal.aborted) throw neverSent();
+    this.#giveUp.signal.throwIfAborted();
     const isAttach = this.isDetachable;
     const { serverId } = session.info;
     if (!isAttach && this.#wasSent && serverId !== this.#serverId) {

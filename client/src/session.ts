@@ -2,7 +2,7 @@
  * One initialized connection: what the server is and can, which command a notification belongs to, and whether the server still lives.
  * Knows no reconnect.
  */
-import type { AbortSignalLike } from './abort-signal.js';
+import { type AbortSignalLike, orAborted } from './abort-signal.js';
 import { randomName } from './affinity.js';
 import { ConnectError, cannotConnect, fieldOf, messageOf, RpcError } from './errors.js';
 import type { Cancel, Platform } from './platform.js';
@@ -170,9 +170,6 @@ export async function openSession(
   const tooLate = cannotConnect(url, `no answer within ${Math.round(connectTimeoutMs)} ms`);
   const cancel = platform.clock.after(connectTimeoutMs, () => opening.abort(tooLate));
   closing.addEventListener('abort', giveUp);
-  const givenUp = new Promise<never>((_resolve, reject) => {
-    opening.signal.addEventListener('abort', () => reject(opening.signal.reason));
-  });
   const { token } = settings;
   const open = async (): Promise<void> => {
     const credential = typeof token === 'function' ? await token() : token;
@@ -182,7 +179,7 @@ export async function openSession(
     await session.initialize();
   };
   try {
-    await Promise.race([open(), givenUp]);
+    await orAborted(open(), opening.signal);
     return session;
   } catch (error) {
     session.rpc.drop();

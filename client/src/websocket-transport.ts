@@ -112,5 +112,5 @@ export function refusalError(
   if (status === 403) text = 'HTTP 403: this client is not allowed here';
   if (status === 429 || status === 503) text = `HTTP ${status}: the server takes no connection now (full or draining)`;
   if (status === 502 || status === 504) text = `HTTP ${status}: a proxy answered and reached no server behind it`;
-  return cannotConnect(url, `${text}`, { status, retryAfterMs });
+  return cannotConnect(url, text, { status, retryAfterMs });
 }
