@@ -125,6 +125,11 @@ export class RawConnection {
     });
   }
 
+  /** Reads no further. */
+  pause() {
+    this.#socket.pause();
+  }
+
   /** Ends the socket at once. */
   destroy() {
     this.#reason = 'destroyed by the client';

@@ -40,10 +40,11 @@ export class RpcConnection {
     };
   }
 
-  /** Connects and initializes. @param {number} port @returns {Promise<RpcConnection>} */
-  static async open(port) {
+  /** Connects and initializes. @param {number} port @param {object} [capabilities] @returns {Promise<RpcConnection>} */
+  static async open(port, capabilities) {
     const connection = new RpcConnection(await RawConnection.connect(port));
-    const reply = await connection.request('initialize', { clientInfo: { name: 'bench', version: '1' } });
+    const clientInfo = { name: 'bench', version: '1' };
+    const reply = await connection.request('initialize', { clientInfo, ...(capabilities && { capabilities }) });
     if (reply.error) throw new Error(`initialize: ${reply.error.message}`);
     connection.#raw.sendText('{"jsonrpc":"2.0","method":"initialized"}');
     return connection;
@@ -83,6 +84,11 @@ export class RpcConnection {
 
   destroy() {
     this.#raw.destroy();
+  }
+
+  /** Reads no further. */
+  pause() {
+    this.#raw.pause();
   }
 
   /** @param {Frame} frame */

@@ -111,9 +111,9 @@ export class ServerProcess {
     return this.#child.pid ?? 0;
   }
 
-  /** A connection, initialized; closed by `stop`. @returns {Promise<RpcConnection>} */
-  async connect() {
-    const connection = await RpcConnection.open(this.port);
+  /** A connection, initialized; closed by `stop`. @param {object} [capabilities] @returns {Promise<RpcConnection>} */
+  async connect(capabilities) {
+    const connection = await RpcConnection.open(this.port, capabilities);
     this.#connections.push(connection);
     return connection;
   }
