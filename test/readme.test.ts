@@ -5,6 +5,7 @@ import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import t from 'tap';
 import { WebSocket } from 'ws';
+import { blocksOf, linePattern } from './support/page-examples.js';
 
 const PROJECT = resolve(import.meta.dirname, '..');
 const SERVER = resolve(PROJECT, 'dist/execwire.cjs');
@@ -12,22 +13,10 @@ const README = readFileSync(resolve(PROJECT, 'README.md'), 'utf8');
 /** The address the README's server has. */
 const DOCUMENTED_URL = 'ws://127.0.0.1:4500';
 
-/** Code blocks of one language, '' for none, in order. */
-function blocks(language: string): string[] {
-  const fenced = README.matchAll(/^```(\w*)\n([\s\S]*?)^```$/gm);
-  return [...fenced].filter(([, given]) => given === language).map(([, , text = '']) => text);
-}
-
 function first(language: string): string {
-  const [text] = blocks(language);
+  const [text] = blocksOf(README, language);
   if (text === undefined) throw new Error(`the README has no block of ${language}`);
   return text;
-}
-
-/** A line as written, where … stands for anything. */
-function pattern(line: string): RegExp {
-  const parts = line.split('…').map((part) => part.replaceAll(/[\\^$.*+?()[\]{}|]/g, '\\$&'));
-  return new RegExp(`^${parts.join('.*')}$`);
 }
 
 async function startServer(): Promise<{ url: string; server: ChildProcess }> {
@@ -60,11 +49,11 @@ t.test('frames of the README get the answers it shows when they are sent in its 
     onFrame();
   });
   await new Promise((resolve) => socket.once('open', resolve));
-  for (const frame of blocks('').flatMap((text) => text.split('\n'))) {
+  for (const frame of blocksOf(README, '').flatMap((text) => text.split('\n'))) {
     if (frame.startsWith('> ')) socket.send(frame.slice(2));
     if (!frame.startsWith('< ')) continue;
     while (received.length === 0) await new Promise<void>((resolve) => (onFrame = resolve));
-    t.match(received.shift(), pattern(frame.slice(2)));
+    t.match(received.shift(), linePattern(frame.slice(2)));
   }
   t.same(received, [], 'nothing else came');
   socket.terminate();
@@ -87,7 +76,7 @@ t.test('stdio example of the README gets the answers it shows, and the server en
   const answers = createInterface({ input: server.stdout })[Symbol.asyncIterator]();
   for (const line of lines) {
     if (line.startsWith('> ')) server.stdin.write(`${line.slice(2)}\n`);
-    else t.match((await answers.next()).value, pattern(line.slice(2)));
+    else t.match((await answers.next()).value, linePattern(line.slice(2)));
   }
   server.stdin.end();
   t.equal(await exited, 0);

@@ -1,0 +1,72 @@
+// Owns that the examples of docs/attach.md do what the page says, against the built server. Knows nothing of what they show.
+import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import t from 'tap';
+import { blocksOf, linePattern } from './support/page-examples.js';
+import { startServer } from './support/server.js';
+import type { WireClient, WireMessage } from './support/wire-client.js';
+
+const PROJECT = resolve(import.meta.dirname, '..');
+const PAGE = readFileSync(resolve(PROJECT, 'docs/attach.md'), 'utf8');
+/** The address that the page's server has. */
+const DOCUMENTED_URL = 'ws://127.0.0.1:4500';
+
+const server = await startServer(t);
+
+/** Runs a program of the page. @returns what it prints */
+async function printedBy(code: string): Promise<string> {
+  const args = ['--input-type=module', '--eval', code.replaceAll(DOCUMENTED_URL, server.url)];
+  const child = spawn(process.execPath, args, { cwd: PROJECT, stdio: ['ignore', 'pipe', 'inherit'] });
+  let output = '';
+  for await (const chunk of child.stdout.setEncoding('utf8')) output += String(chunk);
+  return output;
+}
+
+t.test('programs of the attach page print what it shows when they are run', async (t) => {
+  const programs = blocksOf(PAGE, 'js');
+  const outputs = blocksOf(PAGE, 'text');
+  t.ok(programs.length > 0);
+  t.equal(programs.length, outputs.length, 'each has its output');
+  const printed = await Promise.all(programs.map(printedBy));
+  for (const [at, text] of printed.entries()) t.equal(text, outputs[at], `program ${at + 1}`);
+});
+
+t.test('frames of the attach page get the answers it shows when they are sent in its order', async (t) => {
+  const lines = blocksOf(PAGE, '').flatMap((text) => text.split('\n').filter((line) => /^\d[<>✂]/.test(line)));
+  t.ok(lines.length > 10, `${lines.length} lines`);
+  const clients = new Map<string, WireClient>();
+  /** Messages of each connection that the page has shown so far. */
+  const shown = new Map<string, WireMessage[]>();
+  const clientOf = async (name: string): Promise<WireClient> => {
+    const client = clients.get(name) ?? (await server.wire());
+    clients.set(name, client);
+    return client;
+  };
+  // Lines between two that are sent may come in any order.
+  let expected: RegExp[] = [];
+  const allCame = async (name: string): Promise<void> => {
+    const client = await clientOf(name);
+    const seen = shown.get(name) ?? [];
+    shown.set(name, seen);
+    for (const pattern of expected) {
+      const came = await client.message((message) => !seen.includes(message) && pattern.test(JSON.stringify(message)));
+      seen.push(came);
+    }
+    expected = [];
+    t.equal(client.messages.length, seen.length, `nothing but what is shown came to connection ${name}`);
+  };
+  let name = '';
+  for (const line of lines) {
+    const [given = '', mark] = line;
+    if (mark === '<') {
+      expected.push(linePattern(line.slice(3)));
+      continue;
+    }
+    if (name !== '') await allCame(name);
+    name = given;
+    if (mark === '>') (await clientOf(name)).send(line.slice(3));
+    else (await clientOf(name)).terminate();
+  }
+  await allCame(name);
+});
