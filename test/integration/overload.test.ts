@@ -191,8 +191,12 @@ t.test('a server that runs out of descriptors refuses by name and closes nobody 
   t.equal((await server.get('/readyz')).status, 503);
 
   const burst = await Promise.all(Array.from({ length: 300 }, () => ask(server, { upgrade: true })));
-  // One that fails has no answer, and rejects. A few may find room that others have just left.
-  t.ok(burst.filter(({ status }) => status === 503).length > 200, 'each of a burst has its answer');
+  // An ask without an answer rejects. Some find the room of others that have just left.
+  t.ok(
+    burst.every(({ status }) => status === 503 || status === 101),
+    'each of a burst has its answer',
+  );
+  t.ok(burst.some(({ status }) => status === 503));
   t.ok(
     clients.every(({ ws }) => ws.readyState === ws.OPEN),
     'nobody who is in was closed',

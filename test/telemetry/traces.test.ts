@@ -1,5 +1,6 @@
 /** Traces from a client's span to the environment of a command's child, through the built server and a real OTLP/HTTP receiver. */
 import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
 import { context, propagation, trace } from '@opentelemetry/api';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import { NodeTracerProvider, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-node';
@@ -265,6 +266,24 @@ t.test('server without a receiver serves, and ends in order', async (t) => {
   const client = await server.connect();
   t.match(await client.exec(['true']), { exitCode: 0 });
   t.same(await server.stop(), { code: 0, signal: null });
+});
+
+t.test('server ends in order when its receiver takes spans and never answers', async (t) => {
+  const receiver = createServer((socket) => socket.on('error', () => {})).listen(0, '127.0.0.1');
+  await once(receiver, 'listening');
+  t.teardown(() => receiver.close());
+  // Longer than the test waits: only the server's own bound on the end of its telemetry can end it earlier.
+  const patience = { OTEL_EXPORTER_OTLP_TIMEOUT: '600000', OTEL_BSP_EXPORT_TIMEOUT: '600000' };
+  const { port } = receiver.address() as AddressInfo;
+  const server = await startServer(t, {
+    env: { OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}`, ...patience },
+  });
+  const client = await server.connect();
+  t.match(await client.exec(['true']), { exitCode: 0 });
+  const connected = once(receiver, 'connection');
+  const ended = server.stop();
+  await connected;
+  t.same(await ended, { code: 0, signal: null });
 });
 
 t.test('request hands its trace on to its command when no telemetry is asked for', async (t) => {

@@ -130,6 +130,23 @@ t.test('command exec finds a command at once, while it is still being started', 
   t.end();
 });
 
+t.test(
+  'command exec refuses a command with a reply of output when all replies together have no room, and no other',
+  async (t) => {
+    const captures = new CaptureBudget(128 * 1024);
+    const setup = setUp({ captures });
+    const { session } = openSession();
+    captures.take(65 * 1024);
+    t.match(await run(setup, session, request()), { code: -32001, data: { bound: 'maxBufferedTotalBytes' } });
+    t.equal(setup.system.specs.length, 0, 'nothing was started');
+    void run(setup, session, request('stream', { streamStdoutStderr: true }));
+    t.equal(setup.system.specs.length, 1, 'a stream keeps nothing for its reply');
+    captures.give(65 * 1024);
+    void run(setup, session, request());
+    t.equal(setup.system.specs.length, 2, 'there is room again');
+  },
+);
+
 t.test('command exec refuses with -32001 and starts nothing when a bound is reached', async (t) => {
   let shortage: string | undefined;
   const setup = setUp({ maxProcesses: 3, maxProcessesPerConnection: 2, shortage: () => shortage });
