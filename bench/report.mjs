@@ -65,7 +65,7 @@ function caseSection(results, result) {
 }
 
 /** @param {Results} results @returns {string} */
-export function renderPage(results) {
+function renderPage(results) {
   const { machine, run, contenders, ceiling } = results;
   const who = contenders.map(({ name, kind, version, node }) => {
     if (kind === 'floor') return '- floor: the same work in C without a server, and `node -e 0` for the start';

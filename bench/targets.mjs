@@ -60,7 +60,7 @@ const atLeast = (label, value, limit, unit) => ({ label, value, limit, bound: 'a
 const atMost = (label, value, limit, unit) => ({ label, value, limit, bound: 'at most', unit });
 
 /** @type {Target[]} */
-export const TARGETS = [
+const TARGETS = [
   {
     title: 'pipe stream',
     checks: [atLeast('speed', perReference('pipe-stream', 'mb_per_second'), 2, '× reference')],

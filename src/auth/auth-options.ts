@@ -8,9 +8,6 @@ import { problemOfAllowedOrigin } from './origin.js';
 /** How a client proves who it is (`--ws-auth`). */
 export type AuthMode = 'none' | 'capability-token' | 'signed-bearer-token';
 
-/** All values of `--ws-auth`. */
-export const AUTH_MODES: readonly AuthMode[] = ['none', 'capability-token', 'signed-bearer-token'];
-
 /** Seconds by which the clocks of issuer and server may differ if `--ws-max-clock-skew-seconds` is not given. */
 export const DEFAULT_CLOCK_SKEW_SECONDS = 30;
 

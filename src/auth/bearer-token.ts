@@ -63,11 +63,6 @@ export function selectSubprotocol(offered: Iterable<string>): typeof SUBPROTOCOL
   return false;
 }
 
-/** The subprotocol that carries a token, for clients that cannot set headers. */
-export function bearerSubprotocol(token: string): string {
-  return BEARER_SUBPROTOCOL_PREFIX + Buffer.from(token, 'utf8').toString('base64url');
-}
-
 function tokenOfAuthorization(value: string): string | undefined {
   if (!PLAIN_FIELD_VALUE.test(value)) return undefined;
   return BEARER_FIELD_VALUE.exec(value.trim())?.[1];

@@ -22,7 +22,7 @@ export interface SignedBearerToken {
 }
 
 /** Bytes. An HMAC secret that is shorter than its hash is the weakest part of it (RFC 7518, 3.2). */
-export const MIN_SHARED_SECRET_BYTES = 32;
+const MIN_SHARED_SECRET_BYTES = 32;
 
 /**
  * The algorithms of each key source. The source fixes them, never the token. A token signed with HS256 and a public key as its secret (key

@@ -13,7 +13,7 @@ export type ListenAddress =
 export type SocketAddress = Exclude<ListenAddress, { kind: 'stdio' }>;
 
 /** Longest path a Unix socket can have: `sun_path` holds 108 bytes with the final zero. */
-const MAX_SOCKET_PATH_BYTES = 107;
+export const MAX_SOCKET_PATH_BYTES = 107;
 const MAX_PORT = 65_535;
 
 /** An address that cannot be used; the message names the URL and what is expected. */

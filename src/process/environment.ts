@@ -54,11 +54,6 @@ export function givenDescriptorLimit(): number | undefined {
   return given !== undefined && /^[1-9]\d*$/.test(given) ? Number(given) : undefined;
 }
 
-/** The complete environment of a child. `allow` and `deny` never apply to variables of the request. */
-export function childEnvironment(options: ChildEnvironmentOptions): Environment {
-  return environmentOver(inheritedEnvironment(options), options);
-}
-
 /** The inherited part of every child's environment. A server builds it once: reading and matching the variables took 0.1 ms a command. */
 export function inheritedEnvironment(
   options: Pick<ChildEnvironmentOptions, 'allow' | 'deny' | 'inherited'>,

@@ -63,8 +63,3 @@ function kill(scan: TreeScan): number[] {
   for (const leader of scan.leaders) signalOwnChild(leader, 'SIGKILL');
   return found.map(({ pid }) => pid);
 }
-
-/** Every living process of some commands, in no order. */
-export function findTree(targets: readonly TreeTarget[]): number[] {
-  return new TreeScan(targets).look().map(({ pid }) => pid);
-}

@@ -11,10 +11,8 @@ import { SpawnError } from './os-process.js';
 import { posixSpawn, type SpawnChild } from './posix-spawn.js';
 import { type KernelCalls, kernelCalls } from './sandbox/kernel-calls.js';
 import { sandboxArchitecture } from './sandbox/syscall-numbers.js';
-import { type TerminalCalls, terminalCalls } from './terminal-pair.js';
+import { O_CLOEXEC, type TerminalCalls, terminalCalls } from './terminal-pair.js';
 
-/** O_CLOEXEC of Linux, as an octal number on every architecture that Node has a build for (asm-generic/fcntl.h). */
-const O_CLOEXEC = 0o2000000;
 /** close_range(2) has this number on every architecture. Its glibc wrapper needs glibc 2.34; the call itself needs only the kernel. */
 const SYS_CLOSE_RANGE = 436;
 /** Marks descriptors instead of closing them; Linux 5.11 (linux/close_range.h). */

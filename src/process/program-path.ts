@@ -43,7 +43,7 @@ export async function checkPaths(paths: NamedPaths, files: FileProbe): Promise<s
 /** @throws {SpawnError} the errno of the directory, which it names. */
 export async function checkDirectory({ cwd }: Pick<NamedPaths, 'cwd'>, files: FileProbe): Promise<void> {
   if (cwd === undefined) return;
-  const code = await errnoOfDirectory(cwd, files);
+  const code = await errnoOfPath(cwd, files, { kind: 'directory', otherwise: 'ENOTDIR' });
   if (code !== undefined) throw spawnError(`cwd ${JSON.stringify(cwd)}`, code);
 }
 
@@ -126,16 +126,6 @@ function maxTotalBytes(): number {
   }
 }
 
-async function errnoOfDirectory(directory: string, files: FileProbe): Promise<string | undefined> {
-  try {
-    if ((await files.kindOf(directory)) !== 'directory') return 'ENOTDIR';
-    await files.checkExecutable(directory);
-    return undefined;
-  } catch (error) {
-    return errnoOf(error) ?? 'EINVAL';
-  }
-}
-
 async function errnoOfProgram(path: string, cwd: string | undefined, files: FileProbe): Promise<string | undefined> {
   const file = below(cwd, path);
   const code = await errnoOfExecutable(file, files);
@@ -149,9 +139,18 @@ function below(cwd: string | undefined, path: string): string {
 }
 
 async function errnoOfExecutable(file: string, files: FileProbe): Promise<string | undefined> {
+  return errnoOfPath(file, files, { kind: 'file', otherwise: 'EACCES' });
+}
+
+/** @returns undefined for a path of this kind that may be executed, or searched */
+async function errnoOfPath(
+  path: string,
+  files: FileProbe,
+  { kind, otherwise }: { kind: 'file' | 'directory'; otherwise: string },
+): Promise<string | undefined> {
   try {
-    if ((await files.kindOf(file)) !== 'file') return 'EACCES';
-    await files.checkExecutable(file);
+    if ((await files.kindOf(path)) !== kind) return otherwise;
+    await files.checkExecutable(path);
     return undefined;
   } catch (error) {
     return errnoOf(error) ?? 'EINVAL';

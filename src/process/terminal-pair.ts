@@ -7,8 +7,8 @@ import type { LibraryHandle } from 'koffi';
 import type { TerminalSize } from './os-process.js';
 import { errnoOf, spawnError } from './program-path.js';
 
-/** O_CLOEXEC of Linux, the same on every architecture that Node has a build for (asm-generic/fcntl.h). */
-const O_CLOEXEC = 0o2000000;
+/** O_CLOEXEC of Linux, as an octal number the same on every architecture that Node has a build for (asm-generic/fcntl.h). */
+export const O_CLOEXEC = 0o2000000;
 /** Sets `struct winsize` (asm-generic/ioctls.h; PowerPC has a number of its own). */
 const TIOCSWINSZ = process.arch === 'ppc64' ? 0x80087467 : 0x5414;
 /** Four 16-bit numbers: rows, columns, and two in pixels. */

@@ -28,9 +28,3 @@ export type MethodName = keyof typeof methods;
 export type MethodParams<M extends MethodName> = z.input<(typeof methods)[M]['params']>;
 /** Result of a request. */
 export type MethodResult<M extends MethodName> = z.output<(typeof methods)[M]['result']>;
-/** Name of a notification from the server. */
-export type ServerNotificationName = keyof typeof serverNotifications;
-/** Params of a notification from the server. */
-export type ServerNotificationParams<N extends ServerNotificationName> = z.output<
-  (typeof serverNotifications)[N]['params']
->;

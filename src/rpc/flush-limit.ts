@@ -5,7 +5,7 @@
 import { ServedTime } from './served-time.js';
 
 /** How long a peer may take nothing. @see PROTOCOL "Drain" */
-export const FLUSH_STALL_MS = 5000;
+const FLUSH_STALL_MS = 5000;
 /** How long a peer may take in all. Without this bound a peer that takes a byte every few seconds would keep the server for ever. */
 export const FLUSH_TOTAL_MS = 60_000;
 const LOOK_EVERY_MS = 250;

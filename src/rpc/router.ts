@@ -14,9 +14,6 @@ export interface Caller {
   readonly experimentalApi: boolean;
 }
 
-/** Serves one method: returns or resolves to the result. To refuse, it throws or returns an RpcError. */
-export type Handler<S extends Caller> = (params: never, caller: S, call: Call) => unknown;
-
 interface Route<S extends Caller> {
   readonly definition: MethodDefinition;
   readonly handler: (params: unknown, caller: S, call: Call) => unknown;

@@ -31,7 +31,7 @@ export function headerBytes(textBytes: number): number {
 }
 
 /** Writes a header at `at`. @returns where the text begins */
-export function writeHeader(buffer: Buffer, at: number, textBytes: number): number {
+function writeHeader(buffer: Buffer, at: number, textBytes: number): number {
   buffer[at] = FINAL_TEXT;
   if (textBytes <= MAX_7_BIT_LENGTH) {
     buffer[at + 1] = textBytes;

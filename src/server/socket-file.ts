@@ -10,6 +10,7 @@ import { randomBytes } from 'node:crypto';
 import { closeSync, linkSync, lstatSync, openSync, renameSync, type Stats, unlinkSync } from 'node:fs';
 import { connect } from 'node:net';
 import { basename, dirname, join } from 'node:path';
+import { MAX_SOCKET_PATH_BYTES } from '../config/listen-address.js';
 import { loadLibc } from '../process/libc.js';
 
 /**
@@ -17,8 +18,6 @@ import { loadLibc } from '../process/libc.js';
  * default access list of the folder cannot widen this, because the kernel applies the mask to a socket first.
  */
 const SOCKET_UMASK = 0o177;
-/** Longest path that a socket can be bound to. @see listen-address.ts */
-const MAX_SOCKET_PATH_BYTES = 107;
 /** Two starts meet for some milliseconds. A lock that is held longer belongs to another program. */
 const LOCK_TIMEOUT_MS = 5000;
 const LOCK_RETRY_MS = 20;

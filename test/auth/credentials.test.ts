@@ -6,14 +6,10 @@ import { join } from 'node:path';
 import t from 'tap';
 import { createAuthenticator } from '../../src/auth/authenticator.js';
 import { authorize } from '../../src/auth/authorize.js';
-import {
-  bearerSubprotocol,
-  type CredentialHeaders,
-  extractBearerToken,
-  selectSubprotocol,
-} from '../../src/auth/bearer-token.js';
+import { type CredentialHeaders, extractBearerToken, selectSubprotocol } from '../../src/auth/bearer-token.js';
 import { ANONYMOUS, jwtPrincipal, TOKEN_HOLDER, UNIX_PEER } from '../../src/auth/principal.js';
 import { CredentialFileError, openSecretFile } from '../../src/auth/secret-file.js';
+import { bearerSubprotocol } from './bearer-subprotocol.js';
 
 const LISTENER = { kind: 'ws', host: '127.0.0.1', port: 0 } as const;
 const sha256Hex = (text: string) => createHash('sha256').update(text).digest('hex');

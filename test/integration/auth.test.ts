@@ -10,7 +10,7 @@ import { connect as connectTls } from 'node:tls';
 import t, { type Test } from 'tap';
 import { WebSocket } from 'ws';
 import { connect } from '../../client/src/node.js';
-import { bearerSubprotocol } from '../../src/auth/bearer-token.js';
+import { bearerSubprotocol } from '../auth/bearer-subprotocol.js';
 import { selfSignedCertificate } from '../auth/self-signed-certificate.js';
 import { signedToken } from '../auth/signed-token.js';
 import { ask } from '../support/ask.js';

@@ -1,6 +1,7 @@
 // What a child finds in its environment.
 import t from 'tap';
-import { childEnvironment, MARKER_VARIABLE } from '../../src/process/environment.js';
+import { MARKER_VARIABLE } from '../../src/process/environment.js';
+import { childEnvironment } from '../support/child-environment.js';
 
 const inherited = {
   PATH: '/bin',

@@ -7,12 +7,14 @@ import { release } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
-import { childEnvironment, MARKER_VARIABLE } from '../../src/process/environment.js';
+import { MARKER_VARIABLE } from '../../src/process/environment.js';
 import { GUARDIAN_SCRIPT } from '../../src/process/guardian-script.js';
-import { findTree, killUntilGone } from '../../src/process/kill-until-gone.js';
+import { killUntilGone } from '../../src/process/kill-until-gone.js';
 import { readProcEntry, readProcTable, startedWith } from '../../src/process/proc-table.js';
 import { treeTarget } from '../../src/process/tree-scan.js';
+import { childEnvironment } from '../support/child-environment.js';
 import { until } from '../support/until.js';
+import { findTree } from './find-tree.js';
 import { type Running, run, start } from './start.js';
 
 t.jobs = 1;

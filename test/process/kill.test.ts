@@ -6,13 +6,15 @@ import { readdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
-import { childEnvironment, MARKER_VARIABLE } from '../../src/process/environment.js';
+import { MARKER_VARIABLE } from '../../src/process/environment.js';
 import { createGuardian } from '../../src/process/guardian.js';
-import { findTree, killUntilGone, signalTree } from '../../src/process/kill-until-gone.js';
+import { killUntilGone, signalTree } from '../../src/process/kill-until-gone.js';
 import { readProcEntry, readProcTable } from '../../src/process/proc-table.js';
 import { signalGroup } from '../../src/process/process-signals.js';
 import { treeTarget } from '../../src/process/tree-scan.js';
+import { childEnvironment } from '../support/child-environment.js';
 import { until } from '../support/until.js';
+import { findTree } from './find-tree.js';
 import { type Running, start, TERMINAL } from './start.js';
 
 t.jobs = 1;
