@@ -1,4 +1,4 @@
-// Who may import whom, and what each source file shows by itself: the project against the rules, and the rules against planted breaches.
+// Which layer may import which, and what each source file shows by itself: the project against the rules, and the rules against planted breaches.
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -32,7 +32,7 @@ t.test('every source file imports its own layer or one that its layer may know',
   t.ok(files > 100, `${files} files were looked at`);
 });
 
-t.test('every source file begins with what it owns, has a telling name, is short and reads no environment', (t) => {
+t.test('every source file says first what it owns, has a telling name, is short and reads no environment', (t) => {
   const files = SOURCE_FOLDERS.flatMap((folder) =>
     readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
       .filter((name) => name.endsWith('.ts') && !name.endsWith('.d.ts'))
@@ -109,7 +109,7 @@ t.test('import rules are broken when a forbidden import is planted', async (t) =
   }
 });
 
-t.test('import rules are broken when files import each other in a circle, or nothing comes to a file', async (t) => {
+t.test('import rules are broken when files import each other in a circle, or no file imports one', async (t) => {
   const circle = await breachesOf(t, {
     'src/rpc/a.ts': "import { b } from './b.js';",
     'src/rpc/b.ts': "import type { C } from './c.js';",
@@ -127,7 +127,7 @@ t.test('import rules are broken when files import each other in a circle, or not
   );
 });
 
-t.test('import rules hold when an import goes down, or is only spoken of', async (t) => {
+t.test('import rules hold when an import goes down a layer, or is only in a comment', async (t) => {
   const breaches = await breachesOf(t, {
     'src/dialects/command-exec/a.ts': "import { Session } from '../../session/session.js';",
     'src/config/config.ts': "import { bytes } from './option-kinds.js';",
@@ -141,7 +141,7 @@ t.test('import rules hold when an import goes down, or is only spoken of', async
 });
 
 t.test(
-  'file rules are broken when a file has a drawer’s name, no first comment, too many lines or the environment',
+  'file rules are broken when a file has a meaningless name, no first comment, too many lines or reads the environment',
   (t) => {
     const long = 'x;\n'.repeat(301);
     const planted: readonly [problem: RegExp, path: string, source: string][] = [

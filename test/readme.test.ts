@@ -1,4 +1,4 @@
-// Owns that the README's examples do what it says, against the built server. Knows nothing of what they show.
+// Runs the README's examples against the built server and compares their output. Knows nothing of what they show.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
@@ -10,7 +10,7 @@ import { blocksOf, linePattern } from './support/page-examples.js';
 const PROJECT = resolve(import.meta.dirname, '..');
 const SERVER = resolve(PROJECT, 'dist/execwire.cjs');
 const README = readFileSync(resolve(PROJECT, 'README.md'), 'utf8');
-/** The address the README's server has. */
+/** The server's address in the README. */
 const DOCUMENTED_URL = 'ws://127.0.0.1:4500';
 
 function first(language: string): string {
@@ -39,7 +39,7 @@ async function outputOf(program: string, args: readonly string[]): Promise<strin
   return output.replaceAll('\r\n', '\n');
 }
 
-t.test('frames of the README get the answers it shows when they are sent in its order', async (t) => {
+t.test('frames of the README get the shown answers when they are sent in its order', async (t) => {
   const { url } = await startServer();
   const socket = new WebSocket(url);
   const received: string[] = [];
@@ -59,7 +59,7 @@ t.test('frames of the README get the answers it shows when they are sent in its 
   socket.terminate();
 });
 
-t.test('client example of the README prints what it shows when it is run', async (t) => {
+t.test('client example of the README prints the shown output when it is run', async (t) => {
   const { url } = await startServer();
   const code = first('js').replaceAll(DOCUMENTED_URL, url);
   t.not(code, first('js'));
@@ -67,7 +67,7 @@ t.test('client example of the README prints what it shows when it is run', async
   t.equal(printed, first('text'));
 });
 
-t.test('stdio example of the README gets the answers it shows, and the server ends with its input', async (t) => {
+t.test('stdio example of the README gets the shown answers, and the server ends with its input', async (t) => {
   const [command = '', ...lines] = first('console').trim().split('\n');
   t.equal(command, '$ node dist/execwire.cjs');
   const server = spawn(process.execPath, [SERVER], { stdio: ['pipe', 'pipe', 'inherit'] });

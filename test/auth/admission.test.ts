@@ -1,4 +1,4 @@
-// Who may ask at all: origins, hosts, loopback addresses, and which flags make a server that starts.
+// Admission: origins, hosts, loopback addresses, and which flags let a server start.
 
 import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
@@ -254,7 +254,7 @@ t.test('start warns when a reachable listener has no authentication, or tokens w
   t.end();
 });
 
-t.test('threat model names in every line the test that holds it', (t) => {
+t.test('threat model names the test of every line', (t) => {
   const root = resolve(import.meta.dirname, '../..');
   const page = readFileSync(resolve(root, 'docs/security.md'), 'utf8');
   const threats = page.slice(page.indexOf('## Threats'), page.indexOf('## The long fuzz run'));

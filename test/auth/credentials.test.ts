@@ -1,4 +1,4 @@
-// Bearer tokens: where they stand, how they are compared, how they rotate, and what they yield.
+// Bearer tokens: where they may stand, how they are compared and rotated, and which principal they give.
 
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -66,7 +66,7 @@ t.test('subprotocol echoed is never the token when a token is offered', (t) => {
   t.end();
 });
 
-t.test('capability token opens the door when it is right, from a file and from its digest', async (t) => {
+t.test('capability token is accepted when it is right, from a file and from its digest', async (t) => {
   const tokenFile = join(t.testdir({ token: '\ufeff \n right-token \r\n\n' }), 'token');
   const sources = [
     { tokenFile },
@@ -130,7 +130,7 @@ t.test('token file rotates without restart, by every way files are replaced', as
   const opens = async (token: string) => (await authenticator.authenticate(bearer(token))).ok;
   t.equal(await opens('token-0'), true);
 
-  // Same length, same tick of the clock: nothing but the contents tells.
+  // Same length, same tick of the clock: only the content differs.
   for (let round = 1; round <= 20; round += 1) {
     writeFileSync(tokenFile, `token-${round % 10}`);
     t.equal(await opens(`token-${round % 10}`), true, `in place ${round}`);
@@ -162,7 +162,7 @@ t.test('token file keeps its last good token and warns once when it is not usabl
   for (const [name, breakFile, expected] of breakages) {
     breakFile();
     t.equal(await opens('hunter2'), true, `${name}: last good token`);
-    t.equal(await opens(''), false, `${name}: the empty token opens nothing`);
+    t.equal(await opens(''), false, `${name}: the empty token is not accepted`);
     t.equal(await opens('x'), false);
     t.equal(warnings.length, 1, `${name}: one warning for several requests`);
     t.match(warnings[0], expected);
@@ -212,7 +212,7 @@ t.test('secret file is parsed again only when its contents change', (t) => {
   t.end();
 });
 
-t.test('listener without authentication lets everybody in as what the listener is', async (t) => {
+t.test('listener without authentication lets every client in as a principal of its kind', async (t) => {
   const authenticate = async (options: object, listener: Parameters<typeof createAuthenticator>[1]) =>
     (await createAuthenticator(options, listener, t.fail)).authenticate(bearer('ignored'));
   t.same(await authenticate({}, LISTENER), { ok: true, principal: ANONYMOUS });

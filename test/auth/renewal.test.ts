@@ -1,4 +1,4 @@
-// What changes while the server runs: credentials that end, certificates that are renewed.
+// Changes while the server runs: credentials that expire, certificates that are renewed.
 
 import { once } from 'node:events';
 import { rmSync, writeFileSync } from 'node:fs';

@@ -1,4 +1,4 @@
-// Owns throw-away certificates for tests, made with node:crypto only, so that no private key lies in the repository.
+// Makes throw-away certificates for tests with node:crypto alone, so that no private key lies in the repository.
 
 import { generateKeyPairSync, randomBytes, sign } from 'node:crypto';
 

@@ -1,4 +1,4 @@
-// Owns signed tokens (HS256) for tests. Verifies nothing.
+// Makes signed tokens (HS256) for tests. Verifies nothing.
 
 import { createHmac } from 'node:crypto';
 

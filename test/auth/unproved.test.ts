@@ -1,4 +1,4 @@
-// Routes whose authentication did not run: closed unless it was proved who asks.
+// Routes whose authentication did not run: they stay closed unless the caller was proved.
 
 import type { AddressInfo } from 'node:net';
 import websocket from '@fastify/websocket';
@@ -31,8 +31,8 @@ t.test('upgrade is refused when no authentication has run', async (t) => {
     await app.register(rpcRoute);
   });
   t.equal((await ask(address, { upgrade: true })).status, 500);
-  t.equal((await ask(address, {})).status, 404, 'nothing is served there');
-  t.equal(opened, 0, 'nobody was let in');
+  t.equal((await ask(address, {})).status, 404, 'nothing is served');
+  t.equal(opened, 0, 'no session was opened');
 });
 
 t.test('protected metrics are refused when no authentication has run, and open ones are not', async (t) => {

@@ -1,4 +1,4 @@
-// Flags and variables to one frozen configuration, and listen URLs. Starts nothing.
+// From flags and variables to one frozen configuration, and listen URLs. Starts nothing.
 import t from 'tap';
 import { overviewText, serveHelpText } from '../../src/cli/help.js';
 import { nearestWord } from '../../src/cli/nearest.js';
@@ -42,7 +42,7 @@ t.test('config has the defaults of the protocol when nothing is given', (t) => {
 });
 
 t.test('config takes every option by its flag and by its variable, and the flag wins', (t) => {
-  /** Two different good texts for each kind of option. */
+  /** Two different valid texts for each kind of option. */
   const texts: Record<string, [string, string]> = {
     listen: ['ws://127.0.0.1:1', 'ws://127.0.0.1:2'],
     wsAuth: ['capability-token', 'none'],
@@ -72,7 +72,7 @@ t.test('config takes every option by its flag and by its variable, and the flag 
     t.same(get([`${flagOf(name)}=${first}`], {}), byFlag, `${flagOf(name)}=`);
     t.same(get([], { [variableOf(name)]: first }), byFlag, variableOf(name));
     t.same(get([flagOf(name), first], { [variableOf(name)]: second }), byFlag, `${name}: the flag wins`);
-    t.same(get([], { [variableOf(name)]: '' }), get([], {}), `${name}: an empty variable is none`);
+    t.same(get([], { [variableOf(name)]: '' }), get([], {}), `${name}: an empty variable does not count`);
   }
   t.end();
 });
@@ -84,7 +84,7 @@ t.test('config names its flags and variables as the pages do', (t) => {
   t.end();
 });
 
-t.test('config reads units and lists when they are written as people do', (t) => {
+t.test('config reads units and lists in the forms that people write', (t) => {
   const read = (...argv: string[]): ReturnType<typeof readConfig> => readConfig(argv, {});
   for (const [text, ms] of [
     ['250ms', 250],
@@ -175,7 +175,7 @@ t.test('flags end at `--` when a line has one', (t) => {
   t.end();
 });
 
-t.test('nearest word is the one somebody meant when it was mistyped, and none when nothing is near', (t) => {
+t.test('nearest word is the intended one when a word was mistyped, and none when no word is similar', (t) => {
   const words = ['serve', 'exec', 'ls', 'help'];
   for (const [typed, meant] of Object.entries({
     srve: 'serve',
@@ -190,7 +190,7 @@ t.test('nearest word is the one somebody meant when it was mistyped, and none wh
   t.end();
 });
 
-t.test('config cannot be changed when it was read', (t) => {
+t.test('config is frozen with everything in it', (t) => {
   const config = readConfig(['--listen', 'ws://127.0.0.1:1', '--allow-origin', 'http://a'], {});
   for (const part of [config, config.address, config.allowOrigin, config.telemetry]) t.ok(Object.isFrozen(part));
   t.end();
@@ -208,7 +208,7 @@ t.test('help names every flag with its variable', (t) => {
   t.end();
 });
 
-t.test('listen URL is read when it is one of the three kinds', (t) => {
+t.test('listen URL is read when it has one of the three forms', (t) => {
   t.same(parseListenUrl('stdio://'), { kind: 'stdio' });
   t.same(parseListenUrl('ws://127.0.0.1:0'), { kind: 'ws', host: '127.0.0.1', port: 0 });
   t.same(parseListenUrl('ws://0.0.0.0:65535/'), { kind: 'ws', host: '0.0.0.0', port: 65_535 });
@@ -217,7 +217,7 @@ t.test('listen URL is read when it is one of the three kinds', (t) => {
   t.end();
 });
 
-t.test('listen URL is refused with the texts that scripts match on when it is anything else', (t) => {
+t.test('listen URL is refused with the texts that scripts match on when it has another form', (t) => {
   for (const url of ['', 'http://127.0.0.1:1', 'wss://127.0.0.1:1', 'off', 'stdio', 'WS://127.0.0.1:1', 'x']) {
     t.throws(
       () => parseListenUrl(url),

@@ -16,10 +16,10 @@ t.test('command is killed with its descendants when it is terminated, twice too'
   t.match(run.end, { exitCode: 137, signal: 'SIGKILL', timedOut: false });
   run.command.terminate();
   run.command.signal('SIGTERM');
-  t.equal(run.system.signals.length, 3, 'a closed command is not signalled: its pid may be another one’s');
+  t.equal(run.system.signals.length, 3, 'a closed command is not signalled, because another process may have its pid');
 });
 
-t.test('command reaches what holds its output when it is terminated after its exit', async (t) => {
+t.test('command kills the processes that hold its output when it is terminated after its exit', async (t) => {
   const run = await started();
   run.process.exit(0);
   run.command.terminate();
@@ -62,7 +62,7 @@ t.test('command is killed at the earliest of its deadlines when it is terminated
   t.same(
     run.system.signals,
     ['tree 101 SIGTERM', 'tree 101 SIGTERM', 'tree 101 SIGKILL'],
-    'a later one postpones nothing',
+    'a later deadline does not postpone it',
   );
 
   const hurried = await started();
@@ -73,7 +73,7 @@ t.test('command is killed at the earliest of its deadlines when it is terminated
   t.equal(hurried.system.clock.pending, 0, 'one timer, the earliest');
 });
 
-t.test('command is not timed out when it had ended before and the timer comes first', async (t) => {
+t.test('command is not timed out when it ended earlier and the timer is reported first', async (t) => {
   const run = await started({ timeoutMs: 2000 });
   run.system.ended.add(101);
   run.system.clock.advance(4000);
@@ -93,22 +93,22 @@ t.test('command is answered and its descriptors are closed when SIGKILL does not
     run.system.survivors = [101];
     if (way === 'terminate') run.command.terminate();
     else run.system.clock.advance(100);
-    t.equal(run.end, undefined, 'not before it is known to live on');
+    t.equal(run.end, undefined, 'not before SIGKILL is known to have failed');
     await settled();
     t.match(run.end, expected, way);
     t.equal(run.process.calls.at(-1), 'dispose');
     run.process.exit(0);
     await settled();
-    t.match(run.end, expected, 'its end at last changes nothing');
+    t.match(run.end, expected, 'its later end changes nothing');
   }
   const other = await started();
   other.system.survivors = [102];
   other.command.terminate();
   await settled();
-  t.equal(other.end, undefined, 'a survivor of another command is none of its business');
+  t.equal(other.end, undefined, 'survivors of other commands do not matter');
 });
 
-t.test('command kills what is left of its group before it gives its number away', async (t) => {
+t.test('command kills the rest of its group before it releases its number', async (t) => {
   const run = await started();
   let isGivenAway: boolean | undefined;
   run.system.onGroupSignal = () => {
@@ -121,7 +121,7 @@ t.test('command kills what is left of its group before it gives its number away'
   t.equal(run.process.calls.at(-1), 'dispose');
 });
 
-t.test('command is killed when it has started if that was asked for before', async (t) => {
+t.test('command is killed as soon as it has started when that was asked for earlier', async (t) => {
   const run = setUp({ startsAtOnce: false });
   run.command.terminate();
   t.same(run.system.signals, []);
@@ -150,32 +150,35 @@ t.test('command is killed with its start when its client left before', async (t)
   run.system.process.exit('SIGKILL');
   run.system.clock.advance(0);
   await settled();
-  t.match(run.end, { exitCode: 137 }, 'and nobody waits for held output');
+  t.match(run.end, { exitCode: 137 }, 'and it does not wait for held output');
   t.equal(run.system.clock.pending, 0);
 });
 
-t.test('command drops output, resumes paused streams and waits for no holder when it is abandoned', async (t) => {
-  const run = await started();
-  run.stdout.isSlow = true;
-  run.process.say('a');
-  run.command.abandon();
-  t.same(run.process.calls, ['pause stdout', 'resume stdout'], 'a paused stream would block its writer for ever');
-  run.process.exit('SIGKILL');
-  run.system.clock.advance(0);
-  await settled();
-  t.match(run.end, { exitCode: 137 });
+t.test(
+  'command drops output, resumes paused streams and does not wait for held output when its client has left',
+  async (t) => {
+    const run = await started();
+    run.stdout.isSlow = true;
+    run.process.say('a');
+    run.command.abandon();
+    t.same(run.process.calls, ['pause stdout', 'resume stdout'], 'a paused stream would block its writer for ever');
+    run.process.exit('SIGKILL');
+    run.system.clock.advance(0);
+    await settled();
+    t.match(run.end, { exitCode: 137 });
 
-  const exiting = await started();
-  exiting.process.exit(0);
-  exiting.command.abandon();
-  t.same(exiting.process.calls.slice(0, 2), ['cut stdout', 'cut stderr']);
-  await settled();
-  t.equal(exiting.command.state, 'closed');
-});
+    const exiting = await started();
+    exiting.process.exit(0);
+    exiting.command.abandon();
+    t.same(exiting.process.calls.slice(0, 2), ['cut stdout', 'cut stderr']);
+    await settled();
+    t.equal(exiting.command.state, 'closed');
+  },
+);
 
 // Input and size.
 
-t.test('command refuses what waits for stdin when it exits, and later writes too', async (t) => {
+t.test('command refuses waiting writes to stdin when it exits, and later writes too', async (t) => {
   const stdin = new CommandInput(4);
   const run = await started({ input: stdin });
   t.equal(stdin.write(Buffer.from('1234')), undefined);
@@ -186,7 +189,7 @@ t.test('command refuses what waits for stdin when it exits, and later writes too
   t.ok(run.process.stdin?.destroyed, 'its descriptor is free BEFORE the end of output');
 });
 
-t.test('command is neither held up nor ended by a stdin that nobody reads', async (t) => {
+t.test('command is neither held up nor ended when it does not read its stdin', async (t) => {
   const stdin = new CommandInput(4);
   const run = await started({ input: stdin, timeoutMs: 100 });
   t.equal(stdin.write(Buffer.from('1234')), undefined);
@@ -197,7 +200,7 @@ t.test('command is neither held up nor ended by a stdin that nobody reads', asyn
   t.equal(run.system.signals.length, 2);
 });
 
-t.test('command sets the size at once, or with its start when that is still to come', async (t) => {
+t.test('command sets the size at once, or at its start when it has not started', async (t) => {
   const run = setUp({ startsAtOnce: false, tty: true });
   run.command.resize({ rows: 1, cols: 2 });
   run.command.resize({ rows: 3, cols: 4 });

@@ -1,4 +1,4 @@
-// How one command ends: each race of exit, output, timeout and a failed start, by a fake process and a fake clock.
+// How one command ends: each race of exit, output, timeout and a failed start, with a fake process and a fake clock.
 import t from 'tap';
 import { CommandError } from '../../src/commands/command-error.js';
 import { CommandInput } from '../../src/commands/input.js';
@@ -26,7 +26,7 @@ t.test('command ends with the exit code when it exits before the end of its outp
   t.equal(run.stderr.bytes().toString(), 'err');
   t.equal(run.command.state, 'closed');
   t.same(run.events, ['started', 'exited']);
-  t.same(run.system.signals, ['group 101 SIGKILL'], 'what is left of its group goes');
+  t.same(run.system.signals, ['group 101 SIGKILL'], 'the rest of its group is killed');
   t.same(run.process.calls, ['dispose']);
   t.equal(run.system.clock.pending, 0);
 });
@@ -130,9 +130,9 @@ t.test('command answers 124 when it exits well only after its timeout has passed
   t.match(run.end, { exitCode: 124, timedOut: true });
 });
 
-// Output that somebody holds.
+// Output that another process holds open.
 
-t.test('command cuts its output 2 s after its exit when somebody else holds it', async (t) => {
+t.test('command cuts its output 2 s after its exit when another process holds it', async (t) => {
   const run = await started();
   run.process.exit(0);
   run.process.endOutput('stderr');
@@ -140,13 +140,13 @@ t.test('command cuts its output 2 s after its exit when somebody else holds it',
   await settled();
   t.equal(run.end, undefined);
   run.system.clock.advance(1);
-  t.same(run.process.calls.slice(0, 1), ['cut stdout'], 'only what is open');
+  t.same(run.process.calls.slice(0, 1), ['cut stdout'], 'only the open stream');
   await settled();
   t.match(run.end, { exitCode: 0, durationMs: 0 });
   t.equal(run.system.clock.pending, 0);
 });
 
-t.test('command lets the 2 s stand still while a stream is paused for a slow client', async (t) => {
+t.test('command does not count the 2 s while a stream is paused for a slow client', async (t) => {
   const run = await started();
   run.process.exit(0);
   run.process.endOutput('stderr');
@@ -184,7 +184,7 @@ t.test('command starts the 2 s only with the resume when its output was paused a
 });
 
 t.test(
-  'command cuts its output 10 s after its exit, and gives what is left, when its reader is paused again and again',
+  'command cuts its output 10 s after its exit, and delivers the rest, when its reader is paused again and again',
   async (t) => {
     const run = await started();
     run.process.exit(0);
@@ -206,12 +206,12 @@ t.test(
   },
 );
 
-t.test('command cuts the one output from which a holder brought more than is owed after the exit', async (t) => {
+t.test('command cuts only the output whose holder wrote more than 1 MiB after the exit', async (t) => {
   const run = await started();
   run.process.say(Buffer.alloc(2 * LINGER_BYTES));
   run.process.exit(0);
   run.process.say(Buffer.alloc(LINGER_BYTES - 1));
-  t.notOk(run.process.calls.includes('cut stdout'), 'what came before the exit does not count');
+  t.notOk(run.process.calls.includes('cut stdout'), 'bytes from before the exit do not count');
   run.process.say('y');
   t.same(run.process.calls, ['cut stdout']);
   run.process.say('the other stream goes on', 'stderr');

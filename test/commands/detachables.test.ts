@@ -110,12 +110,12 @@ function attach(command: DetachableCommand, options: Partial<AttachOptions> = {}
   return view;
 }
 
-t.test('affinity of a key is what stands before its first dot, or all of it', (t) => {
+t.test('affinity of a key is the part before its first dot, or the whole key', (t) => {
   t.same(['a.b.c', 'abc', '.a'].map(affinityOf), ['a', 'abc', '']);
   t.end();
 });
 
-t.test('detachable command lives on when its viewer leaves, and gives the next one what it missed', async (t) => {
+t.test('detachable command lives on when its viewer leaves, and the next viewer gets the missed output', async (t) => {
   const setup = setUp();
   const command = start(setup);
   const first = attach(command, { isResumed: false });
@@ -140,7 +140,7 @@ t.test('detachable command lives on when its viewer leaves, and gives the next o
   t.equal(setup.table.running, 0);
 });
 
-t.test('detachable command is killed and unknown when nobody comes back in time, and only then', async (t) => {
+t.test('detachable command is killed and forgotten when no viewer comes back in time, and only then', async (t) => {
   const setup = setUp();
   const command = start(setup, { ttlMs: 1000 });
   const first = attach(command);
@@ -151,7 +151,7 @@ t.test('detachable command is killed and unknown when nobody comes back in time,
   setup.system.clock.advance(999);
   const observer = attach(command, { role: 'observer' });
   setup.system.clock.advance(10_000);
-  t.ok(setup.detachables.find('me', KEY), 'an observer is somebody, too');
+  t.ok(setup.detachables.find('me', KEY), 'an observer counts, too');
   observer.attachment.leave('left');
   setup.system.clock.advance(1000);
   t.equal(setup.detachables.find('me', KEY), undefined);
@@ -164,7 +164,7 @@ t.test('detachable command is killed and unknown when nobody comes back in time,
   t.equal(setup.system.clock.pending, 0);
 });
 
-t.test('result of a detachable command is kept for its time from the end on, whoever comes', async (t) => {
+t.test('result of a detachable command is kept for its ttl from the end on, even if viewers come', async (t) => {
   const setup = setUp();
   const command = start(setup, { ttlMs: 1000 });
   attach(command);
@@ -189,13 +189,13 @@ t.test('detachable command with no time dies with its last viewer', async (t) =>
   attach(command);
   await settled();
   const { attachment } = attach(command, { takesOver: true });
-  t.ok(setup.detachables.find('me', KEY), 'it never was without one');
+  t.ok(setup.detachables.find('me', KEY), 'it never was without a viewer');
   attachment.leave('left');
   t.equal(setup.detachables.find('me', KEY), undefined);
   t.equal(setup.killed.length, 1);
 });
 
-t.test('writer makes room only for one who takes over', async (t) => {
+t.test('writer is replaced only by a viewer that takes over', async (t) => {
   const setup = setUp();
   const command = start(setup);
   const first = attach(command);
@@ -229,7 +229,7 @@ t.test('failed start leaves the key free and tells all viewers', async (t) => {
   t.same(setup.expired, []);
 });
 
-t.test('beginning that is lost is announced as a gap when somebody wants it', async (t) => {
+t.test('lost beginning is announced as a gap when a viewer asks for it', async (t) => {
   const setup = setUp();
   const command = start(setup, { replayBytes: 0 });
   await settled();
@@ -271,7 +271,7 @@ t.test('reservation that finds no room forgets ended commands first, and is refu
   t.equal(setup.detachables.of('me').length, 2);
 });
 
-t.test('writer with a window that acknowledges nothing is ended when its command waits for it', async (t) => {
+t.test('writer with a window is ended when it acknowledges nothing while its command waits', async (t) => {
   const setup = setUp();
   const command = start(setup, { waits: true, replayBytes: 8 });
   const view = attach(command, { windowBytes: 8 });
@@ -284,14 +284,14 @@ t.test('writer with a window that acknowledges nothing is ended when its command
   t.equal(view.outcome, 'detached');
 });
 
-t.test('writer who says what it has needs it no more, when the command waits for its writer', async (t) => {
+t.test('acknowledged output makes room when the command waits for its writer', async (t) => {
   const setup = setUp();
   const command = start(setup, { waits: true, replayBytes: 8 });
   await settled();
   setup.system.process.say('12345678');
   t.equal(setup.system.process.calls.at(-1), 'pause stdout');
   attach(command, { from: { stdout: 8 } }).attachment.leave('left');
-  t.equal(setup.system.process.calls.at(-1), 'resume stdout', 'there is room for what nobody has');
+  t.equal(setup.system.process.calls.at(-1), 'resume stdout', 'there is room for new output');
   setup.system.process.say('9');
   t.notMatch(setup.system.process.calls.at(-1), 'pause');
 });

@@ -1,4 +1,4 @@
-// What becomes of input: base64 as it must be, and the queue in front of a process. No process.
+// Input: base64 in its strict form, and the queue in front of a process. No process.
 
 import t from 'tap';
 import { CommandError } from '../../src/commands/command-error.js';
@@ -95,14 +95,14 @@ t.test('command input lets writes wait beyond its bound and refuses what is too 
   void outcome(waiting).then(() => accepted.push('b'));
   void outcome(small).then(() => accepted.push('empty'));
   await settled();
-  t.same(accepted, [], 'nothing overtakes');
+  t.same(accepted, [], 'no write overtakes another');
   stdin.readAll();
   await settled();
   t.same(accepted, ['b', 'empty']);
   t.equal(stdin.read, 'a'.repeat(25) + 'b'.repeat(10));
 });
 
-t.test('command input closes behind everything queued, refuses later writes, and may be closed twice', (t) => {
+t.test('command input closes after everything queued, refuses later writes, and may be closed twice', (t) => {
   const feed = new CommandInput(5);
   const stdin = new FakeStdin();
   feed.feed(stdin);
@@ -110,14 +110,14 @@ t.test('command input closes behind everything queued, refuses later writes, and
   void outcome(feed.write(Buffer.from('6')));
   feed.close();
   feed.close();
-  t.notOk(stdin.ended, 'not before what waits');
+  t.notOk(stdin.ended, 'not before the waiting writes');
   t.throws(() => feed.write(Buffer.from('7')), new CommandError('inputClosed', {}));
   stdin.readAll();
   t.same([stdin.read, stdin.ended], ['123456', true]);
   t.end();
 });
 
-t.test('command input refuses what waits when the command ends or its reader goes', async (t) => {
+t.test('command input refuses waiting writes when the command ends or its reader closes', async (t) => {
   for (const end of ['command', 'reader'] as const) {
     const feed = new CommandInput(5);
     const stdin = new FakeStdin();
@@ -135,7 +135,7 @@ t.test('command input refuses what waits when the command ends or its reader goe
   }
 });
 
-t.test('command input refuses what waits when the command never starts', async (t) => {
+t.test('command input refuses waiting writes when the command never starts', async (t) => {
   const feed = new CommandInput(5);
   const waiting = outcome(feed.write(Buffer.from('1')));
   feed.end();

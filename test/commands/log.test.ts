@@ -1,4 +1,4 @@
-// Output logs against a model: whatever viewers do, what each assembled and its declared gaps are exactly the stream. No process.
+// Output logs against a model: for any viewers, the output each one got and its declared gaps are exactly the stream. No process.
 import t from 'tap';
 import { OutputLog } from '../../src/commands/output/log.js';
 import { ReplayBudget } from '../../src/commands/output/replay-budget.js';
@@ -90,85 +90,89 @@ interface Seat {
   readonly from: number;
 }
 
-t.test('output log gives every viewer each byte once and in order, or in one gap, whatever its viewers do', (t) => {
-  fc.assert(
-    fc.property(
-      fc.array(step, { maxLength: 60 }),
-      fc.constantFrom(0, 1, 4096, 10_000, 100_000),
-      fc.boolean(),
-      fc.constantFrom(8192, 20_000, 1_000_000),
-      (steps, keepBytes, waits, budgetBytes) => {
-        const budget = new ReplayBudget(budgetBytes);
-        const waitsForWriter = waits && keepBytes > 0;
-        const log = new OutputLog({
-          capBytes: Number.POSITIVE_INFINITY,
-          retention: { keepBytes, waitsForWriter, budget },
-        });
-        let isPaused = false;
-        log.onResume = () => {
-          isPaused = false;
-        };
-        const seats: Seat[] = [];
-        const done: Seat[] = [];
-        const problems: string[] = [];
-        for (const one of steps) {
-          if (one.do === 'write') {
-            // A source that is told to wait waits.
-            if (!isPaused) isPaused = !log.take(chunkAt(log.next, one.bytes));
-          } else if (one.do === 'attach') {
-            const isLossless = one.writer && !seats.some(({ viewer }) => viewer.isLossless);
-            const from = Math.max(0, log.next - one.back);
-            const port = new CheckingPort(from);
-            const windowBytes = one.window ?? Number.POSITIVE_INFINITY;
-            const viewer = new Viewer({ port, from, isLossless, windowBytes });
-            log.add(viewer);
-            log.pump(viewer);
-            seats.push({ port, viewer, from });
-          } else {
-            const seat = seats[one.which % Math.max(1, seats.length)];
-            if (seat === undefined) continue;
-            if (one.do === 'leave') {
-              log.remove(seat.viewer);
-              seats.splice(seats.indexOf(seat), 1);
-              done.push(seat);
-            } else if (one.do === 'stop') seat.port.isFull = true;
-            else if (one.do === 'read') seat.port.readOn();
-            else {
-              seat.port.underWay = 0;
-              log.acknowledge(seat.viewer, seat.port.position);
+t.test(
+  'output log gives every viewer each byte once and in order, or in one gap, for any behaviour of its viewers',
+  (t) => {
+    fc.assert(
+      fc.property(
+        fc.array(step, { maxLength: 60 }),
+        fc.constantFrom(0, 1, 4096, 10_000, 100_000),
+        fc.boolean(),
+        fc.constantFrom(8192, 20_000, 1_000_000),
+        (steps, keepBytes, waits, budgetBytes) => {
+          const budget = new ReplayBudget(budgetBytes);
+          const waitsForWriter = waits && keepBytes > 0;
+          const log = new OutputLog({
+            capBytes: Number.POSITIVE_INFINITY,
+            retention: { keepBytes, waitsForWriter, budget },
+          });
+          let isPaused = false;
+          log.onResume = () => {
+            isPaused = false;
+          };
+          const seats: Seat[] = [];
+          const done: Seat[] = [];
+          const problems: string[] = [];
+          for (const one of steps) {
+            if (one.do === 'write') {
+              // A source that was told to wait does so.
+              if (!isPaused) isPaused = !log.take(chunkAt(log.next, one.bytes));
+            } else if (one.do === 'attach') {
+              const isLossless = one.writer && !seats.some(({ viewer }) => viewer.isLossless);
+              const from = Math.max(0, log.next - one.back);
+              const port = new CheckingPort(from);
+              const windowBytes = one.window ?? Number.POSITIVE_INFINITY;
+              const viewer = new Viewer({ port, from, isLossless, windowBytes });
+              log.add(viewer);
+              log.pump(viewer);
+              seats.push({ port, viewer, from });
+            } else {
+              const seat = seats[one.which % Math.max(1, seats.length)];
+              if (seat === undefined) continue;
+              if (one.do === 'leave') {
+                log.remove(seat.viewer);
+                seats.splice(seats.indexOf(seat), 1);
+                done.push(seat);
+              } else if (one.do === 'stop') seat.port.isFull = true;
+              else if (one.do === 'read') seat.port.readOn();
+              else {
+                seat.port.underWay = 0;
+                log.acknowledge(seat.viewer, seat.port.position);
+              }
+            }
+            for (const { port, viewer } of seats) {
+              if (port.underWay > viewer.windowBytes)
+                problems.push(`${port.underWay} under way of ${viewer.windowBytes}`);
+            }
+            const writer = seats.find(({ viewer }) => viewer.isLossless);
+            if (!waitsForWriter && writer === undefined && isPaused)
+              problems.push('it waits although no counting viewer is left');
+          }
+          // In the end all viewers read and acknowledge until no output is left.
+          log.end();
+          for (let round = 0; round < 1_000_000 && seats.some(({ viewer }) => !log.hasSentAll(viewer)); round += 1) {
+            for (const { port, viewer } of seats) {
+              port.readOn();
+              port.underWay = 0;
+              log.acknowledge(viewer, port.position);
             }
           }
-          for (const { port, viewer } of seats) {
-            if (port.underWay > viewer.windowBytes)
-              problems.push(`${port.underWay} under way of ${viewer.windowBytes}`);
+          for (const { port, from } of [...seats, ...done]) {
+            problems.push(...port.problems);
+            if (port.received + port.lost !== port.position - from) problems.push('bytes and gaps do not add up');
           }
-          const writer = seats.find(({ viewer }) => viewer.isLossless);
-          if (!waitsForWriter && writer === undefined && isPaused) problems.push('nobody who counts, and yet it waits');
-        }
-        // In the end everybody reads and acknowledges, until nothing is left to come.
-        log.end();
-        for (let round = 0; round < 1_000_000 && seats.some(({ viewer }) => !log.hasSentAll(viewer)); round += 1) {
-          for (const { port, viewer } of seats) {
-            port.readOn();
-            port.underWay = 0;
-            log.acknowledge(viewer, port.position);
-          }
-        }
-        for (const { port, from } of [...seats, ...done]) {
-          problems.push(...port.problems);
-          if (port.received + port.lost !== port.position - from) problems.push('bytes and gaps do not add up');
-        }
-        for (const { port } of seats)
-          if (port.position !== log.next) problems.push(`stopped at ${port.position} of ${log.next}`);
-        for (const { viewer } of seats) log.remove(viewer);
-        if (budget.heldBytes !== log.heldBytes) problems.push('the budget counts something else');
-        if (problems.length > 0) throw new Error(problems.join('; '));
-      },
-    ),
-    { numRuns: 400 },
-  );
-  t.end();
-});
+          for (const { port } of seats)
+            if (port.position !== log.next) problems.push(`stopped at ${port.position} of ${log.next}`);
+          for (const { viewer } of seats) log.remove(viewer);
+          if (budget.heldBytes !== log.heldBytes) problems.push('the budget has another count');
+          if (problems.length > 0) throw new Error(problems.join('; '));
+        },
+      ),
+      { numRuns: 400 },
+    );
+    t.end();
+  },
+);
 
 t.test(
   'output log never has a gap for a writer with a window who comes back with its offsets, when the source waits',
@@ -197,14 +201,14 @@ t.test(
               seat = { port, viewer, from: position };
             }
             if (!isPaused) isPaused = !log.take(chunkAt(log.next, bytes));
-            // Of what was sent some is processed, and acknowledged; the rest dies with the connection.
+            // A part of the sent output is processed and acknowledged; the rest is lost with the connection.
             position = Math.min(seat.port.position, position + processed);
             log.acknowledge(seat.viewer, position);
             lost += seat.port.lost + seat.port.problems.length;
             if (!cuts) continue;
             log.remove(seat.viewer);
             seat = undefined;
-            // Nobody is there, and the program goes on as long as it may.
+            // With no viewer the program writes as long as it may.
             for (let more = 0; more < 3 && !isPaused; more += 1) isPaused = !log.take(chunkAt(log.next, bytes));
           }
           return lost === 0;
@@ -233,7 +237,7 @@ t.test('replay budget holds all logs below its limit and lets the largest forget
   t.equal(small.oldest, 0, 'the small one kept its beginning');
   t.ok(budget.canReserve(128 * 1024));
   const waiting = [logOf(true), logOf(true)];
-  t.notOk(budget.canReserve(1), 'what is reserved is nobody else’s');
+  t.notOk(budget.canReserve(1), 'reserved bytes are not taken by others');
   t.ok(budget.usedBytes <= budget.limitBytes, 'and the others gave way');
   for (const log of [...waiting, ...large, small]) log.discard();
   t.equal(budget.usedBytes, 0);
@@ -258,7 +262,7 @@ t.test('observer that stops reading gets one gap when it reads on, however much 
   t.end();
 });
 
-t.test('viewer whose window is full hears nothing of what is forgotten until it acknowledges', (t) => {
+t.test('viewer with a full window gets no gap until it acknowledges', (t) => {
   const budget = new ReplayBudget(1_000_000);
   const log = new OutputLog({
     capBytes: Number.POSITIVE_INFINITY,

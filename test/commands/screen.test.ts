@@ -1,4 +1,4 @@
-// Screens of detachable terminals over a fake library: what waits for them, and what happens when there can be none.
+// Screens of detachable terminals over a fake library: what waits for them, and what happens when there is no screen.
 import t from 'tap';
 import { OutputLog } from '../../src/commands/output/log.js';
 import { ReplayBudget } from '../../src/commands/output/replay-budget.js';
@@ -9,7 +9,7 @@ import { settled } from '../support/fake-process.js';
 const KIB = 1024;
 const SIZE = { rows: 24, cols: 80 };
 
-/** A terminal that shows how many bytes it has parsed, and parses when the test says so. */
+/** A terminal that shows how many bytes it has parsed, and parses only when the test tells it to. */
 class SlowTerminal implements HeadlessTerminal {
   parsedBytes = 0;
   isDisposed = false;
@@ -21,7 +21,7 @@ class SlowTerminal implements HeadlessTerminal {
     return this.isSlow ? new Promise((resolve) => this.#waiting.push(resolve)) : Promise.resolve();
   }
 
-  /** Parses what it has got, and all that follows. */
+  /** Parses its bytes, and all later ones. */
   goOn(): void {
     this.isSlow = false;
     for (const resolve of this.#waiting.splice(0)) resolve();
@@ -45,7 +45,7 @@ function setUp(keepBytes: number, makeTerminal: MakeTerminal): { log: OutputLog;
   return { log, screen };
 }
 
-t.test('screen that somebody asks for does not slow the command, and shows all output up to then', async (t) => {
+t.test('screen does not slow the command when it is asked for, and shows all output up to then', async (t) => {
   const terminal = new SlowTerminal();
   const { log, screen } = setUp(KIB * KIB, async () => terminal);
   for (let chunk = 0; chunk < 16; chunk += 1) log.take(Buffer.alloc(64 * KIB));
@@ -59,7 +59,7 @@ t.test('screen that somebody asks for does not slow the command, and shows all o
   t.match(await second, { offset: 1088 * KIB });
 });
 
-t.test('command waits for its screen when it writes faster than can be folded, and goes on then', async (t) => {
+t.test('command waits for its screen when it writes faster than the screen parses, and goes on then', async (t) => {
   const terminal = new SlowTerminal();
   const { log } = setUp(64 * KIB, async () => terminal);
   let resumed = 0;
@@ -76,7 +76,7 @@ t.test('command waits for its screen when it writes faster than can be folded, a
   t.ok(log.take(Buffer.alloc(1)));
 });
 
-t.test('screen that cannot be drawn refuses who asks for it, and the command goes on', async (t) => {
+t.test('screen that cannot be drawn refuses requests for it, and the command goes on', async (t) => {
   const broken = new Error('no such library');
   const { log, screen } = setUp(64 * KIB, () => Promise.reject(broken));
   for (let chunk = 0; chunk < 4; chunk += 1) log.take(Buffer.alloc(64 * KIB));
@@ -99,11 +99,11 @@ t.test('screen that is given up while it is drawn refuses its image and frees it
   while (!terminal.isDisposed) await settled();
 });
 
-t.test('terminal without a window says nothing of what it cannot read', async (t) => {
+t.test('terminal without a window reports nothing when it cannot read a sequence', async (t) => {
   const said = t.capture(console, 'error').args;
   const warned = t.capture(console, 'warn').args;
   const terminal = await makeHeadlessTerminal({ rows: 5, cols: 20 });
-  // A control sequence that ends in what none may have.
+  // A control sequence that ends with a character that none may have.
   await terminal.write(Buffer.from('\x1b[1;\u{1f468}\x1b[\x7f\xe9 text', 'utf8'));
   await terminal.write(Buffer.from([0x1b, 0x5b, 0x31, 0xe9, 0x1b, 0xff, 0x9b, 0xe8]));
   t.match(terminal.picture().bytes.toString(), /text/);

@@ -1,4 +1,4 @@
-// The fast XOR against the plain one, at every alignment and length around its edges.
+// The fast XOR compared with the plain loop, at every alignment and length around its edges.
 import t from 'tap';
 import { mask, unmask } from '../../src/rpc/frame-mask.js';
 
@@ -13,7 +13,7 @@ function pattern(length: number): Buffer {
   return Buffer.from(Uint8Array.from({ length }, (_, at) => (at * 31 + 7) % 256));
 }
 
-t.test('unmask gives what a loop over bytes gives, whatever the length and the alignment', async (t) => {
+t.test('unmask gives the same bytes as a loop, for every length and alignment', async (t) => {
   for (const length of LENGTHS) {
     for (let offset = 0; offset < 4; offset += 1) {
       const memory = Buffer.alloc(length + 16, 0xee);
@@ -30,7 +30,7 @@ t.test('unmask gives what a loop over bytes gives, whatever the length and the a
   }
 });
 
-t.test('mask writes to its place in the output and leaves the source alone', async (t) => {
+t.test('mask writes to its place in the output and does not change the source', async (t) => {
   for (const length of LENGTHS) {
     const source = pattern(length + 3);
     const output = Buffer.alloc(length + 10, 0xee);

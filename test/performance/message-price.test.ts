@@ -1,4 +1,4 @@
-// What one message can cost, whatever is in it: the longest turn of the event loop beside that of a good message of 1 MiB.
+// The cost of one message of any content: the longest turn of the event loop, compared with that of a good message of 1 MiB.
 import t from 'tap';
 import { decodeBase64 } from '../../src/dialects/command-exec/base64.js';
 import type { MethodDefinition } from '../../src/protocol/methods/method-definition.js';
@@ -13,7 +13,7 @@ const ROUNDS = 7;
 /** A message of 16 MiB may cost as much as 16 of 1 MiB; twice that for the noise of a busy machine. */
 const MAX_RATIO = 32;
 
-/** Answers every method of the real table with nothing, behind the real checks; a write decodes its bytes. */
+/** Answers every method of the real table with nothing, after the real checks; a write decodes its bytes. */
 function openServer(caller: Caller): MemoryTransport {
   const router = new Router<Caller>(() => {});
   const table: Record<string, MethodDefinition> = methods;
@@ -76,7 +76,7 @@ const HOSTILE: readonly [name: string, text: string, caller?: Caller][] = [
   ['a notification', filled('{"method":"initialized","params":["', 'a', '"]}', FRAME_BYTES)],
 ];
 
-/** Milliseconds of the fastest of several rounds: what the machine does beside only adds. */
+/** Milliseconds of the fastest of several rounds, because other work of the machine only adds to it. */
 function priceOf(text: string, caller: Caller): number {
   const bytes = Buffer.from(text);
   let best = Number.POSITIVE_INFINITY;
@@ -89,7 +89,7 @@ function priceOf(text: string, caller: Caller): number {
   return best;
 }
 
-t.test('a message costs no more than its length in good ones when it is made to cost much', (t) => {
+t.test('a message costs no more than good messages of its length when it is made to be expensive', (t) => {
   const goodMs = priceOf(GOOD, INITIALIZED);
   for (const [name, text, caller = INITIALIZED] of HOSTILE) {
     const ms = priceOf(text, caller);

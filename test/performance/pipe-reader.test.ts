@@ -1,4 +1,4 @@
-// A full pipe must leave turns of the event loop to others, and lose nothing by it.
+// A full pipe must leave turns of the event loop to other work, and lose no byte by it.
 import { spawn } from 'node:child_process';
 import { closeSync } from 'node:fs';
 import t from 'tap';

@@ -1,4 +1,4 @@
-// The tables of what is on the wire: texts and codes that clients match on, schemas, and the OpenRPC document.
+// The tables of the wire: texts and codes that clients match on, schemas, and the OpenRPC document.
 import t from 'tap';
 import { type ErrorData, type ErrorReason, errorTable, RpcError, rpcError } from '../../src/protocol/errors.js';
 import type { MethodDefinition } from '../../src/protocol/methods/method-definition.js';
@@ -85,7 +85,7 @@ t.test('methods take null for every optional param, ignore unknown ones and refu
   t.end();
 });
 
-t.test('methods say of every field what it is, so that the pages can', (t) => {
+t.test('methods describe every field', (t) => {
   const document = JSON.stringify(openRpcDocument('1'));
   const names = Object.keys(methods);
   for (const name of names) t.ok(document.includes(JSON.stringify(name)), name);

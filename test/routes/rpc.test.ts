@@ -1,4 +1,4 @@
-// The route of the upgrade, behind stand-ins for the plugins that decide who is let in.
+// The route of the upgrade, with stand-ins for the plugins that decide about admission.
 import { once } from 'node:events';
 import Fastify from 'fastify';
 import fp from 'fastify-plugin';
@@ -11,7 +11,7 @@ import { rpcRoute } from '../../routes/rpc.js';
 import { ANONYMOUS, type Principal } from '../../src/auth/principal.js';
 import { readConfig } from '../../src/config/config.js';
 
-t.test('route opens a session for nobody when the hook that checks the credential has not run', async (t) => {
+t.test('route opens no session when the hook that checks the credential has not run', async (t) => {
   const opened: Principal[] = [];
   const app = Fastify();
   const config = readConfig(['--listen', 'ws://127.0.0.1:0'], {});

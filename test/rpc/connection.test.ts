@@ -1,4 +1,4 @@
-// The connection: one reply each, requests in both directions, and its end. Without a wire, a session or a process.
+// The connection: one reply for each request, requests in both directions, and its end. Without a wire, a session or a process.
 import t from 'tap';
 import { rpcError } from '../../src/protocol/errors.js';
 import { ResultParts } from '../../src/rpc/connection.js';
@@ -68,7 +68,7 @@ t.test('connection answers no notification and executes no request method sent a
   t.equal(served, 0);
 });
 
-t.test('connection hides inner text and carries a trace id when a handler throws what is no refusal', async (t) => {
+t.test('connection hides inner text and carries a trace id when a handler throws an unexpected error', async (t) => {
   const secret = new Error('secret path /etc/shadow');
   const ended: unknown[] = [];
   const { transport, reports } = openConnection({
@@ -100,7 +100,7 @@ t.test('connection hides inner text and carries a trace id when a handler throws
   t.same(ended, ['internalError', 'internalError']);
 });
 
-t.test('connection executes nothing and replies to nothing when it has closed', async (t) => {
+t.test('connection executes no message and sends no reply when it has closed', async (t) => {
   const served: string[] = [];
   let finish: (value: unknown) => void = () => {};
   const { transport, connection, reports } = openConnection({
@@ -123,14 +123,14 @@ t.test('connection executes nothing and replies to nothing when it has closed', 
   t.same(reports.notifications, []);
   t.same(transport.texts, [], 'a Close is the last thing sent');
   t.same(transport.calls, ['close 1001 going away']);
-  t.equal(connection.inFlight, 0, 'what has ended is no longer in flight');
+  t.equal(connection.inFlight, 0, 'an ended request is no longer in flight');
   t.same(reports.closed, []);
   transport.leave(1001);
   transport.leave(1001);
   t.same(reports.closed, [1001], 'the end is reported once');
 });
 
-t.test('connection carries requests of the server and hands over their answers', async (t) => {
+t.test('connection sends requests of the server and passes on their answers', async (t) => {
   const answers: unknown[] = [];
   const { transport, connection } = openConnection({
     onResponse: ({ id, result, error }) => answers.push([id, result, error?.code]),
@@ -146,10 +146,10 @@ t.test('connection carries requests of the server and hands over their answers',
   ]);
   connection.close(1001, '');
   connection.request(2, 'ask', {});
-  t.equal(transport.texts.length, 1, 'no answer was answered, and nothing is asked behind a Close');
+  t.equal(transport.texts.length, 1, 'no answer was answered, and nothing is asked after a Close');
 });
 
-t.test('connection counts requests in flight and calls back when the last one has landed', async (t) => {
+t.test('connection counts requests in flight and calls back when the last one has ended', async (t) => {
   const total = new TotalRequests(3);
   const budget = new RequestBudget(2, total);
   const other = new RequestBudget(2, total);
@@ -179,7 +179,7 @@ t.test('connection counts requests in flight and calls back when the last one ha
   t.same([idle, connection.inFlight, total.inFlight], [2, 0, 1]);
 });
 
-t.test('connection answers what can never be a message with id null', async (t) => {
+t.test('connection answers unreadable input with id null', async (t) => {
   const { transport } = openConnection();
   transport.sayUnreadable('a line is longer than 5 bytes');
   t.match(transport.messages, [
@@ -187,7 +187,7 @@ t.test('connection answers what can never be a message with id null', async (t) 
   ]);
 });
 
-t.test('connection closes with 1008 when replies beyond the bound are not being read', async (t) => {
+t.test('connection closes with 1008 when more replies than the bound are unread', async (t) => {
   const { transport } = openConnection({ maxOwedReplyBytes: 1000, serve: () => ({ text: 'x'.repeat(600) }) });
   transport.stopReading();
   for (let id = 0; id < 5; id += 1) transport.say({ id, method: 'm' });
@@ -237,7 +237,7 @@ t.test('connection closes with 1011 when a notification cannot be written', (t) 
   t.end();
 });
 
-t.test('connection serves everything and sends every reply when its client says no more', async (t) => {
+t.test('connection serves everything and sends every reply when its client ends its input', async (t) => {
   const finishers: ((value: unknown) => void)[] = [];
   let ended = 0;
   const { transport } = openConnection({
@@ -252,11 +252,15 @@ t.test('connection serves everything and sends every reply when its client says 
   await transport.replyTo(399);
   await settled();
   t.equal(transport.texts.length, 400);
-  t.same(transport.messages.find(({ id }) => id === 399)?.result, { ended: 1 }, 'what ran was ended once all had come');
+  t.same(
+    transport.messages.find(({ id }) => id === 399)?.result,
+    { ended: 1 },
+    'commands were ended after the last message',
+  );
   t.equal(transport.calls.at(-1), 'close 1000 end of input');
 });
 
-t.test('connection ends after a while when what runs does not end with its client', (t) => {
+t.test('connection ends after its time when a command does not end with its client', (t) => {
   const time = standingTime(t);
   const { transport } = openConnection({ serve: () => new Promise(() => {}) });
   transport.say({ id: 1, method: 'm' });
@@ -271,7 +275,7 @@ t.test('connection ends after a while when what runs does not end with its clien
 });
 
 t.test(
-  'connection lets its peer close when everything before has been served, and not once it closes itself',
+  'connection lets its peer close after all earlier messages were served, but not when it closes itself',
   async (t) => {
     const clock = { ms: 1000 };
     t.intercept(performance, 'now', { value: () => clock.ms });

@@ -1,4 +1,4 @@
-// The order and the bounds of what goes out and comes in: outbox, inbox, and the watch over connections.
+// The order and the bounds of outgoing and incoming messages: outbox, inbox, and the watch over connections.
 import v8 from 'node:v8';
 import vm from 'node:vm';
 import t, { type Test } from 'tap';
@@ -68,7 +68,7 @@ t.test('outbox is full at the high water mark and calls every waiting source onc
   });
   outbox.forget(forgotten);
   transport.readOn();
-  t.same(called, ['first', 'again'], 'whoever waits anew waits for the next time');
+  t.same(called, ['first', 'again'], 'a source that waits again is called the next time');
   t.equal(outbox.progressBytes, HIGH_WATER_BYTES);
   outbox.drained();
   t.same(called, ['first', 'again', 'first']);
@@ -81,7 +81,7 @@ t.test('outbox lets one reply of any size wait and refuses the next one when the
   outbox.reply(JSON.stringify('x'.repeat(100_000)));
   t.equal(passed(), 0, 'one giant reply may wait');
   outbox.send('1');
-  t.equal(passed(), 0, 'notifications are nobody’s debt');
+  t.equal(passed(), 0, 'notifications are not counted');
   outbox.reply('2');
   outbox.reply('3');
   outbox.replyParts([Buffer.from('4')]);
@@ -91,7 +91,7 @@ t.test('outbox lets one reply of any size wait and refuses the next one when the
   t.end();
 });
 
-t.test('outbox owes exactly what was not taken when the peer takes some replies', (t) => {
+t.test('outbox counts exactly the unread replies when the peer reads some of them', (t) => {
   const { transport, outbox, passed } = outboxOver(1000);
   transport.stopReading();
   const reply = JSON.stringify('x'.repeat(398));
@@ -122,14 +122,14 @@ t.test('outbox counts owed replies in bytes when their text is not ASCII', (t) =
   t.end();
 });
 
-/** Takes everything at once and keeps nothing of it. */
+/** Takes everything at once and keeps nothing. */
 class Drain extends MemoryTransport {
   override send(text: string): void {
     this.sentBytes += text.length;
   }
 }
 
-t.test('outbox keeps nothing of a thousand replies when the peer has taken them', (t) => {
+t.test('outbox keeps nothing of a thousand replies when the peer has read them', (t) => {
   v8.setFlagsFromString('--expose-gc');
   const collect = vm.runInNewContext('gc') as () => void;
   const outboxes = Array.from({ length: 200 }, () => {
@@ -164,7 +164,7 @@ function inboxOver(deliver: (text: string) => void): TestInbox {
   return { inbox, calls, push: (text) => inbox.push(Buffer.from(text)) };
 }
 
-/** A clock that moves only when told: the inbox cuts its slices by it. */
+/** A clock that moves only when told to. The inbox measures its slices by it. */
 function standingClock(t: Test): { ms: number } {
   const clock = { ms: 1000 };
   t.intercept(performance, 'now', { value: () => clock.ms });
@@ -180,7 +180,7 @@ t.test('inbox delivers at once and in order when there is time', (t) => {
     got,
     Array.from({ length: 500 }, (_, at) => String(at)),
   );
-  t.same(calls, [], 'the transport is not bothered');
+  t.same(calls, [], 'the transport is not paused');
   t.end();
 });
 
@@ -206,7 +206,7 @@ t.test('inbox pauses its transport and goes on next turn when a flood spends its
   t.same(calls, ['pause', 'resume']);
 });
 
-t.test('inbox lets others work between slices when one connection floods', async (t) => {
+t.test('inbox lets other connections work between slices when one connection floods', async (t) => {
   const clock = standingClock(t);
   const order: string[] = [];
   const flood = inboxOver(() => {
@@ -262,7 +262,7 @@ interface Watch extends ReturnType<typeof openConnection> {
   pass(ms: number): void;
 }
 
-/** Pings every second, limit of standing output ten seconds. */
+/** Pings every second; the limit of standing output is ten seconds. */
 function watched(t: Test, pingIntervalMs = 1000): Watch {
   const clock = standingClock(t);
   let look: () => void = () => {};
@@ -332,7 +332,7 @@ t.test('keepalive closes with 1008 when pending output stands still for the limi
   const { transport, connection, pass } = watched(t);
   transport.stopReading();
   connection.notify('n', {});
-  // Bytes that come in are no excuse: whoever sends and never reads would hold memory for ever.
+  // Incoming bytes do not help: a peer that sends and never reads would hold memory for ever.
   for (let at = 0; at < 18; at += 1) {
     pass(500);
     transport.receivedBytes += 1;
@@ -366,7 +366,7 @@ t.test('keepalive keeps a peer whose message goes on arriving, and closes when i
   }
   t.notOk(
     transport.calls.some((call) => call.startsWith('close')),
-    'a slow link is no fault',
+    'a slow link is allowed',
   );
   // 1,000 bytes a second are below the floor of 1 KiB.
   for (let at = 0; at < 60 && !transport.calls.some((call) => call.startsWith('close')); at += 1) {
@@ -407,7 +407,7 @@ t.test('keepalive holds nothing against a peer when the server stood still', (t)
   t.end();
 });
 
-t.test('keepalive sends no ping and drops nobody for silence when pings are off', (t) => {
+t.test('keepalive sends no ping and drops no silent peer when pings are off', (t) => {
   const { transport, pass } = watched(t, 0);
   pass(60_000);
   t.same(transport.calls, []);

@@ -48,7 +48,7 @@ t.test('codec refuses an id with id null when a double cannot hold it or it is n
   for (const id of refused) {
     for (const text of [
       `{"id":${id},"method":"m"}`,
-      // What merely looks like a good id elsewhere in the text must not stand in for the real one.
+      // Text elsewhere that looks like a good id must not count as the real one.
       `{"id":${id},"method":"m","params":{"id":1}}`,
       `{"params":{"id":9007199254740992},"id":${id},"method":"m","p":{"id":0}}`,
       `{"id":${id},"method":"m","params":["\\"id\\":1,"]}`,
@@ -146,7 +146,7 @@ t.test('codec writes messages that JSON.parse reads back when it encodes', (t) =
   t.end();
 });
 
-/** A message longer than any that is parsed without a look at it. */
+/** A message longer than those that are parsed without an outline. */
 function long(head: string, tail: string, bytes: number): string {
   return head + 'x'.repeat(bytes - Buffer.byteLength(head + tail)) + tail;
 }
@@ -189,7 +189,7 @@ t.test('codec names the method and keeps the id when a message is longer than it
   t.end();
 });
 
-t.test('codec counts what stands outside of strings and nothing within when a message is long', (t) => {
+t.test('codec counts only the text outside of strings when a message is long', (t) => {
   const write = (inside: string, outside = ''): string => `{"id":1,"method":"m"${outside},"params":["${inside}"]}`;
   t.match(decodeMessage(write('[{,:'.repeat(100_000))), { kind: 'request', id: 1 }, 'a script may hold anything');
   t.match(decodeMessage(write('\\",['.repeat(100_000))), { kind: 'request', id: 1 }, 'escaped quotes end no string');
@@ -271,7 +271,7 @@ function serve(method: string, params: unknown, caller: Caller = NONE_HELD, refu
   return router.serve(caller, call);
 }
 
-t.test('router serves a request with its validated params when nothing stands against it', (t) => {
+t.test('router serves a request with its validated params when no check fails', (t) => {
   t.same(serve('work', { count: 1, foreign: true, deep: null }), { valid: { count: 1, deep: null } });
   t.same(serve('initialize', undefined, { initialized: false, experimentalApi: false }), { valid: {} });
   t.same(serve('novel', { count: 1 }, { initialized: true, experimentalApi: true }), { valid: { count: 1 } });

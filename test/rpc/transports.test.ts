@@ -1,4 +1,4 @@
-// What carries messages: WebSocket frames against the parser of `ws`, the WebSocket transport, lines, standard input and output.
+// Transports: WebSocket frames compared with the parser of `ws`, the WebSocket transport, lines, and standard input and output.
 import { EventEmitter } from 'node:events';
 import { PassThrough, Writable } from 'node:stream';
 import t from 'tap';
@@ -12,7 +12,7 @@ import { settled } from '../support/fake-process.js';
 import { fc } from '../support/property.js';
 import { standingTime } from '../support/standing-time.js';
 
-/** The types of `ws` leave it out. */
+/** The types of `ws` lack it. */
 const { Receiver } = ws as unknown as { Receiver: new (options: object) => Writable };
 
 // WebSocket frames, read back by the parser of `ws`.
@@ -45,7 +45,7 @@ async function parse(bytes: Buffer): Promise<Frame[]> {
   return frames;
 }
 
-/** The plain way: one header and one text after the other. */
+/** A plain frame: one header, then one text. */
 function plainFrame(text: string): Buffer {
   const payload = Buffer.from(text);
   const { length } = payload;
@@ -116,7 +116,7 @@ t.test('frame writer puts small messages of one tick into one write', async (t) 
   t.equal(socket.chunks.length, 1);
 });
 
-t.test('frame writer tells the owner of a buffer when it was sent, and not when it could not be', (t) => {
+t.test('frame writer calls back when a buffer was sent, and not when it could not be', (t) => {
   const socket = new FakeSocket();
   let sent = 0;
   const writer = new FrameWriter(socket);
@@ -194,19 +194,22 @@ t.test('websocket transport closes with 1003 when a binary frame comes', (t) => 
   t.end();
 });
 
-t.test('websocket transport sends what is held before its Close, and reads the answer though it was paused', (t) => {
-  const ws = new FakeWebSocket();
-  const socket = new FakeSocket();
-  const transport = new WebSocketTransport(ws, socket);
-  listenTo(transport);
-  transport.pause();
-  transport.send('last words');
-  transport.close(1001, 'going');
-  t.equal(Buffer.concat(socket.chunks).toString('latin1').slice(2), 'last words');
-  t.same(ws.calls, ['pause', 'resume', 'close 1001 going']);
-  ws.emit('close', 1001);
-  t.end();
-});
+t.test(
+  'websocket transport sends held messages before its Close, and reads the answer even though it was paused',
+  (t) => {
+    const ws = new FakeWebSocket();
+    const socket = new FakeSocket();
+    const transport = new WebSocketTransport(ws, socket);
+    listenTo(transport);
+    transport.pause();
+    transport.send('last words');
+    transport.close(1001, 'going');
+    t.equal(Buffer.concat(socket.chunks).toString('latin1').slice(2), 'last words');
+    t.same(ws.calls, ['pause', 'resume', 'close 1001 going']);
+    ws.emit('close', 1001);
+    t.end();
+  },
+);
 
 t.test('websocket transport neither takes nor sends a message when either side has sent its Close', async (t) => {
   for (const closes of ['a binary frame', 'the server', 'the peer'] as const) {
@@ -222,7 +225,7 @@ t.test('websocket transport neither takes nor sends a message when either side h
     transport.sendEncoded(encoded('2'));
     transport.sendParts([Buffer.from('3')]);
     transport.close(1000, '');
-    // What is sent is written at the end of the turn.
+    // Messages are written at the end of the turn.
     await settled();
     t.same([events, socket.chunks], [[], []], closes);
     ws.emit('close', 1000);
@@ -249,7 +252,7 @@ t.test('websocket transport writes through the library when an extension was neg
       ['4', true],
     ]);
     t.equal(sent, 1);
-    t.same(socket?.chunks ?? [], [], 'no frame beside it');
+    t.same(socket?.chunks ?? [], [], 'no other frame');
     t.ok(events.includes('drain'));
   }
   t.end();
@@ -292,7 +295,7 @@ t.test('websocket transport answers the newest ping when several come before the
   ws.readyState = 2;
   ws.emit('ping', Buffer.from('late'));
   ws.held.shift()?.();
-  t.equal(ws.calls.length, 3, 'none behind a Close');
+  t.equal(ws.calls.length, 3, 'none after a Close');
   t.equal(transport.receivedMessages, 63, 'each is a sign of life');
   t.end();
 });
@@ -319,7 +322,7 @@ t.test(
 );
 
 t.test(
-  'websocket transport waits for a peer that goes on taking, and cuts one that does not or takes for ever',
+  'websocket transport waits for a peer that keeps reading, and cuts one that does not, or reads for ever',
   (t) => {
     const time = standingTime(t);
     const ends = (take: (socket: FakeSocket, atMs: number) => void, stand = 0): number => {
@@ -344,17 +347,17 @@ t.test(
     const steadily = ends((socket, atMs) => {
       if (atMs % 4000 === 0) socket.writableLength -= 1000;
     });
-    t.ok(steadily >= 58 && steadily <= 63, `goes on taking: cut after ${steadily} s`);
+    t.ok(steadily >= 58 && steadily <= 63, `keeps reading: cut after ${steadily} s`);
     const untilDone = ends((socket, atMs) => {
       if (atMs < 20_000) socket.writableLength -= 1000;
     });
-    t.ok(untilDone >= 24 && untilDone <= 27, `took for 20 s and then nothing: ${untilDone} s`);
+    t.ok(untilDone >= 24 && untilDone <= 27, `read for 20 s and then nothing: ${untilDone} s`);
     t.equal(time.pending, 0, 'no timer is left');
     t.end();
   },
 );
 
-// Lines and standard input and output.
+// Lines, and standard input and output.
 
 function linesOf(maxLineBytes: number, chunks: readonly (string | Buffer)[]): string[] {
   const events: string[] = [];
@@ -422,7 +425,7 @@ t.test('stdio transport reports messages, long lines and the end once when its i
   t.equal(transport.receivedBytes, 20);
 });
 
-t.test('stdio transport sends what is held and then ends when it is closed', async (t) => {
+t.test('stdio transport sends held messages and then ends when it is closed', async (t) => {
   const written: string[] = [];
   const output = new Writable({
     highWaterMark: 1,
@@ -444,7 +447,7 @@ t.test('stdio transport sends what is held and then ends when it is closed', asy
   t.equal(written.length, 5);
 });
 
-t.test('stdio transport ends when nobody reads its output any more', (t) => {
+t.test('stdio transport ends when its output is closed', (t) => {
   const output = new PassThrough();
   const transport = new StdioTransport(new PassThrough(), output, 1000);
   const events = listenTo(transport);

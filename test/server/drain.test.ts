@@ -1,4 +1,4 @@
-// The drain over connections in memory, with time that passes when told: who is waited for, who is cut, and what the last line says.
+// The drain over connections in memory, with time that passes when told to: which peers are waited for, which are cut, and what the last line says.
 import t, { type Test } from 'tap';
 import { ANONYMOUS } from '../../src/auth/principal.js';
 import { Drain } from '../../src/server/drain.js';
@@ -12,7 +12,7 @@ import { openConnection } from '../support/test-connection.js';
 const DRAIN_TIMEOUT_MS = 1000;
 const KILL_GRACE_MS = 500;
 const DEADLINE_MS = DRAIN_TIMEOUT_MS + KILL_GRACE_MS;
-/** As often as the drain looks. */
+/** The interval of the drain's looks. */
 const STEP_MS = 20;
 
 interface Draining {
@@ -169,7 +169,7 @@ t.test('drain says at its end how long it took and what became of everything', a
   };
   it.start();
   await it.pass(500);
-  t.same(ends(idle), ['1001'], 'nothing keeps it');
+  t.same(ends(idle), ['1001'], 'it is idle');
   idle.leave();
   it.commands.running = 1;
   await it.pass(DRAIN_TIMEOUT_MS);

@@ -1,4 +1,4 @@
-// When memory is given back, by a clock and figures that come from outside.
+// When memory is given back, with a clock and figures of the test.
 import t from 'tap';
 import { MemoryReturn } from '../../src/server/memory-return.js';
 
@@ -23,7 +23,7 @@ function watched(costMs: number): { look: (atMs: number, mib: number) => Promise
   };
 }
 
-t.test('memory is given back when there is much more of it than there was at least', async (t) => {
+t.test('memory is given back when it is far above the least that was seen', async (t) => {
   const { look } = watched(0);
   t.notOk(await look(0, 60), 'the first look has nothing to compare with');
   t.notOk(await look(10, 70), 'some growth is ordinary');
@@ -38,7 +38,7 @@ t.test('memory of a small process is left alone when its growth is small in byte
   t.notOk(await look(10, 20));
 });
 
-t.test('memory that is in use costs no more than a thousandth of the time to look for', async (t) => {
+t.test('memory in use costs at most a thousandth of the time in useless collections', async (t) => {
   const { look } = watched(20);
   await look(0, 60);
   t.ok(await look(10_000, 560));
@@ -47,7 +47,7 @@ t.test('memory that is in use costs no more than a thousandth of the time to loo
   t.ok(await look(40_000, 560));
 });
 
-t.test('memory is left alone when nobody can say how much it is', async (t) => {
+t.test('memory is left alone when its size is unknown', async (t) => {
   let gaveBack = false;
   const memory = new MemoryReturn({
     residentBytes: () => undefined,

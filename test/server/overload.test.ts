@@ -1,4 +1,4 @@
-// What counts as overload, with figures that come from outside.
+// What counts as overload, with figures of the test.
 import t from 'tap';
 import { Overload } from '../../src/server/overload.js';
 
@@ -45,7 +45,7 @@ t.test('event loop may lag by any time when its bound is 0', (t) => {
   t.end();
 });
 
-t.test('descriptors are short when what is open, asked for and expected leaves too few', (t) => {
+t.test('descriptors are short when open, requested and expected ones leave too few', (t) => {
   // 128 of 1,000 are spare.
   for (const [expected, shortage] of [
     [0, undefined],
@@ -55,7 +55,7 @@ t.test('descriptors are short when what is open, asked for and expected leaves t
     state.descriptors = 852;
     it.addExpected(() => expected);
     t.equal(it.shortage(10), shortage, `${expected} expected`);
-    t.equal(it.shortage(10), 'descriptors', 'what was granted counts as taken');
+    t.equal(it.shortage(10), 'descriptors', 'granted descriptors count as taken');
     t.same(lines, ['out of descriptors: new connections and commands are refused'], 'said once');
   }
   t.end();

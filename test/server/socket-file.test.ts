@@ -1,4 +1,4 @@
-// The file of a Unix socket, with real sockets: who gets its name, what counts as stale, and who removes it.
+// The file of a Unix socket, with real sockets: which server gets its name, what counts as stale, and which server removes it.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -19,10 +19,10 @@ function folderOf(t: Test): string {
   return folder;
 }
 
-/** A server that says its name to everybody, and what binds it. */
+/** A server that sends its name to every client, and the function that binds it. */
 function named(t: Test, name: string): { server: Server; bind: (path: string) => Promise<void> } {
   const server = createServer((socket) => {
-    // Who only looks whether somebody is there hangs up at once.
+    // A client that only checks whether there is a server hangs up at once.
     socket.on('error', () => {});
     socket.end(name);
   });
@@ -44,7 +44,7 @@ async function nameAt(path: string): Promise<string> {
   return text;
 }
 
-/** A socket file on which nobody listens. */
+/** A socket file without a listener. */
 async function leaveStale(path: string): Promise<void> {
   const script =
     'require("node:net").createServer().listen(process.argv[1], () => process.kill(process.pid, "SIGKILL"))';

@@ -1,4 +1,4 @@
-// Questions of the server to its client: each ends with an answer of the right shape, or with the reason why there is none.
+// The server's questions to its client: each ends with an answer of the right shape, or with the reason why there is none.
 import t, { type Test } from 'tap';
 import { z } from 'zod';
 import { ANONYMOUS } from '../../src/auth/principal.js';
@@ -29,7 +29,7 @@ function opened(): { asking: Asking<typeof TABLE>; transport: MemoryTransport } 
   return { asking, transport };
 }
 
-/** How a question ends: its answer, the reason why there is none, or the client's error. */
+/** The outcome of a question: its answer, the reason why there is none, or the client's error. */
 async function outcome(asked: Promise<unknown>): Promise<unknown> {
   try {
     return await asked;
@@ -72,7 +72,7 @@ t.test('asking ends with the time of the table, in which a standstill of the ser
   t.equal(time.pending, 0, 'no timer is left');
 });
 
-t.test('asking ends when what it belongs to ends, and leaves no listener', async (t) => {
+t.test('asking ends when it is cancelled, and leaves no listener', async (t) => {
   const { asking, transport } = opened();
   const command = new AbortController();
   const [first, second] = [ask(asking, command.signal), ask(asking, command.signal)];
@@ -85,7 +85,7 @@ t.test('asking ends when what it belongs to ends, and leaves no listener', async
   transport.leave();
   t.equal(await open, 'closed');
   t.equal(await ask(asking), 'closed');
-  t.equal(transport.texts.length, 3, 'what was taken back before is not asked');
+  t.equal(transport.texts.length, 3, 'a question that was cancelled before is not asked');
 });
 
 t.test('asking is bounded in number and has room again when one is answered', async (t) => {

@@ -25,7 +25,7 @@ function initialize(session: Session, params: unknown, jsonrpc = true): ReturnTy
   return handler(methods.initialize.params.parse(params), session, call);
 }
 
-t.test('handshake settles what the session may use and answers who serves when the params are good', (t) => {
+t.test('handshake settles what the session may use and names the server when the params are good', (t) => {
   const { session } = fresh();
   t.same([session.initialized, session.experimentalApi, session.wants('n')], [false, false, false]);
   const result = initialize(session, {
@@ -47,7 +47,7 @@ t.test('handshake settles what the session may use and answers who serves when t
   t.ok(result.codexHome.startsWith('/'), 'absolute');
   t.same([session.initialized, session.experimentalApi], [true, true]);
   t.same([session.wants('server/draining'), session.wants('server/heartbeat')], [false, true]);
-  t.same([...(session.agreement?.optOut ?? [])], ['server/draining'], 'names that nobody sends are not kept');
+  t.same([...(session.agreement?.optOut ?? [])], ['server/draining'], 'unknown names are not kept');
   t.end();
 });
 
@@ -60,7 +60,7 @@ t.test('handshake takes null and absent capabilities for none', (t) => {
   t.end();
 });
 
-t.test('handshake refuses a client name that is no header value and accepts a later good one', (t) => {
+t.test('handshake refuses a client name that is not a header value and accepts a later valid one', (t) => {
   const { session } = fresh();
   for (const name of ['a\nb', 'a\r', '\0', '\x7f', 'a\u0100', '🙂', '\ud800']) {
     t.throws(() => initialize(session, { clientInfo: { name, version: '1' } }), {
@@ -112,7 +112,7 @@ t.test('handshake leaves the session as it was when it fails', (t) => {
   t.end();
 });
 
-t.test('handshake keeps little of what a client says of itself, however long that is', (t) => {
+t.test('handshake keeps only the beginning of long names and versions of clients', (t) => {
   const { session } = fresh();
   const result = initialize(session, { clientInfo: { name: 'n'.repeat(500_000), version: 'v'.repeat(500_000) } });
   t.ok(result.userAgent.includes('n'.repeat(500_000)), 'the reply names it in full');
@@ -153,7 +153,7 @@ t.test('session registry broadcasts to initialized sessions that want it and to 
   t.end();
 });
 
-t.test('session calls back when initialize is late, and neither then nor later once it has come or gone', (t) => {
+t.test('session calls back when initialize is late, and not once it has come or the connection has ended', (t) => {
   const time = standingTime(t);
   const [late, punctual, gone] = [fresh().session, fresh(), fresh().session];
   const isLate: string[] = [];
@@ -173,24 +173,24 @@ t.test('session calls back when initialize is late, and neither then nor later o
   t.end();
 });
 
-t.test('session holds nothing against a client when the server stood still', (t) => {
+t.test('session does not count a standstill of the server against a client', (t) => {
   const time = standingTime(t);
   const { session } = fresh();
   let late = 0;
   session.expectInitialize(30_000, () => late++);
   time.pass(29_000);
   time.standStill(60_000);
-  t.equal(late, 0, 'a minute of standstill is none of waiting');
+  t.equal(late, 0, 'a minute of standstill does not count as waiting');
   time.standStill(60_000);
   t.equal(late, 0);
   time.pass(3500);
-  t.equal(late, 1, 'what was left runs on');
+  t.equal(late, 1, 'the rest of the time still counts');
   t.end();
 });
 
 // Phases.
 
-t.test('lifecycle moves forward only and tells once who waits for a phase', (t) => {
+t.test('lifecycle moves only forward and calls each listener of a phase once', (t) => {
   const lifecycle = new Lifecycle();
   const told: string[] = [];
   for (const phase of ['running', 'leaving', 'draining', 'closed'] as const) {
@@ -201,7 +201,7 @@ t.test('lifecycle moves forward only and tells once who waits for a phase', (t) 
   t.notOk(lifecycle.advance('running'));
   t.same(told, ['running']);
   t.ok(lifecycle.advance('draining'), 'a phase may be passed over');
-  t.same(told, ['running', 'leaving', 'draining'], 'whoever waited for it is told');
+  t.same(told, ['running', 'leaving', 'draining'], 'its listeners are called');
   for (const phase of ['starting', 'running', 'leaving'] satisfies Phase[]) t.notOk(lifecycle.advance(phase));
   t.same([lifecycle.phase, lifecycle.reached('leaving'), lifecycle.reached('closed')], ['draining', true, false]);
   lifecycle.on('running', () => told.push('at once'));

@@ -43,7 +43,7 @@ async function untilReady(socketPath: string, server: ServerProcess): Promise<vo
   }
 }
 
-t.test('log holds no argument, environment, output or token when somebody logs them', async (t) => {
+t.test('log holds no argument, environment, output or token when they are logged', async (t) => {
   const file = join(t.testdir({ log: '' }), 'log');
   const log = createLog({ level: 'info', fd: openSync(file, 'a'), pretty: false });
   const spawnError = Object.assign(new Error('spawn failed'), { spawnargs: ['SECRET'], code: 'ENOENT' });
@@ -77,7 +77,7 @@ t.test('log drops lines, counts them and throws nothing when the disk is full', 
 });
 
 t.test(
-  'server answers and ends in time when nobody reads its standard error',
+  'server answers and ends in time when its standard error is not read',
   { skip: process.platform !== 'linux' },
   async (t) => {
     // A socket's path must be short.

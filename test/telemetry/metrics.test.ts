@@ -1,4 +1,4 @@
-/** `/metrics`: what it counts, who may read it, where it is, and that a Prometheus server understands it. */
+/** `/metrics`: what it counts, which clients may read it, where it is served, and that a Prometheus server understands it. */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
@@ -139,7 +139,7 @@ t.test('every metric of the table is exposed', async (t) => {
   for (const { name, kind } of Object.values(instruments)) t.ok(body.includes(`# TYPE ${name} ${kind}\n`), name);
 });
 
-t.test('server loads neither the SDK nor prom-client when nobody asks for them', async (t) => {
+t.test('server loads neither the SDK nor prom-client when they are not asked for', async (t) => {
   const report = `process.on('exit', () => require('fs').writeSync(2, Object.keys(require.cache).join('\\n') + '\\nloaded\\n'))`;
   const folder = t.testdir({ 'report.cjs': report });
   const env = { NODE_OPTIONS: `--require=${folder}/report.cjs`, OTEL_EXPORTER_OTLP_ENDPOINT: '' };

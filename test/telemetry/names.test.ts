@@ -1,4 +1,4 @@
-/** The names of telemetry are the same everywhere: in the code, in the dashboard, in the alerts and on the page for people. */
+/** The names of telemetry are the same everywhere: in the code, the dashboard, the alerts and the page. */
 import { readFileSync } from 'node:fs';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import t from 'tap';
@@ -10,7 +10,7 @@ const page = readFileSync('docs/observability.md', 'utf8');
 const dashboard = readFileSync('deploy/observability/grafana-dashboard.json', 'utf8');
 const rules = readFileSync('deploy/observability/prometheus-rules.yaml', 'utf8');
 
-/** Everything a query can name. */
+/** All names that a query can use. */
 function exposedNames(): Set<string> {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
@@ -23,7 +23,7 @@ function exposedNames(): Set<string> {
   return new Set(names);
 }
 
-t.test('dashboard and alerts use metrics that exist, and the dashboard all of ours', (t) => {
+t.test('dashboard and alerts use metrics that exist, and the dashboard uses all of them', (t) => {
   const exposed = exposedNames();
   const queries = [
     ...dashboard.matchAll(/"expr": "((?:[^"\\]|\\.)*)"/g),
@@ -42,7 +42,7 @@ t.test('dashboard and alerts use metrics that exist, and the dashboard all of ou
   t.end();
 });
 
-t.test('page for people lists every metric, span, attribute and event with its meaning, and no other', (t) => {
+t.test('page lists every metric, span, attribute and event with its meaning, and no other', (t) => {
   for (const { name, kind, help, labels } of Object.values(instruments)) {
     const names = labels.map((label) => `\`${label}\``).join(', ');
     t.ok(page.includes(`| \`${name}\` | ${kind} | ${names} | ${help} |\n`), name);

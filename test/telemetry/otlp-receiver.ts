@@ -1,4 +1,4 @@
-/** A small OTLP/HTTP receiver that keeps what it is sent. Knows nothing of who sends. */
+/** A small OTLP/HTTP receiver that keeps everything it is sent. Knows nothing of the sender. */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Test } from 'tap';
@@ -57,7 +57,7 @@ export interface OtlpReceiver {
   readonly bodies: string[];
 }
 
-/** Starts one; the test's end closes it. */
+/** Starts a receiver; the end of the test closes it. */
 export async function startReceiver(t: Test): Promise<OtlpReceiver> {
   const spans: ReceivedSpan[] = [];
   const metrics: OtlpMetric[] = [];

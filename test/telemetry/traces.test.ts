@@ -97,7 +97,7 @@ t.test('trace runs from a client span over WebSocket to the child of a command w
   t.same(command.events, ['started', 'exited']);
   t.match(only(all, 'initialize').attributes, { 'execwire.client.name': 'tracer', 'execwire.client.version': '7' });
   const connection = only(all, 'connection');
-  t.not(connection.traceId, request.traceId, 'the connection is no parent');
+  t.not(connection.traceId, request.traceId, 'the connection is not the parent');
   t.ok(
     connection.links.some(({ spanId }) => spanId === request.spanId),
     'but linked',

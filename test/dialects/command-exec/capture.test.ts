@@ -1,4 +1,4 @@
-// What is kept of output for the reply: caps, text, the memory of all of it together. No process.
+// Output that is kept for the reply: caps, text, and the memory of all of it together. No process.
 import t from 'tap';
 import { Capture } from '../../../src/commands/output/capture.js';
 import { CaptureBudget } from '../../../src/commands/output/capture-budget.js';
@@ -19,7 +19,7 @@ function textOf(capture: Capture): string {
   return capture.bytes().toString('utf8');
 }
 
-t.test('captured output keeps up to its cap and knows what was dropped when output meets it', (t) => {
+t.test('captured output keeps up to its cap and knows how much was dropped', (t) => {
   const table: readonly [cap: number, chunks: string[], text: string, truncated: boolean][] = [
     [5, ['abc', 'defg', 'h'], 'abcde', true],
     [5, ['abc', 'de'], 'abcde', false],
@@ -115,7 +115,7 @@ t.test(
 );
 
 t.test(
-  'a long reply counts against the same bound, and is cut, when it takes more room than what was captured',
+  'a long reply counts against the same bound, and is cut, when its JSON takes more room than the captured bytes',
   async (t) => {
     const total = new CaptureBudget(8 * MIB);
     const stdout = new Capture(Number.POSITIVE_INFINITY, total);

@@ -85,7 +85,7 @@ function request(processId?: string, more: Partial<ExecParams> = {}): ExecReques
   return decideExecRequest({ command: ['a'], ...(processId === undefined ? {} : { processId }), ...more }, ceilings);
 }
 
-/** Runs, with the refusal instead of a rejection. */
+/** Runs a command; a refusal is returned, not thrown. */
 async function run(
   { exec }: Setup,
   session: ReturnType<typeof openSession>['session'],
@@ -140,7 +140,7 @@ t.test(
     t.match(await run(setup, session, request()), { code: -32001, data: { bound: 'maxBufferedTotalBytes' } });
     t.equal(setup.system.specs.length, 0, 'nothing was started');
     void run(setup, session, request('stream', { streamStdoutStderr: true }));
-    t.equal(setup.system.specs.length, 1, 'a stream keeps nothing for its reply');
+    t.equal(setup.system.specs.length, 1, 'a streamed command keeps nothing for its reply');
     captures.give(65 * 1024);
     void run(setup, session, request());
     t.equal(setup.system.specs.length, 2, 'there is room again');
@@ -197,11 +197,11 @@ t.test('command exec turns errors of the operating system into spawnFailed and l
     },
   });
   t.match(await run(unprepared, session, request('p')), { code: -32603, data: { errno: 'EINVAL' } });
-  t.equal(unprepared.table.running, 0, 'nothing is left of it');
+  t.equal(unprepared.table.running, 0, 'it is forgotten');
   t.same(unprepared.exec.of(session), []);
 });
 
-t.test('command exec ends what a session started, and nobody else’s, when it closes', async (t) => {
+t.test('command exec ends the commands of a session, and no others, when it closes', async (t) => {
   const setup = setUp();
   const { session } = openSession();
   const other = openSession().session;
@@ -219,7 +219,7 @@ t.test('command exec ends what a session started, and nobody else’s, when it c
   t.equal(new Set(setup.markers).size, 3);
   setup.system.processes[0]?.exit('SIGKILL');
   setup.system.clock.advance(0);
-  t.match(await ended, { exitCode: 137 }, 'and waits for no holder of its output');
+  t.match(await ended, { exitCode: 137 }, 'and does not wait for held output');
   t.equal(setup.exec.of(other).length, 1);
 });
 
@@ -233,7 +233,7 @@ t.test('command exec kills a command of a session that closed while it was being
   t.same(setup.system.signals, ['tree 101 SIGKILL']);
 });
 
-t.test('command exec kills what closed sessions left, too, when everything is to end', async (t) => {
+t.test('command exec also kills leftovers of closed sessions when all commands are to end', async (t) => {
   const setup = setUp();
   for (const at of [0, 1]) void run(setup, openSession().session, request(`p${at}`));
   await settled();
@@ -245,7 +245,7 @@ t.test('command exec kills what closed sessions left, too, when everything is to
   t.same([...setup.table.all()].length, 2, 'until they have ended');
 });
 
-t.test('command exec gives every command its grace and calls back when none runs any more', async (t) => {
+t.test('command exec gives every command its grace and calls back when none runs', async (t) => {
   const setup = setUp();
   const { session } = openSession();
   let idle = 0;
@@ -268,7 +268,7 @@ t.test('command exec gives every command its grace and calls back when none runs
   await Promise.all(runs);
 });
 
-t.test('command exec sends output before the reply, capped, and to nobody who opted out', async (t) => {
+t.test('command exec sends output before the reply, capped, and not to sessions that opted out', async (t) => {
   const setup = setUp({ maxBufferedBytes: 4 });
   const { session, transport } = openSession();
   const streamed = run(setup, session, request('p', { streamStdoutStderr: true, outputBytesCap: 3 }));

@@ -1,4 +1,4 @@
-// What becomes of output: deltas, streamed and captured, and their caps. No process.
+// Output: deltas, streamed and captured, and their caps. No process.
 
 import t from 'tap';
 import { OutputLog } from '../../../src/commands/output/log.js';
@@ -17,7 +17,7 @@ function textOf({ buffer, textBytes }: { buffer: Buffer; textBytes: number }): s
   return buffer.toString('utf8', MESSAGE_HEADROOM_BYTES, MESSAGE_HEADROOM_BYTES + textBytes);
 }
 
-t.test('delta encoder writes what JSON.stringify writes when ids and bytes are anything', (t) => {
+t.test('delta encoder writes the same text as JSON.stringify for any ids and bytes', (t) => {
   const processId = fc.oneof(
     fc.string({ unit: 'binary' }),
     fc.constantFrom('__proto__', '', '"\\', '\u2028', '\ud800'),
@@ -44,7 +44,7 @@ t.test('delta encoder writes what JSON.stringify writes when ids and bytes are a
   t.end();
 });
 
-t.test('delta encoder leaves a message alone when buffers of sent ones are used again', (t) => {
+t.test('delta encoder does not change an unsent message when it reuses buffers of sent ones', (t) => {
   const encoder = new DeltaEncoder('p', 'stdout', { jsonrpc: true });
   const chunkOf = (byte: number): Buffer => Buffer.alloc(MAX_DELTA_BYTES, byte);
   const held = encoder.encode(chunkOf(1), false);
@@ -52,9 +52,9 @@ t.test('delta encoder leaves a message alone when buffers of sent ones are used 
   const sent = encoder.encode(chunkOf(2), false);
   sent.onSent?.();
   const next = encoder.encode(chunkOf(3), false);
-  t.equal(next.buffer, sent.buffer, 'the sent one is used again');
+  t.equal(next.buffer, sent.buffer, 'the buffer of the sent message is used again');
   t.not(next.buffer, held.buffer);
-  t.equal(textOf(held), before, 'the held one is not');
+  t.equal(textOf(held), before, 'the buffer of the unsent message is not');
   const long = new DeltaEncoder('p'.repeat(5000), 'stdout', { jsonrpc: true }).encode(chunkOf(4), true);
   t.equal((JSON.parse(textOf(long)) as { params: { processId: string } }).params.processId.length, 5000);
   t.end();

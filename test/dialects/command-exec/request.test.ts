@@ -1,4 +1,4 @@
-// What becomes of the params of `command/exec`: defaults, and refusals in the order of the protocol.
+// From the params of `command/exec` to a decided request: defaults, and refusals in the order of the protocol.
 import t from 'tap';
 import {
   decideExecRequest as decide,
@@ -59,7 +59,7 @@ t.test('exec request is decided with the defaults of the protocol when it names 
   t.end();
 });
 
-/** Each is wrong in its own way, in the order of the protocol's refusals; merged with all behind it, it is the one that is named. */
+/** Each is wrong in its own way, in the order of the protocol's refusals. Merged with all later ones, it is the one that is reported. */
 const REFUSALS: readonly [params: Partial<ExecParams>, code: number, text: string | RegExp][] = [
   [{ command: [] }, -32600, 'command must not be empty'],
   [

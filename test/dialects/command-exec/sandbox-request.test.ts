@@ -1,4 +1,4 @@
-// What becomes of `sandboxPolicy`, and of the operator's flags, as tables.
+// What `sandboxPolicy` and the operator's flags lead to, as tables.
 import t from 'tap';
 import {
   decideSandbox,
@@ -22,7 +22,7 @@ const writing = (more: object = {}): SandboxChoice => ({
   ...more,
 });
 
-t.test('policy means what the reference says when it is complete, and its defaults when it is not', (t) => {
+t.test('policy means the same as in the reference, with its defaults for missing fields', (t) => {
   const all = {
     networkAccess: true,
     writableRoots: ['/a', '/b/../c'],
@@ -59,7 +59,7 @@ t.test('policy means what the reference says when it is complete, and its defaul
   t.end();
 });
 
-t.test('policy is refused with the name of the field when it cannot be meant', (t) => {
+t.test('policy is refused with the name of the field when the field makes no sense', (t) => {
   const cases: readonly [NonNullable<WirePolicy>, RegExp][] = [
     [{ type: 'ReadOnly' }, /sandboxPolicy\.type/],
     [{ type: 'readOnly', networkAccess: 'enabled' }, /sandboxPolicy\.networkAccess/],
@@ -74,7 +74,7 @@ t.test('policy is refused with the name of the field when it cannot be meant', (
   t.end();
 });
 
-t.test("operator's default applies when a request names no policy, and his minimum always", (t) => {
+t.test("operator's default applies when a request names no policy, and the minimum always", (t) => {
   const settings = (more: Partial<SandboxSettings>): SandboxSettings => ({
     ...NO_SANDBOX_SETTINGS,
     roots: ['/w'],
