@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { kubernetesPrograms, modelsFolder, yamlParser } from './npm-cache.mjs';
 import { referenceCheckProblems } from './reference-checks.mjs';
 import { checkRenders, createRenderer } from './render.mjs';
+import { checkRenderedServer } from './rendered-server.mjs';
 import { check, checkCaught } from './report.mjs';
 import { strictProblems } from './strict-types.mjs';
 
@@ -61,10 +62,24 @@ export async function checkManifests({ projectFolder, workFolder, update }) {
       pod.containers[0].command = ['node', '/opt/execwire/dist/execwire.cjs'];
     },
   };
-  for (const [name, inject] of Object.entries(faults)) {
-    const list = structuredClone(objects.default);
-    inject(list, list.find((object) => object.kind === 'Deployment').spec.template.spec);
-    checkCaught(`in the manifests, ${name}`, referenceCheckProblems(list));
+  const faultsOfAll = {
+    'a sandbox root on no volume': (_list, pod) => {
+      pod.containers[0].args.push('--sandbox-roots', '/srv/shared');
+    },
+    'a headless Service without pods that drain': (list) => {
+      delete list.find((object) => object.spec?.clusterIP === 'None').spec.publishNotReadyAddresses;
+    },
+  };
+  for (const [source, injections] of [
+    [objects.default, faults],
+    [objects.full, faultsOfAll],
+  ]) {
+    for (const [name, inject] of Object.entries(injections)) {
+      const list = structuredClone(source);
+      inject(list, list.find((object) => object.kind === 'Deployment').spec.template.spec);
+      checkCaught(`in the manifests, ${name}`, referenceCheckProblems(list));
+    }
   }
+  await checkRenderedServer(objects.full, { projectFolder, workFolder });
   return objects.default.find((object) => object.kind === 'Deployment');
 }

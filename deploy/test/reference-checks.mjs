@@ -65,6 +65,27 @@ export function hardeningProblems(podSpec) {
   return rules.filter(([, holds]) => !holds).map(([problem]) => `pod ${problem}`);
 }
 
+/**
+ * Roots that a sandbox may write lie on writable volumes: the root file system is read-only, and a root that is missing is left out without a word.
+ * @param {object} podSpec
+ * @returns {string[]}
+ */
+export function sandboxRootProblems(podSpec) {
+  const { args, volumeMounts = [] } = podSpec.containers[0];
+  const writable = volumeMounts.filter((mount) => !mount.readOnly).map((mount) => mount.mountPath);
+  return args
+    .filter((_, index) => args[index - 1] === '--sandbox-roots')
+    .filter((root) => !writable.some((path) => root === path || root.startsWith(`${path}/`)))
+    .map((root) => `sandbox root ${root} lies on no writable volume`);
+}
+
+/** A headless Service is for a balancer that leads clients back: it has to see pods that drain, which are not ready. */
+function ownersServiceProblems(objects) {
+  return ofKind(objects, 'Service')
+    .filter(({ spec }) => spec.clusterIP === 'None' && spec.publishNotReadyAddresses !== true)
+    .map(({ metadata }) => `Service/${metadata.name} leaves out pods that drain`);
+}
+
 function selectorProblems(objects, pod) {
   const selectors = [
     ...ofKind(objects, 'Service').map((object) => [object, object.spec.selector]),
@@ -172,6 +193,8 @@ export function referenceCheckProblems(objects) {
     ...referenceProblems(objects, pod.spec),
     ...graceProblems(pod.spec),
     ...hardeningProblems(pod.spec),
+    ...sandboxRootProblems(pod.spec),
+    ...ownersServiceProblems(objects),
     ...(rolling.maxUnavailable === 0 && rolling.maxSurge === 1
       ? []
       : ['a rolling update takes a replica away before the new one is ready']),

@@ -62,6 +62,10 @@ export async function checkRenders(renderer, { deployFolder, update }) {
     'a value of a wrong type': 'replicaCount=many',
     'a grace period shorter than the drain': 'terminationGracePeriodSeconds=60',
     'a digest that is none': 'auth.tokenSha256=abc',
+    'a sandbox policy that is none': 'sandbox.minimum=strict',
+    'a relative sandbox root': 'sandbox.roots[0]=workspace',
+    'a sandbox with a network from which the token can be read': 'sandbox.minimum=readOnly,sandbox.network=true',
+    'a network for a sandbox that there is not': 'sandbox.network=true',
   })) {
     const refused = await renderer.chart('--set', wrong).then(
       () => false,

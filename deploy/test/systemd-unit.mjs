@@ -5,7 +5,7 @@ import { ServerProcess } from '../../test/support/server-process.js';
 import { run } from './command.mjs';
 import { probe } from './probe.mjs';
 import { durationSeconds, MARGIN_SECONDS } from './reference-checks.mjs';
-import { check } from './report.mjs';
+import { check, checkCaught } from './report.mjs';
 import { findProgram } from './requirements.mjs';
 
 /** systemd-analyze security: 0 is sealed, 10 is open. A server that runs strangers' commands stays below "medium". */
@@ -27,6 +27,38 @@ async function systemdVerdict(text, workFolder) {
   const security = await run(['systemd-analyze', 'security', '--offline=true', '--no-pager', file], { check: false });
   const exposure = Number(/exposure level for .*: ([\d.]+)/.exec(security.stdout)?.[1]);
   check(`its exposure level is at most ${MAX_EXPOSURE}`, exposure <= MAX_EXPOSURE, exposure);
+  await checkFilter(text);
+}
+
+/** Calls by which a thread restricts itself, and by which commands are started under a policy (`src/process/sandbox/kernel-calls.ts`). */
+const SANDBOX_CALLS = [
+  ...['landlock_create_ruleset', 'landlock_add_rule', 'landlock_restrict_self'],
+  ...['prctl', 'capset', 'openat2', 'faccessat2', 'gettid', 'clone', 'clone3', 'setfsuid', 'setfsgid', 'close_range'],
+];
+
+/** Names of the calls of a set, as `systemd-analyze syscall-filter` lists them, with the sets inside of it. */
+async function callsOf(set) {
+  const { stdout } = await run(['systemd-analyze', 'syscall-filter', '--no-pager', set]);
+  const words = stdout.split('\n').flatMap((line) => /^ {4}([@\w-]+)/.exec(line)?.[1] ?? []);
+  const nested = await Promise.all(words.map((word) => (word.startsWith('@') ? callsOf(word) : [word])));
+  return nested.flat();
+}
+
+/** @returns {Promise<string[]>} calls that a sandbox needs and the unit's filter refuses */
+async function refusedSandboxCalls(text) {
+  const words = [...text.matchAll(/^SystemCallFilter=(.*)$/gm)].flatMap(([, value]) => value.split(' '));
+  if (words.some((word) => word.startsWith('~'))) throw new Error('this check knows lists of what is allowed only');
+  const allowed = new Set(
+    (await Promise.all(words.map((word) => (word.startsWith('@') ? callsOf(word) : [word])))).flat(),
+  );
+  return SANDBOX_CALLS.filter((call) => !allowed.has(call));
+}
+
+async function checkFilter(text) {
+  const refused = await refusedSandboxCalls(text);
+  check('its SystemCallFilter lets sandbox policies work', refused.length === 0, refused.join(' '));
+  const without = text.replace(/^SystemCallFilter=landlock.*$/m, '');
+  checkCaught('in the unit, a filter without Landlock', await refusedSandboxCalls(without));
 }
 
 /** @param {{ projectFolder: string, workFolder: string }} folders */

@@ -48,6 +48,31 @@
 - --max-processes
 - {{ .Values.limits.maxProcesses | int | toString | quote }}
 {{- end }}
+{{- if ne .Values.limits.replayBudget nil }}
+- --replay-budget
+- {{ .Values.limits.replayBudget | int64 | toString | quote }}
+{{- end }}
+{{- if ne .Values.limits.maxDetached nil }}
+- --max-detached
+- {{ .Values.limits.maxDetached | int64 }}s
+{{- end }}
+{{- with .Values.sandbox }}
+{{- if ne .default "dangerFullAccess" }}
+- --sandbox-default
+- {{ .default }}
+{{- end }}
+{{- if ne .minimum "none" }}
+- --sandbox-minimum
+- {{ .minimum }}
+{{- end }}
+{{- range .roots }}
+- --sandbox-roots
+- {{ . | quote }}
+{{- end }}
+{{- if .network }}
+- --sandbox-network
+{{- end }}
+{{- end }}
 {{- range .Values.extraArgs }}
 - {{ . | quote }}
 {{- end }}

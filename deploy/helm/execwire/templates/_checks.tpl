@@ -14,6 +14,13 @@
 {{- if and .Values.auth.token .Values.auth.existingSecret -}}
 {{- fail "auth.token creates a Secret, auth.existingSecret names one: give one of them" -}}
 {{- end -}}
+{{- $hasPolicy := or (ne .Values.sandbox.default "dangerFullAccess") (ne .Values.sandbox.minimum "none") -}}
+{{- if and .Values.sandbox.network (not $hasPolicy) -}}
+{{- fail "sandbox.network goes with sandbox.default or sandbox.minimum" -}}
+{{- end -}}
+{{- if and .Values.sandbox.network (or (eq .Values.auth.mode "none") (and (eq .Values.auth.mode "capability-token") (not .Values.auth.tokenSha256)) (and (eq .Values.auth.mode "signed-bearer-token") (not .Values.auth.jwks))) -}}
+{{- fail "sandbox.network needs auth.tokenSha256 or auth.jwks: a command with a network could read the server's credential and start others outside of every sandbox, so the server would refuse all" -}}
+{{- end -}}
 {{- if and .Values.runtimeClass.create (not (and .Values.runtimeClass.name .Values.runtimeClass.handler)) -}}
 {{- fail "runtimeClass.create needs runtimeClass.name and runtimeClass.handler" -}}
 {{- end -}}

@@ -1,0 +1,73 @@
+// Owns that the built server takes the command line of the render with everything on, and confines its commands as that says. Knows no chart.
+import { generateKeyPairSync, sign } from 'node:crypto';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ServerProcess } from '../../test/support/server-process.js';
+import { check } from './report.mjs';
+
+const encoded = (value) => Buffer.from(JSON.stringify(value)).toString('base64url');
+
+/** A key pair for ES256, as a key set and a token that it proves. */
+function newCredential({ issuer, audience }) {
+  const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const jwks = { keys: [{ ...publicKey.export({ format: 'jwk' }), kid: 'test', alg: 'ES256', use: 'sig' }] };
+  const claims = { sub: 'test', iss: issuer, aud: audience, exp: Math.floor(Date.now() / 1000) + 600 };
+  const text = `${encoded({ alg: 'ES256', typ: 'JWT', kid: 'test' })}.${encoded(claims)}`;
+  const signature = sign('sha256', Buffer.from(text), { key: privateKey, dsaEncoding: 'ieee-p1363' });
+  return { jwks, token: `${text}.${signature.toString('base64url')}` };
+}
+
+/**
+ * @param {object[]} objects the render
+ * @param {{ projectFolder: string, workFolder: string }} folders
+ */
+export async function checkRenderedServer(objects, { projectFolder, workFolder }) {
+  const deployment = objects.find((object) => object.kind === 'Deployment');
+  const { args } = deployment.spec.template.spec.containers[0];
+  const flagValue = (flag) => args[args.indexOf(flag) + 1];
+  const folder = join(workFolder, 'rendered');
+  const shared = join(folder, 'shared');
+  const workspace = join(folder, 'workspace');
+  const outside = join(folder, 'outside');
+  for (const path of [shared, workspace, outside]) await mkdir(path, { recursive: true });
+  const { jwks, token } = newCredential({ issuer: flagValue('--ws-issuer'), audience: flagValue('--ws-audience') });
+  const keys = join(folder, 'jwks.json');
+  await writeFile(keys, JSON.stringify(jwks));
+  const places = {
+    'ws://0.0.0.0:8080': 'ws://127.0.0.1:0',
+    '/etc/execwire/tokens/jwks.json': keys,
+    '/workspace/shared': shared,
+    '5s': '0s',
+  };
+  const argv = [
+    process.execPath,
+    join(projectFolder, 'dist/execwire.cjs'),
+    ...args.map((word) => places[word] ?? word),
+  ];
+  const server = await ServerProcess.start({ argv, cwd: workspace });
+  try {
+    const client = await server.wire({ token });
+    const { limits } = (await client.request('initialize', { clientInfo: { name: 'test', version: '1' } })).result;
+    check('the server takes the flags of the full render', limits !== undefined, server.url);
+    // The temporary folder holds them all, so it is taken out of what may be written.
+    const sandboxPolicy = {
+      type: 'workspaceWrite',
+      writableRoots: [shared],
+      excludeSlashTmp: true,
+      excludeTmpdirEnvVar: true,
+      networkAccess: true,
+    };
+    const tried = [workspace, shared, outside].map((path) => `(: > ${path}/in) 2>/dev/null && echo yes || echo no`);
+    const params = { command: ['sh', '-c', tried.join('; ')], sandboxPolicy };
+    const { result, error } = await client.request('command/exec', params);
+    if (error?.data?.reason === 'sandboxUnavailable') {
+      console.log(`  --   this host enforces no sandbox (${error.data.missing}): its flags are only taken, not tried`);
+    } else {
+      const wrote = result?.stdout.trim().split('\n').join() ?? JSON.stringify(error);
+      check('a command writes the workspace and the rendered root, and nothing else', wrote === 'yes,yes,no', wrote);
+    }
+    await client.close();
+  } finally {
+    await server.stop();
+  }
+}
