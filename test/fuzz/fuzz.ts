@@ -1,4 +1,4 @@
-// Owns one fuzz run: who attacks, for how long, and what must hold meanwhile and afterwards. Starts the server, parses no arguments.
+// Owns one fuzz run: which clients attack, for how long, and what must hold during and after it. Starts the server, parses no arguments.
 
 import { residentBytesOf } from '../support/process-table.js';
 import { createRandom } from '../support/seed.js';
@@ -14,7 +14,7 @@ export interface FuzzOptions {
   readonly script: string;
   /** Further flags of the server. */
   readonly flags?: readonly string[];
-  /** The same seed sends the same inputs; their order across connections is up to the machine. */
+  /** The same seed sends the same inputs; their order across connections depends on the machine. */
   readonly seed: number;
   readonly seconds: number;
   /** Messages plus raw connections. */
@@ -23,7 +23,7 @@ export interface FuzzOptions {
   readonly rawFrames?: boolean;
   /** Upgrades that are begun and never ended, all at once. */
   readonly halfOpenUpgrades: number;
-  /** The token that lets good clients in. Hostile ones have none, and none of them may ever be let in. Default: none is needed. */
+  /** The token of good clients. Hostile ones have none, and none of them may ever be let in. Default: none is needed. */
   readonly token?: string;
   /** Bytes of resident memory the server may not pass. */
   readonly maxResidentBytes: number;
@@ -56,7 +56,7 @@ const MAX_MESSAGES_PER_CONNECTION = 400;
 /** Milliseconds between two good clients. */
 const PROBE_INTERVAL_MS = 500;
 
-/** Milliseconds after which a server has hung up all upgrades that do not end, on a busy machine. */
+/** Milliseconds within which a server has closed all upgrades that do not end, on a busy machine. */
 const SLOW_UPGRADE_MS = 60_000;
 
 const KEPT_INPUTS = 100;
@@ -108,7 +108,7 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
       });
       messages += sent;
       if (leaked !== undefined) problems.push(leaked);
-      // Refused at the door (the server is full): not in a busy loop.
+      // The server is full and refused it; this avoids a busy loop.
       if (sent === 0) await pause(20);
     }
   }

@@ -1,4 +1,4 @@
-// Owns the well-behaved client beside the hostile ones: it must be served at all times, and nobody may reach its command.
+// Owns the well-behaved client beside the hostile ones: it must be served at all times, and no other client may reach its command.
 
 import { ask } from '../support/ask.js';
 import { WireClient, type WireMessage } from '../support/wire-client.js';
@@ -42,7 +42,7 @@ export async function checkNextClient(address: Address): Promise<void> {
   }
 }
 
-/** A long-running command whose processId everybody guesses. */
+/** A long-running command whose processId all hostile clients guess. */
 export interface Victim {
   /** Throws when the command has ended, or has read anything but what its own client wrote. */
   check(): Promise<void>;
@@ -50,17 +50,17 @@ export interface Victim {
 }
 
 /**
- * The victim writes it before all else, and nobody but its own client may ever read it. A multiple of three bytes: it looks the same in
- * every base64 text that begins with it.
+ * The victim writes it first, and only its own client may ever read it. Its length is a multiple of three bytes, so that it looks the same in every
+ * base64 text that begins with it.
  */
 const VICTIM_SECRET = 'only the victim reads this.';
 
-/** Whether something that a server sent to somebody else holds what only the victim may read. */
+/** Whether a text that a server sent to another client holds the victim's secret. */
 export function holdsVictimSecret(text: string): boolean {
   return text.includes(VICTIM_SECRET) || text.includes(Buffer.from(VICTIM_SECRET).toString('base64'));
 }
 
-/** Starts `cat` under the guessed processId; what is written to it comes back, and nothing else may. */
+/** Starts `cat` under the guessed processId. It echoes what its own client writes, and must read nothing else. */
 export async function startVictim(address: Address): Promise<Victim> {
   const connection = await openGood(address);
   void connection.request('command/exec', {

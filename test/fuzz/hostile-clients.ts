@@ -33,7 +33,7 @@ export interface HostileVisit {
   readonly onInput: (message: string) => void;
 }
 
-/** Credentials of those who have none. */
+/** Credentials of clients without a valid one. */
 const BAD_CREDENTIALS: readonly [Record<string, string>, ...Record<string, string>[]] = [
   {},
   { Authorization: 'Bearer wrong' },
@@ -105,10 +105,7 @@ export function sendMessages(
   });
 }
 
-/**
- * One connection of raw bytes.
- * @throws {Error} when the server had to end the connection and did not.
- */
+/** One connection of raw bytes. @throws {Error} when the server should have ended the connection and did not */
 export function playScenario(address: Address, scenario: RawScenario): Promise<void> {
   return new Promise((resolve, reject) => {
     const socket = connect({ host: address.host, port: address.port });

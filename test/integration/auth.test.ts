@@ -1,4 +1,4 @@
-// Who is let in by a whole server: credentials, origins, hosts, sockets and certificates, and what of them is ever told to anybody.
+// Admission to a whole server: credentials, origins, hosts, sockets and certificates, and how much of them is ever revealed.
 
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -150,11 +150,11 @@ t.test('token is in no log line, span or answer when it is good, wrong or mispla
     answers.push(await ask(server, { path: `/healthz?token=${token}`, headers: bearer(token) }));
     answers.push(await ask(server, { path: `/healthz`, method: 'POST', headers: bearer(token) }));
     answers.push(await ask(server, { upgrade: true, path: '/healthz', headers: bearer(token) }));
-    // Bytes that the HTTP parser gives up on, behind a credential.
+    // Bytes that the HTTP parser rejects, after a credential.
     const socket = connectTcp(server.port, server.host);
     socket.write(`GET / HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${token}\r\nX Y: z\r\n\r\n`);
     for await (const data of socket) answers.push(String(data));
-    // A frame that breaks the protocol, behind a good credential.
+    // A frame that breaks the protocol, after a good credential.
     const ws = new WebSocket(server.url, { headers: bearer(token) });
     ws.on('open', () => ws.send(Buffer.from('x')));
     ws.on('error', (error) => answers.push(error.message));
@@ -200,7 +200,7 @@ t.test('origin and host are checked on every route and upgrade before authentica
   for (const way of ways) {
     for (const headers of refusedHeaders) {
       const answer = await ask(server, { ...way, headers: { ...headers, ...bearer(TOKEN) } });
-      // Balancers probe with a name of their own, or none; a probe tells a stranger nothing.
+      // Balancers probe with a name of their own, or none; a probe reveals nothing.
       const isProbe = !('method' in way) && !way.upgrade && ['/healthz', '/livez', '/readyz'].includes(way.path);
       const hasRefusedOrigin = 'Origin' in headers && headers.Origin !== 'https://app.example';
       const expected = isProbe && !hasRefusedOrigin ? 200 : 403;
@@ -265,7 +265,7 @@ t.test('unix socket is mode 0600 when it can first be connected to', async (t) =
     'b"".join(struct.pack("<HHI", tag, 7, 0xffffffff) for tag in (1, 4, 0x20)))';
   spawnSync('python3', ['-c', widen, folder]);
   const modes = new Set<number>();
-  // Looks as fast as it can from before the bind until the banner, in a process of its own.
+  // Looks as fast as it can, from before the bind until the banner, in a process of its own.
   const script =
     'const { statSync } = require("fs"); const end = Date.now() + 20000; let n = 0; process.stdout.write("looking\\n");' +
     'while (Date.now() < end && n < 20000) { try { console.log(statSync(process.argv[1]).mode & 0o777); n++ } catch {} }';
@@ -276,7 +276,7 @@ t.test('unix socket is mode 0600 when it can first be connected to', async (t) =
     for (const line of text.split('\n')) if (/^\d+$/.test(line)) modes.add(Number(line));
   });
   await once(watcher.stdout, 'data');
-  // The loosest mask there is: the mode is the server's own doing.
+  // The loosest mask there is, so that the mode comes from the server itself.
   const umask = ['sh', '-c', 'umask 0; exec "$@"', 'sh'];
   const server = await startServer(t, { listen: `unix://${path}`, through: umask });
   watcher.kill();

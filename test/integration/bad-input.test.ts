@@ -1,4 +1,4 @@
-// What a client can do wrong: every request refused by its rule, every text answered, and a server that always serves the next one.
+// Mistakes of clients: every request refused by its rule, every text answered, and a server that always serves the next one.
 
 import t from 'tap';
 import { fc } from '../support/property.js';

@@ -1,4 +1,4 @@
-/** How a server leaves: signals, refusals, closing codes, deadlines, and that nothing is lost, run twice or left behind. */
+/** How a server drains: signals, refusals, close codes, deadlines, and that nothing is lost, run twice or left behind. */
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { Agent } from 'node:http';
@@ -111,7 +111,7 @@ t.test('what still runs at the deadline is ended, and its replies are sent', asy
   const params = { env: { WORD: word } };
   const loop = 'echo ready; while :; do sleep 0.05; done';
   const flags = ['--drain-timeout', '300ms', '--kill-grace'];
-  // One server with more time than anything needs to leave by itself, one that waits for nobody.
+  // One server with more time than it needs to end by itself, and one that does not wait.
   const patient = await startServer(t, { flags: [...flags, '10m'] });
   const hasty = await startServer(t, { flags: [...flags, '100ms'] });
   const client = await patient.session();
@@ -152,8 +152,8 @@ for (const [first, second, code] of [
   });
 }
 
-t.test('two signals at once end the server as the one that it sees second says', async (t) => {
-  // Both may be pending before the first is looked at, and then the kernel chooses the order: the server's own account of it counts.
+t.test('two signals at once end the server with the exit code of the second one it sees', async (t) => {
+  // Both may be pending at once, and then the kernel chooses the order. So the server reports the order in which it saw them.
   const report = `for (const name of ['SIGINT', 'SIGTERM']) process.on(name, () => require('fs').writeSync(2, 'seen ' + name + '\\n'));`;
   const env = { NODE_OPTIONS: `--require=${t.testdir({ 'report.cjs': report })}/report.cjs` };
   const server = await startServer(t, { flags: ['--drain-timeout', '10m'], env });
@@ -175,10 +175,10 @@ t.test('a signal at any moment of the start ends the server', async (t) => {
   const startMs = performance.now() - startedAtMs;
   for (let part = 0; part <= 1.2; part += 0.15) {
     const server = spawnServer(t, { listen: 'ws://127.0.0.1:0', flags: ['--drain-delay', '0s'] });
-    // A moment of the start, not a wait for something: as long as this machine takes today.
+    // A moment of the start, not a wait: relative to the time that a start takes on this machine now.
     setTimeout(() => server.signal('SIGTERM'), startMs * part);
     const { code, signal } = await server.exited;
-    // Before Node has run a line of ours the signal does what it always does.
+    // Before Node runs the program's first line, the signal acts as on any process.
     t.ok(code === 0 || signal === 'SIGTERM', `at ${part.toFixed(2)} of the start: ${code ?? signal}`);
   }
 });
@@ -201,14 +201,14 @@ t.test('peers that never answer a Close are cut, and nothing they send after it 
   late.write(textFrame('{"id":1,"method":"initialize","params":{"clientInfo":{"name":"late","version":"1"}}}'));
   await once(late, 'data');
   server.signal('SIGTERM');
-  // The broadcast, then our Close: 0x88.
+  // The broadcast, then the server's Close: 0x88.
   await new Promise<void>((resolve) => late.on('data', (bytes: Buffer) => bytes.includes(0x88) && resolve()));
   late.write(textFrame(JSON.stringify({ id: 2, method: 'command/exec', params: { command: ['touch', file] } })));
   t.strictSame(await server.exited, CLEAN, 'long before the deadline');
-  t.notOk(existsSync(file), 'a frame after our Close is not executed');
+  t.notOk(existsSync(file), 'a frame after a Close of the server is not executed');
 });
 
-t.test('a kept-alive connection and half a request do not keep a server', async (t) => {
+t.test('an idle HTTP connection and half a request do not hold a server', async (t) => {
   const server = await startServer(t);
   const agent = new Agent({ keepAlive: true });
   t.teardown(() => agent.destroy());
@@ -219,7 +219,7 @@ t.test('a kept-alive connection and half a request do not keep a server', async 
   t.strictSame(await server.exited, CLEAN);
 });
 
-t.test('healthz answers 200 on new connections until nobody listens any more', async (t) => {
+t.test('healthz answers 200 on new connections until the listener closes', async (t) => {
   const server = await startServer(t, { flags: ['--drain-timeout', '10m'] });
   const client = await server.session();
   await startScript(client, 'cat', 'echo ready; exec cat');
@@ -242,7 +242,7 @@ t.test('healthz answers 200 on new connections until nobody listens any more', a
 
 t.test('a connection that never initializes is closed with 1008', async (t) => {
   const server = await startServer(t, { flags: ['--initialize-timeout', '200ms'], warm: false });
-  // Upgrade and `initialize` in one packet: nothing can come late.
+  // Upgrade and `initialize` in one packet, so that neither can be late.
   const busy = await tcpConnect(t, server);
   const initialize = { id: 1, method: 'initialize', params: { clientInfo: { name: 'busy', version: '1' } } };
   busy.write(Buffer.concat([Buffer.from(upgradeRequest()), textFrame(JSON.stringify(initialize))]));
@@ -291,7 +291,7 @@ t.test('a slow reader still gets its output and its reply after the deadline', a
   server.signal('SIGTERM');
   await server.logged('drain deadline passed');
   client.ws.resume();
-  t.ok((await reply).result, 'the reply arrives behind the output');
+  t.ok((await reply).result, 'the reply arrives after the output');
   t.equal(await client.closed, 1012);
   t.strictSame(await server.exited, CLEAN);
 });

@@ -1,4 +1,4 @@
-// Standard input that ends: what came before is served, what is owed is delivered however late it is read, and the server exits with 0.
+// The end of standard input: earlier messages are served, their replies are delivered however late they are read, and the server exits with 0.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import t, { type Test } from 'tap';
@@ -8,13 +8,13 @@ type Reply = { id: number; result?: Record<string, unknown>; error?: { code: num
 
 const initialize = { id: 0, method: 'initialize', params: { clientInfo: { name: 'test', version: '1' } } };
 
-/** Says all of it at once, ends, and reads the answers. @param late whether they are read only when the server has had time to leave */
+/** Sends the whole text, ends the input, and reads the answers. @param late whether they are read only after the server has had time to exit */
 async function repliesTo(t: Test, text: string, late = false): Promise<{ replies: Reply[]; code: number | null }> {
   const { child, exited } = spawnServer(t);
   child.stdin?.end(text);
   if (child.stdout === null) throw new Error('no stdout');
   if (late) {
-    // It ends by itself when its input is served: another process that starts meanwhile takes longer than that.
+    // The server would exit once its input is served; starting another process takes longer than that.
     await once(spawn(process.execPath, ['-e', '']), 'exit');
   }
   let output = '';
@@ -55,7 +55,7 @@ t.test('commands that run at the end of input are killed and answered', async (t
 });
 
 t.test('every reply arrives when its reader is late', async (t) => {
-  // An id comes back whole: 41 replies are some megabytes, many times what a pipe holds.
+  // An id comes back whole, so 41 replies are some megabytes, many times the size of a pipe.
   const text = Array.from({ length: 40 }, (_, at) => `{"id":"${at}${'x'.repeat(100_000)}","method":"nope"}`).join('\n');
   const { replies, code } = await repliesTo(t, `${JSON.stringify(initialize)}\n${text}\n`, true);
   t.equal(code, 0);

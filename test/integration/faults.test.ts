@@ -1,4 +1,4 @@
-/** Faults of the world around a server: peers that die, hang, crawl or stop reading, logs nobody takes, forks without end. */
+/** Faults around a server: peers that die, hang, crawl or stop reading, a log that is not read, forks without end. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
@@ -30,7 +30,7 @@ async function startForever(client: WireClient, word: string, command: string[] 
   await until('the command runs', () => processesWith(word).length > 0);
 }
 
-/** Resolves after so many pings have reached a client that answers them: the server's own measure of time. */
+/** Resolves after so many pings have reached a client that answers them; they measure the server's own time. */
 function pings(client: WireClient, count: number): Promise<void> {
   let left = count;
   return new Promise((resolve) => {
@@ -99,7 +99,7 @@ t.test('a client that is killed mid-stream takes its commands with it and nothin
 });
 
 t.test('a peer behind a dead network is dropped and its commands ended, one that answers pings stays', async (t) => {
-  // Two intervals without an answer are the end of a peer: longer than a busy machine keeps this process from answering.
+  // A peer that does not answer for two intervals is dropped: longer than a busy machine keeps this process from answering.
   const server = await startServer(t, { flags: ['--ping-interval', '1s'] });
   const proxy = await startProxy(t, server.port);
   const word = newWord();
@@ -107,7 +107,7 @@ t.test('a peer behind a dead network is dropped and its commands ended, one that
   const lost = await (await WireClient.open(proxy.url)).initialize();
   t.teardown(() => lost.terminate());
   await startForever(lost, word);
-  // Its answers show that it has read everything: after that, silence is death and no slow reader.
+  // Its answers show that it has read everything, so later silence means death and not a slow reader.
   await pings(lost, 2);
   t.equal(processesWith(word).length, 1);
   proxy.freeze();
@@ -122,7 +122,7 @@ t.test('a peer whose output stands still is closed with 1008 after the stall tim
   const client = await server.session();
   await startForever(client, word, ['yes']);
   client.ws.pause();
-  // A second of the server's own time: the stall is seen, and its Close waits behind the output for five seconds.
+  // A second of the server's own time: then the stall is noticed, and the server's Close waits behind the output for five seconds.
   const other = await server.session({ heartbeatMs: 100 });
   await other.message(() => other.messages.filter(({ method }) => method === 'server/heartbeat').length >= 10);
   client.ws.resume();
@@ -139,7 +139,7 @@ t.test('a heartbeat comes as data where a client asks for it', async (t) => {
   t.equal(other.messages.filter(({ method }) => method === 'server/heartbeat').length, 0, 'and nowhere else');
 });
 
-t.test('standard input is no silent peer, however long it says nothing', async (t) => {
+t.test('standard input never counts as a silent peer', async (t) => {
   const server = spawnServer(t, { flags: ['--ping-interval', '30ms'] });
   const client = await server.stdio().initialize();
   // Silent for more than ten intervals.
@@ -159,7 +159,7 @@ t.test('a frame and an upgrade that come byte by byte are cut off', async (t) =>
     }
     socket.on('data', (chunk: Buffer) => received.push(chunk));
     let at = 0;
-    // Rarer than the server looks, and more bytes than it will wait for.
+    // Rarer than the server looks, and more bytes than the server waits for.
     const timer = setInterval(() => socket.write(bytes.subarray(at, ++at)), 150);
     await new Promise((resolve) => socket.once('end', resolve).once('close', resolve));
     clearInterval(timer);
@@ -176,7 +176,7 @@ t.test('a frame and an upgrade that come byte by byte are cut off', async (t) =>
   t.match(upgrade.toString(), /^HTTP\/1\.1 408 /);
 });
 
-t.test('a server whose log nobody takes serves and leaves as ever', async (t) => {
+t.test('a server whose log is not read serves and drains as usual', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'execwire-faults-'));
   t.teardown(() => rmSync(folder, { recursive: true, force: true }));
   for (const stderr of ['/dev/full', undefined]) {
@@ -186,11 +186,11 @@ t.test('a server whose log nobody takes serves and leaves as ever', async (t) =>
       flags: ['--log-level', 'trace'],
       through: stderr === undefined ? [] : withStderr(stderr),
     });
-    // Without a reader a pipe blocks as soon as it is full.
+    // Without a reader a pipe blocks once it is full.
     if (stderr === undefined) server.child.stderr?.removeAllListeners('data').pause();
     await until('the socket is there', () => existsSync(path));
     const client = await (await WireClient.open(`unix://${path}`)).initialize();
-    // Each leaves a line in the log: together more than a pipe or a socket holds.
+    // Each leaves a line in the log; together they are more than a pipe or a socket holds.
     for (let index = 0; index < 10_000; index += 1) client.send('{"method":"initialized"}');
     t.equal((await client.exec(['true'])).result?.exitCode, 0, stderr ?? 'a blocked pipe');
     server.signal('SIGTERM');
@@ -214,8 +214,8 @@ t.test('terminate leaves nothing of a program that forks a thousand children', a
   t.equal((await client.exec(['true'])).result?.exitCode, 0);
 });
 
-t.test('no timing reads the clock of the wall, which may jump', (t) => {
-  // Wall time is right where it is shown to somebody or compared with a date that came from outside.
+t.test('no timing reads the wall clock, which may jump', (t) => {
+  // Wall time is right if it is shown to people or compared with a date from outside.
   const allowed: Readonly<Record<string, string>> = {
     'src/auth/': 'tokens and certificates carry dates',
     'src/session/credential-expiry.ts': 'a credential ends at a date',

@@ -1,4 +1,4 @@
-// Hostile clients against a whole server: what is refused is hung up, what never ends does not keep others out, what is guessed is unknown.
+// Hostile clients against a whole server: refused sockets are closed, endless requests do not keep others out, guessed ids are unknown.
 
 import { createHash } from 'node:crypto';
 import { connect as connectTcp } from 'node:net';
@@ -16,7 +16,7 @@ const UPGRADE =
   'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n';
 const HOST = 'Host: localhost\r\n';
 
-t.test('socket is hung up when its upgrade is refused, whatever refuses it', async (t) => {
+t.test('socket is closed when its upgrade is refused for any reason', async (t) => {
   const server = await startServer(t, {
     flags: ['--ws-auth', 'capability-token', '--ws-token-sha256', '0'.repeat(64)],
   });
@@ -39,10 +39,10 @@ t.test('socket is hung up when its upgrade is refused, whatever refuses it', asy
     socket.setEncoding('latin1').on('data', (text: string) => {
       answer += text;
     });
-    // A reset may overtake the answer to one who still sends.
+    // A reset may overtake the answer to a client that still sends.
     socket.on('error', () => {});
     socket.write(bytes);
-    // Its own end never comes: only the server's does.
+    // It never ends by itself; only the server ends it.
     await new Promise((resolve) => socket.once('end', resolve).once('close', resolve));
     socket.destroy();
     t.equal(answer.split(' ')[1] ?? '', status, name);
@@ -88,11 +88,11 @@ t.test('client gets nothing when it guesses the processId of another', async (t)
   await guesser.close();
 });
 
-t.test('server lives on when commands are signalled in the moment of their start and of their end', async (t) => {
+t.test('server lives on when commands are signalled at the moment of their start and of their end', async (t) => {
   const server = await startServer(t);
   const client = await server.session({ experimentalApi: true });
   const ROUNDS = 40;
-  // Several at once, so that the machine has something else to do between a fork and its program.
+  // Several at once, so that the machine has other work between a fork and its program.
   const AT_ONCE = 8;
   for (let round = 0; round < ROUNDS; round += 1) {
     await Promise.all(
@@ -110,7 +110,7 @@ t.test('server lives on when commands are signalled in the moment of their start
         t.equal((await running).exitCode, 143, 'and no signal is lost');
         const short = client.ask('command/exec', { command: ['/bin/true'], processId, tty });
         const late = client.ask('command/exec/signal', { processId, signal: 'SIGTERM' });
-        // Ended already, or just not.
+        // It has ended, or is just about to.
         await late.catch((error) => t.match(error, { code: -32600 }));
         t.match(await short, { exitCode: Number });
       }),

@@ -1,4 +1,4 @@
-// What a command has of the server: its variables, its secrets, its user, its groups, its place in the queue of the out-of-memory killer.
+// What a command has of the server: its variables, its secrets, its user, its groups, its OOM score.
 
 import { spawnSync } from 'node:child_process';
 import {
@@ -41,7 +41,7 @@ async function clientAndServer(
   return { client: await server.session(), serverPid: server.pid };
 }
 
-/** Read from outside: with `hidepid` a command does not see the server. */
+/** Read from outside, because with `hidepid` a command does not see the server. */
 function oomScoreOf(pid: number): number {
   return Number(readFileSync(`/proc/${pid}/oom_score_adj`, 'latin1'));
 }
@@ -63,7 +63,7 @@ async function outputs(client: WireClient, script: string, env: Record<string, s
   return [onPipes.stdout + onPipes.stderr, onTerminal.replaceAll('\r\n', '\n')];
 }
 
-t.test('command has what flags and request say, and nothing of the server, in its environment', async (t) => {
+t.test('command has in its environment what flags and request say, and nothing of the server', async (t) => {
   const client = await clientOf(t, {
     flags: ['--env-allow', 'KEEP_*', '--env-allow', 'PATH', '--env-deny', '*_DENIED'],
     env: {
@@ -101,11 +101,11 @@ t.test(
   async (t) => {
     const env = { SERVER_SECRET: 'the-secret-of-the-server' };
     const client = await clientOf(t, { through: AS_NOBODY, env, flags: ['--env-deny', 'SERVER_SECRET'], warm: false });
-    // The very first command of the server: there is no moment before.
+    // The very first command of the server, so that no earlier one could have prepared anything.
     const script = 'id -u; wc -c < /proc/$PPID/environ; wc -c < /proc/$PPID/mem; ls /proc/$PPID/fd | wc -l';
     for (const output of await outputs(client, script)) {
       t.match(output, /^65534$/m);
-      // With `hidepid` the server is not even there.
+      // With `hidepid` the server's files are not even visible.
       for (const file of ['environ', 'mem', 'fd']) {
         t.match(output, new RegExp(`${file}.*(Permission denied|No such file)`), file);
       }
@@ -232,10 +232,10 @@ t.test(
   'command is ended by the kernel before the server when memory runs out',
   { skip: !isLinux && 'needs Linux' },
   async (t) => {
-    // It is raised right after the start; a command that it never comes to ends by its timeout and says nothing.
+    // The score is raised right after the start. If it never is, the command ends by its timeout and prints nothing.
     const scores = (score: number) =>
       `until read mine < /proc/$$/oom_score_adj && [ $mine = ${score} ]; do :; done; echo $mine`;
-    // Orchestrators give a server a score of its own; a command's is above that, and never beyond the kernel's most.
+    // An orchestrator gives a server a score of its own. A command's score is above that, up to the kernel's maximum.
     for (const [own, raised] of [
       [0, 500],
       [300, 800],

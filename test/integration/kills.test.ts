@@ -1,4 +1,4 @@
-/** Kills by a whole server in every view of the host's processes: all of /proc, one that hides others, one of strangers, none. */
+/** Kills by a whole server with every view of the host's processes: all of /proc, one that hides others, one of strangers, none. */
 import { spawnSync } from 'node:child_process';
 import { chmodSync, copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -61,14 +61,14 @@ async function begin(client: WireClient, script: string, params: object = {}) {
   return { word, reply };
 }
 
-/** Ends what a server could not end, as far as it is still there. */
+/** Ends processes that a server could not end, if they are still there. */
 function killAll(word: string): void {
   for (const pid of processesWith(word)) spawnSync('kill', ['-KILL', String(pid)]);
 }
 
 for (const { name, through, sees } of VIEWS) {
   const skip = through.length > 0 && NAMESPACES;
-  // What is in the group; what left it and the session; what also lost its parent; what also has no mark.
+  // Processes in the group; those that left it and the session; those that also lost their parent; those that also have no mark.
   const group = "trap '' TERM HUP; sleep 600 & echo ready; while :; do sleep 600; done";
   const far = `setsid sleep 600 & (setsid sleep 600 &) ; env -u EXECWIRE_COMMAND_ID setsid sleep 600 & ${group}`;
   const script = sees ? far : group;
@@ -98,12 +98,12 @@ for (const { name, through, sees } of VIEWS) {
     if (through.includes('--pid')) await server.crash();
   });
 
-  // With the first process of a PID namespace the kernel ends all the others.
+  // The kernel ends all other processes together with the first process of a PID namespace.
   if (through.includes('--pid')) continue;
 
-  // Without a mark, a parent and its command's session: no kill of the command finds it, the end of the server does.
+  // Without a mark, a parent and its command's session no kill of the command finds it; the end of the server does.
   const lost = `env -u EXECWIRE_COMMAND_ID setsid sh -c "sleep 600 & exit" ; ${group}`;
-  t.test(`nobody outlives a server that ends in good order when ${name}`, { skip }, async (t) => {
+  t.test(`no process outlives a server that ends in good order when ${name}`, { skip }, async (t) => {
     const server = await startServer(t, { through });
     const client = await server.session();
     const { word } = await begin(client, sees ? lost : group, { disableTimeout: true });
@@ -114,12 +114,12 @@ for (const { name, through, sees } of VIEWS) {
     await until('all are gone', () => processesWith(word).length === 0);
   });
 
-  t.test(`nobody outlives a crash of the server when ${name}`, { skip }, async (t) => {
+  t.test(`no process outlives a crash of the server when ${name}`, { skip }, async (t) => {
     const server = await startServer(t, { through });
     const client = await server.session();
     const marked = sees ? far.replace('env -u EXECWIRE_COMMAND_ID ', '') : group;
     const { word } = await begin(client, marked, { disableTimeout: true });
-    // The guardian is told of a command after 20 ms of the server's time: they are over when a command of more has been answered.
+    // The guardian is told of a command after 20 ms of the server's time, so it knows the first ones when a longer command was answered.
     await client.exec(['sleep', '0.1']);
     await server.crash();
     await until('all are gone', () => processesWith(word).length === 0);
@@ -145,14 +145,14 @@ t.test(
       await until('all have come', () => processesWith(word).length === 3);
       await client.request('command/exec/terminate', { processId: word });
       t.equal((await reply).result?.exitCode, 137);
-      // The other session cannot be told from a stranger's: the end of the server ends it.
+      // The other session cannot be told from a stranger's; it ends with the server.
       await until('its session is gone', () => processesWith(word).length <= 1);
       killAll(word);
     }
   },
 );
 
-t.test('terminate ends a terminal when it comes right behind its start', async (t) => {
+t.test('terminate ends a terminal when it comes right after its start', async (t) => {
   const server = await startServer(t);
   const client = await server.session();
   const word = newWord();
@@ -167,7 +167,7 @@ t.test('terminate ends a terminal when it comes right behind its start', async (
   t.same(processesWith(word), []);
 });
 
-/** A copy of `setpriv` that becomes root, whoever starts it; undefined where there can be none. */
+/** A copy of `setpriv` that becomes root for every user; undefined if there can be none. */
 function rootProgram(): string | undefined {
   if (!canNest) return undefined;
   const folder = mkdtempSync(join(tmpdir(), 'execwire-kills-'));
@@ -204,7 +204,7 @@ t.test(
       const survivors = processesWith(word);
       if (way === 'terminate') await client.request('command/exec/terminate', { processId: word });
       t.match((await reply).result, { exitCode: expected }, `${way}, terminal: ${tty}`);
-      // Closing the terminal hangs up its shell, whoever that is.
+      // Closing the terminal hangs up its shell, even as another user.
       if (tty) await until('the terminal has gone', () => processesWith(word).length < survivors.length);
       else t.ok(processesWith(word).length > 0, 'it lives on');
       await server.logged('processes survived SIGKILL');

@@ -1,4 +1,4 @@
-// What stands around the sessions: banner, flags, HTTP routes, upgrades, frames and their limits, Unix sockets, standard input and output.
+// Everything around the sessions: banner, flags, HTTP routes, upgrades, frames and their limits, Unix sockets, standard input and output.
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -59,30 +59,26 @@ t.test('banner is the first thing on stderr, exactly, and stdout stays empty', a
   t.equal(server.child.stdout?.read(), null);
 });
 
-t.test(
-  'probes answer GET and HEAD with 200 and nothing, and other methods with 405, whatever they carry',
-  async (t) => {
-    for (const path of ['/healthz', '/livez', '/readyz']) {
-      for (const method of ['GET', 'HEAD']) {
-        const { status, body } = await http(method, path);
-        t.same([status, body], [200, ''], `${method} ${path}`);
-      }
-      for (const type of [
-        'application/json',
-        'text/plain',
-        'application/x-odd',
-        'multipart/form-data',
-        'no type at all',
-      ]) {
-        const { status, headers } = await http('POST', path, { 'content-type': type }, '{');
-        t.equal(status, 405, `POST ${path} of ${type}`);
-        t.match(headers.allow, 'GET');
-      }
-      for (const method of ['PUT', 'DELETE', 'PATCH', 'OPTIONS'])
-        t.equal((await http(method, path)).status, 405, method);
+t.test('probes answer GET and HEAD with 200 and no body, and other methods with 405 for any body', async (t) => {
+  for (const path of ['/healthz', '/livez', '/readyz']) {
+    for (const method of ['GET', 'HEAD']) {
+      const { status, body } = await http(method, path);
+      t.same([status, body], [200, ''], `${method} ${path}`);
     }
-  },
-);
+    for (const type of [
+      'application/json',
+      'text/plain',
+      'application/x-odd',
+      'multipart/form-data',
+      'no type at all',
+    ]) {
+      const { status, headers } = await http('POST', path, { 'content-type': type }, '{');
+      t.equal(status, 405, `POST ${path} of ${type}`);
+      t.match(headers.allow, 'GET');
+    }
+    for (const method of ['PUT', 'DELETE', 'PATCH', 'OPTIONS']) t.equal((await http(method, path)).status, 405, method);
+  }
+});
 
 t.test('unknown paths are 404, upgrades on an HTTP route 400, and on any other path they are sessions', async (t) => {
   for (const path of ['/', '/nothing', '/healthz/x', '/%2e%2e/etc/passwd'])
@@ -99,7 +95,7 @@ t.test('unknown paths are 404, upgrades on an HTTP route 400, and on any other p
   }
 });
 
-t.test('request that wishes for another upgrade is answered as if it had none', async (t) => {
+t.test('request for another upgrade is answered as a plain one', async (t) => {
   const wish = {
     Connection: 'Upgrade, HTTP2-Settings',
     Upgrade: 'h2c',
@@ -127,7 +123,7 @@ t.test('request that wishes for another upgrade is answered as if it had none', 
   t.equal(sockets.size, 1, 'the connection goes on');
 });
 
-t.test('anything with an Origin is refused with 403, any value of it', async (t) => {
+t.test('every request with an Origin is refused with 403, for any value', async (t) => {
   for (const origin of ['http://evil.example', 'null', '', server.httpUrl]) {
     t.equal((await http('GET', '/', { ...UPGRADE, Origin: origin })).status, 403, JSON.stringify(origin));
     t.equal((await http('GET', '/healthz', { Origin: origin })).status, 403);
@@ -179,7 +175,7 @@ t.test('close codes say what was wrong when a frame cannot be taken', async (t) 
   await atLimit.close();
 });
 
-t.test('nothing is executed when it comes in after the server’s own Close', async (t) => {
+t.test('messages after the server’s own Close are not executed', async (t) => {
   const folder = folderOf(t);
   const raw = await (await server.wire()).initialize();
   const touch = join(folder, 'touched');
@@ -324,7 +320,7 @@ t.test('stdio carries messages only, skips what is too long, and ends with its i
   t.notMatch(stdio.stderr, 'listening on', 'no banner');
 });
 
-t.test('stdio goes on reading when nobody reads its output', async (t) => {
+t.test('stdio goes on reading when its output is not read', async (t) => {
   const touch = join(folderOf(t), 'touched');
   const stdio = spawnServer(t);
   const wire = stdio.stdio();
@@ -340,7 +336,7 @@ t.test('stdio goes on reading when nobody reads its output', async (t) => {
   t.same(await stdio.exited, { code: 0, signal: null });
 });
 
-t.test('stdio server ends when nobody reads its output any more', async (t) => {
+t.test('stdio server ends when its output is closed', async (t) => {
   const stdio = spawnServer(t);
   const wire = await stdio.stdio().initialize();
   wire.stdout.destroy();

@@ -1,4 +1,4 @@
-// Who counts as alive: peers that ping, peers that send slowly, and peers of a server that stood still itself.
+// Which peers count as alive: those that ping, those that send slowly, and those of a server that stood still itself.
 import { once } from 'node:events';
 import t, { type Test } from 'tap';
 import { WebSocket } from 'ws';
@@ -9,12 +9,12 @@ import type { ServerProcess } from '../support/server-process.js';
 import { until } from '../support/until.js';
 import type { WireClient } from '../support/wire-client.js';
 
-/** More than the test itself may stand still on a busy machine: the server would cut it off with reason. */
+/** Longer than this process may stand still on a busy machine; the server would rightly cut its connections then. */
 const STALL_FLAGS = ['--ping-interval', '0', '--stall-timeout', '2s'];
 /** First byte of a Close frame. */
 const CLOSE = 0x88;
 
-/** Waits for so many answers to pings of our own, each asked when the last has come. */
+/** Waits for so many answers to this client's own pings; each is sent when the last answer has come. */
 async function pings(ws: WebSocket, count: number): Promise<void> {
   for (let at = 0; at < count; at += 1) {
     if (ws.readyState !== WebSocket.OPEN) throw new Error('the server has closed');
@@ -57,7 +57,7 @@ async function halfMessage(t: Test, server: ServerProcess): Promise<HalfMessage>
   };
 }
 
-/** Has the server close two connections, one after the other, that stop in the middle of a message: twice the stall timeout has passed then. */
+/** Has the server close two connections, one after the other, that stop in the middle of a message. Twice the stall timeout has passed then. */
 function twoStalls(t: Test, server: ServerProcess): { readonly isOver: boolean; readonly done: Promise<void> } {
   let isOver = false;
   const run = async (): Promise<void> => {
@@ -116,11 +116,11 @@ t.test('a connection stays open and its newest ping is answered when 61 come in 
   t.equal((await client.exec(['true'])).result?.exitCode, 0);
 });
 
-t.test('a reader that pauses and goes on pinging stays, with its command', async (t) => {
+t.test('a reader that pauses and keeps pinging stays, with its command', async (t) => {
   const server = await startServer(t);
   const client = await server.session();
   const params = { processId: 'p', streamStdoutStderr: true, disableTimeout: true, disableOutputCap: true };
-  // More than the kernel holds of one connection, so that the answers have to wait behind it.
+  // More than the kernel holds for one connection, so that the answers have to wait.
   const ended = client.exec(['head', '-c', '30000000', '/dev/zero'], params);
   await client.notified('command/exec/outputDelta');
   client.ws.pause();
@@ -152,7 +152,7 @@ t.test('a message that arrives slowly is taken, and one that stops arriving is n
   t.notOk(steady.isClosed);
 });
 
-t.test('nobody is cut off when the server itself stood still', async (t) => {
+t.test('no connection is cut when the server itself stood still', async (t) => {
   // Silence of 2 s, a pause of 1 s: a standstill lasts 4 s at least.
   const flags = ['--ping-interval', '1s', '--stall-timeout', '1s', '--initialize-timeout', '1s'];
   const server = await startServer(t, { flags });

@@ -1,10 +1,10 @@
-// What a burst of output leaves behind in the server's memory.
+// How much memory a burst of output leaves in the server.
 import t from 'tap';
 import { peakResidentBytesOf, residentBytesOf } from '../support/process-table.js';
 import { startServer } from '../support/server.js';
 import { until } from '../support/until.js';
 
-/** The server looks every 10 s, and a busy machine takes some times as long. What comes at all comes far earlier. */
+/** The server looks every 10 s, and a busy machine takes several times as long. Normally it comes far earlier. */
 const PATIENCE_MS = 240_000;
 /** Enough to be many times the idle server, and below the longest string of a client. */
 const BURST_BYTES = 90_000_000;

@@ -1,4 +1,4 @@
-/** Every bound of the server: what is refused, how, that nothing was started, and that nobody else notices. */
+/** Every bound of the server: what is refused and how, that nothing was started, and that other clients do not notice. */
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -117,14 +117,14 @@ t.test('a client that leaves too many replies unread is closed with 1008', async
   const file = join(folderOf(t), 'ran');
   const client = await server.session();
   client.ws.pause();
-  // Zeros are six characters each in JSON: more than any socket buffer holds.
+  // Zeros are six characters each in JSON, so the replies are more than any socket buffer holds.
   for (let index = 0; index < 12; index += 1) {
-    // They end together: the first replies alone would have the connection closed, and the other commands killed with it.
+    // They end together. Otherwise the first replies alone would close the connection, and the other commands would be killed with it.
     const allHaveRun = `until [ $(wc -c < ${file}) -ge 24 ]; do sleep 0.01; done`;
     void client.exec(['sh', '-c', `head -c 1000000 /dev/zero; echo x >> ${file}; ${allHaveRun}`]);
   }
   await until('all have run', () => existsSync(file) && readFileSync(file, 'utf8').length >= 24);
-  // BEFORE it reads again: a reply that came now would find the earlier ones taken.
+  // BEFORE it reads again, because a later reply would find the earlier ones read.
   await until('all have replied', async () =>
     (await server.get('/metrics')).body.includes('execwire_commands_running 0\n'),
   );
@@ -132,7 +132,7 @@ t.test('a client that leaves too many replies unread is closed with 1008', async
   t.equal(await client.closed, 1008);
 });
 
-/** Resolves after so many pings of the server. A connection that this process was too busy to keep alive is replaced by another. */
+/** Resolves after so many pings of the server. If this process was too busy to keep a connection alive, it opens another one. */
 async function pingsOf(server: TestServer, count: number): Promise<void> {
   let client = await server.session();
   for (let seen = 0; seen < count; ) {

@@ -1,4 +1,4 @@
-// Many connections and many requests at once, two clients nobody here wrote, and what one session agrees on.
+// Many connections and many requests at once, two clients of other projects, and what one session agrees on.
 
 import { once } from 'node:events';
 import { JSONRPCClient } from 'json-rpc-2.0';
@@ -132,7 +132,7 @@ t.test('a long reply arrives whole when its client reads other replies meanwhile
   t.ok(/^a+$/.test(stdout));
 });
 
-// Two clients nobody here wrote.
+// Two clients of other projects.
 
 class SocketReader extends AbstractMessageReader {
   readonly #ws: WebSocket;

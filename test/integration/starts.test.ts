@@ -1,4 +1,4 @@
-/** Starts that a host or another client stands in the way of, on a whole server. */
+/** Starts that the host or another client holds up, on a whole server. */
 import { spawnSync } from 'node:child_process';
 import { chmodSync, closeSync, constants, copyFileSync, mkdtempSync, openSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -15,7 +15,7 @@ const F_SETLEASE = 1024;
 const F_WRLCK = 1;
 const F_UNLCK = 2;
 
-/** What a test runner puts there loads modules before the server, which start the pool of threads as small as Node has it. */
+/** The test runner's options load modules before the server; they would start the thread pool with Node's default size. */
 const PLAIN = ['env', '-u', 'NODE_OPTIONS'];
 
 const QUICK_DRAIN = ['--drain-timeout', '100ms', '--kill-grace', '100ms'];
@@ -29,7 +29,7 @@ function folderOf(t: Test): string {
   return folder;
 }
 
-/** Mounts a file system that answers nothing. @returns what ends it: whoever waits for it gets ENOTCONN */
+/** Mounts a file system that never answers. @returns a function that ends it; waiting processes get ENOTCONN */
 function mountSilence(t: Test, folder: string): () => void {
   const device = openSync('/dev/fuse', constants.O_RDWR);
   const options = 'fd=3,rootmode=40000,user_id=0,group_id=0';
@@ -52,7 +52,7 @@ function mountSilence(t: Test, folder: string): () => void {
 
 const EXPERIMENTAL = { experimentalApi: true };
 
-/** By the time it is answered, what was asked for before is under way. */
+/** When it is answered, all earlier requests are under way. */
 async function commandsOf(client: WireClient): Promise<unknown[]> {
   const { result } = await client.request('command/exec/list');
   if (!Array.isArray(result?.commands)) throw new Error('no list');
@@ -113,7 +113,7 @@ for (const { who, flags } of USERS) {
   );
 }
 
-t.test('other clients are served when somebody holds a lease on the program of a start', async (t) => {
+t.test('other clients are served when a process holds a lease on the program of a start', async (t) => {
   const program = join(folderOf(t), 'program');
   copyFileSync('/bin/true', program);
   const fcntl = koffi.load(null).func('int fcntl(int fd, int command, long argument)');
@@ -147,7 +147,7 @@ t.test(
   'a start at the limit of processes is refused alone, and the server drains',
   { skip: !isRoot && 'only root can start a server as a user who has no other process' },
   async (t) => {
-    // Its threads count, too: some 25. Nobody else has this number.
+    // Its threads count, too: some 25. No other process has this user.
     const user = 1_000_000 + (process.pid % 1_000_000);
     const asUser = ['setpriv', `--reuid=${user}`, `--regid=${user}`, '--clear-groups', 'prlimit', '--nproc=50'];
     for (const options of [{}, { tty: true }]) {

@@ -1,4 +1,4 @@
-/** Interactive programs over the wire, seen through a real terminal emulator: what a person at a browser IDE sees. */
+/** Interactive programs over the wire, seen through a real terminal emulator, as a person at a browser sees them. */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -10,7 +10,7 @@ import { startServer } from '../support/server.js';
 
 const ROWS = 24;
 const COLS = 80;
-/** Patience for what a program draws; on a busy machine a start takes seconds. */
+/** Patience for the output of a program; on a busy machine a start takes seconds. */
 const SEEN_WITHIN_MS = 60_000;
 
 /** A program in a terminal, and the screen it draws. */
@@ -26,7 +26,7 @@ class Screen {
     this.#terminal.onData((answer) => void this.command.write(answer).catch(() => {}));
   }
 
-  /** The lines of the screen, without what is blank at their ends. */
+  /** The lines of the screen, without blanks at their ends. */
   lines(): string[] {
     const buffer = this.#terminal.buffer.active;
     return Array.from({ length: this.#terminal.rows }, (_, row) =>
@@ -87,8 +87,8 @@ t.test('terminals', async (t) => {
     await screen.showsLine('30 100');
     await screen.type('sleep 300 & jobs\r');
     await screen.shows('the job', (lines) => lines.some((line) => /^\[1\]\+\s+Running\s+sleep 300 &$/.test(line)));
-    // Bash discards what is typed while it edits an interrupted line, and a child of bash may swallow an interrupt that comes before it is
-    // the foreground group: each key waits for what the one before has shown, and the interrupt for a word from the program itself.
+    // Bash discards keys that are typed while it edits an interrupted line, and a child of bash may swallow an interrupt that comes before it is the
+    // foreground group. So each key waits for the effect of the one before, and the interrupt for a word from the program itself.
     await screen.type('sh -c "echo begun; exec sleep 301"; echo never\r');
     await screen.showsLine('begun');
     await screen.type('\u0003');

@@ -1,9 +1,9 @@
-/** What a server does about an error that nobody foresaw: it says so, drains, and ends with 1. */
+/** An unexpected error: the server logs it, drains, and ends with 1. */
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { spawnServer, type TestServer } from '../support/server.js';
 
-/** Throws inside of the server when it is told to, and once more with each further signal. */
+/** Throws inside of the server on a signal, and again on each further one. */
 const FAULT = {
   exception: "process.on('SIGUSR2', () => { throw new Error('planted exception'); });",
   rejection: "process.on('SIGUSR2', () => { Promise.reject(new Error('planted rejection')); });",

@@ -1,4 +1,4 @@
-// Processes that are hard to kill, and numbers that come again: what a kill must still reach, and what it must never reach.
+// Processes that are hard to kill, and numbers that are used again: which processes a kill must reach, and which it never may.
 import { spawn, spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
@@ -23,7 +23,7 @@ const NO_COMPILER = spawnSync('cc', ['--version']).status === 0 ? false : 'needs
 const NO_SMALL_NUMBERS = smallNumbersProblem();
 const FIXTURE = fileURLToPath(new URL('../fixtures/small-numbers.ts', import.meta.url));
 
-/** The main thread ends and another one goes on: the kernel calls the process a zombie. */
+/** The main thread ends and another one goes on; the kernel calls such a process a zombie. */
 const HEADLESS = `
 #include <pthread.h>
 #include <stdio.h>
@@ -31,7 +31,7 @@ const HEADLESS = `
 static void *go_on(void *unused) { usleep(100000); puts("ready"); fflush(stdout); for (;;) pause(); return unused; }
 int main(void) { pthread_t thread; pthread_create(&thread, 0, go_on, 0); pthread_exit(0); }
 `;
-/** Forks, leaves its parent's session and ends the parent, without a pause. It would go on for a minute. */
+/** Forks, leaves its parent's session and ends the parent, without a pause, for up to a minute. */
 const COMET = `
 #include <unistd.h>
 int main(void) {
@@ -41,7 +41,7 @@ int main(void) {
 }
 `;
 
-/** Takes its own program anew without a pause, in the environment it has: most looks at it fall between two programs. */
+/** Executes its own program again and again, in the same environment, so that most looks at it fall between two programs. */
 const CHANGELING = `
 #include <unistd.h>
 int main(int count, char **arguments) {
@@ -116,7 +116,7 @@ t.test('a process whose main thread has ended is killed by the guardian', { skip
   await running.done;
 });
 
-t.test('an orphan is killed when a look meets it between two programs', { skip: NO_COMPILER }, async (t) => {
+t.test('an orphan is killed when a look finds it between two programs', { skip: NO_COMPILER }, async (t) => {
   const program = compile(t, CHANGELING);
   const ROUNDS = 20;
   for (let round = 0; round < ROUNDS; round += 1) {
@@ -132,7 +132,7 @@ t.test('an orphan is killed when a look meets it between two programs', { skip: 
 });
 
 t.test(
-  'what forks and leaves without a pause is killed beside others of its kind',
+  'processes that fork and leave without a pause are killed beside others of their kind',
   { skip: NO_COMPILER },
   async (t) => {
     const program = compile(t, COMET);
@@ -155,7 +155,7 @@ t.test(
 );
 
 t.test(
-  'a number comes again when the command is disposed of, and its kill reaches nobody new',
+  'a number is used again only after the command is disposed of, and its kill reaches no new process',
   { skip: NO_SMALL_NUMBERS },
   async (t) => {
     const args = ['--pid', '--fork', '--mount-proc', '--kill-child', process.execPath, ...process.execArgv, FIXTURE];
@@ -166,7 +166,7 @@ t.test(
   },
 );
 
-/** The guardian's end of a server's life: it is told these lines, and then the server is gone. */
+/** The end of a server as the guardian sees it: it is told these lines, then the server is gone. */
 async function guardian(marker: string, lines: string): Promise<void> {
   const shell = spawn('/bin/sh', ['-c', GUARDIAN_SCRIPT, 'execwire-guardian', marker], {
     stdio: ['pipe', 'ignore', 'ignore'],
@@ -177,14 +177,14 @@ async function guardian(marker: string, lines: string): Promise<void> {
   await new Promise((resolve) => shell.once('exit', resolve));
 }
 
-t.test('the guardian kills nobody who has the number of a command that is over', async (t) => {
+t.test('the guardian kills no process that has the number of an ended command', async (t) => {
   const strangers = await Promise.all(
     [1, 2].map(() => start({ argv: ['sh', '-c', 'sleep 600 & echo ready; exec sleep 600'] })),
   );
   await Promise.all(strangers.map((stranger) => stranger.said('ready')));
   const [first, second] = strangers.map(({ process: { pid } }) => readProcEntry(pid));
   if (first?.startTime === undefined || second?.startTime === undefined) throw new Error('not started');
-  // The first has a number that was told with the start of another process; the second was told, and is over.
+  // The first has a number that was reported with the start time of another process; the second was reported as over.
   const lines = `+${first.pid} ${first.startTime - 1}\n+${second.pid} ${second.startTime}\n-${second.pid}\n`;
   await guardian('NOBODY=1', lines);
   for (const { pid } of [first, second]) {
@@ -196,7 +196,7 @@ t.test('the guardian kills nobody who has the number of a command that is over',
   t.pass('with the right start time both are killed with their groups');
 });
 
-t.test('an orphan is reaped when it ends, and no child of somebody else', async (t) => {
+t.test('an orphan is reaped when it ends, and no other child', async (t) => {
   const child = spawn('sh', ['-c', 'exit 7'], { stdio: 'ignore' });
   const exit = once(child, 'exit');
   const { text } = await run({ argv: ['sh', '-c', '(setsid sh -c "echo \\$\\$; exec sleep 0.01" &)'] });

@@ -1,4 +1,4 @@
-// Starts on hosts that lack something, or that have names and variables that are no text.
+// Starts on hosts that lack something, or that have names and variables that are not UTF-8.
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
@@ -7,7 +7,7 @@ const FIXTURE = fileURLToPath(new URL('../fixtures/start-once.ts', import.meta.u
 const TERMINAL = { rows: 24, cols: 80 };
 const NEEDS_ROOT = process.getuid?.() !== 0 && 'mounting needs root';
 
-/** Runs a shell script that prepares the host and then runs `"$@"`, which starts the commands. @returns what became of each */
+/** Runs a shell script that prepares the host and then runs `"$@"`, which starts the commands. @returns the outcome of each */
 function startsAfter(script: string, starts: readonly object[]): Record<string, unknown>[] {
   const fixture = [process.execPath, ...process.execArgv, FIXTURE, JSON.stringify(starts)];
   const { stdout, stderr } = spawnSync('sh', ['-ec', script, 'sh', ...fixture], { encoding: 'utf8' });
@@ -21,7 +21,7 @@ function startsAfterMount(script: string, starts: readonly object[]): Record<str
   return startsAfter(`exec unshare --mount --propagation private sh -ec '${script}; exec "$@"' sh "$@"`, starts);
 }
 
-t.test('a command starts without a cwd when the directory of the server has a name that is no UTF-8', async (t) => {
+t.test('a command starts without a cwd when the directory of the server has a name that is not UTF-8', async (t) => {
   const dir = t.testdir({ sub: {} });
   const script = `d=$(printf '${dir}/odd\\377'); mkdir "$d" "$d/sub"; p=$PWD; cd "$d"; exec "$@"`;
   const results = startsAfter(script, [
@@ -41,7 +41,7 @@ t.test('a command starts without a cwd when the directory of the server is gone'
   t.match(results, [{ text: 'here\n' }, { errno: 'ENOENT', message: /cwd "sub"/ }]);
 });
 
-t.test('inherited bytes reach a child as they are when they are no UTF-8', async (t) => {
+t.test('inherited bytes reach a child unchanged when they are not UTF-8', async (t) => {
   const script = `export ODD="$(printf 'a\\377b\\303')" FINE=ü "PLAIN=$(printf '\\357\\277\\275')"; PATH="$PATH:$(printf '/\\376')"; exec "$@"`;
   const print = ['sh', '-c', 'tr "\\0" "\\n" < /proc/$$/environ | grep -a -E "^(ODD|FINE|PLAIN|PATH)"'];
   for (const options of [{}, { tty: TERMINAL }]) {

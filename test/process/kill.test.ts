@@ -21,7 +21,7 @@ t.jobs = 1;
 
 const FIXTURE = fileURLToPath(new URL('../fixtures/guarded-server.ts', import.meta.url));
 
-/** Each prints `ready` when its tree stands. */
+/** Each prints `ready` when its tree is complete. */
 const TREES: readonly (readonly [name: string, script: string])[] = [
   ['a single process', 'echo ready; exec sleep 600'],
   ['children in its group', 'sleep 600 & sleep 600 & echo ready; wait'],
@@ -69,7 +69,7 @@ function marked(marker: string): number[] {
 for (const options of [{}, { tty: TERMINAL }]) {
   const kind = 'tty' in options ? 'a terminal' : 'pipes';
   for (const [name, script] of TREES) {
-    t.test(`killUntilGone leaves nobody when a command on ${kind} has ${name}`, async (t) => {
+    t.test(`killUntilGone leaves no process when a command on ${kind} has ${name}`, async (t) => {
       const marker = `${randomUUID()}.1`;
       const bystander = await startMarked('echo ready; exec sleep 600', `${randomUUID()}.1`);
       const running = await startMarked(script, marker, { cwd: t.testdir({}), ...options });
@@ -107,14 +107,14 @@ t.test('signalTree sends another signal once and lets the command end itself', a
   t.same(await killUntilGone([treeTarget([running.process.pid], marker)]), []);
 });
 
-t.test('killUntilGone kills nobody when its target is this process, init or gone', async (t) => {
+t.test('killUntilGone kills no process when its target is this process, init or gone', async (t) => {
   for (const pid of [process.pid, 1, 0, -1, Number.NaN]) t.same(await killUntilGone([treeTarget([pid], 'none')]), []);
   const over = await start({ argv: ['true'] });
   await over.done;
   t.same(await killUntilGone([treeTarget([over.process.pid], 'none')]), []);
 });
 
-t.test('signalGroup kills what is left of a group when its leader has ended', async (t) => {
+t.test('signalGroup kills the rest of a group when its leader has ended', async (t) => {
   const running = await start({ argv: ['sh', '-c', 'sleep 600 & echo ready'] });
   await running.exit;
   t.equal(signalGroup(running.process.pid, 'SIGKILL'), true);
@@ -129,7 +129,7 @@ interface SmallServer {
   readonly commands: readonly number[];
   /** Kills it with SIGKILL. */
   crash(): Promise<void>;
-  /** Has it kill itself so when it has done what it is about. */
+  /** Has it kill itself in the same way when it has done its present work. */
   crashSoon(): Promise<void>;
 }
 
@@ -170,7 +170,7 @@ function isGuardian(pid: number): boolean {
   return readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes('execwire-guardian');
 }
 
-/** Looks until nothing is found, for as long as the promise says. */
+/** Looks until nothing is found, for at most the promised time. */
 async function untilNone(find: () => number[], limitMs: number): Promise<number[]> {
   const deadline = Date.now() + limitMs;
   let left = find();
@@ -181,7 +181,7 @@ async function untilNone(find: () => number[], limitMs: number): Promise<number[
   return left;
 }
 
-t.test('the guardian leaves nobody when the server is killed with SIGKILL', async (t) => {
+t.test('the guardian leaves no process when the server is killed with SIGKILL', async (t) => {
   const marker = `${randomUUID()}.`;
   const script = `trap '' TERM HUP; setsid sleep 600 & (setsid sleep 600 &); sleep 600 & env -u ${MARKER_VARIABLE} setsid --wait sleep 600 & echo ready; while :; do sleep 1; done`;
   const { pid, guardian, crash } = await startServer(marker, script, 'wait');
@@ -201,7 +201,7 @@ t.test('the guardian leaves nobody when the server is killed with SIGKILL', asyn
   );
 });
 
-t.test('the guardian kills nobody and goes when the server ends in good order', async (t) => {
+t.test('the guardian kills no process and ends when the server ends in good order', async (t) => {
   const marker = `${randomUUID()}.`;
   const { guardian } = await startServer(marker, 'trap "" HUP; echo ready; exec sleep 600', 'dispose');
   t.same(
@@ -230,7 +230,7 @@ t.test('the guardian holds no descriptor of the server and is started again at o
   t.same(readdirSync(`/proc/${first}/fd`).toSorted(), ['0', '1', '2']);
   t.equal(readProcEntry(first)?.session, first);
   t.notMatch(readFileSync(`/proc/${first}/environ`, 'latin1'), MARKER_VARIABLE);
-  // One that dies young again and again waits longer, and goes on all the same.
+  // A guardian that dies young again and again waits longer, and is started all the same.
   let last = first;
   for (let death = 0; death < 4; death += 1) {
     process.kill(last, 'SIGKILL');
@@ -244,7 +244,7 @@ t.test('the guardian holds no descriptor of the server and is started again at o
   await shell.done;
 });
 
-t.test('the guardian is told of all that runs when it is another one', async (t) => {
+t.test('a new guardian is told of all running commands', async (t) => {
   const marker = `${randomUUID()}.`;
   const server = await startServer(marker, `trap '' HUP; echo ready; exec env -u ${MARKER_VARIABLE} sleep 600`, 'wait');
   process.kill(server.guardian, 'SIGKILL');
@@ -253,10 +253,10 @@ t.test('the guardian is told of all that runs when it is another one', async (t)
       .filter((p) => p.parent === server.pid && p.alive && p.pid !== server.guardian && isGuardian(p.pid))
       .map((p) => p.pid);
   await until('there is another one', () => guardians().length === 1);
-  // Without a mark they are found by their numbers only.
+  // Without a mark they can be found only by their numbers.
   const left = server.commands;
   await until('they have no mark', () => left.length === 2 && left.every((pid) => !isMarked(pid)));
-  // It tells the new one in the turn in which it starts it.
+  // It tells the new guardian in the same turn in which it starts it.
   await server.crashSoon();
   t.same(await untilNone(() => left.filter(isAlive), 10_000), []);
 });

@@ -1,4 +1,4 @@
-// How many more processes a limit leaves, and what becomes of a terminal near it where it has to be forked.
+// How many more processes a limit leaves, and what happens near it to a terminal that has to be forked.
 import t from 'tap';
 import type { Libc } from '../../src/process/libc.js';
 import { ShortageError } from '../../src/process/os-process.js';
@@ -10,7 +10,7 @@ function sources(files: Readonly<Record<string, string>>, threads?: number) {
   return { read: (path: string) => files[path], threadsOfUser: () => threads };
 }
 
-t.test('pidsLeft is the least that any bound leaves', async (t) => {
+t.test('pidsLeft is the lowest of all bounds', async (t) => {
   t.equal(pidsLeft(sources({})), undefined);
   const second = {
     '/proc/self/cgroup': '0::/a/b\n',

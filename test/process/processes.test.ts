@@ -1,4 +1,4 @@
-// Real programs on pipes and terminals: what they get, what arrives of what they write and read, how they end.
+// Real programs on pipes and terminals: what they get, how their output and input arrive, and how they end.
 
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, writeFileSync } from 'node:fs';
@@ -19,7 +19,7 @@ const KINDS = [
 // One at a time: descriptors are counted.
 t.jobs = 1;
 
-// The foreign libraries keep descriptors and threads of their own from their first use on.
+// The native libraries keep descriptors and threads from their first use on.
 t.before(async () => {
   for (const { options } of KINDS) await run({ argv: ['true'], ...options });
 });
@@ -70,7 +70,7 @@ for (const { kind, options } of KINDS) {
     `a process on ${kind} has descriptors 0, 1 and 2 and no other when terminals are open beside it`,
     async (t) => {
       const shells = await Promise.all([1, 2, 3].map(() => start({ argv: ['cat'], tty: TERMINAL })));
-      // It stands still while it is looked at: a program that is just being loaded has its libraries open.
+      // It is stopped while it is looked at, because a program that is being loaded has its libraries open.
       const running = await start({ argv: ['sh', '-c', 'echo ready; kill -STOP $$'], ...options });
       await running.said('ready');
       t.same(readdirSync(`/proc/${running.process.pid}/fd`), ['0', '1', '2']);
@@ -171,7 +171,7 @@ for (const { kind, options } of KINDS) {
   });
 }
 
-t.test('end of stdin on a pipe reaches the reader behind the last byte', async (t) => {
+t.test('end of stdin on a pipe reaches the reader after the last byte', async (t) => {
   const running = await start({ argv: ['cat'], stdin: true });
   running.process.stdin?.write(Buffer.from('whole'), (error) => t.equal(error, undefined));
   running.process.stdin?.end();
@@ -218,10 +218,10 @@ t.test('a terminal has its initial size and signals when it is resized', async (
   running.process.resize({ rows: 40, cols: 65_535 });
   await running.done;
   t.match(running.text(), '40 65535');
-  t.doesNotThrow(() => running.process.resize(TERMINAL), 'a resize behind the end is nothing');
+  t.doesNotThrow(() => running.process.resize(TERMINAL), 'a resize after the end does nothing');
 });
 
-t.test('a write to a terminal is tried again ever more rarely while nobody reads', async (t) => {
+t.test('a write to a terminal is tried ever more rarely while its program does not read', async (t) => {
   const running = await start({ argv: ['sh', '-c', 'stty raw -echo; echo ready; exec sleep 600'], tty: TERMINAL });
   await running.said('ready');
   const delaysMs: number[] = [];
@@ -241,7 +241,7 @@ t.test('a write to a terminal is tried again ever more rarely while nobody reads
   const written = write(running, Buffer.alloc(100_000)).catch(() => {});
   await late;
   globalThis.setTimeout = realSetTimeout;
-  // Each time the kernel takes some bytes the delays begin again.
+  // Each time the kernel takes some bytes the delays start again.
   const begins = delaysMs.findLastIndex(
     (delayMs, index) => delayMs < (delaysMs[index - 1] ?? Number.POSITIVE_INFINITY),
   );
@@ -301,7 +301,7 @@ t.test('stdin is /dev/null when it is not asked for', async (t) => {
   t.equal(text(), '/dev/null\n');
 });
 
-t.test('descriptors are back where they were when 200 commands have run', async (t) => {
+t.test('as many descriptors are open as before when 200 commands have run', async (t) => {
   const before = countOpenDescriptors();
   for (let round = 0; round < 25; round += 1) {
     await Promise.all(
@@ -313,7 +313,7 @@ t.test('descriptors are back where they were when 200 commands have run', async 
   t.equal(countOpenDescriptors(), before);
 });
 
-/** A process that was hung up or has a broken pipe needs a moment to end. */
+/** A process that was hung up, or has a broken pipe, needs a moment to end. */
 async function untilGone(pid: number): Promise<void> {
   await until(`process ${pid} is gone`, () => {
     try {

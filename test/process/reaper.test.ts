@@ -1,4 +1,4 @@
-// How children end that Node does not know of: exits in a flood, signals without a name, neighbours that must not be disturbed.
+// The ends of children that Node does not know of: many exits at once, signals without a name, neighbours that must not be disturbed.
 
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -39,7 +39,7 @@ t.test('a status says the exit code, the signal, or the number of a signal witho
   t.same(decodeStatus(64), { exitCode: null, signal: 'SIGRTMIN+30', signalNumber: 64 });
 });
 
-t.test('a look tells every end once when one signal stands for several', async (t) => {
+t.test('a look reports every end once when one signal stands for several', async (t) => {
   const raw = new Map<number, number | null>();
   const reaped: number[] = [];
   const reaper = new ChildReaper({ peek: (pid) => raw.get(pid), reap: (pid) => reaped.push(pid) });
@@ -62,7 +62,7 @@ t.test('a look tells every end once when one signal stands for several', async (
   await new Promise((resolve) => setImmediate(resolve));
   t.same(told[2], [12, { exitCode: null, signal: 'SIGTERM' }]);
 
-  t.same(reaped, [], 'nobody is reaped while the number is needed');
+  t.same(reaped, [], 'no child is reaped while its number is needed');
   for (const pid of [11, 12, 13]) t.equal(ownChild(pid)?.isReaped, false);
   first?.release();
   first?.release();
@@ -84,7 +84,7 @@ t.test('a child that is released before its end is reaped at its end', async (t)
   t.same([reaped, child.isReaped], [[11], true]);
 });
 
-t.test('an end is told when the child had ended before its pid was known', async (t) => {
+t.test('an end is reported when the child had ended before its pid was known', async (t) => {
   const reaper = new ChildReaper({ peek: (pid) => (pid === 21 ? 7 << 8 : null), reap: () => {} });
   const status = await new Promise((resolve) => {
     let isWatching = true;
@@ -97,20 +97,24 @@ t.test('an end is told when the child had ended before its pid was known', async
   t.same(status, { exitCode: 7, signal: null });
 });
 
-t.test('a child that ends at a real-time signal says which', { skip: spawnChild === undefined }, async (t) => {
-  for (const options of [{}, { tty: TERMINAL }]) {
-    for (const [number, signal] of [
-      [32, 'SIGCANCEL'],
-      [34, 'SIGRTMIN'],
-      [36, 'SIGRTMIN+2'],
-    ] as const) {
-      const { status } = await run({ argv: ['sh', '-c', `kill -${number} $$`], ...options });
-      t.same(status, { exitCode: null, signal, signalNumber: number });
+t.test(
+  'the name of a real-time signal is reported when it ends a child',
+  { skip: spawnChild === undefined },
+  async (t) => {
+    for (const options of [{}, { tty: TERMINAL }]) {
+      for (const [number, signal] of [
+        [32, 'SIGCANCEL'],
+        [34, 'SIGRTMIN'],
+        [36, 'SIGRTMIN+2'],
+      ] as const) {
+        const { status } = await run({ argv: ['sh', '-c', `kill -${number} $$`], ...options });
+        t.same(status, { exitCode: null, signal, signalNumber: number });
+      }
     }
-  }
-});
+  },
+);
 
-t.test('the event loop lives on until a child has ended that has closed its output', async (t) => {
+t.test('the event loop stays alive until a child that has closed its output has ended', async (t) => {
   const running = await start({ argv: ['sh', '-c', 'exec >&- 2>&-; sleep 0.3; exit 4'] });
   t.same(await running.done, { exitCode: 4, signal: null });
 });
@@ -119,7 +123,7 @@ t.test('a child that is disposed of before its end is reaped all the same', asyn
   const running = await start({ argv: ['sleep', '60'] });
   running.process.dispose();
   process.kill(running.process.pid, 'SIGKILL');
-  // Exits are told in the order of their starts when one look sees both.
+  // If one look finds both, exits are reported in the order of their starts.
   for (let i = 0; i < 100 && readProcEntry(running.process.pid) !== undefined; i += 1) await run({ argv: ['true'] });
   t.equal(readProcEntry(running.process.pid), undefined);
 });
@@ -156,7 +160,7 @@ t.test("children of Node's own and on terminals end with their own status beside
   t.equal(countOpenDescriptors(), before);
 });
 
-t.test('a child gets long arguments and any text as they are', { skip: spawnChild === undefined }, async (t) => {
+t.test('a child gets long arguments and any text unchanged', { skip: spawnChild === undefined }, async (t) => {
   const args = ['', 'ü€😀', '-', 'a b\n', 'x'.repeat(131_000)];
   const many = Array.from({ length: 10 }, () => 'y'.repeat(100_000));
   const env = { ...ENVIRONMENT, EMPTY: '', TEXT: 'ä=ö' };
@@ -184,7 +188,7 @@ t.test('a failed exec leaves no descriptor, no child and no message', { skip: sp
   t.equal(readdirSync('/proc/self/fd').length, before);
 });
 
-t.test("a process on real pipes is started in Node's own way when the C library's cannot be had", async (t) => {
+t.test("a process on real pipes is started by Node's own spawn when the C library's cannot be called", async (t) => {
   const spec = { argv: ['sh', '-c', 'cat; exit 6'], file: '/bin/sh', cwd: '/', env: ENVIRONMENT, stdin: true } as const;
   const before = countOpenDescriptors();
   const said: string[] = [];

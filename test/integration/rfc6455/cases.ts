@@ -1,6 +1,6 @@
 /**
- * What a client may and may not send by RFC 6455, and what a server answers. Each message asks for a method before `initialize`, so that
- * its id comes back and shows that the text arrived whole. Knows no transport.
+ * What a client may and may not send by RFC 6455, and what a server answers. Each message calls a method before `initialize`, so that its id comes
+ * back and shows that the text arrived whole. Knows no transport.
  */
 import { deflateRawSync, constants as zlib } from 'node:zlib';
 import { frame } from '../../fuzz/raw-frames.js';
@@ -30,7 +30,7 @@ const PROTOCOL_ERROR = 1002;
 const NOT_UTF8 = 1007;
 const NO_CODE = 1005;
 
-/** Requests that take longer than one connection may work in one turn of the server's loop. */
+/** Requests that take longer than one connection's share of a turn of the server's loop. */
 const MANY = 800;
 
 /** A request with that id, filled up to a length in bytes. */
@@ -205,7 +205,7 @@ const closing: Case[] = [
   },
 ];
 
-/** Characters at the edges of the lengths that UTF-8 has, and at those of what is left out. */
+/** Characters at the edges of the lengths of UTF-8, and at those of the excluded ranges. */
 const edges = [
   '\u007f',
   '\u0080',

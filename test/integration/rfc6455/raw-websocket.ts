@@ -1,4 +1,4 @@
-/** A WebSocket client that writes bytes as it is told and keeps the frames it gets, checked against RFC 6455 one by one. Knows no case. */
+/** A WebSocket client that writes given bytes and keeps the frames it gets, each checked against RFC 6455. Knows no case. */
 import { isUtf8 } from 'node:buffer';
 import { once } from 'node:events';
 import { connect as connectTcp, type Socket } from 'node:net';

@@ -1,4 +1,4 @@
-// Every case of the table, on every kind of listener, as one packet and byte by byte: what comes back and with which Close it ends.
+// Every case of the table, on every kind of listener, as one packet and byte by byte: the answers and the Close that ends it.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,7 +9,7 @@ import { startServer } from '../../support/server.js';
 import { CASES, type Case, repliesOfLength } from './cases.js';
 import { RawWebSocket, type Received, type Target } from './raw-websocket.js';
 
-/** Longer cases are sent as one packet only. */
+/** Longer cases are sent only as one packet. */
 const BYTEWISE_UP_TO = 400;
 const CLOSE_1000 = frame({ opcode: 8, payload: Buffer.from([0x03, 0xe8]) });
 const WITHOUT_TAKEOVER = 'permessage-deflate; server_no_context_takeover; client_no_context_takeover';
@@ -33,10 +33,10 @@ async function play(
     ({ texts, pongs, close }) =>
       close !== undefined || (one.close === undefined && texts.length + pongs.length >= wanted),
   );
-  // A Close of the server is answered, one that was asked for has been.
+  // A Close of the server's own must be answered; one that answers the client's must not.
   if (received.close === undefined || one.close !== undefined) client.socket.write(CLOSE_1000);
   await client.until(({ close }) => close !== undefined);
-  // The server hangs up first, so that the client need not keep the address.
+  // The server closes first, so that the client's address is free at once.
   await client.ended;
   client.socket.destroy();
   return [received, { ids: idsOf(received), pongs: received.pongs, close: received.close, faults: received.faults }];
