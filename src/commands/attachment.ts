@@ -1,6 +1,6 @@
 /**
- * One view of a command that outlives its viewers: who may write, how far each stream has been sent, and when it is over. Knows no
- * connection: what is to be said goes into an {@link AttachmentPort}.
+ * One view of a command that outlives its viewers: whether it may write, how far each stream has been sent, and when it ends. Knows no connection:
+ * its messages go to an {@link AttachmentPort}.
  *
  *     waiting ──begin()──► viewing ──everything sent and the command ended──► done
  *        └─────────leave(), the command could not be started─────────────────▲
@@ -15,12 +15,12 @@ import type { ScreenImage } from './screen.js';
 
 export type AttachmentRole = 'writer' | 'observer';
 
-/** The way out of one view; a dialect writes its own messages behind it. */
+/** The way out of one view; a dialect implements it with its own messages. */
 export interface AttachmentPort {
   readonly outputs: Readonly<Record<OutputName, OutputPort>>;
   /** Called once, before any output. */
   attached(attachment: Attachment): void;
-  /** Called once in place of a replay, when that was asked for. */
+  /** Called once instead of a replay, if a screen was asked for. */
   screen(image: ScreenImage): void;
   /** The view ends before its command. */
   detached(why: DetachReason): void;
@@ -31,21 +31,21 @@ export interface AttachmentOptions {
   readonly role: AttachmentRole;
   /** Whether the command ran before. */
   readonly isResumed: boolean;
-  /** Offset of the first byte wanted of each stream; undefined for the oldest that is kept. */
+  /** Offset of the first byte wanted of each stream; undefined for the oldest one that is kept. */
   readonly from: Readonly<Partial<Record<OutputName, number>>>;
   /** Bytes of each stream that may be under way unacknowledged; Infinity without acknowledgements. */
   readonly windowBytes: number;
-  /** Whether one image of the terminal comes in place of a replay. */
+  /** Whether one image of the terminal is sent instead of a replay. */
   readonly wantsScreen: boolean;
   /** Window size to set before anything is sent. */
   readonly size: TerminalSize | undefined;
 }
 
-/** What an attachment must know of its command. */
+/** What an attachment needs of its command. */
 export interface AttachmentContext {
   readonly logs: Readonly<Partial<Record<OutputName, OutputLog>>>;
   readonly clock: Clock;
-  /** Milliseconds without an acknowledgement after which a view with a window is ended while output waits; 0 for never. */
+  /** A view with a window is ended when it acknowledges nothing for so many milliseconds while output waits; 0 for never. */
   readonly stallTimeoutMs: number;
   readonly takeScreen: () => Promise<ScreenImage>;
   readonly onLeft: (attachment: Attachment) => void;
@@ -54,7 +54,7 @@ export interface AttachmentContext {
 export class Attachment {
   readonly role: AttachmentRole;
   readonly isResumed: boolean;
-  /** Resolves when the command has ended and everything was sent; rejects when the view ends before. */
+  /** Resolves when the command has ended and everything was sent; rejects when the view ends earlier. */
   readonly done: Promise<CommandEnd>;
   readonly #options: AttachmentOptions;
   readonly #context: AttachmentContext;
@@ -82,7 +82,7 @@ export class Attachment {
     return this.#state === 'done';
   }
 
-  /** The command has started: says so, and sends what there is. */
+  /** The command has started: tells the client so, and sends the available output. */
   begin(): void {
     if (this.#state !== 'waiting') return;
     this.#state = 'viewing';
@@ -108,7 +108,7 @@ export class Attachment {
     this.#pump();
   }
 
-  /** The client has everything of one stream below an offset. */
+  /** The client has processed everything of one stream below an offset. */
   acknowledge(output: OutputName, offset: number): void {
     const viewer = this.#viewers.get(output);
     if (viewer === undefined || this.#state !== 'viewing') return;
@@ -118,13 +118,13 @@ export class Attachment {
     this.#watchStall();
   }
 
-  /** The command has ended: the view is done when everything was sent. */
+  /** The command has ended. The view is done when everything was sent. */
   commandEnded(end: CommandEnd): void {
     this.#end = end;
     this.#settle();
   }
 
-  /** The command could not be started, or its screen not be drawn. */
+  /** The command could not be started, or its screen could not be drawn. */
   fail(error: unknown): void {
     if (this.#finish()) this.#reject(error);
   }
@@ -147,7 +147,7 @@ export class Attachment {
     }
   }
 
-  /** A port that takes nothing while the screen is being made, so that a writer's source waits for it. */
+  /** A port that accepts nothing while the screen is being made, so that a writer's source waits. */
   #holding(port: OutputPort): OutputPort {
     if (!this.#options.wantsScreen) return port;
     const isHeld = (): boolean => this.#isHeld;

@@ -1,12 +1,12 @@
-/** Time as the exec layer sees it: monotonic, and replaced by a fake one in tests. Knows nothing of what is timed. */
+/** Time as the commands see it: monotonic, and replaced by a fake clock in tests. Knows nothing of what is timed. */
 
-/** A timer that was set; calling it takes the timer back. */
+/** A timer that was set; calling it cancels the timer. */
 export type CancelTimer = () => void;
 
 export interface Clock {
-  /** Monotonic milliseconds: jumps of the machine's clock do not show. */
+  /** Monotonic milliseconds; jumps of the machine's clock do not affect them. */
   nowMs(): number;
-  /** Calls back once after so many milliseconds, however many. */
+  /** Calls back once after so many milliseconds, of any number. */
   after(delayMs: number, callback: () => void): CancelTimer;
 }
 

@@ -1,24 +1,24 @@
-/** What commands refuse, by a reason that each dialect puts into its own words. Knows no wire. */
+/** Refusals of commands, by reason. Each dialect puts them into its own words. Knows no wire. */
 
-/** With each reason what it says of the case. */
+/** The details that each reason carries. */
 export interface CommandErrorDetails {
   /** A write after the end of input, or to a command that has ended or closed its input. */
   readonly inputClosed: object;
-  /** More waits for the command than is kept. */
+  /** More bytes wait for the command than are kept. */
   readonly inputFull: object;
-  /** A write whose first byte leaves a hole behind those that came before it. */
+  /** A write whose first byte leaves a hole after the bytes before it. */
   readonly inputGap: { readonly offset: number; readonly next: number };
   /** A bound is reached and nothing was started. */
   readonly noRoom: { readonly bound: string };
-  /** A key that names another command. */
+  /** A key of another command. */
   readonly keyConflict: { readonly key: string };
-  /** A key that names nothing. */
+  /** A key of no command. */
   readonly keyNotFound: { readonly key: string };
-  /** What is to be forgotten has not ended. */
+  /** The command to be forgotten has not ended. */
   readonly stillRunning: { readonly key: string };
-  /** Somebody else is the writer. */
+  /** Another view is the writer. */
   readonly writerPresent: object;
-  /** A position behind the end of the stream. */
+  /** A position after the end of the stream. */
   readonly offsetAhead: { readonly stream: string; readonly offset: number; readonly next: number };
   /** A view of a command has ended before the command. */
   readonly detached: { readonly why: DetachReason };
@@ -26,7 +26,9 @@ export interface CommandErrorDetails {
 
 export type CommandErrorReason = keyof CommandErrorDetails;
 
-/** Why a view ended before its command: another writer came, its client asked for it or left, or its client acknowledged nothing for too long. */
+/**
+ * Why a view ended before its command: another writer took over, its client asked for it or left, or its client acknowledged nothing for too long.
+ */
 export type DetachReason = 'takeover' | 'requested' | 'fellBehind' | 'left';
 
 /** A refusal; nothing was done. */

@@ -1,11 +1,11 @@
 /**
- * One command from its start to its reply. The only owner of its end, which it decides exactly once. Knows no JSON-RPC; the process,
- * the clock and the killing come in from outside.
+ * One command from its start to its reply. It alone decides about its end, exactly once. Knows no JSON-RPC; the process, the clock and the killing
+ * are handed in.
  *
  *     starting ──started──► running ──process exits──► exiting ──every output has ended──► closed
  *         └──spawn failed────────────────────────────────────────────────────────────────────▲
  *
- * While `exiting`, output is still being delivered: `OutputFlow` says for how long.
+ * While `exiting`, output is still being delivered; `OutputFlow` decides for how long.
  */
 import { constants } from 'node:os';
 import type {
@@ -21,16 +21,16 @@ import type { CommandInput } from './input.js';
 import { OutputFlow } from './output/flow.js';
 import type { OutputSink } from './output/output-sink.js';
 
-/** Exit code of a command that its timeout ended, as that of timeout(1). */
+/** Exit code of a command that its timeout ended, as in timeout(1). */
 const TIMEOUT_EXIT_CODE = 124;
-/** What is answered for a process that SIGKILL cannot end, such as another user's: from here on it is not waited for. */
+/** The status of a process that SIGKILL cannot end, such as another user's. The command does not wait for it any more. */
 const GIVEN_UP: ExitStatus = { exitCode: null, signal: 'SIGKILL' };
 /** Exit codes of processes ended by a signal start here, as in a shell. */
 const SIGNAL_EXIT_BASE = 128;
 
 export type CommandState = 'starting' | 'running' | 'exiting' | 'closed';
 
-/** What to kill: a leader that is also its group and session, and all that carry its marker. */
+/** What to kill: a leader, which is also its group and session, and all processes with its marker. */
 export interface KillTarget {
   readonly pid: number;
   readonly marker: string;
@@ -40,17 +40,17 @@ export interface KillTarget {
 export interface CommandSystem {
   readonly startProcess: StartProcess;
   readonly clock: Clock;
-  /** Signals a command and all its descendants. @returns pids of those that lived on for 2 s after SIGKILL. Never rejects. */
+  /** Signals a command and all its descendants. @returns pids of processes that were alive 2 s after SIGKILL. Never rejects. */
   readonly signalTree: (target: KillTarget, signal: NodeJS.Signals) => Promise<readonly number[]>;
   /** Signals the process group alone. */
   readonly signalGroup: (pid: number, signal: NodeJS.Signals) => void;
-  /** Whether a process has ended; asks the kernel, which may know of an end that has not been reported yet. */
+  /** Whether a process has ended. Asks the kernel, which may know of an end that has not been reported yet. */
   readonly hasEnded: (pid: number) => boolean;
 }
 
 export interface CommandOptions {
   readonly process: ProcessSpec;
-  /** In the environment of everything it starts. */
+  /** Marks the environment of every process that it starts. */
   readonly marker: string;
   /** Milliseconds, or undefined for none. */
   readonly timeoutMs: number | undefined;
@@ -68,7 +68,7 @@ export interface CommandEnd {
   readonly durationMs: number;
 }
 
-/** Something worth a line in a trace. */
+/** An event for traces. */
 export type CommandEvent = 'started' | 'terminate' | 'resize' | 'timeout' | 'capReached' | 'cut' | 'exited';
 
 /** Runs one command. */
@@ -123,7 +123,7 @@ export class Command {
     return this.#process?.pid;
   }
 
-  /** Milliseconds in which an output stood still for a slow client. */
+  /** Milliseconds in which an output was paused for a slow client. */
   get pausedMs(): number {
     return this.#flow.pausedMs;
   }
@@ -142,8 +142,8 @@ export class Command {
   }
 
   /**
-   * Kills the command and its descendants with SIGKILL: at once, or `graceMs` after a first signal, SIGTERM by default. When that is asked for
-   * several times the earliest SIGKILL counts.
+   * Kills the command and its descendants with SIGKILL: at once, or `graceMs` after a first signal, SIGTERM by default. Of several calls the earliest
+   * SIGKILL counts.
    */
   terminate(options: { signal?: NodeJS.Signals; graceMs?: number } = {}): void {
     this.onEvent?.('terminate');
@@ -172,7 +172,7 @@ export class Command {
     else this.#process.resize(size);
   }
 
-  /** Goes on reading a stream that its sink had stopped. */
+  /** Resumes a stream that its sink had stopped. */
   resumeOutput(stream: OutputName): void {
     this.#flow.resume(stream);
   }
@@ -204,7 +204,7 @@ export class Command {
   }
 
   #onTimeout(): void {
-    // After a standstill of the server the timer may come before the report of an end that was in time.
+    // After a standstill of the server the timer may fire before an end that was in time is reported.
     if (this.#exit !== undefined || (this.pid !== undefined && this.#system.hasEnded(this.pid))) return;
     this.#timedOut = true;
     this.onEvent?.('timeout');
@@ -223,7 +223,7 @@ export class Command {
   }
 
   #onExit(status: ExitStatus): void {
-    // It was given up, and ends at last.
+    // It was given up earlier, and has ended now.
     if (this.#exit !== undefined) return;
     this.#exit = status;
     this.#exitedAtMs = this.#system.clock.nowMs();
@@ -262,7 +262,7 @@ export class Command {
   #closeIfComplete(): void {
     if (this.#state !== 'exiting' || this.#flow.hasOpen || this.#exit === undefined) return;
     this.#state = 'closed';
-    // What is left of the group goes with the reply; what made its own session lives until its connection closes. BEFORE the release, which
+    // The rest of the group is killed with the reply; a process in a session of its own lives until its connection closes. BEFORE the release, which
     // gives the number away.
     if (this.#process !== undefined) this.#system.signalGroup(this.#process.pid, 'SIGKILL');
     this.#release();

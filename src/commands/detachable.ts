@@ -1,5 +1,5 @@
 /**
- * One command that outlives its viewers: who views it and who of them writes, and how long it lives or is kept when nobody does. Knows no
+ * One command that outlives its viewers: which views it has and which of them writes, and how long it lives or is kept without any. Knows no
  * connection and no other command.
  *
  *     starting ──started──► attached ⇄ detached ──ended──► kept ──its time is over──► gone
@@ -17,7 +17,7 @@ import type { CommandScreen, ScreenImage } from './screen.js';
 
 /** Asks for a view. */
 export interface AttachOptions extends AttachmentOptions {
-  /** Whether a writer that is there makes room. */
+  /** Whether it replaces a present writer. */
   readonly takesOver: boolean;
 }
 
@@ -25,16 +25,16 @@ export interface DetachableOptions {
   /** Its name among the commands of its principal. */
   readonly key: string;
   readonly principal: string;
-  /** What makes a second start the same: equal texts are the same command. */
+  /** Identifies a second start of the same command: equal texts are the same command. */
   readonly identity: string;
-  /** Milliseconds it lives with nobody attached, and is kept after its end. Infinity for no end. */
+  /** Milliseconds it lives with nobody attached, and is kept after its end. Infinity for no limit. */
   readonly ttlMs: number;
   readonly logs: Readonly<Partial<Record<OutputName, OutputLog>>>;
   readonly screen: CommandScreen | undefined;
   readonly clock: Clock;
   /** @see AttachmentContext.stallTimeoutMs */
   readonly stallTimeoutMs: number;
-  /** Its time is over, or it could not be started: it is to be killed and forgotten. Called once. */
+  /** Its time is over, or it could not be started. The owner kills and forgets it. Called once. */
   readonly onGone: (command: DetachableCommand, wasRunning: boolean) => void;
 }
 
@@ -56,7 +56,7 @@ export class DetachableCommand {
     return this.options.key;
   }
 
-  /** The command itself; from the start on. @throws {Error} before */
+  /** The command itself, from the start on. @throws {Error} before that */
   get running(): RunningCommand {
     if (this.#running === undefined) throw new Error('the command has not been started');
     return this.#running;
@@ -76,12 +76,12 @@ export class DetachableCommand {
     return undefined;
   }
 
-  /** Milliseconds until its time is over, as far as that is known now. */
+  /** Milliseconds until its time is over, if that is known. */
   get leftMs(): number | undefined {
     return this.#expiresAtMs === undefined ? undefined : Math.max(0, this.#expiresAtMs - this.options.clock.nowMs());
   }
 
-  /** The table has taken it. */
+  /** The table has accepted it. */
   runs(running: RunningCommand): void {
     this.#running = running;
     running.ended.then(
@@ -90,14 +90,14 @@ export class DetachableCommand {
     );
   }
 
-  /** Its process is there. */
+  /** Its process exists. */
   started(): void {
     this.#hasStarted = true;
     for (const attachment of [...this.#attachments]) attachment.begin();
   }
 
   /**
-   * Adds a view. Its `begin` comes with the start of the process, at once when that was before.
+   * Adds a view. Its `begin` comes with the start of the process, or at once if the process has started.
    * @throws {CommandError} offsetAhead, writerPresent
    */
   attach({ takesOver, ...options }: AttachOptions): Attachment {
@@ -114,7 +114,7 @@ export class DetachableCommand {
       onLeft: (left) => this.#onLeft(left),
     });
     this.#attachments.add(attachment);
-    // AFTER the new one is there: a command with no time at all dies when it has none.
+    // AFTER the new view exists, because a command with ttl 0 dies without a view.
     present?.leave('takeover');
     if (this.#end === undefined) this.#stopExpiry();
     if (options.size !== undefined) this.resize(options.size);
@@ -122,7 +122,9 @@ export class DetachableCommand {
     return attachment;
   }
 
-  /** Begins a view that was added, when there is a process. Behind `attach`, so that its owner knows it before the first output. */
+  /**
+   * Begins a view that was added, if there is a process. A call of its own after `attach`, so that the owner knows the view before the first output.
+   */
   begin(attachment: Attachment): void {
     if (this.#hasStarted) attachment.begin();
   }
@@ -133,7 +135,7 @@ export class DetachableCommand {
     this.running.command.resize(size);
   }
 
-  /** Forgets it: it is unknown from now on. What still views it gets the rest. */
+  /** Forgets it: from now on it is unknown. Its present views get the rest. */
   expire(): void {
     if (this.#isGone) return;
     this.#isGone = true;
@@ -151,7 +153,7 @@ export class DetachableCommand {
 
   #onEnded(end: CommandEnd): void {
     this.#end = end;
-    // From the end on its time runs, whoever comes and goes.
+    // Its ttl runs from the end on, even if views come and go.
     if (!this.#isGone) this.#expireAfter(this.options.ttlMs);
     for (const attachment of [...this.#attachments]) attachment.commandEnded(end);
     this.#dropIfLeft();
@@ -185,7 +187,7 @@ export class DetachableCommand {
     this.#expiresAtMs = undefined;
   }
 
-  /** Frees what is kept, when nobody can come any more and nobody views it. */
+  /** Frees what is kept, once no view can come any more and none is left. */
   #dropIfLeft(): void {
     if (!this.#isGone || this.#attachments.size > 0) return;
     for (const log of Object.values(this.options.logs)) log.discard();

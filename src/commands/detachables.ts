@@ -11,7 +11,7 @@ import { ReplayBudget } from './output/replay-budget.js';
 import { CommandScreen, FoldTurns, type MakeTerminal } from './screen.js';
 import type { CommandObservation, CommandStart, CommandTable } from './table.js';
 
-/** How many balancers hash: a key begins with it, up to the first dot. */
+/** The part of a key that balancers hash: up to the first dot. */
 export function affinityOf(key: string): string {
   const dot = key.indexOf('.');
   return dot < 0 ? key : key.slice(0, dot);
@@ -24,14 +24,14 @@ export interface DetachablesOptions {
   readonly replayBudgetBytes: number;
   /** @see AttachmentContext.stallTimeoutMs */
   readonly stallTimeoutMs: number;
-  /** Whether terminals fold what leaves their log. */
+  /** Whether terminals keep a screen of output that leaves their log. */
   readonly keepsScreens: boolean;
   readonly makeTerminal: MakeTerminal;
-  /** A command was ended because its time was over. */
+  /** A command was ended because its ttl was over. */
   readonly onExpired: (command: DetachableCommand) => void;
 }
 
-/** What to start, and what is to be kept of it. */
+/** What to start, and how much of it to keep. */
 export interface DetachableStart {
   readonly key: string;
   readonly principal: string;
@@ -39,7 +39,7 @@ export interface DetachableStart {
   readonly ttlMs: number;
   /** Bytes kept of each stream. */
   readonly replayBytes: number;
-  /** Whether the command waits, with nobody attached, before something is forgotten that the last writer has not acknowledged. */
+  /** Whether the command waits, with nobody attached, before a byte is forgotten that the last writer has not acknowledged. */
   readonly waitsForWriter: boolean;
   /** Size of its terminal, if it has one. */
   readonly tty: TerminalSize | undefined;
@@ -58,12 +58,12 @@ export class Detachables {
     this.budget = new ReplayBudget(options.replayBudgetBytes);
   }
 
-  /** Those of one principal that run or are kept, in the order of their start. */
+  /** Commands of one principal that run or are kept, in the order of their start. */
   of(principal: string): DetachableCommand[] {
     return [...(this.#byPrincipal.get(principal)?.values() ?? [])];
   }
 
-  /** Those that run with nobody attached. */
+  /** Commands that run with nobody attached. */
   get detachedCount(): number {
     let count = 0;
     for (const commands of this.#byPrincipal.values()) {
@@ -82,7 +82,7 @@ export class Detachables {
     return this.of(principal).some((command) => affinityOf(command.key) === affinity);
   }
 
-  /** Starts a command under a key that is free. @throws {CommandError} noRoom. @throws {SpawnError} when it cannot even be prepared */
+  /** Starts a command under a free key. @throws {CommandError} noRoom @throws {SpawnError} when it cannot even be prepared */
   start(start: DetachableStart): DetachableCommand {
     const { table, clock, stallTimeoutMs } = this.#options;
     table.requireRoom();
@@ -138,7 +138,7 @@ export class Detachables {
     if (commands.size === 0) this.#byPrincipal.delete(principal);
   }
 
-  /** Ended commands that still hold a reservation go first, the oldest before the others. @throws {CommandError} noRoom */
+  /** Forgets ended commands that still hold a reservation, the oldest first. @throws {CommandError} noRoom */
   #requireReserve(bytes: number): void {
     while (!this.budget.canReserve(bytes)) {
       const oldest = this.#oldestEnded();
@@ -159,7 +159,7 @@ export class Detachables {
   }
 
   #log({ capBytes, replayBytes, waitsForWriter, tty }: DetachableStart, stream: OutputName): OutputLog {
-    // A terminal has no second stream, so nothing is set aside for one.
+    // A terminal has no second stream, so nothing is reserved for one.
     const isUsed = tty === undefined || stream === 'stdout';
     const retention: Retention = {
       keepBytes: replayBytes,
@@ -176,7 +176,7 @@ export class Detachables {
   }
 }
 
-/** The same observation, which also hears of the start. */
+/** The same observation, which also learns of the start. */
 function tellingOfStart(observation: CommandObservation | undefined, onStarted: () => void): CommandObservation {
   return {
     env: observation?.env ?? {},

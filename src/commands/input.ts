@@ -24,9 +24,9 @@ export class CommandInput {
   #waiting: WaitingWrite[] = [];
   #waitingBytes = 0;
   #state: 'open' | 'closing' | 'ended' = 'open';
-  /** Bytes the process's end has taken. */
+  /** Bytes that the process's end has taken. */
   takenBytes = 0;
-  /** Position behind the last byte that was accepted. */
+  /** Position after the last accepted byte. */
   acceptedBytes = 0;
 
   /** @param maxQueuedBytes accepted bytes that may wait for the process; as many again may wait for acceptance */
@@ -34,16 +34,16 @@ export class CommandInput {
     this.#maxQueuedBytes = maxQueuedBytes;
   }
 
-  /** Feeds the process's end, once there is one. */
+  /** Connects the process's end once it exists. */
   feed(writer: StdinWriter): void {
     this.#writer = writer;
     this.#accept();
   }
 
   /**
-   * Queues bytes; resolves when they are accepted, behind all earlier ones.
-   * @param offset position of the first byte in all input; what came before is skipped. Default: behind everything that came
-   * @throws {CommandError} inputClosed, also for writes still waiting when the command ends; inputFull when too many bytes wait; inputGap
+   * Queues bytes; resolves when they are accepted, after all earlier ones.
+   * @param offset position of the first byte in all input; bytes that were accepted before are skipped. Default: after all earlier bytes
+   * @throws {CommandError} inputClosed, also for writes that still wait when the command ends; inputFull when too many bytes wait; inputGap
    */
   write(chunk: Buffer, offset?: number): Promise<void> | undefined {
     const fresh = offset === undefined ? chunk : this.#unseenOf(chunk, offset);
@@ -59,14 +59,14 @@ export class CommandInput {
     return this.#wait(fresh);
   }
 
-  /** End of input behind everything queued. A second call changes nothing. */
+  /** Ends the input after everything queued. A second call changes nothing. */
   close(): void {
     if (this.#state !== 'open') return;
     this.#state = 'closing';
     this.#accept();
   }
 
-  /** The command has ended or nobody reads: what still waits is refused. */
+  /** The command has ended, or its input is not read any more: waiting writes are refused. */
   end(): void {
     if (this.#state === 'ended') return;
     this.#state = 'ended';
@@ -77,14 +77,14 @@ export class CommandInput {
     this.#writer?.destroy();
   }
 
-  /** What of a write has not come before; undefined when all of it has. @throws {CommandError} inputGap */
+  /** The part of a write that was not accepted before; undefined when there is none. @throws {CommandError} inputGap */
   #unseenOf(chunk: Buffer, offset: number): Buffer | undefined {
     const next = this.acceptedBytes + this.#waitingBytes;
     if (offset > next) throw new CommandError('inputGap', { offset, next });
     return offset + chunk.length > next ? chunk.subarray(next - offset) : undefined;
   }
 
-  /** Resolves when everything is accepted that waits now; undefined when nothing does. */
+  /** Resolves when all waiting bytes are accepted; undefined when none wait. */
   #whenAccepted(): Promise<void> | undefined {
     return this.#waiting.length === 0 ? undefined : this.#wait(NO_BYTES);
   }

@@ -1,18 +1,18 @@
 /**
- * To whom commands belong, and that they end together: what starts under one owner carries its marker, and closing it kills all of that with
- * everything it left behind. One connection is the owner of its ordinary commands; a command that outlives connections has an owner of its own.
+ * Owners of commands. All commands of an owner end together: they carry its marker, and closing it kills them with everything they left behind. A
+ * connection is the owner of its ordinary commands; a command that outlives connections has an owner of its own.
  */
 import type { RunningCommand } from './running-command.js';
 
 export class Owner {
-  /** In front of the marker of everything it starts; no other owner's begins so. */
+  /** Every marker of its processes begins with this; no marker of another owner does. */
   readonly markerPrefix: string;
-  /** Those that have not ended, in the order of their start. */
+  /** Commands that have not ended, in the order of their start. */
   readonly running = new Set<RunningCommand>();
   readonly #kill: (pids: readonly number[], markerPrefix: string) => void;
   #isClosed = false;
 
-  /** @param kill kills these leaders with their descendants, and everything that carries a marker beginning so */
+  /** @param kill kills these leaders with their descendants, and every process whose marker begins with this prefix */
   constructor(markerPrefix: string, kill: (pids: readonly number[], markerPrefix: string) => void) {
     this.markerPrefix = markerPrefix;
     this.#kill = kill;
@@ -22,7 +22,7 @@ export class Owner {
     return this.#isClosed;
   }
 
-  /** Ends everything it started: what runs, and what earlier commands left behind. */
+  /** Ends everything it started: running commands, and leftovers of earlier ones. */
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;

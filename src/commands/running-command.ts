@@ -1,4 +1,4 @@
-/** A command of the table as others see it. Knows neither the table nor who asked for the command. */
+/** A command of the table as others see it. Knows neither the table nor the client of the command. */
 import type { OutputName } from '../process/os-process.js';
 import type { Command, CommandEnd } from './command.js';
 import type { CommandInput } from './input.js';
@@ -11,6 +11,6 @@ export interface RunningCommand {
   readonly outputs: Readonly<Record<OutputName, OutputSink>>;
   /** Milliseconds since 1970. */
   readonly startedAtMs: number;
-  /** As {@link Command.ended}, and then it is no longer in the table. */
+  /** As {@link Command.ended}; the command is no longer in the table then. */
   readonly ended: Promise<CommandEnd>;
 }

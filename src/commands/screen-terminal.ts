@@ -1,11 +1,11 @@
 /**
- * A terminal without a window, by @xterm/headless, and its picture as bytes that another terminal can be given. Loads the library when the
- * first is made. Knows no command.
+ * A terminal without a window, by @xterm/headless, and its picture as bytes for another terminal. Loads the library when the first terminal is made.
+ * Knows no command.
  */
 import type { Terminal } from '@xterm/headless';
 import type { TerminalSize } from '../process/os-process.js';
 
-/** Lines above the window that a picture contains: what somebody who comes back scrolls through. Each takes some 1 KB. */
+/** Lines above the window that a picture contains, so that a returning user can scroll back. Each takes some 1 KB. */
 const SCROLLBACK_LINES = 200;
 
 /** A picture of a terminal. */
@@ -15,7 +15,7 @@ export interface TerminalPicture {
   readonly title: string | undefined;
 }
 
-/** What is used of the parts of xterm that have no public name; each is looked at with care. */
+/** The parts of xterm that are used here and have no public name; each is checked before its use. */
 interface InnerTerminal {
   readonly buffer?: { readonly scrollTop?: number; readonly scrollBottom?: number };
   readonly coreService?: { readonly isCursorHidden?: boolean };
@@ -40,11 +40,11 @@ export async function makeHeadlessTerminal(size: TerminalSize): Promise<Headless
     ...size,
     scrollback: SCROLLBACK_LINES,
     allowProposedApi: true,
-    // It would write to standard error for each sequence that a program gets wrong.
+    // The library would write to standard error for each wrong sequence of a program.
     logLevel: 'off',
   });
   const serializer = new serialize.default.SerializeAddon();
-  // The add-on is typed for the terminal with a window; it uses nothing that this one lacks.
+  // The add-on's type wants the terminal with a window; it uses nothing that this one lacks.
   terminal.loadAddon(serializer as never);
   let title: string | undefined;
   terminal.onTitleChange((changed) => {
@@ -62,14 +62,14 @@ export async function makeHeadlessTerminal(size: TerminalSize): Promise<Headless
   };
 }
 
-/** Scroll margins, the place of the cursor behind them, a hidden cursor, and how a mouse reports. */
+/** Scroll margins, the cursor's place after them, a hidden cursor, and how the mouse reports. */
 function whatSerializingDrops(terminal: Terminal): string {
   const inner = (terminal as unknown as { _core?: InnerTerminal })._core;
   const top = inner?.buffer?.scrollTop ?? 0;
   const bottom = inner?.buffer?.scrollBottom ?? terminal.rows - 1;
   const hasMargins = top !== 0 || bottom !== terminal.rows - 1;
   const { cursorX, cursorY } = terminal.buffer.active;
-  // With origin mode on, places count from the upper margin.
+  // With origin mode on, rows count from the upper margin.
   const originRow = terminal.modes.originMode ? top : 0;
   const margins = hasMargins ? `\x1b[${top + 1};${bottom + 1}r\x1b[${cursorY - originRow + 1};${cursorX + 1}H` : '';
   const cursor = inner?.coreService?.isCursorHidden === true ? '\x1b[?25l' : '';

@@ -1,27 +1,27 @@
 /**
- * The picture on a command's terminal at any offset of its output: what leaves the log is folded into a terminal without a window, and the
- * rest when an image is asked for. Works in slices, one at a time for all terminals, so that no event loop waits long. Knows no viewer.
+ * The picture on a command's terminal at any offset of its output. Output that leaves the log is parsed by a terminal without a window; the rest is
+ * parsed when an image is asked for. Works in slices, one at a time for all terminals, so that the event loop is not held up. Knows no viewer.
  */
 import type { TerminalSize } from '../process/os-process.js';
 import type { ForgottenBytes } from './output/forgotten-bytes.js';
 import type { OutputLog } from './output/log.js';
 import type { HeadlessTerminal } from './screen-terminal.js';
 
-/** Bytes parsed without giving way: about a millisecond (28 to 34 MB/s). */
+/** Bytes parsed in one go: about a millisecond (28 to 34 MB/s). */
 const SLICE_BYTES = 32 * 1024;
-/** Bytes that may wait to be folded before the source waits: some ten milliseconds of work. The bytes of one image are not counted. */
+/** Bytes that may wait to be parsed before the source waits: some ten milliseconds of work. The bytes of one image are not counted. */
 const MAX_PENDING_BYTES = 256 * 1024;
 /** Bytes read from a log in one piece. */
 const PIECE_BYTES = 64 * 1024;
-/** Resizes remembered until the output before them is folded. */
+/** Resizes that are remembered until the output before them is parsed. */
 const MAX_RESIZES = 1000;
 
 /** What a terminal shows. */
 export interface ScreenImage {
-  /** Offset in the output behind which live output goes on. */
+  /** Offset in the output after which live output goes on. */
   readonly offset: number;
   readonly size: TerminalSize;
-  /** Written to an empty terminal of that size they show the same. */
+  /** Written to an empty terminal of that size, they show the same. */
   readonly bytes: Buffer;
   readonly isAlternate: boolean;
   readonly title: string | undefined;
@@ -29,10 +29,10 @@ export interface ScreenImage {
   readonly isComplete: boolean;
 }
 
-/** Makes a terminal; the library is loaded by the first. */
+/** Makes a terminal; the first call loads the library. */
 export type MakeTerminal = (size: TerminalSize) => Promise<HeadlessTerminal>;
 
-/** Lets one piece of work after the other run, with a turn of the event loop between two. */
+/** Runs one piece of work after the other, with a turn of the event loop between two. */
 export class FoldTurns {
   #last: Promise<void> = Promise.resolve();
 
@@ -59,7 +59,7 @@ export interface CommandScreenOptions {
   readonly size: TerminalSize;
   readonly makeTerminal: MakeTerminal;
   readonly turns: FoldTurns;
-  /** Whether what leaves the log is folded. Without that an image knows only what is still in the log. */
+  /** Whether output that leaves the log is parsed. Otherwise an image shows only what is still in the log. */
   readonly folds: boolean;
 }
 
@@ -69,15 +69,15 @@ export class CommandScreen implements ForgottenBytes {
   readonly #options: CommandScreenOptions;
   #size: TerminalSize;
   #resizes: { readonly offset: number; readonly size: TerminalSize }[] = [];
-  /** Offset behind the last byte that is folded or waits for it. */
+  /** Offset after the last byte that is parsed or waits for it. */
   #queuedTo = 0;
   #steps: Step[] = [];
-  /** Part of the pending bytes that was queued for an image: who looks must not slow who writes. */
+  /** Part of the pending bytes that was queued for an image. It must not slow the command. */
   #imageBytes = 0;
   #terminal: HeadlessTerminal | undefined;
   #isWorking = false;
   #isDisposed = false;
-  /** Why there will be no image any more. */
+  /** Why no further image can be made. */
   #failure: { readonly error: unknown } | undefined;
 
   constructor(options: CommandScreenOptions) {
@@ -107,13 +107,13 @@ export class CommandScreen implements ForgottenBytes {
     void this.#work();
   }
 
-  /** What the terminal shows at the present end of the log. @throws {Error} when no terminal can be made, or its library fails */
+  /** The picture at the present end of the log. @throws {Error} when no terminal can be made, or its library fails */
   image(): Promise<ScreenImage> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure.error);
     const { log } = this.#options;
     if (!this.#options.folds && this.#queuedTo < log.oldest) this.#startAnew(log.oldest);
     const offset = log.next;
-    // A second image before the first is drawn counts as what is forgotten does: so memory stays bounded.
+    // A second image before the first is drawn counts like forgotten output, so that memory stays bounded.
     this.#queueLog(offset, this.#imageBytes === 0);
     return new Promise((resolve, reject) => {
       this.#steps.push({ kind: 'image', offset, resolve, reject });
@@ -142,7 +142,7 @@ export class CommandScreen implements ForgottenBytes {
     this.#resizes = [];
     this.pendingBytes = 0;
     this.#imageBytes = 0;
-    // A terminal that is at work never says that it has done it when it is disposed of: `#work` does that behind the step.
+    // A terminal that is disposed of while it parses never reports the end of its work. `#work` disposes of it after the step.
     if (!this.#isWorking) this.#disposeTerminal();
     for (const step of steps) if (step.kind === 'image') step.reject(error);
   }
@@ -192,7 +192,7 @@ export class CommandScreen implements ForgottenBytes {
     try {
       while (this.#steps.length > 0) await this.#options.turns.run(() => this.#doNext());
     } catch (error) {
-      // The command goes on; who asks for its screen is told.
+      // The command goes on; only requests for its screen fail.
       this.#failure = { error };
       this.#abandon(error);
       this.onRoom?.();
@@ -201,12 +201,12 @@ export class CommandScreen implements ForgottenBytes {
     if (this.#isDisposed || this.#failure !== undefined) this.#disposeTerminal();
   }
 
-  /** A step stays in the queue until it is done: so it is refused with the others when there can be no terminal. */
+  /** A step stays in the queue until it is done, so that it is refused with the others if there is no terminal. */
   async #doNext(): Promise<void> {
     this.#terminal ??= await this.#options.makeTerminal(this.#size);
     const terminal = this.#terminal;
     const step = this.#steps[0];
-    // All of them may have been given up meanwhile.
+    // All steps may have been cancelled meanwhile.
     if (step === undefined) return;
     if (step.kind === 'anew') {
       this.#disposeTerminal();

@@ -1,7 +1,4 @@
-/**
- * All commands of the server: starts them within its bounds, and ends them. Knows neither who asked for a command nor what becomes of its
- * output.
- */
+/** All commands of the server: starts them within its bounds, and ends them. Knows neither the client of a command nor where its output goes. */
 import type { OutputName, ProcessSpec } from '../process/os-process.js';
 import { Command, type CommandEnd, type CommandEvent, type CommandSystem } from './command.js';
 import { CommandError } from './command-error.js';
@@ -12,7 +9,7 @@ import type { RunningCommand } from './running-command.js';
 
 const OUTPUTS: readonly OutputName[] = ['stdout', 'stderr'];
 
-/** What a trace or a metric wants to know of one command. */
+/** What traces and metrics report of one command. */
 export interface CommandReport {
   readonly pid: number | undefined;
   readonly end: CommandEnd | undefined;
@@ -32,7 +29,7 @@ export interface CommandObservation {
 
 /** What to run, with everything decided. */
 export interface CommandStart {
-  /** Makes the complete environment and the absolute directory of the child. @throws {SpawnError} for what cannot be */
+  /** Makes the complete environment and the absolute directory of the child. @throws {SpawnError} for values that are impossible */
   readonly prepare: (marker: string, owner: Owner) => ProcessSpec;
   /** Milliseconds, or undefined for none. */
   readonly timeoutMs: number | undefined;
@@ -43,15 +40,15 @@ export interface CommandStart {
 
 export interface CommandTableOptions {
   readonly system: CommandSystem;
-  /** Kills these leaders with their descendants, and everything that carries a marker beginning so. */
+  /** Kills these leaders with their descendants, and every process whose marker begins with this prefix. */
   readonly killTrees: (pids: readonly number[], markerPrefix: string) => Promise<unknown>;
-  /** Nothing that an owner has started runs any more. */
+  /** No process that an owner has started is left. */
   readonly onOwnerKilled?: ((owner: Owner) => void) | undefined;
-  /** In every marker of this server; nobody else's begins so. */
+  /** Every marker of this server begins with this; no marker of another server does. */
   readonly serverMarker: string;
   readonly maxProcesses: number;
   readonly maxStdinBytes: number;
-  /** A bound of the machine that leaves no room for another process, such as descriptors; undefined when there is room. */
+  /** Name of a bound of the machine that leaves no room for another process, such as descriptors; undefined when there is room. */
   readonly shortage: () => string | undefined;
 }
 
@@ -76,7 +73,7 @@ export class CommandTable {
     return this.#running;
   }
 
-  /** Commands whose process is not there yet and whose owner still wants them. */
+  /** Commands whose process does not exist yet and whose owner is still open. */
   get starting(): number {
     let count = 0;
     for (const owner of this.#owners) {
@@ -152,7 +149,7 @@ export class CommandTable {
     for (const owner of this.#owners) for (const { command } of owner.running) command.terminate({ graceMs });
   }
 
-  /** Kills everything at once, whatever becomes of the replies. */
+  /** Kills everything at once, without waiting for replies. */
   killAll(): void {
     for (const owner of [...this.#owners]) this.closeOwner(owner);
   }

@@ -16,12 +16,20 @@ const CLOSE = 0x88;
 
 /** Waits for so many answers to this client's own pings; each is sent when the last answer has come. */
 async function pings(ws: WebSocket, count: number): Promise<void> {
+  if (ws.readyState !== WebSocket.OPEN) throw new Error('the server has closed');
   for (let at = 0; at < count; at += 1) {
-    if (ws.readyState !== WebSocket.OPEN) throw new Error('the server has closed');
-    ws.ping(String(at));
-    const isOver = once(ws, 'close').then(() => Promise.reject(new Error('the server has closed')));
-    const [data] = await Promise.race([once(ws, 'pong'), isOver]);
-    if (String(data) !== String(at)) at -= 1;
+    await new Promise<void>((resolve, reject) => {
+      const settle = (isAnswer: boolean): void => {
+        ws.off('pong', onPong).off('close', onClose);
+        if (isAnswer) resolve();
+        else reject(new Error('the server has closed'));
+      };
+      const onClose = (): void => settle(false);
+      // Answers to earlier pings may still come.
+      const onPong = (data: Buffer): void => void (String(data) === String(at) && settle(true));
+      ws.on('pong', onPong).on('close', onClose);
+      ws.ping(String(at));
+    });
   }
 }
 

@@ -1,10 +1,12 @@
-/** Holds a stretch of one stream by offset: bytes are added at the end and dropped at the front. Knows neither who reads nor how much may be kept. */
+/**
+ * Holds a stretch of one stream by offset: bytes are added at the end and dropped at the front. Knows neither its readers nor how much may be kept.
+ */
 
 /** Largest block; memory is given back in such pieces. */
 const MAX_BLOCK_BYTES = 64 * 1024;
-/** Most commands say little. */
+/** Most commands write little. */
 const MIN_BLOCK_BYTES = 4096;
-/** A block is at most this part of what is to be kept, so that a small log is not mostly overhang. */
+/** A block is at most this part of the kept bytes, so that a small log wastes little memory. */
 const BLOCKS_PER_LOG = 8;
 
 interface Block {
@@ -21,7 +23,7 @@ export class ByteRing {
   #blocks: Block[] = [];
   #end: number;
 
-  /** @param keepBytes how much will be kept, for the size of the blocks. @param start offset of the first byte to come */
+  /** @param keepBytes how much will be kept; it decides the size of the blocks @param start offset of the first byte to come */
   constructor(keepBytes: number, start: number) {
     this.#maxBlockBytes = Math.max(MIN_BLOCK_BYTES, Math.min(MAX_BLOCK_BYTES, Math.ceil(keepBytes / BLOCKS_PER_LOG)));
     this.#end = start;
@@ -32,7 +34,7 @@ export class ByteRing {
     return this.#blocks[0]?.start ?? this.#end;
   }
 
-  /** Offset behind the last byte held. */
+  /** Offset after the last byte held. */
   get end(): number {
     return this.#end;
   }
@@ -48,14 +50,14 @@ export class ByteRing {
     }
   }
 
-  /** Up to `maxBytes` from an offset that is held, as far as they lie in one piece. Valid until the next drop. */
+  /** Up to `maxBytes` from a held offset, as far as they are in one block. Valid until the next drop. */
   read(offset: number, maxBytes: number): Buffer {
     const block = this.#blockAt(offset);
     const from = offset - block.start;
     return block.bytes.subarray(from, Math.min(block.used, from + maxBytes));
   }
 
-  /** Drops blocks that lie below an offset as a whole. @param onDrop gets their bytes, lent, and the offset of the first */
+  /** Drops whole blocks below an offset. @param onDrop gets their bytes, lent, and the offset of the first */
   dropBelow(offset: number, onDrop?: (bytes: Buffer, start: number) => void): void {
     for (let first = this.#blocks[0]; first !== undefined; first = this.#blocks[0]) {
       if (first.start + first.used > offset) return;
@@ -65,7 +67,7 @@ export class ByteRing {
     }
   }
 
-  /** Offset behind the oldest block: dropping below it frees that block and no other. */
+  /** Offset after the oldest block: dropping below it frees exactly that block. */
   get endOfOldest(): number {
     const first = this.#blocks[0];
     return first === undefined ? this.#end : first.start + first.used;

@@ -1,6 +1,6 @@
 /** The memory of all output that is kept for replies. Knows no command. */
 
-/** Bytes that a command is given at once: with less than this left none may start. */
+/** Room for one command: with less than this left, none may start. */
 const LEAST_ROOM_BYTES = 64 * 1024;
 
 export class CaptureBudget {
@@ -16,7 +16,7 @@ export class CaptureBudget {
     return this.usedBytes + LEAST_ROOM_BYTES > this.#limitBytes;
   }
 
-  /** @returns false when there is no room for so many bytes more */
+  /** @returns false when there is no room for so many more bytes */
   take(bytes: number): boolean {
     if (this.usedBytes + bytes > this.#limitBytes) return false;
     this.usedBytes += bytes;

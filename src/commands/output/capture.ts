@@ -2,9 +2,9 @@
 import type { CaptureBudget } from './capture-budget.js';
 import type { OutputSink } from './output-sink.js';
 
-/** Largest block; what is longer than one is better worked on block by block. */
+/** Largest block. Longer output is processed block by block. */
 export const CAPTURE_BLOCK_BYTES = 1024 * 1024;
-/** Most commands say little. */
+/** Most commands write little. */
 const FIRST_BLOCK_BYTES = 4096;
 
 /** A sink that keeps. */
@@ -57,7 +57,7 @@ export class Capture implements OutputSink {
     return Buffer.concat(this.#blocks, this.#keptBytes);
   }
 
-  /** Hands over what is kept block by block, and gives each one's memory back when the next is asked for. */
+  /** Yields the kept bytes block by block, and frees each block when the next is asked for. */
   *drain(): Generator<Buffer, void> {
     for (let block = this.#blocks[0]; block !== undefined; block = this.#blocks[0]) {
       yield this.#blocks.length === 1 ? block.subarray(0, this.#usedOfLast) : block;
@@ -67,7 +67,7 @@ export class Capture implements OutputSink {
     }
   }
 
-  /** Forgets what is kept. */
+  /** Forgets the kept bytes. */
   release(): void {
     this.#blocks = [];
     this.#keptBytes = 0;
@@ -75,7 +75,7 @@ export class Capture implements OutputSink {
     this.#heldBytes = 0;
   }
 
-  /** Copies into blocks that grow with the output, so that a program that writes byte by byte costs no object a byte. */
+  /** Copies into blocks that grow with the output, so that a program that writes single bytes does not cost an object for each. */
   #keep(bytes: Buffer): void {
     for (let from = 0; from < bytes.length; ) {
       const last = this.#blocks.at(-1);
@@ -90,7 +90,7 @@ export class Capture implements OutputSink {
     }
   }
 
-  /** @returns false when the server has no room: nothing more is kept, so that what is kept has no hole */
+  /** @returns false when the server has no room. Then nothing more is kept, so that the kept bytes have no hole. */
   #addBlock(wantedBytes: number): boolean {
     const size = Math.min(CAPTURE_BLOCK_BYTES, Math.max(FIRST_BLOCK_BYTES, this.#keptBytes, wantedBytes));
     if (!this.#budget.take(size)) {

@@ -1,23 +1,26 @@
 /**
- * Which outputs of a command are open, which of them stand still for a slow viewer, and how long they are read after the exit of the process.
- * Knows neither what is done with the bytes nor how a process ends.
+ * Which outputs of a command are open, which are paused for a slow viewer, and how long they are read after the exit of the process. Knows neither
+ * what is done with the bytes nor how a process ends.
  *
- * What a process wrote before its exit is always read. A background child may hold a stream open and go on writing: the stream is cut when
- * it was read for 2 s, at 1 MiB, or 10 s after the exit, whatever comes first. A cut still takes what the kernel holds at that moment.
+ * Output from before the exit of a process is always read. A background child may hold a stream open and go on writing; the stream is then cut when
+ * it was read for 2 s, at 1 MiB, or 10 s after the exit, whichever comes first. A cut still takes the content of the kernel's buffer.
  */
 import type { OutputName } from '../../process/os-process.js';
 import type { CancelTimer, Clock } from '../clock.js';
 
-/** How long the end of output may lag behind the exit; stands still while an output is paused. @see PROTOCOL "command/exec" */
+/** How long the end of output may lag behind the exit; does not count while an output is paused. @see PROTOCOL "command/exec" */
 export const LINGER_MS = 2000;
-/** The longest an output is read after the exit, paused or not: a slow viewer must not keep a background child writing for hours. */
+/** The longest time that an output is read after the exit, paused or not, so that a slow viewer cannot keep a background child writing for hours. */
 export const LONGEST_LINGER_MS = 10_000;
-/** Bytes read from one output after the exit before it is cut. A pipe holds no more than this (/proc/sys/fs/pipe-max-size), so they contain all that was there. */
+/**
+ * Bytes read from one output after the exit before it is cut. A pipe holds at most this much (/proc/sys/fs/pipe-max-size), so all output from before
+ * the exit is among them.
+ */
 export const LINGER_BYTES = 1024 * 1024;
 
 export interface OutputFlowOptions {
   readonly clock: Clock;
-  /** Takes what the kernel holds of one output and closes it. */
+  /** Takes the content of the kernel's buffer for one output and closes the output. */
   readonly cut: (output: OutputName) => void;
   /** Reads one output again. */
   readonly resume: (output: OutputName) => void;
@@ -45,7 +48,7 @@ export class OutputFlow {
     return this.#open.size > 0;
   }
 
-  /** Milliseconds in which an output stood still. */
+  /** Milliseconds in which an output was paused. */
   get pausedMs(): number {
     return this.#pausedMs + (this.#paused.size > 0 ? this.#options.clock.nowMs() - this.#pausedSinceMs : 0);
   }
@@ -77,7 +80,7 @@ export class OutputFlow {
     for (const output of [...this.#paused]) this.resume(output);
   }
 
-  /** Counts bytes that were read. To be called after they were handed on. */
+  /** Counts bytes that were read. To be called after they were passed on. */
   took(output: OutputName, bytes: number): void {
     if (!this.#exited) return;
     this.#bytesSinceExit[output] += bytes;
@@ -90,7 +93,7 @@ export class OutputFlow {
     this.resume(output);
   }
 
-  /** The process has ended: what holds its outputs open from now on has to hurry. */
+  /** The process has ended, so the time for held outputs runs from now on. */
   exited(): void {
     this.#exited = true;
     if (this.#open.size === 0) return;
@@ -98,7 +101,7 @@ export class OutputFlow {
     this.#runLinger();
   }
 
-  /** Nobody waits for output any more: no reason to wait for those who hold it. */
+  /** Output is not wanted any more, so the command does not wait for processes that hold it. */
   abandon(): void {
     this.#lingerLeftMs = 0;
     this.resumeAll();
@@ -109,14 +112,14 @@ export class OutputFlow {
     for (const output of [...this.#open]) this.#cut(output);
   }
 
-  /** Takes all timers back. */
+  /** Cancels all timers. */
   release(): void {
     this.#stopLinger();
     this.#cancelLongestLinger?.();
   }
 
   #cut(output: OutputName): void {
-    // BEFORE the call, which hands over what the kernel holds: that counts for nothing any more.
+    // BEFORE the call, because the bytes that it hands over do not count any more.
     this.#open.delete(output);
     this.#options.cut(output);
   }

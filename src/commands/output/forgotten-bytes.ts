@@ -1,8 +1,8 @@
-/** Where the bytes go that a log forgets. Knows no log. */
+/** Where forgotten bytes of a log go. Knows no log. */
 
-/** Gets the bytes that are about to be forgotten, such as a screen that folds them. */
+/** Gets the bytes that are about to be forgotten, for instance a screen that parses them. */
 export interface ForgottenBytes {
-  /** Bytes it has not worked on yet; they are held in memory, too. */
+  /** Bytes it has not processed yet; they are held in memory, too. */
   readonly pendingBytes: number;
   /** Whether the source should wait until {@link onRoom}. */
   readonly isFull: boolean;

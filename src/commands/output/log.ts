@@ -1,9 +1,9 @@
 /**
- * One output stream of a command: numbers its bytes, keeps as many as are to be kept, hands them to its viewers, and says when the source
- * should wait. Knows no process and no connection.
+ * One output stream of a command: numbers its bytes, keeps as many as asked for, hands them to its viewers, and tells when the source should wait.
+ * Knows no process and no connection.
  *
- * A viewer that counts (`isLossless`) makes the source wait when it is full; one that does not gets a gap when it falls behind what is kept.
- * With one viewer that counts and nothing to keep the chunk goes straight through: no byte is copied here.
+ * A lossless viewer makes the source wait when it is full; another viewer gets a gap when it falls behind the kept bytes. With one lossless viewer
+ * and nothing to keep, the chunk is passed straight through without a copy.
  */
 import { ByteRing } from './byte-ring.js';
 import type { ForgottenBytes } from './forgotten-bytes.js';
@@ -15,7 +15,7 @@ const NO_BYTES = Buffer.alloc(0);
 /** Bytes handed to a viewer in one piece. */
 const PIECE_BYTES = 64 * 1024;
 
-/** What is kept for viewers to come. */
+/** What is kept for later viewers. */
 export interface Retention {
   readonly keepBytes: number;
   /** Whether the source waits before a byte is forgotten that the last writer has not acknowledged. */
@@ -24,9 +24,9 @@ export interface Retention {
 }
 
 export interface OutputLogOptions {
-  /** Bytes that count; what comes behind them is dropped and has no offset. Infinity for no cap. */
+  /** Bytes that count. Later bytes are dropped and have no offset. Infinity for no cap. */
   readonly capBytes: number;
-  /** Without it nothing is kept but what a viewer that counts has still to get. */
+  /** Without it, only bytes that a lossless viewer still has to get are kept. */
   readonly retention?: Retention;
 }
 
@@ -37,7 +37,7 @@ export class OutputLog implements OutputSink, BudgetShare {
   onCapReached: () => void = () => {};
   readonly #options: OutputLogOptions;
   readonly #viewers: Viewer[] = [];
-  /** The only viewer, when it gets chunks as they come. */
+  /** The only viewer, if it gets chunks directly. */
   #direct: Viewer | undefined;
   #ring: ByteRing | undefined;
   #forgotten: ForgottenBytes | undefined;
@@ -46,7 +46,7 @@ export class OutputLog implements OutputSink, BudgetShare {
   #ended = false;
   #paused = false;
   #discarding = false;
-  /** What the last writer had when it left. */
+  /** The offset that the last writer had acknowledged when it left. */
   #writerAcknowledged = 0;
 
   constructor(options: OutputLogOptions) {
@@ -54,7 +54,7 @@ export class OutputLog implements OutputSink, BudgetShare {
     options.retention?.budget.add(this);
   }
 
-  /** Offset of the next byte that comes. */
+  /** Offset of the next byte to come. */
   get next(): number {
     return this.#next;
   }
@@ -69,7 +69,7 @@ export class OutputLog implements OutputSink, BudgetShare {
     return this.#ended;
   }
 
-  /** Whether the source stands still until somebody has got further. */
+  /** Whether the source waits for a viewer to get further. */
   get isWaiting(): boolean {
     return this.#paused;
   }
@@ -87,12 +87,12 @@ export class OutputLog implements OutputSink, BudgetShare {
     return retention?.waitsForWriter === true ? retention.keepBytes : 0;
   }
 
-  /** Up to `maxBytes` from an offset, as far as they lie in one piece; none when they are not held. Lent. */
+  /** Up to `maxBytes` from an offset, as far as they are in one piece; none if they are not held. Lent. */
   peek(offset: number, maxBytes: number): Buffer {
     return offset < this.oldest || offset >= this.#next ? NO_BYTES : (this.#ring?.read(offset, maxBytes) ?? NO_BYTES);
   }
 
-  /** Sends what is held from now on to `forgotten` before it is dropped. */
+  /** Passes held bytes to `forgotten` before they are dropped, from now on. */
   forgetInto(forgotten: ForgottenBytes): void {
     this.#forgotten = forgotten;
     forgotten.onRoom = () => {
@@ -101,7 +101,7 @@ export class OutputLog implements OutputSink, BudgetShare {
     };
   }
 
-  /** Adds a viewer, which gets everything from its cursor on; `pump` sends what there is. Call that when the viewer may be written to. */
+  /** Adds a viewer, which gets everything from its cursor on. Call `pump` when the viewer may be written to; it sends the available bytes. */
   add(viewer: Viewer): void {
     viewer.onWritable = () => this.pump(viewer);
     this.#viewers.push(viewer);
@@ -118,7 +118,7 @@ export class OutputLog implements OutputSink, BudgetShare {
     this.#settle();
   }
 
-  /** Whether a viewer has everything that ever comes. */
+  /** Whether a viewer has got everything that will ever come. */
   hasSentAll(viewer: Viewer): boolean {
     return this.#discarding || (this.#ended && viewer.cursor === this.#next && (!this.#capReached || viewer.toldCap));
   }
@@ -144,7 +144,7 @@ export class OutputLog implements OutputSink, BudgetShare {
   end(): void {
     if (this.#ended) return;
     this.#ended = true;
-    // A cap of 0 is reached by a stream that says nothing, too.
+    // An empty stream reaches a cap of 0, too.
     if (this.#next === this.#options.capBytes) this.#capReached = true;
     for (const viewer of [...this.#viewers]) this.pump(viewer);
   }
@@ -161,11 +161,11 @@ export class OutputLog implements OutputSink, BudgetShare {
     this.#resume();
   }
 
-  /** Sends a viewer what it may get now. */
+  /** Sends a viewer everything it may get now. */
   pump(viewer: Viewer): void {
     if (this.#discarding || !this.#viewers.includes(viewer)) return;
     while (viewer.cursor < this.#next && viewer.roomBytes > 0 && !viewer.port.isFull) {
-      // Not before its client can read: until then more may be forgotten, which is the same gap.
+      // Not before its client can read, because more may be forgotten until then, which makes the same gap longer.
       if (viewer.cursor < this.oldest) {
         viewer.skipTo(this.oldest);
         continue;
@@ -180,7 +180,7 @@ export class OutputLog implements OutputSink, BudgetShare {
     this.#settle();
   }
 
-  /** A viewer's client has everything below an offset. */
+  /** A viewer's client has processed everything below an offset. */
   acknowledge(viewer: Viewer, offset: number): void {
     if (viewer.acknowledge(offset)) this.pump(viewer);
   }
@@ -195,7 +195,7 @@ export class OutputLog implements OutputSink, BudgetShare {
     return before - ring.allocatedBytes;
   }
 
-  /** The way of a chunk that somebody keeps, or that not everybody takes at once. */
+  /** Handles a chunk that has to be kept, or that not all viewers can take at once. */
   #share(bytes: Buffer, offset: number): void {
     for (const viewer of [...this.#viewers]) {
       if (viewer.cursor !== offset || viewer.port.isFull) continue;
@@ -209,7 +209,7 @@ export class OutputLog implements OutputSink, BudgetShare {
   }
 
   #keep(bytes: Buffer, offset: number): void {
-    // Chunks that nobody had to wait for were not kept: what is held goes on without a hole, or begins anew.
+    // Chunks that no viewer had to wait for were not kept, so the held bytes either continue without a hole or begin anew.
     if (this.#ring?.end !== offset) this.#ring = new ByteRing(this.#options.retention?.keepBytes ?? 0, offset);
     this.#ring.append(bytes);
     this.#options.retention?.budget.update(this);
@@ -218,21 +218,21 @@ export class OutputLog implements OutputSink, BudgetShare {
   #send(viewer: Viewer, bytes: Buffer, offset: number): void {
     const end = offset + bytes.length;
     const last = this.#capReached && end === this.#next;
-    // BEFORE the call, which may come back here.
+    // BEFORE the call, which may return here.
     viewer.cursor = end;
     if (last) viewer.toldCap = true;
     viewer.port.send(bytes, offset, last);
     if (viewer.port.isFull) viewer.port.whenWritable(viewer.onWritable);
   }
 
-  /** Offset of the oldest byte that a viewer that counts has still to get. */
+  /** Offset of the oldest byte that a lossless viewer still has to get. */
   #neededFrom(): number {
     let from = this.#next;
     for (const { isLossless, cursor } of this.#viewers) if (isLossless && cursor < from) from = cursor;
     return from;
   }
 
-  /** What the writer that is here, or was here last, has for certain. */
+  /** The offset that the present or last writer has certainly processed. */
   #acknowledgedByWriter(): number {
     const writer = this.#viewers.find(({ isLossless }) => isLossless);
     return writer === undefined ? this.#writerAcknowledged : Math.max(this.#writerAcknowledged, writer.acknowledged);
@@ -264,18 +264,18 @@ export class OutputLog implements OutputSink, BudgetShare {
     }
     const { retention } = this.#options;
     if (retention === undefined || !retention.waitsForWriter) return false;
-    // What is under way to a writer without a window is in its connection's queue, which has a bound of its own.
+    // Bytes under way to a writer without a window are in its connection's queue, which has its own bound.
     const writer = this.#viewers.find(({ isLossless }) => isLossless);
     if (writer?.hasWindow === false) return false;
     return this.#next - this.#acknowledgedByWriter() >= retention.keepBytes;
   }
 
-  /** A viewer with a full window may be what the source waits for, although it was sent everything. */
+  /** The source may wait for a viewer with a full window, although everything was sent to it. */
   #tellOfWaiting(): void {
     for (const viewer of [...this.#viewers]) if (viewer.roomBytes <= 0) viewer.onProgress?.();
   }
 
-  /** Something has got further: less may have to be kept, and the source may go on. */
+  /** A viewer got further, so less may have to be kept, and the source may go on. */
   #settle(): void {
     this.#trim();
     if (this.#paused && (this.#capReached || !this.#shouldWait())) this.#resume();

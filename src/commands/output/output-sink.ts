@@ -1,4 +1,4 @@
-/** Where the output of one stream goes: to viewers, or into what is kept for the end. Knows no process. */
+/** Where the output of one stream goes: to viewers, or into memory for the reply. Knows no process. */
 
 /** Takes one stream's bytes, in order. */
 export interface OutputSink {
@@ -8,12 +8,12 @@ export interface OutputSink {
   readonly truncated: boolean;
   /** Set by the command: the source may go on after `take` has returned false. */
   onResume: () => void;
-  /** Set by the command: the stream has had its cap. Called at most once. */
+  /** Set by the command: the stream has reached its cap. Called at most once. */
   onCapReached: () => void;
   /** Takes bytes; `chunk` is only lent. @returns false when the source should pause until `onResume` */
   take(chunk: Buffer): boolean;
   /** No bytes follow. */
   end(): void;
-  /** Nobody wants the rest: everything is dropped from now on, and the source never pauses. */
+  /** The rest is not wanted: everything is dropped from now on, and the source never pauses. */
   discard(): void;
 }

@@ -1,13 +1,13 @@
 /**
- * The memory of all logs together. Logs that would rather lose old bytes than slow their command share what is left by those that reserve;
- * beyond the limit the oldest bytes of the largest of them go first. Knows no stream.
+ * The memory of all logs together. Logs with a reservation come first; logs that may drop old bytes share the rest. Beyond the limit the oldest bytes
+ * of the largest of them go first. Knows no stream.
  */
 
-/** What one log takes of the budget. */
+/** One log's share of the budget. */
 export interface BudgetShare {
   /** Bytes of memory held now. */
   readonly heldBytes: number;
-  /** Bytes that are its own, held or not. */
+  /** Bytes that are reserved for it, held or not. */
   readonly reservedBytes: number;
   /** Part of the held bytes that is given up already and will be free soon. */
   readonly leavingBytes: number;
@@ -15,12 +15,12 @@ export interface BudgetShare {
   forgetOldest(): number;
 }
 
-/** Part of the limit that is made free beyond what is needed, so that not every chunk of output has to look for the largest log. */
+/** Part of the limit that is freed beyond what is needed, so that not every chunk of output has to look for the largest log. */
 const SLACK_PART = 1 / 128;
 
 export class ReplayBudget {
   readonly limitBytes: number;
-  /** Each share with what was counted for it last, so that a chunk of output costs no look at all logs. */
+  /** Each share with its last counted bytes, so that a chunk of output does not have to look at all logs. */
   readonly #counted = new Map<BudgetShare, number>();
   #usedBytes = 0;
   #reservedBytes = 0;
@@ -30,7 +30,7 @@ export class ReplayBudget {
     this.limitBytes = limitBytes;
   }
 
-  /** Bytes that nobody else may use: held ones, and reserved ones. */
+  /** Bytes that are not free: held ones and reserved ones. */
   get usedBytes(): number {
     return this.#usedBytes;
   }

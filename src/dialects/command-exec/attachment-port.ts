@@ -1,4 +1,4 @@
-/** Says on one connection what one view of a detachable command has to say. Knows no log and no process. */
+/** Sends the messages of one view of a detachable command on its connection. Knows no log and no process. */
 import type { Attachment, AttachmentPort } from '../../commands/attachment.js';
 import type { DetachReason } from '../../commands/command-error.js';
 import type { DetachableCommand } from '../../commands/detachable.js';
@@ -8,7 +8,7 @@ import type { OutputName } from '../../process/os-process.js';
 import type { Session } from '../../session/session.js';
 import { StreamPort } from './stream-port.js';
 
-/** What happens to views, for whoever counts. */
+/** Events of views, for counting. */
 export interface AttachmentEvents {
   /** Bytes were lost to a view. */
   gap(bytes: number): void;
@@ -25,7 +25,7 @@ export interface NotifyingPortOptions {
 
 const NOTHING_KEPT = { oldest: 0, next: 0 };
 
-/** What is kept of one stream. */
+/** The kept range of one stream. */
 export function keptRange(command: DetachableCommand, stream: OutputName): { oldest: number; next: number } {
   const log = command.options.logs[stream];
   return log === undefined ? NOTHING_KEPT : { oldest: log.oldest, next: log.next };
@@ -83,7 +83,7 @@ export class NotifyingPort implements AttachmentPort {
   detached(why: DetachReason): void {
     const { session, processId, events } = this.#options;
     if (why === 'takeover') events.takeover();
-    // A client that has left is told nothing.
+    // A client that has left gets no message.
     if (why !== 'left') session.notify('command/exec/detached', { processId, reason: why });
   }
 }

@@ -1,4 +1,4 @@
-/** Strict standard base64 (RFC 4648 section 4), where Node's own decoder takes nearly anything. */
+/** Strict standard base64 (RFC 4648 section 4); Node's own decoder accepts nearly anything. */
 import { rpcError } from '../../protocol/errors.js';
 
 /** @throws {RpcError} invalidBase64 */
@@ -13,9 +13,9 @@ export function decodeBase64(text: string): Buffer {
 }
 
 /**
- * Whether these are the bytes of that text and no shorter spelling would do. Node's decoder skips what is no base64, so that a single
- * wrong character shows in the length; it takes the two characters of the URL alphabet; and bits that count for nothing can only be in
- * the last four characters. Encoding all of it again would say the same and take as long as decoding it.
+ * Whether these bytes are exactly what the text encodes, in its only valid spelling. Node's decoder skips characters that are not base64, so a wrong
+ * one shows in the length. It also accepts the two characters of the URL alphabet, and superfluous bits, which can only be in the last four
+ * characters. Encoding everything again would tell the same and take as long as decoding.
  */
 function isCanonical(text: string, bytes: Buffer): boolean {
   const padding = text.endsWith('==') ? 2 : text.endsWith('=') ? 1 : 0;

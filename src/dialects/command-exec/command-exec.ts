@@ -1,6 +1,6 @@
 /**
- * Runs commands for connections: starts them in the table, keeps what outlives a connection among the detachable ones, and knows which
- * connection can name what. Knows no Fastify, no transport and no text of the wire.
+ * Runs commands for connections: starts them in the table, keeps detachable ones beyond their connection, and knows which connection can name which
+ * command. Knows no Fastify, no transport and no text of the wire.
  */
 import { principalKey } from '../../auth/principal-key.js';
 import type { Attachment } from '../../commands/attachment.js';
@@ -21,15 +21,15 @@ import type { DetachableRequest, ExecRequest, ViewRequest } from './exec-request
 import { allSent, outputsOf } from './ordinary-outputs.js';
 import { type NamedCommand, SessionCommands } from './session-commands.js';
 
-/** What a process gets beside what its request says. */
+/** What a process gets in addition to its request. */
 export interface AddedToProcess {
   readonly marker: string;
-  /** To whom the command belongs: a sandbox's thread serves one owner at a time. */
+  /** The owner of the command; a thread of a sandbox serves one owner at a time. */
   readonly owner: Owner;
   readonly traceEnv: Readonly<Record<string, string | null>>;
 }
 
-/** Makes the complete environment and the absolute directory of a child. @throws {SpawnError} for names that cannot be */
+/** Makes the complete environment and the absolute directory of a child. @throws {SpawnError} for impossible names */
 export type PrepareProcess = (request: ExecRequest, added: AddedToProcess) => ProcessSpec;
 
 export interface CommandExecOptions {
@@ -65,7 +65,7 @@ export class CommandExec {
     return this.#options.detachables;
   }
 
-  /** What was asked for at the start of a detachable command. */
+  /** The request that started a detachable command. */
   requestOf(command: DetachableCommand): ExecRequest | undefined {
     return this.#requests.get(command);
   }
@@ -109,13 +109,13 @@ export class CommandExec {
       if (known.options.identity !== this.#identityOf(request)) throw new CommandError('keyConflict', detachable);
       return this.#view(known, this.#viewOfStart(request, processId, true), { session, call, commands });
     }
-    // A known key is served in a drain, which the method table cannot tell.
+    // A known key is served in a drain, so the method table alone cannot decide.
     if (this.#options.isDraining()) throw rpcError('serverDraining');
     const command = this.#startDetachable(request, detachable, { session, call, commands });
     return this.#view(command, this.#viewOfStart(request, processId, false), { session, call, commands });
   }
 
-  /** Views a detachable command; the promise is that of its end. @throws {RpcError} duplicateProcessId. @throws {CommandError} */
+  /** Views a detachable command; the promise is that of its end. @throws {RpcError} duplicateProcessId @throws {CommandError} */
   attach(request: ViewRequest, session: Session, call: Call): Promise<RanCommand> {
     const commands = this.#commandsOf(session, request.processId);
     const command = this.detachables.find(principalKey(session.principal), request.key);
@@ -127,7 +127,7 @@ export class CommandExec {
     return this.#view(command, { ...request, isResumed: true }, { session, call, commands });
   }
 
-  /** Calls back once, when a reply that is about to be queued has been taken by the kernel or never will be. */
+  /** Calls back once, when the kernel has taken a reply that is about to be queued, or never will. */
   holdReply(session: Session, release: () => void): void {
     const commands = this.#sessions.get(session);
     if (commands === undefined) {
@@ -140,11 +140,11 @@ export class CommandExec {
       if (commands.heldReplies.delete(onTaken)) release();
     };
     commands.heldReplies.add(onTaken);
-    // AFTER the reply is in the queue, which happens behind the return of its handler.
+    // AFTER the reply is queued, which happens after its handler has returned.
     setImmediate(() => (outbox.isFull ? outbox.whenWritable(onTaken) : onTaken()));
   }
 
-  /** Its client sends nothing more: ends what it started, so that its replies come. Views of what outlives it wait for nothing. */
+  /** The client sends nothing more: ends the commands it started, so that their replies come. Its views of detachable commands end, too. */
   endInput(session: Session): void {
     for (const { attachment, running } of this.of(session)) {
       if (attachment === undefined) running.command.terminate();
@@ -152,7 +152,7 @@ export class CommandExec {
     }
   }
 
-  /** Ends what a connection started and leaves what it views. */
+  /** Ends the commands that a connection started, and its views of others. */
   closeSession(session: Session): void {
     const commands = this.#sessions.get(session);
     if (commands === undefined) return;
@@ -195,7 +195,7 @@ export class CommandExec {
       await allSent(streams);
       return { end, named };
     } finally {
-      // The id is free BEFORE the reply goes out: a client may use it again the moment it has read that.
+      // The id is free BEFORE the reply goes out, because a client may use it again as soon as it has read the reply.
       commands.remove(named);
     }
   }
@@ -243,7 +243,7 @@ export class CommandExec {
     }
   }
 
-  /** A start is a writer who has nothing yet, so that a beginning which is lost is a gap. */
+  /** A start is a writer without any output yet, so a lost beginning is a gap. */
   #viewOfStart(request: ExecRequest, processId: string, isResumed: boolean): View {
     const { windowBytes, tty } = request;
     const from = tty === undefined ? { stdout: 0, stderr: 0 } : { stdout: 0 };
@@ -266,7 +266,7 @@ export class CommandExec {
   }
 }
 
-/** Who asks, with what it can name. */
+/** A connection and the commands it can name. */
 interface Caller {
   readonly session: Session;
   readonly call: Call;

@@ -1,4 +1,4 @@
-/** Describes commands for `command/exec/list`. Knows no process: what it uses of the machine is read by a function that comes in. */
+/** Describes commands for `command/exec/list`. Knows no process: a function that is handed in reads what they use of the machine. */
 import { principalKey } from '../../auth/principal-key.js';
 import type { DetachableCommand } from '../../commands/detachable.js';
 import type { RunningCommand } from '../../commands/running-command.js';
@@ -13,13 +13,13 @@ import type { NamedCommand } from './session-commands.js';
 
 type Row = MethodResult<'command/exec/list'>['commands'][number];
 
-/** Reads what trees use, by the pid of their leader. What is missing cannot be read. */
+/** Reads what process trees use, by the pid of their leader. Missing ones could not be read. */
 export type ListUsage = (pids: readonly number[]) => ReadonlyMap<number, TreeUsage>;
 
 export interface ListOptions {
   /** Also commands of other connections of the same principal. */
   readonly ofPrincipal: boolean;
-  /** Given where details are wanted. */
+  /** Given if details are wanted. */
   readonly usage: ListUsage | undefined;
 }
 
@@ -57,7 +57,7 @@ interface DescribedCommand {
   readonly request: ExecRequest;
 }
 
-/** @param session the connection that names it, if that is the one that asks */
+/** @param session the connection that can name it, if that is the asking one */
 function rowOf(
   { processId, running, request, detachable, attachment, streams }: NamedCommand,
   session: Session | undefined,

@@ -6,11 +6,11 @@
 import type { OutputName } from '../../process/os-process.js';
 import { type EncodedMessage, MESSAGE_HEADROOM_BYTES, MESSAGE_TAILROOM_BYTES } from '../../rpc/transport.js';
 
-/** Bytes of output in one notification at most: what one read of a pipe brings. */
+/** Most bytes of output in one notification: one read of a pipe. */
 export const MAX_DELTA_BYTES = 64 * 1024;
 /** Size of the buffers that are used again: the longest delta in base64, with room for a prefix of usual length. */
 const POOLED_BYTES = Math.ceil(MAX_DELTA_BYTES / 3) * 4 + 1024;
-/** Deltas under this are rare or tiny enough to get a buffer of their own size. */
+/** Smaller deltas get a buffer of their own size. */
 const POOL_FROM_BYTES = 16 * 1024;
 /** Buffers kept for reuse; more than these are in use only while several clients are slow. */
 const MAX_POOLED = 32;
@@ -51,7 +51,7 @@ export class DeltaEncoder {
     this.#lastSuffix = Buffer.from(`","capReached":true${end}`);
   }
 
-  /** @param last whether the stream has reached its cap with this delta. @param offset position of the first byte, where that is said */
+  /** @param last whether the stream reaches its cap with this delta @param offset position of the first byte, if deltas carry it */
   encode(chunk: Buffer, last: boolean, offset = 0): EncodedMessage {
     const suffix = last ? this.#lastSuffix : this.#suffix;
     const tail = this.#saysOffset ? `${offset}}}` : '';
@@ -60,7 +60,7 @@ export class DeltaEncoder {
     const buffer = takeBuffer(MESSAGE_HEADROOM_BYTES + textBytes + MESSAGE_TAILROOM_BYTES);
     let at = MESSAGE_HEADROOM_BYTES;
     at += this.#prefix.copy(buffer, at);
-    // 'latin1' copies the ASCII text as it is, where 'base64' would decode and 'utf8' would look at every character.
+    // 'latin1' copies ASCII text unchanged; 'base64' would decode it, and 'utf8' would look at every character.
     at += buffer.write(chunk.toString('base64'), at, 'latin1');
     at += suffix.copy(buffer, at);
     if (tail !== '') buffer.write(tail, at, 'latin1');

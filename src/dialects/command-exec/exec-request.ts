@@ -27,7 +27,7 @@ export interface DetachableCeilings {
   readonly maxReplayBytes: number;
 }
 
-/** What is to be kept of a command that outlives its connection. */
+/** How much is kept of a command that outlives its connection, and for how long. */
 export interface DetachableRequest {
   readonly key: string;
   readonly ttlMs: number;
@@ -60,7 +60,7 @@ export interface ViewRequest {
   readonly key: string;
   readonly role: AttachmentRole;
   readonly takesOver: boolean;
-  /** Offset of the first byte wanted of each stream; the oldest that is kept where it is missing. */
+  /** Offset of the first byte wanted of each stream; without one, the oldest that is kept. */
   readonly from: Readonly<Partial<Record<OutputName, number>>>;
   readonly wantsScreen: boolean;
   readonly size: TerminalSize | undefined;
@@ -74,7 +74,7 @@ export function terminalSize(size: { rows: number; cols: number }): TerminalSize
   return size;
 }
 
-/** @throws {RpcError} the first refusal in the protocol's order; duplicate ids and spawning are the manager's */
+/** @throws {RpcError} the first refusal in the protocol's order; duplicate ids and failed starts are found later, by `CommandExec` */
 export function decideExecRequest(
   params: MethodParams<'command/exec'>,
   ceilings: DetachableCeilings,

@@ -20,13 +20,13 @@ export interface ExecResultOptions {
 /** Bytes converted in one piece, so that little is lost at the bound. */
 const SLICE_BYTES = 64 * 1024;
 
-/** What goes into the reply, and what is to be called when it has left the process. */
+/** The reply, and a function to call when it has left the process. */
 export interface ExecResult {
   readonly result: unknown;
   readonly release?: () => void;
 }
 
-/** Text of a streaming command's result is empty: it was sent. */
+/** The text of a streaming command's result is empty, because it was already sent. */
 export async function execResult(options: ExecResultOptions): Promise<ExecResult> {
   const { end, outputs, budget } = options;
   const { stdout, stderr } = outputs;
@@ -39,7 +39,7 @@ export async function execResult(options: ExecResultOptions): Promise<ExecResult
   const stdoutPieces = pieces.taken();
   await pieces.add(stderr);
   const stderrPieces = pieces.taken();
-  // AFTER the pieces, which may have found no room.
+  // AFTER the pieces, because there may have been no room for some.
   const head = JSON.stringify({ exitCode: end.exitCode, ...beyond(options) }).slice(0, -1);
   const result = new ResultParts([
     Buffer.from(`${head},"stdout":"`),
@@ -59,7 +59,7 @@ function beyond({ end, request, outputs, experimental }: ExecResultOptions): Rea
   return { ...raised, signal, timedOut, truncated, durationMs };
 }
 
-/** A client that asked for less must be told. */
+/** Tells a client that asked for a weaker sandbox. */
 function raisedSandbox({ sandbox }: Pick<ExecRequest, 'sandbox'>): Pick<MethodResult<'command/exec'>, 'sandbox'> {
   const { choice, isRaised } = sandbox;
   return isRaised ? { sandbox: { type: choice.type, networkAccess: choice.network } } : {};
@@ -69,7 +69,7 @@ function isLong(sink: OutputSink): boolean {
   return sink instanceof Capture && sink.keptBytes > CAPTURE_BLOCK_BYTES;
 }
 
-/** The bytes as UTF-8, with U+FFFD for what is none. */
+/** The bytes as UTF-8, with U+FFFD for invalid ones. */
 function textOf(sink: OutputSink): string {
   if (!(sink instanceof Capture)) return '';
   const text = sink.bytes().toString('utf8');
@@ -77,7 +77,7 @@ function textOf(sink: OutputSink): string {
   return text;
 }
 
-/** Insides of JSON strings, in pieces: 256 MiB of control characters would be longer than a string can be, and take six times their room. */
+/** The content of JSON strings, in pieces: 256 MiB of control characters would take six times their room and be longer than a string can be. */
 class HeldPieces {
   readonly #budget: CaptureBudget;
   #pieces: Buffer[] = [];
@@ -87,7 +87,7 @@ class HeldPieces {
     this.#budget = budget;
   }
 
-  /** Converts what a sink keeps; gives the loop a turn between two pieces. What finds no room is dropped, and the sink says so. */
+  /** Converts the bytes of a sink, with a turn of the loop between two pieces. Text without room is dropped, and the sink reports it. */
   async add(sink: OutputSink): Promise<void> {
     if (!(sink instanceof Capture)) return;
     const decoder = new TextDecoder('utf-8', { ignoreBOM: true });

@@ -1,4 +1,7 @@
-/** Serves the `command/*` methods: from valid params to calls of {@link CommandExec} and back. Knows no process and no transport. */
+/**
+ * Serves the `command/*` methods: turns valid params into calls of {@link CommandExec}, and their results into replies. Knows no process and no
+ * transport.
+ */
 import { constants } from 'node:os';
 import { principalKey } from '../../auth/principal-key.js';
 import type { CaptureBudget } from '../../commands/output/capture-budget.js';
@@ -22,7 +25,7 @@ export interface ExecHandlersOptions {
   readonly exec: CommandExec;
   readonly captures: CaptureBudget;
   readonly ceilings: DetachableCeilings;
-  /** What the operator says of sandboxes. Default: nothing. */
+  /** The operator's settings of sandboxes. Default: none. */
   readonly sandbox?: SandboxSettings;
   readonly usage: ListUsage;
 }
@@ -57,7 +60,7 @@ export function createExecHandlers({ exec, captures, ceilings, sandbox, usage }:
       const { input } = named.running;
       if (input === undefined) throw rpcError('stdinNotStreamed');
       if (offset != null && named.detachable === undefined) throw rpcError('notDetachable');
-      // An end of input has a position, too: behind a hole it would lose what is missing.
+      // An end of input has a position, too; after a hole it would lose the missing bytes.
       const accepted =
         chunk === undefined && offset == null ? undefined : input.write(chunk ?? NO_BYTES, offset ?? undefined);
       if (closeStdin === true) input.close();

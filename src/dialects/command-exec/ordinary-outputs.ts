@@ -1,4 +1,4 @@
-/** Where the output of a command goes that ends with its connection: to its one view, or into the reply. Knows no process. */
+/** Where the output of an ordinary command goes: to its one view, or into the reply. Knows no process. */
 import { Capture } from '../../commands/output/capture.js';
 import type { CaptureBudget } from '../../commands/output/capture-budget.js';
 import { OutputLog } from '../../commands/output/log.js';
@@ -15,11 +15,11 @@ const OUTPUTS: readonly OutputName[] = ['stdout', 'stderr'];
 export interface OrdinaryOutputsOptions {
   readonly session: Session;
   readonly captures: CaptureBudget;
-  /** Bytes of one stream that are kept for a reply at most. */
+  /** Most bytes of one stream that are kept for a reply. */
   readonly maxBufferedBytes: number;
 }
 
-/** Sinks for a command, with the views of those that are streamed. */
+/** Sinks for a command, with the views of its streamed outputs. */
 export function outputsOf(
   { processId, streamOutput, outputCapBytes: capBytes, windowBytes }: ExecRequest,
   { session, captures, maxBufferedBytes }: OrdinaryOutputsOptions,
@@ -40,7 +40,7 @@ export function outputsOf(
   return { outputs: logs, streams };
 }
 
-/** Resolves when the views have got everything: at once without a window. */
+/** Resolves when the views have got everything; at once without a window. */
 export async function allSent(streams: readonly NamedStream[]): Promise<void> {
   for (const { log, viewer } of streams) {
     while (log.hasEnded && !log.hasSentAll(viewer)) {

@@ -17,7 +17,7 @@ const REFUSALS: { readonly [R in CommandErrorReason]: (details: CommandErrorDeta
   detached: ({ why }) => rpcError('detached', { why }),
 };
 
-/** @returns the wire's error, or what came in when it is a fault and no refusal: the connection answers that as an inner error */
+/** @returns the wire's error; an unexpected error is returned unchanged, and the connection answers it as an inner error */
 export function asRpcError(error: unknown): unknown {
   if (error instanceof SpawnError) {
     return rpcError('spawnFailed', { detail: error.message, errno: error.errno }, { cause: error });
@@ -38,7 +38,7 @@ function refusalOf<R extends CommandErrorReason>({ reason, details }: CommandErr
 
 type AnyHandler = (params: never, caller: never, call: never) => unknown;
 
-/** The same handlers, whose errors are those of the wire. */
+/** The same handlers, with their errors turned into those of the wire. */
 export function refusing<T extends Readonly<Record<string, AnyHandler>>>(handlers: T): T {
   const wrapped = Object.entries(handlers).map(([name, handler]) => [name, refusingOne(handler)]);
   return Object.fromEntries(wrapped) as T;

@@ -1,5 +1,5 @@
 /**
- * From `sandboxPolicy` of a request, and what the operator asks for, to what a command may do. Knows no host and enforces nothing.
+ * Decides from a request's `sandboxPolicy` and the operator's settings what a command may do. Knows no host and enforces nothing.
  * @see PROTOCOL "Sandbox"
  */
 import { isAbsolute } from 'node:path';
@@ -10,25 +10,25 @@ type WirePolicy = NonNullable<MethodParams<'command/exec'>['sandboxPolicy']>;
 
 /** What a command may do, decided. */
 export type SandboxChoice =
-  /** Whatever the server may. `network` false is only told to the command: somebody else enforces it. */
+  /** Everything that the server may. `network` false is only told to the command, and enforced elsewhere. */
   | { readonly type: 'unconfined'; readonly network: boolean }
   | { readonly type: 'readOnly'; readonly network: boolean }
   | {
       readonly type: 'workspaceWrite';
       readonly network: boolean;
-      /** Beside the server's folder. */
+      /** Folders beside the server's own. */
       readonly writableRoots: readonly string[];
       readonly excludeSlashTmp: boolean;
       readonly excludeTmpdirEnvVar: boolean;
-      /** Whether roots are cut down to those of the operator. */
+      /** Whether roots are limited to those of the operator. */
       readonly isBounded: boolean;
     };
 
 /** The operator's flags. */
 export interface SandboxSettings {
-  /** Of a request that names no policy. */
+  /** The policy of requests that name none. */
   readonly defaultPolicy: 'dangerFullAccess' | 'workspaceWrite' | 'readOnly';
-  /** Of every request. */
+  /** The least strict policy of any request. */
   readonly minimum: 'none' | 'workspaceWrite' | 'readOnly';
   readonly roots: readonly string[];
   readonly network: boolean;
@@ -41,7 +41,7 @@ export const NO_SANDBOX_SETTINGS: SandboxSettings = {
   network: false,
 };
 
-/** A choice, and whether it is stricter than what was asked for. */
+/** A choice, and whether it is stricter than the request. */
 export interface DecidedSandbox {
   readonly choice: SandboxChoice;
   readonly isRaised: boolean;
@@ -89,7 +89,7 @@ function ofOperator(type: SandboxSettings['defaultPolicy'], { roots, network }: 
   };
 }
 
-/** The same object when it is strict enough. */
+/** The same object if it is strict enough. */
 function raised(asked: SandboxChoice, settings: SandboxSettings): SandboxChoice {
   const { minimum } = settings;
   if (minimum === 'none') return asked;

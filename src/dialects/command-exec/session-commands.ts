@@ -13,7 +13,7 @@ export interface NamedCommand {
   readonly processId: string | undefined;
   readonly running: RunningCommand;
   readonly request: ExecRequest;
-  /** For a command that outlives its connection. */
+  /** Given for a command that outlives its connection. */
   readonly detachable: DetachableCommand | undefined;
   readonly attachment: Attachment | undefined;
   /** Streams of an ordinary command that is streamed. */
@@ -28,11 +28,11 @@ export interface NamedStream {
 }
 
 export class SessionCommands {
-  /** Of its ordinary commands, which end with the connection. */
+  /** Owner of its ordinary commands, which end with the connection. */
   readonly owner: Owner;
   /** In the order of their start. */
   readonly all = new Set<NamedCommand>();
-  /** What to call when a reply that is held in pieces has left the process. */
+  /** Functions to call when replies that are held in pieces have left the process. */
   readonly heldReplies = new Set<() => void>();
   readonly #byId = new Map<string, NamedCommand>();
 

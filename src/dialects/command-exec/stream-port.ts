@@ -5,7 +5,7 @@ import type { Session } from '../../session/session.js';
 import { DeltaEncoder, MAX_DELTA_BYTES } from './delta-encoder.js';
 
 const OUTPUT_DELTA = 'command/exec/outputDelta';
-/** Sent deltas are looked through when so many have come: what the kernel has taken needs no entry. */
+/** After so many sent deltas their list is looked through, because deltas that the kernel has taken need no entry. */
 const SETTLE_EVERY = 256;
 
 export interface StreamPortOptions {
@@ -14,7 +14,7 @@ export interface StreamPortOptions {
   readonly stream: OutputName;
   /** Whether deltas carry their offset. */
   readonly saysOffset: boolean;
-  /** Whether {@link OutputPort.takenOffset} is asked for. */
+  /** Whether {@link OutputPort.takenOffset} is used. */
   readonly followsTaken: boolean;
   /** A range was lost to this view. */
   readonly onGap?: (bytes: number) => void;
@@ -24,7 +24,7 @@ export class StreamPort implements OutputPort {
   readonly #options: StreamPortOptions;
   readonly #encoder: DeltaEncoder;
   readonly #isWanted: boolean;
-  /** For each delta that the kernel may not have taken whole: where it ends among all bytes of the connection, and in the stream. */
+  /** For each delta that the kernel may not have taken completely: its end among all bytes of the connection, and in the stream. */
   #sent: { readonly end: number; readonly offset: number }[] = [];
   #takenOffset = 0;
   #settleAt = SETTLE_EVERY;
