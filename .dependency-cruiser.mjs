@@ -40,6 +40,8 @@ const MAY_IMPORT = {
   'src/server/metrics-app': [...BELOW_APP, ...APPS],
   // The commands of the command line are clients like any other.
   'src/cli': [...BELOW_APP, ...APPS, 'client'],
+  // Part of somebody else's program: it starts the server, and is none.
+  'src/embed': ['src/server'],
   'src/main': ['src/cli', 'src/process', 'src/version'],
   // It runs before anything else is loaded.
   'src/launcher': ['src/process/young-heap'],
@@ -52,7 +54,7 @@ const OWNERS = [
   {
     package: '(fastify|fastify-plugin|@fastify/[^/]+)',
     owners: ['plugins', 'routes', ...APPS],
-    types: ['src/log', 'src/cli'],
+    types: ['src/log', 'src/cli', 'src/embed'],
   },
   { package: 'node-pty', owners: ['src/process/pty-fork'] },
   { package: 'koffi', owners: ['src/process/libc', 'src/process/sandbox/sandbox-worker'], types: ['src/process'] },
@@ -69,7 +71,7 @@ const OWNERS = [
 const SOURCES = '^(src|plugins|routes|client)/';
 /** The files that a program starts with. */
 const ENTRIES =
-  '^(src/(main|launcher|process/sandbox/sandbox-worker)|client/src/(node|browser)|src/protocol/(methods|open-rpc))[.]ts$';
+  '^(src/(main|launcher|embed/(fastify|ends-with-parent)|process/sandbox/sandbox-worker)|client/src/(node|browser)|src/protocol/(methods|open-rpc))[.]ts$';
 
 /** Files that build.mjs puts in place of a package. */
 const REPLACEMENTS = '^src/rpc/frame-mask[.]ts$';

@@ -57,6 +57,14 @@ await build({
   entryPoints: { protocol: 'src/protocol/methods.ts' },
   format: 'esm',
 });
+// What somebody else's program loads: it starts the server as a process of its own, and so holds nothing of it.
+await build({
+  ...common,
+  entryPoints: { fastify: 'src/embed/fastify.ts', 'ends-with-parent': 'src/embed/ends-with-parent.ts' },
+  format: 'cjs',
+  outExtension: { '.js': '.cjs' },
+  define: { 'import.meta.dirname': '__dirname' },
+});
 const types = spawnSync('node_modules/.bin/tsc', ['-p', 'tsconfig.types.json', '--outDir', `${outdir}/types`], {
   stdio: 'inherit',
 });

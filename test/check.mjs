@@ -79,6 +79,9 @@ if (files.length === 0) {
     ...problemsOfTool(await runBin('publint', ['client', '--strict'])),
     ...problemsOfTool(await runBin('attw', ['--pack', 'client', '--profile', 'esm-only'])),
   ]);
+  await step('pages of the client', async () =>
+    problemsOfTool(await runBin('typedoc', ['--options', 'client/typedoc.json', '--emit', 'none'])),
+  );
   await step('types of the client', async () => problemsOfTool(await runBin('tsd', ['client'])));
 }
 await tests(files);

@@ -58,7 +58,7 @@ export interface Transport {
 }
 
 /**
- * What is asked of {@link OpenTransport}.
+ * What is asked of `openTransport`.
  *
  * @example
  * import type { TransportRequest } from 'execwire-client';

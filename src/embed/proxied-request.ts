@@ -1,0 +1,46 @@
+/** Hands requests to a server on a Unix socket: upgrades byte by byte, plain ones through an answer. Knows no web framework and no path. */
+import { request as httpRequest, type IncomingMessage } from 'node:http';
+import { connect } from 'node:net';
+import type { Duplex } from 'node:stream';
+
+/** Hands an upgrade on. @param path what the server is asked for @param head bytes that came behind the request */
+export function proxyUpgrade(request: IncomingMessage, path: string, to: string, socket: Duplex, head: Buffer): void {
+  const upstream = connect(to);
+  upstream.write(`${requestHead(request, path)}`, 'latin1');
+  if (head.length > 0) upstream.write(head);
+  if ('setNoDelay' in socket && typeof socket.setNoDelay === 'function') socket.setNoDelay(true);
+  let hasAnswered = false;
+  upstream.once('data', () => {
+    hasAnswered = true;
+  });
+  upstream.on('error', () => {
+    if (hasAnswered) socket.destroy();
+    else refuseUpgrade(socket, '502 Bad Gateway');
+  });
+  socket.on('error', () => upstream.destroy());
+  socket.on('close', () => upstream.destroy());
+  upstream.on('close', () => socket.end());
+  socket.pipe(upstream);
+  upstream.pipe(socket);
+}
+
+/** Answers an upgrade with a status and hangs up. @param status such as `401 Unauthorized` */
+export function refuseUpgrade(socket: Duplex, status: string): void {
+  socket.on('error', () => {});
+  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`, 'latin1');
+}
+
+/** Asks the server for a path as a plain GET. @returns its answer @throws {Error} when there is none */
+export function proxyGet({ headers }: IncomingMessage, path: string, to: string): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    httpRequest({ socketPath: to, path, headers: { ...headers, connection: 'close' } }, resolve)
+      .once('error', reject)
+      .end();
+  });
+}
+
+function requestHead({ method, httpVersion, rawHeaders }: IncomingMessage, path: string): string {
+  const lines = [`${method} ${path} HTTP/${httpVersion}`];
+  for (let at = 0; at < rawHeaders.length; at += 2) lines.push(`${rawHeaders[at]}: ${rawHeaders[at + 1]}`);
+  return `${lines.join('\r\n')}\r\n\r\n`;
+}
