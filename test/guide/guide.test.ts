@@ -1,0 +1,135 @@
+/**
+ * The guides do what they say: every code block is run against a server of its page, in order. Programs are run by themselves and compared with the
+ * `text` block behind them; a program with a file name is saved first, and run by the `console` block behind it where there is one. Lines with `>`
+ * and `<` are messages. Knows nothing of what the pages show.
+ */
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { delimiter, join, resolve } from 'node:path';
+import t, { type Test } from 'tap';
+import { WebSocket } from 'ws';
+import { blocksOf, consoleSteps, type PageBlock, shownPattern } from '../support/page-blocks.js';
+import { startServer } from '../support/server.js';
+
+const PROJECT = resolve(import.meta.dirname, '../..');
+const GUIDE = join(PROJECT, 'docs/guide');
+/** The address that pages write. */
+const DOCUMENTED_URL = 'ws://127.0.0.1:4500';
+/** Packages that a program of a page may import, each with its place in the project. */
+const PACKAGES = { execwire: '.', 'execwire-client': 'client', fastify: 'node_modules/fastify', ws: 'node_modules/ws' };
+/** Pages with programs in another language need its packages. */
+const PYTHON = ['/usr/bin/python3', 'python3'].find(
+  (python) => spawnSync(python, ['-c', 'import websockets']).status === 0,
+);
+
+interface Page {
+  readonly name: string;
+  /** Whether its programs are for browsers. */
+  readonly isForBrowsers?: boolean;
+  readonly skip?: string | false;
+}
+
+const PAGES: readonly Page[] = [
+  { name: 'node.md' },
+  { name: 'browser.md', isForBrowsers: true },
+  { name: 'python.md', skip: PYTHON === undefined && 'python3 with the package websockets is not installed' },
+  { name: 'embed.md' },
+  { name: 'migrate-from-codex.md' },
+];
+
+/** A folder in which the programs of a page find their packages, and `execwire` and `python3` on their PATH. */
+function folderOf(t: Test): string {
+  const folder = t.testdir({ bin: {}, node_modules: {} });
+  for (const [name, place] of Object.entries(PACKAGES)) {
+    symlinkSync(join(PROJECT, place), join(folder, 'node_modules', name));
+  }
+  const execwire = join(folder, 'bin/execwire');
+  writeFileSync(execwire, `#!/bin/sh\nexec "${process.execPath}" "${PROJECT}/dist/execwire.cjs" "$@"\n`);
+  chmodSync(execwire, 0o755);
+  if (PYTHON !== undefined)
+    symlinkSync(
+      spawnSync('sh', ['-c', `command -v ${PYTHON}`])
+        .stdout.toString()
+        .trim(),
+      join(folder, 'bin/python3'),
+    );
+  return folder;
+}
+
+/** Runs a program to its end. @returns everything it printed */
+async function outputOf(folder: string, argv: readonly string[], url: string): Promise<string> {
+  const { NODE_OPTIONS: _ofTap, ...inherited } = process.env;
+  const path = `${join(folder, 'bin')}${delimiter}${join(process.execPath, '..')}${delimiter}${process.env.PATH}`;
+  const child = spawn(argv[0] ?? '', argv.slice(1), {
+    cwd: folder,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...inherited, PATH: path, EXECWIRE_URL: url },
+  });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text) => (output += text));
+  await once(child, 'close');
+  return output.replaceAll('\r\n', '\n');
+}
+
+/** Sends the messages of a block in order and compares what comes. */
+async function exchange(t: Test, socket: WebSocket, received: string[], text: string): Promise<void> {
+  for (const line of text.trimEnd().split('\n')) {
+    if (line.startsWith('> ')) socket.send(line.slice(2));
+    else {
+      while (received.length === 0) await once(socket, 'message');
+      t.match(received.shift(), shownPattern(line.slice(2)), line.slice(0, 60));
+    }
+  }
+}
+
+async function runPage(t: Test, { name, isForBrowsers = false }: Page): Promise<void> {
+  const server = await startServer(t);
+  const folder = folderOf(t);
+  const adapted = (text: string): string => {
+    const local = text.replaceAll(DOCUMENTED_URL, server.url);
+    return isForBrowsers ? local.replace("'execwire-client'", `'${PROJECT}/client/dist/browser.js'`) : local;
+  };
+  const socket = new WebSocket(server.url);
+  t.teardown(() => socket.terminate());
+  const received: string[] = [];
+  socket.on('message', (data) => received.push(String(data)));
+  await once(socket, 'open');
+  // What browsers have and Node 20 lacks.
+  writeFileSync(join(folder, 'browser.mjs'), `import { WebSocket } from 'ws';\nglobalThis.WebSocket ??= WebSocket;\n`);
+  mkdirSync(join(folder, 'programs'));
+
+  const blocks = blocksOf(readFileSync(join(GUIDE, name), 'utf8'));
+  t.ok(blocks.length > 0, `${blocks.length} blocks`);
+  let isShown = false;
+  for (const [at, block] of blocks.entries()) {
+    const next: PageBlock | undefined = blocks[at + 1];
+    const title = `block ${at + 1} of ${name}`;
+    if (block.language === 'text' && isShown) isShown = false;
+    else if (block.language === 'js' || block.language === 'python') {
+      const file = block.fileName ?? `program-${at}.mjs`;
+      writeFileSync(join(folder, file), adapted(block.text));
+      if (block.fileName !== undefined && next?.language === 'console') continue;
+      const preload = isForBrowsers ? ['--import', './browser.mjs'] : [];
+      const printed = await outputOf(
+        folder,
+        block.language === 'js' ? ['node', ...preload, file] : ['python3', file],
+        server.url,
+      );
+      isShown = next?.language === 'text';
+      t.match(printed, isShown ? shownPattern(next?.text ?? '') : /^$/, title);
+    } else if (block.language === 'console') {
+      for (const { command, shown } of consoleSteps(block.text)) {
+        const printed = await outputOf(folder, ['sh', '-c', adapted(command)], server.url);
+        t.match(printed, shownPattern(shown), `${title}: ${command}`);
+      }
+    } else if (block.language === '' && /^[<>] /.test(block.text)) await exchange(t, socket, received, block.text);
+    else t.fail(`${title}: nobody runs a block of ${block.language === '' ? 'no language' : block.language}`);
+  }
+}
+
+for (const page of PAGES) {
+  t.test(`every block of docs/guide/${page.name} does what it shows`, { skip: page.skip ?? false }, (t) =>
+    runPage(t, page),
+  );
+}
