@@ -14,15 +14,15 @@ import { buildClient } from './client/build.mjs';
 const { values: options } = parseArgs({ options: { outdir: { type: 'string', default: 'dist' } } });
 const { outdir } = options;
 /**
- * The installed program is a script of the shell and of JavaScript at once. Node raises its limit of descriptors before any JavaScript runs: only
- * a shell can pass on what it was. `--` keeps Node from taking flags such as `--env-file` for its own.
+ * The installed program is a script of the shell and of JavaScript at once. Node raises its limit of descriptors before any JavaScript runs, so only
+ * a shell can pass on the given limit. `--` keeps Node from taking flags such as `--env-file` for its own.
  */
 const SHELL_LAUNCHER = `#!/bin/sh
 ':' //; EXECWIRE_DESCRIPTOR_LIMIT=$(ulimit -Sn) exec node -- "$0" "$@"`;
-/** How long the first start may take to leave its code cache behind. */
+/** How long the first start may take to write its code cache. */
 const CODE_CACHE_LIMIT_MS = 10_000;
 
-/** Starts the server once, so that the next start on this Node finds a code cache; without one it is slower and no worse. */
+/** Starts the server once, so that the next start on this Node finds a code cache. Without one a start is only slower. */
 async function makeCodeCache() {
   const args = [`${outdir}/execwire.cjs`, 'serve', '--listen', 'ws://127.0.0.1:0'];
   const server = spawn(process.execPath, args, { stdio: 'ignore' });
@@ -49,7 +49,7 @@ await build({
   define: { BUNDLE_HASH: JSON.stringify(hashOf(`${outdir}/server.cjs`)) },
 });
 chmodSync(`${outdir}/execwire.cjs`, 0o755);
-// Twice: whoever has the server installed has the client in it, and it is a package of its own.
+// Twice, because the client is part of the server's package and also a package of its own.
 await buildClient(resolve(outdir, 'client'));
 if (outdir === 'dist') await buildClient(resolve('client/dist'));
 await build({

@@ -1,12 +1,15 @@
 /**
- * What the server's program is bundled from: `build.mjs` writes it, `deploy/sbom.mjs` and the licences list what is in it. Knows nothing of
- * the client. koffi alone stays outside, because npm picks its binary for the machine; node-pty's few are copied beside the bundle.
+ * What the server's program is bundled from. `build.mjs` writes the bundle; `deploy/sbom.mjs` and the licences list its content. Knows nothing of the
+ * client. koffi stays outside, because npm picks its binary for the machine; node-pty's few binaries are copied beside the bundle.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 
-/** Files of their own, loaded when somebody asks: each would make every start longer. By what is imported, and what is bundled for it. */
+/**
+ * Files of their own that are loaded only when needed, because each would slow every start. By the imported name, and the file that is bundled for
+ * it.
+ */
 const LAZY = {
   jose: 'jose',
   'prom-client': 'prom-client',
@@ -17,17 +20,17 @@ const LAZY = {
 };
 /** Scripts of threads, which are loaded by their names. */
 const WORKERS = { 'sandbox-worker': 'src/process/sandbox/sandbox-worker.ts' };
-/** Found in node_modules, or not at all. */
+/** Resolved from node_modules, if installed. */
 const OUTSIDE = ['koffi', 'pino-pretty'];
 
-/** @param {string} name of what is imported */
+/** @param {string} name of the imported module */
 function fileOf(name) {
   if (name.startsWith('..')) return 'telemetry-sdk';
   // `@opentelemetry/api` is `opentelemetry-api.cjs`.
   return name.replace('@', '').replace('/', '-');
 }
 
-/** Has what is lazy required from beside the bundle. */
+/** Makes lazy modules be required from beside the bundle. */
 const lazyFiles = {
   name: 'lazy files',
   setup({ onResolve }) {
@@ -61,16 +64,16 @@ export async function bundleServer(outdir, { write = true } = {}) {
     logLevel: 'warning',
     legalComments: 'none',
     external: OUTSIDE,
-    // Where the files of the build lie.
+    // The folder of the built files.
     define: { 'import.meta.dirname': '__dirname' },
     plugins: [lazyFiles],
-    // What `ws` looks for to unmask faster: ours needs no compiler.
+    // `ws` looks for this package to unmask faster; the replacement needs no compiler.
     alias: { bufferutil: './src/rpc/frame-mask.ts' },
-    // Names stay: a stack trace is worth more than the rest of the bytes.
+    // Names are kept, because a readable stack trace is worth more than the bytes.
     minifyWhitespace: true,
     minifySyntax: true,
     charset: 'ascii',
-    // Code out of a cache has no `import()` on Node 20; what it was for, loading late, `require` does as well.
+    // Code from a cache has no `import()` on Node 20. `require` loads late just as well.
     supported: { 'dynamic-import': false },
   });
   const folders = Object.keys(metafile.inputs).flatMap(
@@ -79,7 +82,7 @@ export async function bundleServer(outdir, { write = true } = {}) {
   return [...new Set(folders)].sort();
 }
 
-/** Systems that this program runs on; the package has those of Windows, too, which are fifty times as large. */
+/** Systems that this program runs on. The package also has binaries for Windows, which are fifty times as large. */
 const SYSTEMS = /^(linux|darwin)-/;
 
 /** Native files of node-pty that go beside the bundle, each with its place there. Its loader looks for them in `prebuilds`. */
@@ -91,7 +94,10 @@ export function nativeFiles() {
     .map((path) => ({ from: join(prebuilds, path), to: join('prebuilds', path) }));
 }
 
-/** The licences of bundled packages, which ask to go with every copy. Those with the same text stand above it together. @param {string[]} folders of the packages */
+/**
+ * The licences of bundled packages, which must be part of every copy. Packages with the same text are listed together.
+ * @param {string[]} folders of the packages
+ */
 export function licencesOf(folders) {
   /** @type {Map<string, string[]>} */
   const packages = new Map();

@@ -1,5 +1,5 @@
-// How fast the measuring client itself is: it takes frames from a sender that does no work. What a server reaches must be well below,
-// or the client was what has been measured.
+// Measures how fast the measuring client itself is: it takes frames from a sender that does no work. A server's figures must be well below; otherwise
+// the client was measured.
 
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';

@@ -9,14 +9,14 @@ import { main } from './run.mjs';
 
 const BASELINE = new URL('./baseline.json', import.meta.url);
 const CHECK_RESULTS = fileURLToPath(new URL('./results/check.json', import.meta.url));
-/** A ratio may be so many times worse than the baseline's: shared machines differ by a third from run to run. */
+/** A ratio may be this many times worse than the baseline's, because shared machines differ by a third from run to run. */
 const MARGIN = 1.75;
 const ROUNDS = '3';
 
 /** @typedef {import('./results.mjs').Results} Results */
 /** @typedef {{ name: string, better: 'lower' | 'higher', value: (results: Results) => number | undefined }} Ratio */
 
-/** Ours per the floor's. @param {string} name @param {string} key @param {'lower' | 'higher'} better @returns {Ratio} */
+/** Our figure divided by the floor's. @param {string} name @param {string} key @param {'lower' | 'higher'} better @returns {Ratio} */
 const perFloor = (name, key, better) => ({
   name: `${name} ${key} / floor`,
   better,

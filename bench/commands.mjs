@@ -7,7 +7,7 @@ import { COMMAND_MARK } from './server-process.mjs';
 /** The container is the sandbox for execwire; the reference runs commands unconfined only when told so. */
 export const NO_SANDBOX = { type: 'dangerFullAccess' };
 
-/** For commands that are measured over a longer time: no limits, and the mark that tells them from the server's own processes. */
+/** For commands that are measured over a longer time: no limits, and a mark that distinguishes them from the server's own processes. */
 const LONG_RUNNING = {
   disableTimeout: true,
   disableOutputCap: true,
@@ -16,7 +16,7 @@ const LONG_RUNNING = {
   env: { [COMMAND_MARK.name]: COMMAND_MARK.value },
 };
 
-/** The method of a request that every server answers at once: a `processId` that nobody has, refused with -32600. */
+/** The method of a request that every server answers at once: an unknown `processId`, refused with -32600. */
 export const CHEAP_METHOD = 'command/exec/terminate';
 export const CHEAP_PARAMS = { processId: 'nobody' };
 export const CHEAP_CODE = -32600;
@@ -94,7 +94,7 @@ export class Flood {
     });
   }
 
-  /** Throws when it has stopped: what was measured beside it is then worth nothing. */
+  /** Throws when it has stopped, because figures measured beside it are worthless then. */
   check() {
     if (this.#connection.endedBecause) throw new Error(`the flood was cut off: ${this.#connection.endedBecause}`);
   }

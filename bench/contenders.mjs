@@ -1,4 +1,4 @@
-// Who takes part in a run: execwire, execwire on other node binaries, the peers, and the floors.
+// The contenders of a run: execwire, execwire on other node binaries, the peers, and the floors.
 
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';

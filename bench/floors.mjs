@@ -1,4 +1,4 @@
-// Compiles the C baselines in floors/ and runs them. Where there is no C compiler every floor is skipped, with the reason.
+// Compiles the C baselines in floors/ and runs them. Without a C compiler every floor is skipped, with the reason.
 
 import { execFile, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';

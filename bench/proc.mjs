@@ -1,4 +1,4 @@
-// What /proc says about a process: CPU time, memory, descendants. Linux only. Starts and stops nothing.
+// Reads from /proc about a process: CPU time, memory, descendants. Linux only. Starts and stops nothing.
 
 import { readdirSync, readFileSync } from 'node:fs';
 

@@ -9,8 +9,8 @@ import { buildFrame, OPCODE } from './frame-writer.mjs';
 /** @typedef {import('./frame-reader.mjs').Frame} Frame */
 
 /**
- * Every socket of the process reads into this one: a read and its callback are one step of the loop. 64 KiB keeps one turn of the
- * loop short (libuv reads up to 32 times), so that a flood on one connection does not delay the reading of another.
+ * Every socket of the process reads into this buffer: a read and its callback are one step of the loop. 64 KiB keeps one turn of the loop short
+ * (libuv reads up to 32 times), so that a flood on one connection does not delay the reading of another.
  */
 const READ_BUFFER = Buffer.allocUnsafeSlow(64 * 1024);
 const HANDSHAKE_LIMIT_MS = 10_000;
@@ -120,12 +120,12 @@ export class RawConnection {
     return new Promise((resolve) => {
       this.#socket.once('close', () => resolve());
       this.#socket.end(buildFrame(OPCODE.close, Buffer.from([0x03, 0xe8])));
-      // A server that is busy sending may never see the end: do not wait for it.
+      // A server that is busy sending may never see the end, so the client does not wait for it.
       setTimeout(() => this.#socket.destroy(), 200).unref();
     });
   }
 
-  /** Reads no further. */
+  /** Stops reading. */
   pause() {
     this.#socket.pause();
   }

@@ -86,7 +86,7 @@ export class RpcConnection {
     this.#raw.destroy();
   }
 
-  /** Reads no further. */
+  /** Stops reading. */
   pause() {
     this.#raw.pause();
   }
@@ -121,7 +121,7 @@ function isDelta(frame) {
   return frame.head.subarray(0, METHOD_WITHIN).indexOf(DELTA_METHOD) >= 0;
 }
 
-/** Whether a frame is no reply: a server may send notifications at any time. @param {Frame} frame */
+/** Whether a frame is not a reply; a server may send notifications at any time. @param {Frame} frame */
 export function isNotification(frame) {
   return frame.head.subarray(0, METHOD_WITHIN).indexOf(METHOD_FIELD) >= 0;
 }

@@ -69,7 +69,7 @@ async function runAll(options) {
         continue;
       }
       if (skipped && each.floorInC && round === 1) result.skipped.push(`floor: ${skipped}`);
-      // Every other round the other way round, so that nobody always runs behind the same neighbour.
+      // Every other round runs in reverse order, so that no contender always runs after the same neighbour.
       const order = contenders.filter((contender) => takesPart(contender, each));
       if (round % 2 === 0) order.reverse();
       for (const contender of order) {

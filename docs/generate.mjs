@@ -10,7 +10,7 @@ import { fieldRows, typeText } from './schema-table.mjs';
 
 chdir(new URL('..', import.meta.url).pathname);
 
-/** The tables as the server has them, bundled because Node 20 reads no TypeScript. One bundle, so that all share one zod. */
+/** The tables as the server has them. They are bundled because Node 20 reads no TypeScript, in one bundle so that all share one zod. */
 async function loadSource() {
   const folder = mkdtempSync(join(tmpdir(), 'execwire-docs-'));
   try {
@@ -107,7 +107,7 @@ function optionTable(names) {
   return table(['flag', 'variable', 'default', 'meaning'], names.map(optionRow));
 }
 
-/** A frame names the options of each of its tables; one table, marked `rest`, takes those that no other names. */
+/** A frame names the options of each of its tables; the table marked `rest` takes all other options. */
 function fillOptions(frame) {
   const marker = /<!-- options: (.+?) -->/g;
   const named = [...frame.matchAll(marker)].flatMap(([, names]) => names.split(' ')).filter((name) => name !== 'rest');
@@ -136,7 +136,7 @@ function fillProtocol(frame) {
     ),
   };
   return frame.replaceAll(/<!-- generated: (\w+) -->/g, (_, name) => {
-    if (!Object.hasOwn(parts, name)) throw new Error(`docs/protocol.in.md asks for ${name}, which nobody makes`);
+    if (!Object.hasOwn(parts, name)) throw new Error(`docs/protocol.in.md asks for ${name}, which is not made`);
     return parts[name];
   });
 }

@@ -12,11 +12,7 @@ const isNullable = (schema) =>
   (Array.isArray(schema.type) && schema.type.includes('null')) ||
   schema.anyOf?.some(({ type }) => type === 'null') === true;
 
-/**
- * The type as a person would write it.
- * @param {Record<string, any>} given a JSON schema
- * @returns {string}
- */
+/** The type as a person would write it. @param {Record<string, any>} given a JSON schema @returns {string} */
 export function typeText(given) {
   const schema = withoutNull(given);
   if (schema.enum !== undefined) return schema.enum.map((value) => `\`${JSON.stringify(value)}\``).join(' or ');

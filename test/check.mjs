@@ -7,7 +7,7 @@ import { runBin, runNode } from './check/run-tool.mjs';
 import { newSeed } from './check/seed.mjs';
 import { TapOutput } from './check/tap-output.mjs';
 
-/** Lines of a failed tool's own output that are shown: the end says most. */
+/** Lines of a failed tool's output that are shown. The end tells most. */
 const SHOWN_LINES = 60;
 
 chdir(new URL('..', import.meta.url).pathname);

@@ -11,7 +11,7 @@ import { TapOutput } from './check/tap-output.mjs';
 const RUNS = 10;
 /** Twice as many as the machines that this is run on have cores. */
 const BUSY_LOOPS = 4;
-/** Milliseconds for all runs together: what is not done by then has failed. */
+/** Milliseconds for all runs together. Runs that are not done by then have failed. */
 const LIMIT_MS = 2 * 60 * 60 * 1000;
 /** Seconds that tap gives a test: beside the loops each gets a third of the machine. */
 const TEST_LIMIT_S = 600;
@@ -26,10 +26,10 @@ const { values, positionals: files } = parseArgs({
 const runs = Number(values.runs);
 if (!Number.isInteger(runs) || runs < 1) throw new Error(`--runs is ${values.runs}; give it a whole number above 0`);
 
-/** What runs now, each ended on every way out. */
+/** Running children; each is ended on every way out. */
 const children = new Set();
 
-/** Starts a child that is the first of a process group of its own. */
+/** Starts a child as the leader of a process group of its own. */
 function start(program, args, options) {
   const child = spawn(program, args, { detached: true, ...options });
   children.add(child);

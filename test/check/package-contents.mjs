@@ -4,7 +4,7 @@ import { runNpm } from './run-tool.mjs';
 
 const WANTED =
   /^(dist\/.+\.(c?js|d\.ts)|dist\/prebuilds\/(linux|darwin)-(x64|arm64)\/(pty\.node|spawn-helper)|dist\/THIRD-PARTY-LICENSES\.txt|package\.json|README\.md|LICENSE|CHANGELOG\.md|SECURITY\.md)$/;
-/** What npm installs beside the package, in whole: everything else is bundled. */
+/** All packages that npm installs beside this one; the others are bundled. */
 const INSTALLED = ['koffi', 'ws'];
 const REQUIRED = [
   'dist/THIRD-PARTY-LICENSES.txt',

@@ -44,12 +44,12 @@ export function runTool(program, args, onLine) {
       resolve({ code, stdout, stderr });
     };
     child.on('close', finish);
-    // A process that a test left behind may hold the output open: what was printed until now is all there is.
+    // A process that a test left behind may hold the output open, so the output up to now counts.
     child.on('exit', (code) => setTimeout(finish, HELD_OUTPUT_MS, code).unref());
   });
 }
 
-/** Runs a JavaScript program with the Node that runs the check, so that one run is a run of one version. */
+/** Runs a JavaScript program with the Node that runs the check, so that one run uses one version. */
 export function runNode(script, args, onLine) {
   return runTool(process.execPath, [script, ...args], onLine);
 }
@@ -59,7 +59,7 @@ export function runBin(name, args, onLine) {
   return runNode(realpathSync(`node_modules/.bin/${name}`), args, onLine);
 }
 
-/** Runs npm: the one that started the check, or the one on the path. */
+/** Runs npm: the one that started the check, or the one in PATH. */
 export function runNpm(args) {
   const npm = process.env.npm_execpath;
   return npm?.endsWith('.js') ? runNode(npm, args) : runTool('npm', args);

@@ -1,6 +1,6 @@
 /**
- * Measures how much one greedy client and ten full streams cost another client: the p99 of `command/exec true` and of a keystroke's
- * echo, beside them and on the quiet server. Prints the factors. Knows nothing of why.
+ * Measures how much one greedy client and ten full streams cost another client: the p99 of `command/exec true` and of a keystroke's echo, beside them
+ * and on the quiet server. Prints the factors. Does not explain them.
  */
 import { Worker } from 'node:worker_threads';
 import { ServerProcess } from '../support/server-process.js';
@@ -16,7 +16,7 @@ interface Latencies {
   readonly echo: number[];
 }
 
-/** The load comes from a thread of its own, so that what is measured is the server and not this program. */
+/** The load comes from a thread of its own, so that the server is measured and not this program. */
 const LOAD = `
   const { parentPort, workerData } = require('node:worker_threads');
   const { WebSocket } = require('ws');

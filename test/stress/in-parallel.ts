@@ -1,4 +1,4 @@
-/** Runs many jobs, some at a time. Knows no job. */
+/** Runs many jobs, a few at a time. Knows no job. */
 
 /** Runs jobs 0 to `count - 1`, `width` at a time. */
 export async function inParallel(count: number, width: number, job: (index: number) => Promise<void>): Promise<void> {

@@ -1,4 +1,4 @@
-/** Starts trees of processes that are hard to kill, ends them in every way there is, and counts the survivors. */
+/** Starts trees of processes that are hard to kill, ends them in every possible way, and counts the survivors. */
 import { randomUUID } from 'node:crypto';
 import { processesWith } from '../support/process-table.js';
 import { ServerProcess } from '../support/server-process.js';
@@ -8,7 +8,7 @@ import { until } from '../support/until.js';
 const WAYS = ['terminate', 'timeout', 'disconnect'] as const;
 
 /**
- * Trees by what makes them hard. Each runs `sleep` under a name (its last argument to `sh`) that finds it again; `$0` is that name.
+ * Trees, by what makes them hard to kill. Each runs `sleep` under a name (its last argument to `sh`), by which it is found again; `$0` is that name.
  * The name stays in the command line of every process that must die.
  */
 const TREES: Readonly<Record<string, { script: string; processes: number }>> = {
@@ -24,7 +24,7 @@ const TREES: Readonly<Record<string, { script: string; processes: number }>> = {
   },
 };
 
-/** What came of a series of kills. */
+/** The outcome of a series of kills. */
 export interface KillFigures {
   readonly kills: number;
   readonly survivors: number;
@@ -61,7 +61,7 @@ export async function killTrees(server: ServerProcess, kills: number): Promise<K
   return { kills, survivors };
 }
 
-/** Kills busy servers with SIGKILL and counts what they leave. */
+/** Kills busy servers with SIGKILL and counts the processes they leave. */
 export async function crashes(count: number): Promise<KillFigures> {
   const kinds = Object.keys(TREES);
   let survivors = 0;
@@ -89,7 +89,7 @@ export async function crashes(count: number): Promise<KillFigures> {
   return { kills: count, survivors };
 }
 
-/** Waits for the processes to go, patiently: how long it takes is up to the machine. Counts those that did not, and ends them. */
+/** Waits patiently for the processes to end, because that depends on the machine. Counts the rest, and ends it. */
 async function survivorsOf(name: string): Promise<number> {
   try {
     await until('everything is gone', () => processesWith(name).length === 0);

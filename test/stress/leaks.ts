@@ -1,4 +1,4 @@
-/** Runs many commands over many connections and looks at what the server still holds afterwards. */
+/** Runs many commands over many connections and checks what the server still holds afterwards. */
 import { residentBytesOf, threadsOf, zombiesOf } from '../support/process-table.js';
 import type { ServerProcess } from '../support/server-process.js';
 import { until } from '../support/until.js';

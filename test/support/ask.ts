@@ -1,4 +1,4 @@
-// Owns one HTTP request, or upgrade, of a test and its answer. Speaks no WebSocket: an upgrade that is let in is hung up at once.
+// Sends one HTTP request, or upgrade, of a test and returns its answer. Speaks no WebSocket: an upgrade that is let in is closed at once.
 
 import { randomBytes } from 'node:crypto';
 import { type Agent, type IncomingHttpHeaders, type OutgoingHttpHeaders, request } from 'node:http';

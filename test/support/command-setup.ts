@@ -1,4 +1,4 @@
-/** One command over a fake process, with a client that can be slow, and what became of it. */
+/** One command over a fake process, with a client that can be slow, and its outcome. */
 
 import { Command, type CommandEnd, type CommandOptions } from '../../src/commands/command.js';
 import { Capture } from '../../src/commands/output/capture.js';
@@ -39,7 +39,7 @@ export interface Setup {
   failure: Error | undefined;
 }
 
-/** A command that was told to start. */
+/** A command whose start was asked for. */
 export function setUp(options: Partial<CommandOptions> & { startsAtOnce?: boolean; tty?: boolean } = {}): Setup {
   const system = new FakeSystem({ startsAtOnce: options.startsAtOnce ?? true });
   const stdout = new SlowSink();

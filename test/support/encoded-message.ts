@@ -1,7 +1,7 @@
 /** Makes messages as the exec layer gives them to a transport. */
 import { type EncodedMessage, MESSAGE_HEADROOM_BYTES, MESSAGE_TAILROOM_BYTES } from '../../src/rpc/transport.js';
 
-/** With something else than zero in both rooms. */
+/** With bytes other than zero in both rooms. */
 export function encoded(text: string, onSent?: () => void): EncodedMessage {
   const textBytes = Buffer.byteLength(text);
   const buffer = Buffer.alloc(MESSAGE_HEADROOM_BYTES + textBytes + MESSAGE_TAILROOM_BYTES, 0xee);

@@ -10,7 +10,7 @@ export class FakeClock implements Clock {
   #nowMs = 1_000_000;
   #timers: Timer[] = [];
 
-  /** Timers that were set and have neither fired nor been taken back. */
+  /** Timers that were set and have neither fired nor been cancelled. */
   get pending(): number {
     return this.#timers.length;
   }
@@ -27,7 +27,7 @@ export class FakeClock implements Clock {
     };
   }
 
-  /** Moves on, and fires what falls due, in order. */
+  /** Moves time on and fires due timers, in order. */
   advance(ms: number): void {
     const untilMs = this.#nowMs + ms;
     for (;;) {

@@ -1,4 +1,4 @@
-/** A process that does what a test says, and the operating system around it. Starts nothing. */
+/** A process that does what a test tells it, and the operating system around it. Starts nothing. */
 import type { CommandSystem } from '../../src/commands/command.js';
 import type {
   ExitStatus,
@@ -41,7 +41,7 @@ export class FakeStdin implements StdinWriter {
     this.#fail('destroyed');
   }
 
-  /** The process reads everything that waits, also what is queued meanwhile. */
+  /** The process reads all waiting bytes, including those queued meanwhile. */
   readAll(): void {
     for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
       this.read += next.chunk.toString('utf8');

@@ -1,4 +1,4 @@
-/** A transport without a wire: what the server sends is there at once, and the peer decides when it reads. Knows no JSON-RPC rule. */
+/** A transport without a wire: the server's messages arrive at once, and the peer decides when it reads. Knows no JSON-RPC rule. */
 import {
   type EncodedMessage,
   MESSAGE_HEADROOM_BYTES,
@@ -19,9 +19,9 @@ interface Held {
 /** Both ends of one connection in memory. */
 export class MemoryTransport implements Transport {
   readonly kind = 'memory';
-  /** Texts the peer has read, in order. */
+  /** Texts that the peer has read, in order. */
   readonly texts: string[] = [];
-  /** What the server did to its transport, in order: `pause`, `resume`, `ping`, `abort`, `close 1008 reason`. */
+  /** Calls of the server to its transport, in order: `pause`, `resume`, `ping`, `abort`, `close 1008 reason`. */
   readonly calls: string[] = [];
   bufferedBytes = 0;
   sentBytes = 0;
@@ -71,46 +71,46 @@ export class MemoryTransport implements Transport {
     this.leave(1006);
   }
 
-  // From here on: what the peer does.
+  // From here on: actions of the peer.
 
-  /** Sends a message, or a text as it is. */
+  /** Sends a message, or a text unchanged. */
   say(message: Json | string): void {
     this.sayBytes(Buffer.from(typeof message === 'string' ? message : JSON.stringify(message)));
   }
 
-  /** Sends what is to be UTF-8. */
+  /** Sends bytes that should be UTF-8. */
   sayBytes(bytes: Buffer): void {
     this.receivedBytes += bytes.length;
     this.receivedMessages += 1;
     this.#listener?.onMessage(bytes);
   }
 
-  /** Sends what can never be a message. */
+  /** Sends input that can never be a message. */
   sayUnreadable(detail: string): void {
     this.#listener?.onUnreadable(detail);
   }
 
-  /** Has said all, and reads on. */
+  /** Ends its input, and reads on. */
   sayEnd(): void {
     this.#listener?.onEnd();
   }
 
-  /** Wants to close. */
+  /** Asks to close. */
   askToClose(proceed: () => void): void {
     this.#listener?.onClosing(proceed);
   }
 
-  /** Reads no more until {@link readOn}. */
+  /** Stops reading until {@link readOn}. */
   stopReading(): void {
     this.#reads = false;
   }
 
-  /** Takes so many messages of what waits, without a sign to the server. */
+  /** Reads so many of the waiting messages, without a sign to the server. */
   take(count: number): void {
     for (const held of this.#held.splice(0, count)) this.#deliver(held);
   }
 
-  /** Takes everything, and reads on. */
+  /** Reads everything, and keeps reading. */
   readOn(): void {
     this.#reads = true;
     this.take(this.#held.length);

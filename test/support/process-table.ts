@@ -1,6 +1,6 @@
 /**
- * What the kernel tells of processes, read without the code under test. Where /proc hides other users' processes it sees its own user's, which
- * are all that a test starts.
+ * What the kernel tells about processes, read without the code under test. If /proc hides other users' processes, it still shows this user's, and a
+ * test starts no others.
  */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
@@ -18,7 +18,7 @@ function table(): Entry[] {
 
 function entryOf(pid: number): Entry | undefined {
   const stat = read(pid, 'stat');
-  // The name in parentheses may hold anything, parentheses too.
+  // The name in parentheses may hold any character, parentheses too.
   const [state, parent] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return state === undefined || state === '' ? undefined : { pid, parent: Number(parent), state };
 }
@@ -48,7 +48,7 @@ export function zombiesOf(pid: number): number {
   return table().filter((entry) => entry.parent === pid && entry.state === 'Z').length;
 }
 
-/** Living processes whose arguments or environment hold this word: a test gives them one that nobody else has. */
+/** Living processes whose arguments or environment hold this word; each test uses a word of its own. */
 export function processesWith(word: string): number[] {
   return table()
     .filter(({ pid, state }) => state !== 'Z' && pid !== process.pid)
@@ -62,7 +62,7 @@ export function descriptorsOf(pid: number): string[] {
     try {
       return [`${fd} ${readlinkSync(`/proc/${pid}/fd/${fd}`)}`];
     } catch {
-      return []; // It was the descriptor of this very look, or is closed by now.
+      return []; // It was the descriptor of this look itself, or it is closed by now.
     }
   });
 }

@@ -1,8 +1,8 @@
-/** fast-check with the seed of the run. Every test of a property takes it from here. */
+/** fast-check with the seed of the run. All property tests take it from here. */
 import fc from 'fast-check';
 import { SEED } from './seed.js';
 
-// What fails names its own path beside it.
+// A failing property prints its own path beside the seed.
 fc.configureGlobal({ seed: SEED });
 
 export { fc };

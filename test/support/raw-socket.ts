@@ -1,10 +1,10 @@
-/** TCP connections that say what they are told to, and the bytes of an upgrade and of a frame. Knows no answer. */
+/** TCP connections that send given bytes, and the bytes of an upgrade and of a frame. Knows no answer. */
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import type { Test } from 'tap';
 import type { Address } from './ask.js';
 
-/** Connects; the test's end cuts the connection. */
+/** Connects; the end of the test destroys the connection. */
 export async function tcpConnect(t: Test, { host, port }: Address): Promise<Socket> {
   const socket = connect(port, host);
   socket.on('error', () => {});

@@ -1,9 +1,9 @@
-/** The seed of everything random in a test run, and the source that it feeds. Knows nothing of what is made with it. */
+/** The seed of everything random in a test run, and the random source made from it. Knows nothing of its use. */
 
 /** Seeds are whole numbers below this. */
 const SEEDS = 2 ** 31;
 
-/** `TEST_SEED`, or one that is new in each run. `npm test` chooses one for all files and prints it. */
+/** `TEST_SEED`, or a new one in each run. `npm test` chooses one for all files and prints it. */
 export const SEED = Number(process.env.TEST_SEED ?? Math.floor(Math.random() * SEEDS));
 if (!Number.isInteger(SEED)) throw new Error(`TEST_SEED is ${process.env.TEST_SEED}; give it a whole number`);
 if (process.env.TEST_SEED === undefined) process.stderr.write(`seed ${SEED}: TEST_SEED=${SEED} repeats this run\n`);
@@ -20,11 +20,11 @@ export interface Random {
   pick<Choice>(choices: readonly [Choice, ...Choice[]]): Choice;
   /** So many bytes. */
   bytes(count: number): Buffer;
-  /** A source of its own that does not disturb this one's sequence any further. */
+  /** A source of its own, which does not change the further sequence of this one. */
   fork(): Random;
 }
 
-/** Mulberry32: 32 bits of state, enough spread for choices. @param seed any whole number, default {@link SEED} */
+/** Mulberry32: 32 bits of state, random enough for choices. @param seed any whole number, default {@link SEED} */
 export function createRandom(seed: number = SEED): Random {
   let state = seed >>> 0;
   function fraction(): number {

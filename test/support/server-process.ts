@@ -1,6 +1,6 @@
 /**
- * The one starter of servers: the built server in a process of its own, its address, log and end, and what it holds, seen from outside. Knows no
- * test framework; `server.ts` ends each server with its test.
+ * The one starter of servers: the built server in a process of its own, its address, log and end, and what it holds, seen from outside. Knows no test
+ * framework; `server.ts` ends each server with its test.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -20,7 +20,7 @@ const BUILT = `${ROOT}dist/execwire.cjs`;
 export const SERVER = process.env.SERVER_UNDER_TEST ?? BUILT;
 const SOURCE_FOLDERS = ['src', 'plugins', 'routes'];
 const PROBE = fileURLToPath(new URL('server-probe.cjs', import.meta.url));
-/** Milliseconds. A server that has not said where it listens by then does not start at all. */
+/** Milliseconds. A server without a banner by then counts as not started. */
 const START_MS = 60_000;
 /** Milliseconds from SIGTERM to SIGKILL, with room for a busy machine. */
 const STOP_MS = 60_000;
@@ -29,7 +29,7 @@ const KEPT_LINES = 20_000;
 /** pino's number of the level `error`. */
 const ERROR_LEVEL = 50;
 const ADDRESS = /listening on: (\S+)/;
-/** The banner's last line; what the server logs comes behind it. */
+/** The banner's last line; log lines come after it. */
 const BANNER_END = /^ *healthz: /;
 
 /** How to start a server. */
@@ -75,14 +75,14 @@ export function withDescriptors(limit: number): string[] {
   return ['sh', '-c', `ulimit -n ${limit}; exec "$@"`, 'sh'];
 }
 
-/** Connects a server's standard error to a file. It is not read then, so nothing of its log is known. */
+/** Connects a server's standard error to a file. The file is not read, so the log is unknown to the test. */
 export function withStderr(path: string): string[] {
   return ['sh', '-c', `exec "$@" 2>${path}`, 'sh'];
 }
 
 /**
- * Becomes a program without what tap puts into the environment of every child: its hooks slow each start, and end with 7 a process that may not
- * write into the checkout.
+ * Runs a program without the variables that tap adds to every child: its hooks slow each start, and make a process exit with 7 if it may not write
+ * into the checkout.
  */
 function withNodeOptions(nodeOptions: string): string[] {
   const ofTap = Object.keys(process.env).filter((name) => /^_?TAP(JS)?(_|$)/.test(name));
@@ -108,25 +108,25 @@ export class ServerProcess {
   readonly child: ChildProcess;
   readonly pid: number;
   readonly exited: Promise<Exit>;
-  /** How it ended, once it has. */
+  /** The exit, once there is one. */
   exit: Exit | undefined;
-  /** As its banner says; empty before, and for a server without one. */
+  /** The URL of the banner; empty before it, and for a server without one. */
   url = '';
   /** Lines of standard error so far, the oldest dropped after 20,000. */
   readonly lines: string[] = [];
-  /** Told of each of them. */
+  /** Called for each of them. */
   onLine: (line: string) => void = () => {};
-  /** A word in the environment of everything that it starts. */
+  /** A word in the environment of every process that it starts. */
   readonly word: string;
   readonly #waiting = new Set<() => void>();
   #probeFolder: string | undefined;
 
-  /** Starts it and waits for nothing. */
+  /** Starts the server and does not wait. */
   constructor(options: ServerOptions = {}) {
     const { listen = 'ws://127.0.0.1:0', flags = [], through = [], script = SERVER, cwd, probe = false } = options;
     if (script === BUILT) requireFreshBuild();
     ServerProcess.#started += 1;
-    // The dot: the word of server 1 must not be found in that of server 10.
+    // With a dot, because the word of server 1 must not be part of that of server 10.
     this.word = `test-server-${process.pid}-${ServerProcess.#started}.`;
     const { NODE_OPTIONS: nodeOptions = '', ...variables } = options.env ?? {};
     const env: NodeJS.ProcessEnv = { ...process.env, ...variables, TEST_SERVER: this.word };
@@ -160,14 +160,14 @@ export class ServerProcess {
 
   static #started = 0;
 
-  /** Starts one and waits until it listens. @throws {Error} with what it said when it does not */
+  /** Starts a server and waits until it listens. @throws {Error} with its output when it does not listen */
   static async start(options: ServerOptions = {}): Promise<ServerProcess> {
     const server = new ServerProcess(options);
     await server.untilListening();
     return server;
   }
 
-  /** @throws {Error} with what the server said when it ends first */
+  /** @throws {Error} with the server's output when it ends first */
   async untilListening(): Promise<void> {
     const timer = setTimeout(() => this.child.kill('SIGKILL'), START_MS);
     const ended = this.exited.then(({ code, signal }) => {
@@ -234,7 +234,7 @@ export class ServerProcess {
     return descriptorsOf(this.pid);
   }
 
-  /** What it holds in memory. @throws {Error} without the option `probe` */
+  /** The server's figures. @throws {Error} without the option `probe` */
   async figures(): Promise<Figures> {
     if (this.#probeFolder === undefined) throw new Error('the server was started without `probe`');
     const file = join(this.#probeFolder, 'figures');
@@ -262,7 +262,7 @@ export class ServerProcess {
     await exited;
   }
 
-  /** Resolves when nothing that it started runs any more, its guardian included. @throws {Error} with what is left */
+  /** Resolves when no process that it started runs any more, its guardian included. @throws {Error} with the remaining ones */
   async untilNothingIsLeft(): Promise<void> {
     await until(`nothing of ${this.word} runs`, () => processesWith(this.word).every((pid) => !isAlive(pid)));
   }
@@ -283,7 +283,7 @@ export class ServerProcess {
       };
       this.#waiting.add(look);
       look();
-      // 'close': what it said last has been read.
+      // 'close': its last output has been read.
       this.child.once('close', () => {
         look();
         if (this.#waiting.delete(look)) reject(new Error(`the server ended and never said it:\n${this.stderr}`));

@@ -1,11 +1,11 @@
-// The builder of servers for tests: that it fails a test whose server leaves something behind, whatever that is.
+// The builder of servers for tests: it must fail a test whose server leaves anything behind.
 import { once } from 'node:events';
 import t, { type Test } from 'tap';
 import { WebSocket } from 'ws';
 import { TestServer, type TestServerOptions } from './server.js';
 import { until } from './until.js';
 
-/** How long a planted leak is waited for: it never goes. */
+/** How long to wait for a planted leak, which never goes away. */
 const PATIENCE_MS = 100;
 
 /** A server that its test does not end by itself. */
@@ -17,7 +17,7 @@ async function startUnwatched(t: Test, options: TestServerOptions = {}): Promise
   return server;
 }
 
-/** Starts a connection that nobody closes. */
+/** Opens a connection that is never closed. */
 async function strayConnection(t: Test, server: TestServer): Promise<WebSocket> {
   const ws = new WebSocket(server.url);
   t.teardown(() => ws.terminate());
@@ -25,7 +25,7 @@ async function strayConnection(t: Test, server: TestServer): Promise<WebSocket> 
   return ws;
 }
 
-t.test('server builder closes the connections of its test and is content when nothing is left', async (t) => {
+t.test('server builder closes the connections of its test and passes when nothing is left', async (t) => {
   const server = await startUnwatched(t, { probe: true });
   const client = await server.session();
   client.ws.pause();

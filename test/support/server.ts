@@ -1,6 +1,6 @@
 /**
- * A server that lives as long as its test: the end of the test closes every connection to it, ends it, and fails the test when it has left a child, a
- * descriptor, a timer or a listener, does not end, or has complained. Knows no method beside `command/exec`.
+ * A server that lives as long as its test. The end of the test closes every connection to it and ends it, and fails the test when it has left a
+ * child, a descriptor, a timer or a listener, does not end, or has logged an error. Knows no method except `command/exec`.
  */
 import type { Test } from 'tap';
 import { type Box, type ConnectOptions, connect } from '../../client/src/node.js';
@@ -9,14 +9,14 @@ import { type Figures, type ServerOptions, ServerProcess } from './server-proces
 import { until } from './until.js';
 import { WireClient, type WireOptions } from './wire-client.js';
 
-/** How to start a server, and what its end must show. */
+/** How to start a server, and what must hold at its end. */
 export interface TestServerOptions extends ServerOptions {
   /**
-   * Whether it first runs a command of each kind, so that what is loaded or started once is there, and its descriptors are compared at the end.
-   * Default: true where it lets everybody in.
+   * Whether to run a command of each kind first, so that everything that is loaded or started once exists, and to compare descriptors at the end.
+   * Default: true if it lets every client in.
    */
   readonly warm?: boolean;
-  /** Lines of its log that say `error` and are meant to. Default: none. */
+  /** Expected lines of the log with the level `error`. Default: none. */
   readonly expectedErrors?: RegExp;
 }
 
@@ -83,7 +83,7 @@ export class TestServer extends ServerProcess {
     return new LineClient(this.child);
   }
 
-  /** What a server that should be idle still holds. */
+  /** What a server still holds although it should be idle. */
   leftBehind(): string[] {
     const idle = this.#idle;
     if (this.exit !== undefined || idle === undefined) return [];
@@ -92,7 +92,7 @@ export class TestServer extends ServerProcess {
     return [...children.map((pid) => `child ${pid}`), ...(descriptors.length > idle.descriptors ? descriptors : [])];
   }
 
-  /** Resolves when the server holds what it held when it was idle. @throws {Error} with what is left */
+  /** Resolves when the server holds no more than when it was idle. @throws {Error} with the rest */
   async untilIdle(patienceMs?: number): Promise<void> {
     await until('the server is idle', () => this.leftBehind().length === 0, patienceMs).catch(() => {
       throw new Error(`left behind: ${this.leftBehind().join(', ')}`);
@@ -101,8 +101,8 @@ export class TestServer extends ServerProcess {
 
   /**
    * Closes every connection of the test and ends the server.
-   * @param patienceMs how long what is left may take to go; default: a minute
-   * @throws {Error} naming everything that is not as it should be
+   * @param patienceMs how long the rest may take to go; default: a minute
+   * @throws {Error} naming everything that is wrong
    */
   async endClean(patienceMs?: number): Promise<void> {
     await Promise.all(this.#open.map((client) => client.close()));
@@ -119,7 +119,7 @@ export class TestServer extends ServerProcess {
     if (problems.length > 0) throw new Error(`the server ${this.url} did not end clean: ${problems.join('\n')}`);
   }
 
-  /** What the server holds once two looks see the same: the commands of the start leave timers that run out. */
+  /** The server's figures once two looks agree, because the commands of the start leave timers that run out. */
   async #figuresAtRest(): Promise<Figures> {
     let figures = await this.figures();
     await until('the figures stand still', async () => {
@@ -141,13 +141,13 @@ export class TestServer extends ServerProcess {
       );
       return problems.length === 0;
     };
-    // Timers of what has just ended run out.
+    // Timers of commands that have just ended run out.
     await until('the figures are as before', isAsBefore, patienceMs).catch(() => {});
     return problems;
   }
 }
 
-/** Starts a server and waits for nothing. Without `listen` it talks on standard input and output. */
+/** Starts a server and does not wait. Without `listen` it speaks on standard input and output. */
 export function spawnServer(t: Test, options: TestServerOptions = {}): TestServer {
   const server = new TestServer({ listen: 'stdio://', ...options });
   t.teardown(async () => {

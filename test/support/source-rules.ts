@@ -1,6 +1,6 @@
 /**
- * What holds for the source files of the project: who imports whom, by dependency-cruiser and `.dependency-cruiser.mjs`, and what a file
- * shows by itself: its name, its first comment, its length, and whether it reads the environment. Knows no file of the project.
+ * Rules for the source files of the project: which file may import which, by dependency-cruiser and `.dependency-cruiser.mjs`, and what a file shows
+ * by itself: its name, its first comment, its length, and whether it reads the environment. Knows no file of the project.
  */
 import { fileURLToPath } from 'node:url';
 import { cruise, type ICruiseResult } from 'dependency-cruiser';
@@ -34,10 +34,7 @@ export async function importBreaches(root: string): Promise<{ breaches: Breach[]
   return { breaches, files: modules.length };
 }
 
-/**
- * What a file breaks by itself, one sentence each.
- * @param path from the project's root, such as `src/rpc/codec.ts`
- */
+/** The rules that a file breaks by itself, one sentence each. @param path from the project's root, such as `src/rpc/codec.ts` */
 export function fileProblems(path: string, source: string): string[] {
   const firstComment = FIRST_COMMENT.exec(source)?.[1];
   const lines = source.trimEnd().split('\n').length;
@@ -50,7 +47,7 @@ export function fileProblems(path: string, source: string): string[] {
   ];
 }
 
-/** Whether a program names `env` of the global `process`, in whichever way it is written. */
+/** Whether a program uses `env` of the global `process`, in any spelling. */
 function readsEnvironment(source: string): boolean {
   const isProcess = (node: ts.Node | undefined): boolean =>
     node !== undefined &&
@@ -66,7 +63,7 @@ function readsEnvironment(source: string): boolean {
     }
     return ts.forEachChild(node, (child) => reads(child) || undefined) ?? false;
   };
-  // Parsing all files takes a second; those without the word cannot read it.
+  // Parsing all files takes a second. A file without the word cannot read the environment.
   return (
     /\benv\b|process\s*\[/.test(source) && reads(ts.createSourceFile('x.ts', source, ts.ScriptTarget.Latest, true))
   );

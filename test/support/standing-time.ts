@@ -1,4 +1,4 @@
-/** Node's timers and its monotonic clock under a test's control. Knows nothing of what is timed. */
+/** Node's timers and its monotonic clock, controlled by a test. Knows nothing of what is timed. */
 import type { Test } from 'tap';
 
 interface Timer {
@@ -8,17 +8,17 @@ interface Timer {
   unref(): Timer;
 }
 
-/** Time that passes only when told. */
+/** Time that passes only when told to. */
 export interface StandingTime {
   /** Timers that are set. */
   readonly pending: number;
-  /** Lets time pass, and has every timer fire when it is due. */
+  /** Lets time pass; every timer fires when it is due. */
   pass(ms: number): void;
-  /** Lets time pass in which the process does not run: what fell due fires late, once, at the end of it. */
+  /** Lets time pass while the process does not run: due timers fire late, once, at the end. */
   standStill(ms: number): void;
 }
 
-/** Takes the timers of a test over. */
+/** Replaces the timers of a test. */
 export function standingTime(t: Test): StandingTime {
   let nowMs = 1_000_000;
   const timers = new Set<Timer>();

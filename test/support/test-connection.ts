@@ -1,4 +1,4 @@
-/** A connection, and a session on it, over memory: what the tests of rpc, session and exec stand on. */
+/** A connection, and a session on it, in memory: the base of the tests of rpc, session and commands. */
 import { ANONYMOUS } from '../../src/auth/principal.js';
 import { Connection, type ConnectionOptions } from '../../src/rpc/connection.js';
 import { RequestBudget, TotalRequests } from '../../src/rpc/request-budget.js';
@@ -8,7 +8,7 @@ import { MemoryTransport } from './memory-transport.js';
 export interface TestConnection {
   readonly transport: MemoryTransport;
   readonly connection: Connection;
-  /** What the connection reported: notifications, its end, inner errors. */
+  /** Reports of the connection: notifications, its end, inner errors. */
   readonly reports: { notifications: string[]; closed: number[]; internal: { error: unknown; traceId: string }[] };
 }
 

@@ -1,6 +1,6 @@
-/** Waits for facts that no event tells. Knows nothing of what is waited for. */
+/** Waits for conditions that no event reports. Knows nothing of them. */
 
-/** Patience on a machine with everything else to do; what comes at all comes far earlier. */
+/** Patience for a very busy machine; normally the wait is far shorter. */
 const PATIENCE_MS = 60_000;
 const LOOK_EVERY_MS = 10;
 

@@ -1,5 +1,5 @@
 /**
- * The one wire client of tests, stress, fuzz and deployment, over a WebSocket: it sees every message and frame of its connection and may stop
+ * The one wire client of tests, stress, fuzz and deployment, over a WebSocket. It sees every message and frame of its connection and can stop
  * reading. Knows `initialize` and `command/exec`, and no other method.
  */
 import { once } from 'node:events';

@@ -1,4 +1,4 @@
-/** One streamed command of the wire client: what a test says to it and hears of it. Knows no connection. */
+/** One streamed command of the wire client: its input and output as a test sees them. Knows no connection. */
 import type { OutputListener, WirePeer } from './wire-peer.js';
 
 let count = 0;

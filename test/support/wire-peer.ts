@@ -1,5 +1,5 @@
 /**
- * What the wire client knows of JSON-RPC, whatever carries it: it sends what it is told, keeps what comes, and finds the reply to a request.
+ * The JSON-RPC part of the wire client, for any transport: it sends what a test tells it, keeps incoming messages, and finds the reply to a request.
  * Knows neither sockets nor pipes.
  */
 
@@ -16,7 +16,7 @@ export interface WireMessage {
   readonly error?: { readonly code: number; readonly message: string; readonly data?: any };
 }
 
-/** The connection has ended before what was waited for came. */
+/** The connection has ended before the awaited message came. */
 export class WireEndedError extends Error {
   /** WebSocket close code; 1006 when there was none. */
   readonly code: number;
@@ -64,15 +64,15 @@ export interface WireEnd {
 export abstract class WirePeer {
   /** Everything received, in order, unless {@link forgetsMessages} was set. */
   readonly messages: WireMessage[] = [];
-  /** Set for a connection that lives long: nothing is kept but who waits. Output goes to {@link onOutput}. */
+  /** Set for a long connection: no message is kept; only waiting calls see it. Output goes to {@link onOutput}. */
   forgetsMessages = false;
   /** Resolves when the connection has ended. */
   readonly ended: Promise<WireEnd>;
   /** The end, once there is one. */
   end: WireEnd | undefined;
-  /** Told of every message. */
+  /** Called for every message. */
   onMessage: (message: WireMessage) => void = () => {};
-  /** Whether the server has said that it is leaving. */
+  /** Whether the server has announced its drain. */
   isDraining = false;
   #nextId = 1;
   #waiting: Waiting[] = [];
@@ -86,10 +86,10 @@ export abstract class WirePeer {
     });
   }
 
-  /** Sends a text as it is. */
+  /** Sends a text unchanged. */
   protected abstract sendText(text: string): void;
 
-  /** Sends a message, or a text as it is. */
+  /** Sends a message, or a text unchanged. */
   send(message: object | string): void {
     this.sendText(typeof message === 'string' ? message : JSON.stringify(message));
   }
@@ -100,7 +100,7 @@ export abstract class WirePeer {
    * @throws {WireEndedError} when the connection ends first
    */
   request(method: string, params: unknown = {}, more: object = {}): Promise<WireMessage> {
-    // No test uses such an id for what it sends itself.
+    // No test uses such an id for its own messages.
     const id = `r${this.#nextId}`;
     this.#nextId += 1;
     const reply = this.#wait((waiting) => this.#replies.set(id, waiting));
@@ -135,7 +135,7 @@ export abstract class WirePeer {
     return this;
   }
 
-  /** The first message, there or to come, for which this holds. @throws {WireEndedError} when the connection ends first */
+  /** The first message, present or future, for which this holds. @throws {WireEndedError} when the connection ends first */
   message(holds: (message: WireMessage) => boolean): Promise<WireMessage> {
     const there = this.messages.find(holds);
     if (there !== undefined) return Promise.resolve(there);
@@ -152,7 +152,7 @@ export abstract class WirePeer {
     return this.message((message) => message.method === method);
   }
 
-  /** Hands the output of a command to a listener as it comes; without one it is kept for {@link output}. */
+  /** Passes the output of a command to a listener as it comes; without one it is kept for {@link output}. */
   onOutput(processId: string, listener: OutputListener): void {
     this.#outputs.set(processId, listener);
   }
@@ -171,7 +171,7 @@ export abstract class WirePeer {
     return this.outputBytes(processId, stream).toString();
   }
 
-  /** Resolves when a command has said this. @throws {WireEndedError} when the connection ends first */
+  /** Resolves when the output of a command contains this text. @throws {WireEndedError} when the connection ends first */
   async said(processId: string, text: string): Promise<void> {
     await this.message(() => this.output(processId).includes(text));
   }
@@ -209,7 +209,7 @@ export abstract class WirePeer {
       if (this.end !== undefined) reject(new WireEndedError(this.end.code, this.end.reason));
       else enter({ holds: () => false, resolve, reject });
     });
-    // A test that does not look at a reply is not to blame for the end of its connection.
+    // A test that ignores a reply must not fail because its connection ends.
     awaited.catch(() => {});
     return awaited;
   }
