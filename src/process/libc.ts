@@ -69,6 +69,8 @@ export interface Libc {
    * @returns whether the lock was free
    */
   readonly tryLock?: ((fd: number) => boolean) | undefined;
+  /** Gives mapped memory back to the kernel, which nothing may use any more. Missing if the C library cannot be called. */
+  readonly unmap?: ((range: { readonly address: number; readonly bytes: number }) => void) | undefined;
   /** Gives free memory back to the kernel. Missing if the C library keeps none or cannot be called. */
   readonly trimMemory?: (() => void) | undefined;
   /** Sets how many descriptors this process and its children may have, up to their hard limit, which stays. Missing without a C library. */
@@ -163,6 +165,7 @@ function linuxLibc(lib: LibraryHandle, errno: () => number): Libc {
       }
       return { readEnd: ends[0] ?? -1, writeEnd: ends[1] ?? -1 };
     },
+    unmap: memoryUnmapper(lib),
     tryLock: (fd) => flock(fd, LOCK_EX_NB) === 0,
     trimMemory: memoryTrimmer(lib),
     markAllCloseOnExec,
@@ -196,6 +199,13 @@ function memoryTrimmer(lib: LibraryHandle): (() => void) | undefined {
   } catch {
     return undefined;
   }
+}
+
+function memoryUnmapper(lib: LibraryHandle): NonNullable<Libc['unmap']> {
+  const munmap: (address: number, bytes: number) => number = lib.func('int munmap(uintptr_t address, size_t bytes)');
+  return ({ address, bytes }) => {
+    munmap(address, bytes);
+  };
 }
 
 function descriptorLimiter(lib: LibraryHandle): (count: number) => void {

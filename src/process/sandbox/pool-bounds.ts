@@ -6,7 +6,10 @@ export interface PoolBounds {
   readonly idle: number;
   /** At one time, idle ones included. Default 32. */
   readonly all: number;
-  /** Ever started. Default 5000: a process has 65,530 memory maps, and koffi aborts it when there is none left. */
+  /**
+   * Ever started. Default 5000: each leaves 35 KB that neither Node nor koffi frees, and where `callMemory` does not know koffi's memory also
+   * 3 of the 65,530 memory maps that a process may have; koffi aborts it when there is none left.
+   */
   readonly ever: number;
   /** How long a start waits, in milliseconds, while all threads are busy starting something. Default 10 s. */
   readonly waitMs: number;

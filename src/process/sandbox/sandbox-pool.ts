@@ -6,7 +6,7 @@
  *         └──failed──► gone ◄──least recently used, when there are too many──┴────┘
  *
  * A thread shares its domain with all it has started, so it serves one owner at a time. Ending a thread does not touch what it has
- * started. Threads are kept, because a new one costs 25 ms, and koffi keeps 3 memory maps and 60 KB for each that has ever been.
+ * started. Threads are kept, because a new one costs 25 ms, and each that has ever been leaves memory behind.
  */
 import type { NamedPaths } from '../program-path.js';
 import type { ChildStart, SpawnResult } from '../spawn-call.js';

@@ -10,9 +10,10 @@ import { type RunAs, SpawnError } from '../os-process.js';
 import type { NamedPaths } from '../program-path.js';
 import type { ChildStart, SpawnResult } from '../spawn-call.js';
 import { keepYoungHeapSmall } from '../young-heap.js';
+import type { MemoryRange } from './call-memory.js';
 import { SandboxPlanOutdatedError, SandboxUnavailableError } from './sandbox-errors.js';
 import type { SandboxPlan } from './sandbox-plan.js';
-import type { ThreadAnswer, ThreadFailure, ThreadRequest } from './thread-messages.js';
+import type { ThreadAnswer, ThreadEnd, ThreadFailure, ThreadRequest } from './thread-messages.js';
 
 /** Enough for the longest arguments and environment that the kernel takes (6 MiB) a few times over. */
 const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 2 } as const;
@@ -27,10 +28,14 @@ export class SandboxThread {
   readonly ended: Promise<void>;
   readonly #worker: Worker;
   readonly #waiting: Waiting[] = [];
+  #leaves: readonly MemoryRange[] = [];
   #endedBy: Error | undefined;
 
-  /** @param script path of the built `sandbox-worker` */
-  constructor(script: string) {
+  /**
+   * @param script path of the built `sandbox-worker`
+   * @param unmap gives memory back that the ended thread has left; undefined where that cannot be done
+   */
+  constructor(script: string, unmap?: ((range: MemoryRange) => void) | undefined) {
     // No environment and no flags: no secrets in there, and nothing of the server's own is loaded or measured.
     this.#worker = new Worker(script, {
       env: {},
@@ -42,14 +47,21 @@ export class SandboxThread {
     });
     this.#worker.unref();
     this.#worker.once('online', keepYoungHeapSmall);
-    this.#worker.on('message', (answer: ThreadAnswer) => this.#answered(answer));
+    this.#worker.on('message', (message: ThreadAnswer | ThreadEnd) => {
+      if ('leaves' in message) this.#leaves = message.leaves;
+      else this.#answered(message);
+    });
     this.ended = new Promise((resolve) => {
       const over = (error: Error): void => {
         this.#fail(error);
         resolve();
       };
       this.#worker.on('error', (error: Error) => over(unavailable(`its thread failed: ${error.message}`)));
-      this.#worker.on('exit', () => over(unavailable('its thread has ended')));
+      this.#worker.on('exit', () => {
+        // The system's thread has been joined: nothing runs on this stack any more.
+        if (unmap !== undefined) this.#leaves.forEach(unmap);
+        over(unavailable('its thread has ended'));
+      });
     });
   }
 

@@ -9,12 +9,13 @@ import koffi from 'koffi';
 import { SpawnError } from '../os-process.js';
 import { checkPaths } from '../program-path.js';
 import { spawnCall } from '../spawn-call.js';
+import { callMemory } from './call-memory.js';
 import { KernelCallError, kernelCalls } from './kernel-calls.js';
 import { mountOwn, restrictThread } from './restrict-thread.js';
 import { SandboxPlanOutdatedError } from './sandbox-errors.js';
 import { type SandboxArchitecture, sandboxArchitecture } from './syscall-numbers.js';
 import { threadFiles } from './thread-files.js';
-import type { ThreadAnswer, ThreadFailure, ThreadRequest } from './thread-messages.js';
+import type { ThreadAnswer, ThreadEnd, ThreadFailure, ThreadRequest } from './thread-messages.js';
 
 const architecture = sandboxArchitecture(process.arch);
 if (parentPort === null || architecture === undefined) throw new Error('this script runs as a thread of the server');
@@ -45,7 +46,10 @@ function serve(port: MessagePort, architecture: SandboxArchitecture): void {
     return 0;
   };
   const serveOne = async (request: ThreadRequest): Promise<void> => {
-    if ('end' in request) process.exit();
+    if ('end' in request) {
+      port.postMessage({ leaves: callMemory(koffi, lib) } satisfies ThreadEnd);
+      process.exit();
+    }
     let given: ThreadAnswer;
     try {
       given = { result: await answer(request) };

@@ -27,7 +27,7 @@ export interface SandboxesOptions {
   readonly script: string;
   /** Told of each thread that was started, or that failed to restrict itself. */
   readonly onThread?: ((report: { readonly startMs: number; readonly error?: unknown }) => void) | undefined;
-  readonly libc: () => Promise<Pick<Libc, 'kernelCalls' | 'reaper'>>;
+  readonly libc: () => Promise<Pick<Libc, 'kernelCalls' | 'reaper' | 'unmap'>>;
   readonly bounds?: Partial<PoolBounds> | undefined;
   /** Behave as a kernel with this version of Landlock, for tests. */
   readonly newestAbi?: number | undefined;
@@ -151,7 +151,8 @@ export class Sandboxes {
     // Libuv's pool starts in the first thread that uses it, and has that thread's restrictions for ever: so it starts here.
     await stat('/');
     this.#serverThreads();
-    return new SandboxThread(this.#options.script);
+    const { unmap } = await this.#options.libc();
+    return new SandboxThread(this.#options.script, unmap);
   }
 
   /** The threads of the server itself, from before the first restricted one. Later ones are in other domains, and their numbers come again. */

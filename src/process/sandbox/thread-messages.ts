@@ -2,6 +2,7 @@
 import type { RunAs } from '../os-process.js';
 import type { NamedPaths } from '../program-path.js';
 import type { ChildStart } from '../spawn-call.js';
+import type { MemoryRange } from './call-memory.js';
 import type { SandboxPart } from './sandbox-errors.js';
 import type { SandboxPlan } from './sandbox-plan.js';
 
@@ -22,6 +23,12 @@ export type ThreadRequest =
 export type ThreadAnswer =
   /** Pid of the child, a negated errno, or 0 for what starts none. */
   { readonly result: number } | { readonly failed: ThreadFailure };
+
+/** The thread's last word, when it was asked to end. */
+export interface ThreadEnd {
+  /** Memory that nobody uses once the thread is no more. */
+  readonly leaves: readonly MemoryRange[];
+}
 
 export interface ThreadFailure {
   readonly message: string;

@@ -185,7 +185,18 @@ t.test('host is told by its parts when they are missing', (t) => {
   t.end();
 });
 
-t.test('threads leave neither threads nor descriptors when many are started and ended', async (t) => {
+/** Memory on which koffi calls functions, by the page that guards it: one for each thread that lives, if nothing is left behind. */
+function callStacks(): number {
+  const ranges = [...readFileSync('/proc/self/maps', 'latin1').matchAll(/^(\w+)-(\w+) (\S+)/gm)].map(
+    ([, start = '', end = '', rights]) => ({ bytes: Number.parseInt(end, 16) - Number.parseInt(start, 16), rights }),
+  );
+  const isStack = (bytes: number): boolean => bytes >= 2 ** 21 && bytes < 2 ** 22;
+  return ranges.filter(({ bytes, rights }, index) => {
+    return rights === '---p' && bytes === 4096 && isStack(ranges[index + 1]?.bytes ?? 0);
+  }).length;
+}
+
+t.test('threads leave neither threads, descriptors nor call stacks when many are started and ended', async (t) => {
   const sandboxes = open(t, { bounds: { idle: 1 }, mounts: false });
   const descriptors = (): number => readdirSync('/proc/self/fd').length;
   const threads = (): number => readdirSync('/proc/self/task').length;
@@ -199,8 +210,12 @@ t.test('threads leave neither threads nor descriptors when many are started and 
     while (sandboxes.figures.threads > 1) await new Promise((resolve) => setTimeout(resolve, 5));
   };
   await run(4);
-  const before = { descriptors: descriptors(), threads: threads() };
+  const before = { descriptors: descriptors(), threads: threads(), stacks: callStacks() };
   await run(12);
   t.ok(descriptors() <= before.descriptors, `${descriptors()} descriptors, ${before.descriptors} before`);
   t.ok(threads() <= before.threads + 1, `${threads()} threads, ${before.threads} before`);
+  if (process.arch === 'x64') {
+    t.ok(callStacks() > 0, 'they are seen at all');
+    t.ok(callStacks() <= before.stacks + 1, `${callStacks()} call stacks, ${before.stacks} before`);
+  }
 });
