@@ -100,7 +100,7 @@ t.test('a client that is killed mid-stream takes its commands with it and nothin
 
 t.test('a peer behind a dead network is dropped and its commands ended, one that answers pings stays', async (t) => {
   // A peer that does not answer for two intervals is dropped: longer than a busy machine keeps this process from answering.
-  const server = await startServer(t, { flags: ['--ping-interval', '1s'] });
+  const server = await startServer(t, { flags: ['--ping-interval', '2s'] });
   const proxy = await startProxy(t, server.port);
   const word = newWord();
   const alive = await server.session();
@@ -117,13 +117,14 @@ t.test('a peer behind a dead network is dropped and its commands ended, one that
 });
 
 t.test('a peer whose output stands still is closed with 1008 after the stall timeout', async (t) => {
-  const server = await startServer(t, { flags: ['--stall-timeout', '400ms', '--ping-interval', '100ms'] });
+  // Longer than this process may stand still on a busy machine before it pauses.
+  const server = await startServer(t, { flags: ['--stall-timeout', '2s', '--ping-interval', '0'] });
   const word = newWord();
   const client = await server.session();
   await startForever(client, word, ['yes']);
   client.ws.pause();
-  // A second of the server's own time: then the stall is noticed, and the server's Close waits behind the output for five seconds.
-  const other = await server.session({ heartbeatMs: 100 });
+  // Five seconds of the server's own time: the stall is noticed, and the server's Close waits behind the output for as long again.
+  const other = await server.session({ heartbeatMs: 500 });
   await other.message(() => other.messages.filter(({ method }) => method === 'server/heartbeat').length >= 10);
   client.ws.resume();
   t.same(await client.ended, { code: 1008, reason: 'output is not being read' });

@@ -170,17 +170,6 @@ function isGuardian(pid: number): boolean {
   return readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes('execwire-guardian');
 }
 
-/** Looks until nothing is found, for at most the promised time. */
-async function untilNone(find: () => number[], limitMs: number): Promise<number[]> {
-  const deadline = Date.now() + limitMs;
-  let left = find();
-  while (left.length > 0 && Date.now() < deadline) {
-    await new Promise((resolve) => setTimeout(resolve, 20));
-    left = find();
-  }
-  return left;
-}
-
 t.test('the guardian leaves no process when the server is killed with SIGKILL', async (t) => {
   const marker = `${randomUUID()}.`;
   const script = `trap '' TERM HUP; setsid sleep 600 & (setsid sleep 600 &); sleep 600 & env -u ${MARKER_VARIABLE} setsid --wait sleep 600 & echo ready; while :; do sleep 1; done`;
@@ -188,32 +177,14 @@ t.test('the guardian leaves no process when the server is killed with SIGKILL', 
   t.ok(guardian > 1);
   await crash();
   t.equal(readProcEntry(pid), undefined);
-  t.same(await untilNone(() => [...marked(`${marker}0`), ...marked(`${marker}1`)], 10_000), []);
-  t.same(
-    await untilNone(
-      () =>
-        readProcTable()
-          .filter((p) => p.pid === guardian && p.alive)
-          .map((p) => p.pid),
-      10_000,
-    ),
-    [],
-  );
+  await until('no command is left', () => [...marked(`${marker}0`), ...marked(`${marker}1`)].length === 0);
+  await until('the guardian has ended', () => !isAlive(guardian));
 });
 
 t.test('the guardian kills no process and ends when the server ends in good order', async (t) => {
   const marker = `${randomUUID()}.`;
   const { guardian } = await startServer(marker, 'trap "" HUP; echo ready; exec sleep 600', 'dispose');
-  t.same(
-    await untilNone(
-      () =>
-        readProcTable()
-          .filter((p) => p.pid === guardian && p.alive)
-          .map((p) => p.pid),
-      10_000,
-    ),
-    [],
-  );
+  await until('the guardian has ended', () => !isAlive(guardian));
   const left = [...marked(`${marker}0`), ...marked(`${marker}1`)];
   t.equal(left.length, 2);
   for (const pid of left) process.kill(pid, 'SIGKILL');
@@ -244,7 +215,7 @@ t.test('the guardian holds no descriptor of the server and is started again at o
   await shell.done;
 });
 
-t.test('a new guardian is told of all running commands', async (t) => {
+t.test('a new guardian is told of all running commands', async () => {
   const marker = `${randomUUID()}.`;
   const server = await startServer(marker, `trap '' HUP; echo ready; exec env -u ${MARKER_VARIABLE} sleep 600`, 'wait');
   process.kill(server.guardian, 'SIGKILL');
@@ -258,7 +229,7 @@ t.test('a new guardian is told of all running commands', async (t) => {
   await until('they have no mark', () => left.length === 2 && left.every((pid) => !isMarked(pid)));
   // It tells the new guardian in the same turn in which it starts it.
   await server.crashSoon();
-  t.same(await untilNone(() => left.filter(isAlive), 10_000), []);
+  await until('no command is left', () => !left.some(isAlive));
 });
 
 t.test('the guardian ends when it was stopped and the server ends in good order', async (t) => {
