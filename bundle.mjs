@@ -17,6 +17,7 @@ const LAZY = {
   '@xterm/headless': '@xterm/headless',
   '@xterm/addon-serialize': '@xterm/addon-serialize',
   '../telemetry/sdk.js': './src/telemetry/sdk.ts',
+  './client-commands.js': './src/cli/client-commands.ts',
 };
 /** Scripts of threads, which are loaded by their names. */
 const WORKERS = { 'sandbox-worker': 'src/process/sandbox/sandbox-worker.ts' };
@@ -26,6 +27,7 @@ const OUTSIDE = ['koffi', 'pino-pretty'];
 /** @param {string} name of the imported module */
 function fileOf(name) {
   if (name.startsWith('..')) return 'telemetry-sdk';
+  if (name.startsWith('./')) return name.slice('./'.length, -'.js'.length);
   // `@opentelemetry/api` is `opentelemetry-api.cjs`.
   return name.replace('@', '').replace('/', '-');
 }
@@ -36,7 +38,8 @@ const lazyFiles = {
   setup({ onResolve }) {
     onResolve(
       {
-        filter: /^(jose|prom-client|@opentelemetry\/api|@xterm\/(headless|addon-serialize)|\.\.\/telemetry\/sdk\.js)$/,
+        filter:
+          /^(jose|prom-client|@opentelemetry\/api|@xterm\/(headless|addon-serialize)|\.\.\/telemetry\/sdk\.js|\.\/client-commands\.js)$/,
       },
       ({ path, kind }) => (kind === 'entry-point' ? undefined : { path: `./${fileOf(path)}.cjs`, external: true }),
     );

@@ -1,6 +1,8 @@
 /**
- * Runs the bundled server with V8's code cache, so that code is compiled once. This halves what the program adds to the start of Node (measured, Node
- * 20: 200 ms to 120 ms, with 60 ms for Node alone; Node 24: 190 ms to 100 ms, with 26 ms). It knows nothing of the server.
+ * Runs one of two bundles: the commands that talk to servers, or the server. The first is small and loads nothing of the server.
+ *
+ * The server runs with V8's code cache, so that code is compiled once. This halves what the program adds to the start of Node (measured, Node
+ * 20: 200 ms to 120 ms, with 60 ms for Node alone; Node 24: 190 ms to 100 ms, with 26 ms).
  *
  * The cache lies beside the bundle and nowhere else, because a user who can write there can change the program anyway. The first start on another
  * version of Node writes it, if the folder is writable; without a cache the program only starts slower. `module.enableCompileCache` does the same
@@ -11,6 +13,7 @@ import { createRequire, wrap } from 'node:module';
 import { join } from 'node:path';
 import { cachedDataVersionTag } from 'node:v8';
 import { Script } from 'node:vm';
+import { CLIENT_WORDS } from './cli/client-words.js';
 import { keepYoungHeapSmall } from './process/young-heap.js';
 
 /** Hash of the bundle, set by the build. V8 itself compares only the length of the source. */
@@ -28,7 +31,7 @@ function cacheFileName(): string {
   return `${BUNDLE_HASH}-${process.version}-${process.arch}-${tag}.bin`;
 }
 
-function readCache(): Buffer | undefined {
+function readCache(cacheFile: string): Buffer | undefined {
   try {
     return readFileSync(cacheFile);
   } catch {
@@ -36,7 +39,7 @@ function readCache(): Buffer | undefined {
   }
 }
 
-function writeCache(script: Script): void {
+function writeCache(script: Script, cacheFile: string): void {
   const unfinished = `${cacheFile}.${process.pid}`;
   try {
     mkdirSync(cacheFolder, { recursive: true });
@@ -48,18 +51,24 @@ function writeCache(script: Script): void {
   }
 }
 
-// BEFORE the cache is read, because it is bound to the flags it was made with.
-keepYoungHeapSmall();
-// AFTER all flags are set.
-const cacheFile = join(cacheFolder, cacheFileName());
-const cachedData = readCache();
-// The build writes only ASCII, and V8 takes text with one byte a character without checking it.
-const script = new Script(wrap(readFileSync(bundle, 'latin1')), {
-  filename: bundle,
-  ...(cachedData === undefined ? {} : { cachedData }),
-});
-const serverModule = { exports: {} };
-script.runInThisContext()(serverModule.exports, createRequire(bundle), serverModule, bundle, __dirname);
-// If V8 rejects it all the same, it is damaged.
-if (cachedData === undefined || script.cachedDataRejected === true)
-  setTimeout(() => writeCache(script), WRITE_CACHE_AFTER_MS).unref();
+function runServer(): void {
+  // BEFORE the cache is read, because it is bound to the flags it was made with.
+  keepYoungHeapSmall();
+  // AFTER all flags are set.
+  const cacheFile = join(cacheFolder, cacheFileName());
+  const cachedData = readCache(cacheFile);
+  // The build writes only ASCII, and V8 takes text with one byte a character without checking it.
+  const script = new Script(wrap(readFileSync(bundle, 'latin1')), {
+    filename: bundle,
+    ...(cachedData === undefined ? {} : { cachedData }),
+  });
+  const serverModule = { exports: {} };
+  script.runInThisContext()(serverModule.exports, createRequire(bundle), serverModule, bundle, __dirname);
+  // If V8 rejects it all the same, it is damaged.
+  if (cachedData === undefined || script.cachedDataRejected === true)
+    setTimeout(() => writeCache(script, cacheFile), WRITE_CACHE_AFTER_MS).unref();
+}
+
+const argv = process.argv.slice(2);
+if (CLIENT_WORDS.includes(argv[0] ?? '')) createRequire(bundle)('./client-commands.cjs').runClientCommand(argv);
+else runServer();

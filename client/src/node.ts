@@ -28,6 +28,13 @@ const ADVICE: Readonly<Record<string, string>> = {
   ENOTFOUND: 'the name of the host is unknown',
   EAI_AGAIN: 'the name of the host cannot be resolved now',
   ETIMEDOUT: 'the host does not answer',
+  EACCES: 'this user may not use the socket',
+  ECONNRESET: 'the connection was cut; is this the address of an execwire server?',
+  EPROTO: 'the answer is no TLS; is it ws:// and not wss://?',
+  HPE_INVALID_CONSTANT: 'the answer is no HTTP; is this the address of an execwire server?',
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'the certificate is not trusted; NODE_EXTRA_CA_CERTS can name its authority',
+  SELF_SIGNED_CERT_IN_CHAIN: 'the certificate is not trusted; NODE_EXTRA_CA_CERTS can name its authority',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'the certificate is not trusted; NODE_EXTRA_CA_CERTS can name its authority',
 };
 
 const host: Host = {

@@ -5,10 +5,13 @@ import type { Option } from '../config/option-kinds.js';
 import { version } from '../version.js';
 import type { CliCommand } from './command.js';
 
-/** The commands, and the flags of the one that needs no name. */
+/** Column at which what a command does begins. */
+const SUMMARY_COLUMN = 12;
+
+/** The commands, and what holds for all of them. */
 export function overviewText(commands: readonly CliCommand[]): string {
-  const lines = commands.map(({ name, summary }) => `  ${name.padEnd(10)}${summary}`);
-  return `execwire ${version}: runs commands and terminals for JSON-RPC clients over WebSocket or stdio
+  const lines = commands.map(({ name, summary }) => `  ${name.padEnd(SUMMARY_COLUMN)}${summary}`);
+  return `execwire ${version}: runs commands and terminals inside a container for programs and people who are elsewhere
 
 Usage: execwire COMMAND [flags]; without a command \`serve\` is meant
        execwire help [COMMAND] | --help | --version
@@ -16,7 +19,9 @@ Usage: execwire COMMAND [flags]; without a command \`serve\` is meant
 Commands:
 ${lines.join('\n')}
 
-${serveHelpText()}`;
+\`execwire COMMAND --help\` has the flags of each, with examples. Commands that talk to a server take --url or EXECWIRE_URL
+(ws://, wss:// or unix:///PATH), and --token-file or EXECWIRE_TOKEN.
+`;
 }
 
 /** All flags of `serve` with their variables and defaults. */

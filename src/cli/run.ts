@@ -3,55 +3,48 @@ import { readRequest } from '../config/flags.js';
 import { writeError } from '../log.js';
 import { version } from '../version.js';
 import type { CliCommand } from './command.js';
-import { overviewText, serveHelpText } from './help.js';
+import { EXIT_FAILURE } from './exit-codes.js';
+import { overviewText } from './help.js';
 import { nearestWord } from './nearest.js';
-import { serve } from './serve.js';
+import { serveCommand } from './serve-command.js';
 
-/** The line names no command: as a shell's and docker's own failures are kept apart from those of what they run. */
-const EXIT_NO_COMMAND = 125;
-
-const serveCommand: CliCommand = {
-  name: 'serve',
-  summary: 'Serves clients until it is told to end.',
-  help: serveHelpText,
-  run: serve,
-};
-const COMMANDS: readonly CliCommand[] = [serveCommand];
-const NAMES = [...COMMANDS.map(({ name }) => name), 'help'];
+/** The commands that need the server's own code. */
+const OWN_COMMANDS: readonly CliCommand[] = [serveCommand];
 
 /** Runs one command line. @param argv without the program @returns the exit code */
 export async function run(argv: readonly string[]): Promise<number> {
   const [word = '', ...rest] = argv;
   if (word === '' || word.startsWith('-')) {
-    if (readRequest(argv) === 'help') return print(overviewText(COMMANDS));
-    return runCommand(serveCommand, argv);
+    const request = readRequest(argv);
+    if (request === 'help') return print(overviewText(await allCommands()));
+    return request === 'version' ? print(`${version}\n`) : serveCommand.run(argv);
   }
   if (word === 'help') return help(rest);
-  const command = named(word);
-  return command === undefined ? unknown(word) : runCommand(command, rest);
+  if (word === 'version') return print(`${version}\n`);
+  const own = OWN_COMMANDS.find(({ name }) => name === word);
+  if (own !== undefined) return own.run(rest);
+  const commands = await allCommands();
+  return commands.find(({ name }) => name === word)?.run(rest) ?? unknown(word, commands);
 }
 
-async function runCommand(command: CliCommand, argv: readonly string[]): Promise<number> {
-  const request = readRequest(argv);
-  if (request === 'help') return print(command.help());
-  return request === 'version' ? print(`${version}\n`) : command.run(argv);
+/** Loaded when they are named: a server needs none of them. */
+async function allCommands(): Promise<readonly CliCommand[]> {
+  const { clientCommands } = await import('./client-commands.js');
+  return [...OWN_COMMANDS.slice(0, 1), ...clientCommands, ...OWN_COMMANDS.slice(1)];
 }
 
-function help([name]: readonly string[]): number {
-  if (name === undefined || name.startsWith('-')) return print(overviewText(COMMANDS));
-  const command = named(name);
-  return command === undefined ? unknown(name) : print(command.help());
+async function help([name]: readonly string[]): Promise<number> {
+  const commands = await allCommands();
+  if (name === undefined || name.startsWith('-')) return print(overviewText(commands));
+  const command = commands.find((candidate) => candidate.name === name);
+  return command === undefined ? unknown(name, commands) : print(command.help());
 }
 
-function named(name: string): CliCommand | undefined {
-  return COMMANDS.find((command) => command.name === name);
-}
-
-function unknown(word: string): number {
-  const nearest = nearestWord(word, NAMES);
+function unknown(word: string, commands: readonly CliCommand[]): number {
+  const nearest = nearestWord(word, [...commands.map(({ name }) => name), 'help']);
   const advice = nearest === undefined ? '' : ` did you mean \`${nearest}\`?`;
   writeError(`unknown command \`${word}\`;${advice} see \`execwire help\`\n`);
-  return EXIT_NO_COMMAND;
+  return EXIT_FAILURE;
 }
 
 function print(text: string): number {

@@ -198,9 +198,8 @@ t.test('config is frozen with everything in it', (t) => {
 
 t.test('help names every flag with its variable', (t) => {
   const text = serveHelpText();
-  const overview = overviewText([{ name: 'name', summary: 'summary', help: () => '', run: async () => 0 }]);
+  const overview = overviewText([{ name: 'name', summary: 'summary', flags: [], help: () => '', run: async () => 0 }]);
   t.match(overview, /^ {2}name +summary$/m);
-  t.ok(overview.endsWith(text), 'serve needs no name');
   for (const name of Object.keys(options)) {
     t.ok(text.includes(`  ${flagOf(name)}`), flagOf(name));
     t.ok(text.includes(`[${variableOf(name)}]`), variableOf(name));

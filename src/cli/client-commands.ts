@@ -1,0 +1,21 @@
+/** The commands that talk to a server, in the order of the help, and their end. A bundle of their own: none of them loads the server. */
+import type { CliCommand } from './command.js';
+import { exec } from './exec.js';
+import { EXIT_FAILURE } from './exit-codes.js';
+import { writeToStderr } from './say.js';
+
+export const clientCommands: readonly CliCommand[] = [exec];
+
+/** Runs one of them and ends the program with its exit code. @param argv its name first */
+export function runClientCommand([name, ...argv]: readonly string[]): void {
+  const fail = (error: unknown): never => {
+    writeToStderr(`execwire: ${error instanceof Error ? error.stack : String(error)}\n`);
+    process.exit(EXIT_FAILURE);
+  };
+  // What nobody caught must not look like an exit code of the command.
+  process.on('uncaughtException', fail);
+  const command = clientCommands.find((candidate) => candidate.name === name);
+  if (command === undefined) throw new Error(`${name} is no command`);
+  // Not `process.exitCode`: standard input that nobody reads any more must not keep the program.
+  command.run(argv).then((code) => process.exit(code), fail);
+}

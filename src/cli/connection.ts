@@ -1,0 +1,137 @@
+/** Connects to the server that flags and environment name, and says in one line each what becomes of the connection. Knows no command. */
+import { readFileSync } from 'node:fs';
+import { type Box, type ConnectOptions, connect, RpcError } from '../../client/src/node.js';
+import { tokenFromEnvironment, urlFromEnvironment } from '../config/client-settings.js';
+import { version } from '../version.js';
+import type { Flag } from './command.js';
+import { CliError } from './exit-codes.js';
+import type { GivenFlags } from './given-flags.js';
+import { say } from './say.js';
+
+/** The flags of every command that talks to a server. */
+export const CONNECTION_FLAGS: readonly Flag[] = [
+  { name: 'url', placeholder: 'URL', description: 'Server: ws://…, wss://… or unix:///PATH. [EXECWIRE_URL]' },
+  { name: 'token-file', placeholder: 'FILE', description: 'File with the credential. [EXECWIRE_TOKEN has one itself]' },
+];
+export const JSON_FLAG: Flag = { name: 'json', description: 'Prints one JSON document.' };
+
+/** How to connect. */
+export interface ConnectionOptions {
+  /** Of a command that runs already: leads to its server. */
+  readonly key?: string | undefined;
+  /** Whether a broken connection is opened again. Default true. */
+  readonly reconnects?: boolean;
+}
+
+/** Milliseconds for an orderly end: everything that matters has been said by then. */
+const CLOSE_TIMEOUT_MS = 1_000;
+/** Milliseconds of coming back, as `execwire exec` promises. */
+const RECONNECT_MAX_MS = 60_000;
+
+/** A box, and whether its connection is there. */
+export class Connection {
+  readonly box: Box;
+  readonly url: string;
+  /** Whether there is no connection at the moment. */
+  isAway = false;
+  /** Told when the connection is lost, in place of a line on standard error. */
+  onAway: (text: string) => void = say;
+  /** Told when it is there again. */
+  onReturn: () => void = () => {};
+
+  constructor(box: Box, url: string, reconnects: boolean) {
+    this.box = box;
+    this.url = url;
+    box.onStatus((status) => {
+      if (status.state === 'away') {
+        this.isAway = true;
+        if (reconnects) {
+          this.onAway(`the connection broke (${status.code}); coming back, for up to ${RECONNECT_MAX_MS / 1000} s`);
+        }
+      } else if (status.state === 'online' && this.isAway) {
+        this.isAway = false;
+        this.onReturn();
+      }
+    });
+  }
+
+  /** Whether commands can outlive their connections there. */
+  get keepsCommands(): boolean {
+    return this.box.server.limits?.maxReplayBytes !== undefined;
+  }
+
+  close(): Promise<void> {
+    return this.box.close();
+  }
+}
+
+/** @throws {CliError | ConnectError} in one line: what was met and what to do */
+export async function openConnection(
+  given: GivenFlags,
+  { key, reconnects = true }: ConnectionOptions = {},
+): Promise<Connection> {
+  const url = serverUrl(given);
+  const options: ConnectOptions = {
+    name: 'execwire',
+    version,
+    closeTimeout: CLOSE_TIMEOUT_MS,
+    reconnect: reconnects && { maxMs: RECONNECT_MAX_MS },
+    ...(key === undefined ? {} : { key }),
+    ...credential(given),
+  };
+  try {
+    return new Connection(await connect(url, options), url, reconnects);
+  } catch (error) {
+    if (!(error instanceof RpcError)) throw error;
+    throw new CliError(`${url} answers, but not as an execwire server does: ${error.message}`);
+  }
+}
+
+/** Connects, does something, and closes. */
+export async function withConnection<T>(
+  given: GivenFlags,
+  options: ConnectionOptions,
+  action: (connection: Connection) => Promise<T>,
+): Promise<T> {
+  const connection = await openConnection(given, options);
+  try {
+    return await action(connection);
+  } finally {
+    await connection.close();
+  }
+}
+
+/** @throws {CliError} */
+export function serverUrl(given: GivenFlags): string {
+  const url = given.text('url') ?? urlFromEnvironment();
+  if (url === undefined) {
+    throw new CliError('no server named: give --url ws://HOST:PORT, or set EXECWIRE_URL; `execwire serve` starts one');
+  }
+  if (/^wss?:\/\/[^/]|^unix:\/\/\//.test(url)) return url;
+  const meant = /^https?:\/\//.test(url) ? `; did you mean ${url.replace(/^http/, 'ws')}?` : '';
+  throw new CliError(
+    `the URL \`${url}\` is none of a server: expected ws://HOST:PORT, wss://HOST or unix:///PATH${meant}`,
+  );
+}
+
+/** Read for each connection, so that one that is renewed is taken. */
+function credential(given: GivenFlags): Pick<ConnectOptions, 'token'> {
+  const file = given.text('token-file');
+  if (file !== undefined) {
+    readToken(file);
+    return { token: () => readToken(file) };
+  }
+  const token = tokenFromEnvironment();
+  return token === undefined ? {} : { token };
+}
+
+function readToken(file: string): string {
+  let token: string;
+  try {
+    token = readFileSync(file, 'utf8').trim();
+  } catch (error) {
+    throw new CliError(`--token-file ${file}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  if (token === '') throw new CliError(`--token-file ${file}: the file is empty`);
+  return token;
+}

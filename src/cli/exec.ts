@@ -1,0 +1,141 @@
+/** `execwire exec`: runs one command on the server, through pipes or in a terminal, or leaves it there. */
+import { fieldOf } from '../../client/src/errors.js';
+import { type DetachableOptions, RpcError, type Run } from '../../client/src/node.js';
+import type { Result } from '../../client/src/result.js';
+import { CONNECTION_FLAGS, type Connection, JSON_FLAG, withConnection } from './connection.js';
+import { describedCommand } from './described-command.js';
+import { CliError, exitCodeOfResult } from './exit-codes.js';
+import type { GivenFlags } from './given-flags.js';
+import { LocalTerminal } from './local-terminal.js';
+import { printJson, printText } from './out-stream.js';
+import { asUnknown, runOnPipes } from './pipe-session.js';
+import { resultDocument } from './result-document.js';
+import { say } from './say.js';
+import { isKept, keepingOptions, START_FLAGS, startOptions } from './start-options.js';
+import { openTerminal, TERMINAL_FLAGS } from './start-terminal.js';
+import { durationText } from './terminal-session.js';
+
+export const exec = describedCommand({
+  name: 'exec',
+  summary: 'Runs a command on the server.',
+  usage: '[flags] [--] COMMAND [ARGUMENT]…',
+  flags: [
+    { name: 'interactive', short: 'i', description: 'Sends standard input to the command.' },
+    { name: 'tty', short: 't', description: 'Gives it a terminal; with -i the local one shows it and types into it.' },
+    { name: 'detach', short: 'd', description: 'Leaves it running there, and prints its key.' },
+    ...START_FLAGS,
+    {
+      name: 'timeout',
+      placeholder: 'TIME',
+      description: 'Ends it after so long, with exit code 124: 250ms, 30s, 5m, 1h.',
+    },
+    ...TERMINAL_FLAGS,
+    { name: 'no-reconnect', description: 'Ends it with the connection, in place of coming back for 60 s.' },
+    JSON_FLAG,
+    ...CONNECTION_FLAGS,
+  ],
+  notes: `Nothing passes through a shell unless you name one. Standard output and standard error stay apart, and the exit code is the command's own.
+Without -it SIGINT, SIGTERM, SIGHUP and SIGQUIT are sent on. With -it ctrl-p ctrl-q detaches, ~. at the start of a line disconnects, and
+~? lists such keys.
+
+Exit codes: the command's own; 128+n when signal n ended it; 124 after --timeout; 125 when execwire failed (wrong flag, no server,
+refused); 126 when the program cannot be executed; 127 when there is none; 255 when the connection is lost and nobody knows the outcome.`,
+  examples: [
+    ['execwire exec -- uname -a', 'Runs uname.'],
+    ['tar c src | execwire exec -i -w /tmp -- tar x', 'Pipes data through.'],
+    ["execwire exec -e LANG=C -- sh -c 'make 2>&1 | tail'", 'Uses a shell there.'],
+    ['execwire exec -it -- vim notes.txt', 'Edits a file there.'],
+    ['key=$(execwire exec -d -- make)', 'Leaves make running; `execwire logs -f "$key"` shows its output.'],
+  ],
+  run: runExec,
+});
+
+async function runExec(given: GivenFlags): Promise<number> {
+  if (given.words.length === 0) throw new CliError('exec needs a command: execwire exec [flags] -- COMMAND…');
+  const kept = isKept(given);
+  const isDetached = given.has('detach');
+  const isTerminal = given.has('tty');
+  if (isTerminal && given.has('json') && !isDetached) throw new CliError('--json needs pipes: leave -t out');
+  if (isTerminal && !isDetached && !LocalTerminal.isThere) {
+    throw new CliError('-t needs a terminal on standard input, and there is none: leave it out to use pipes');
+  }
+  const start = startOptions(given);
+  const reconnects = !given.has('no-reconnect');
+  const key = given.text('key');
+  return withConnection(given, { reconnects, key }, async (connection) => {
+    if (isDetached) return leaveThere(given, connection, start);
+    if (isTerminal) {
+      const input = given.has('interactive') ? 'types' : 'ignores';
+      return openTerminal(given, connection, given.words, { start, kept, input });
+    }
+    return execOnPipes(given, connection, { start, kept });
+  });
+}
+
+/** Starts a command, prints its key, and goes. */
+async function leaveThere(
+  given: GivenFlags,
+  connection: Connection,
+  start: ReturnType<typeof startOptions>,
+): Promise<number> {
+  const { box } = connection;
+  const detachable = keepingOptions(given, connection);
+  const command = [...given.words];
+  const left = given.has('tty')
+    ? box.terminal(command, { ...start, detachable, ...LocalTerminal.size() })
+    : box.exec(command, { ...start, detachable, stdin: given.has('interactive') ? 'pipe' : 'ignore', buffer: false });
+  const { key, pid } = await left.started;
+  // It may have ended already: then its end is kept.
+  await left.detach().catch(() => {});
+  if (given.has('json')) await printJson({ key, pid });
+  else await printText(`${key}\n`);
+  const { ttl } = detachable;
+  const expires = new Date(Date.now() + ttl).toISOString().replace(/\.\d+/, '');
+  say(`kept until ${expires} unless somebody attaches before (${durationText(ttl)}, --ttl)`);
+  return 0;
+}
+
+async function execOnPipes(
+  given: GivenFlags,
+  connection: Connection,
+  { start, kept }: { readonly start: ReturnType<typeof startOptions>; readonly kept: boolean },
+): Promise<number> {
+  const isJson = given.has('json');
+  const feedsInput = given.has('interactive');
+  const begin = (detachable: boolean | DetachableOptions): Run =>
+    connection.box.exec([...given.words], {
+      ...start,
+      detachable,
+      stdin: feedsInput ? 'pipe' : 'ignore',
+      buffer: isJson,
+      stripFinalNewline: false,
+    });
+  const hold = (run: Run): Promise<Result> =>
+    runOnPipes(run, connection, { feedsInput, printsOutput: !isJson, onSignal: 'sendOn', isKept: kept });
+  const byDefault = !given.has('no-reconnect') && connection.keepsCommands;
+  let run = begin(kept ? keepingOptions(given, connection) : byDefault);
+  try {
+    let result: Result;
+    try {
+      result = await hold(run);
+    } catch (error) {
+      if (kept || !lacksReplayBudget(error)) throw error;
+      say('the server has no room to keep output: this command ends with its connection');
+      run = begin(false);
+      result = await hold(run);
+    }
+    // Kept for whoever comes back, and nobody will.
+    if (!kept && run.key !== undefined) void connection.box.forget(run.key).catch(() => {});
+    if (isJson) await printJson(resultDocument(result));
+    return exitCodeOfResult(result);
+  } catch (error) {
+    if (isJson && error instanceof Error && 'result' in error && error.result !== undefined) {
+      await printJson(resultDocument(error.result as Result));
+    }
+    throw asUnknown(error, run);
+  }
+}
+
+function lacksReplayBudget(error: unknown): boolean {
+  return error instanceof RpcError && fieldOf(error.data, 'bound') === 'replayBudget';
+}

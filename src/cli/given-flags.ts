@@ -1,0 +1,89 @@
+/** Reads the flags of a command line from a command's table; they end at the first word that is none, or at `--`. Knows no flag. */
+import { parseArgs } from 'node:util';
+import type { Flag } from './command.js';
+import { CliError } from './exit-codes.js';
+import { nearestWord } from './nearest.js';
+
+/** What a command line said. */
+export class GivenFlags {
+  /** What stands behind the flags. */
+  readonly words: readonly string[];
+  readonly #texts: ReadonlyMap<string, readonly string[]>;
+
+  constructor(texts: ReadonlyMap<string, readonly string[]>, words: readonly string[]) {
+    this.#texts = texts;
+    this.words = words;
+  }
+
+  has(name: string): boolean {
+    return this.#texts.has(name);
+  }
+
+  /** The last value of a flag; undefined where it is not given. */
+  text(name: string): string | undefined {
+    return this.#texts.get(name)?.at(-1);
+  }
+
+  /** All values of a flag, in their order. */
+  texts(name: string): readonly string[] {
+    return this.#texts.get(name) ?? [];
+  }
+
+  /** A duration in milliseconds: `250ms`, `30s`, `5m`, `1h`, or seconds. @throws {CliError} */
+  durationMs(name: string): number | undefined {
+    const text = this.text(name);
+    if (text === undefined) return undefined;
+    const [, digits = '', unit = 's'] = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text) ?? [];
+    const ms = Number(digits) * (UNIT_MS[unit] ?? 0);
+    if (digits === '' || !(ms <= MAX_DURATION_MS)) {
+      throw new CliError(`--${name} ${text}: expected a duration such as \`250ms\`, \`30s\`, \`5m\` or \`1h\``);
+    }
+    return Math.round(ms);
+  }
+}
+
+const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+/** Longest duration: what timers hold, 24 days. */
+const MAX_DURATION_MS = 2 ** 31 - 1;
+
+/** @throws {CliError} naming the flag, and the nearest right one */
+export function readGivenFlags(command: string, argv: readonly string[], flags: readonly Flag[]): GivenFlags {
+  const options = Object.fromEntries(
+    flags.map(({ name, short, placeholder }) => [
+      name,
+      {
+        type: placeholder === undefined ? ('boolean' as const) : ('string' as const),
+        ...(short === undefined ? {} : { short }),
+      },
+    ]),
+  );
+  // Not strict: the sentences are ours.
+  const { tokens } = parseArgs({ args: [...argv], options, strict: false, allowPositionals: true, tokens: true });
+  const texts = new Map<string, string[]>();
+  for (const token of tokens) {
+    if (token.kind === 'positional') return new GivenFlags(texts, argv.slice(token.index));
+    if (token.kind === 'option-terminator') return new GivenFlags(texts, argv.slice(token.index + 1));
+    const flag = flags.find(({ name }) => name === token.name);
+    if (flag === undefined) throw unknownFlag(command, token.rawName, flags);
+    if (flag.placeholder === undefined && token.value !== undefined) {
+      throw new CliError(`${token.rawName} takes no value; see \`execwire ${command} --help\``);
+    }
+    if (flag.placeholder !== undefined && token.value === undefined) {
+      throw new CliError(`${token.rawName} needs a value: ${token.rawName} ${flag.placeholder}`);
+    }
+    texts.set(flag.name, [...(texts.get(flag.name) ?? []), token.value ?? '']);
+  }
+  return new GivenFlags(texts, []);
+}
+
+function unknownFlag(command: string, given: string, flags: readonly Flag[]): CliError {
+  const known = flags.flatMap(({ name, short }) => [`--${name}`, ...(short === undefined ? [] : [`-${short}`])]);
+  const nearest = given.startsWith('--')
+    ? nearestWord(
+        given,
+        known.filter((flag) => flag.startsWith('--')),
+      )
+    : undefined;
+  const advice = nearest === undefined ? '' : ` did you mean \`${nearest}\`?`;
+  return new CliError(`unknown flag \`${given}\` of ${command};${advice} see \`execwire ${command} --help\``);
+}

@@ -1,0 +1,61 @@
+/** What `exec` and `shell` share: the flags that say how a command starts and how long it is kept, and what is made of them. Knows no session. */
+import type { CommonOptions, DetachableOptions } from '../../client/src/node.js';
+import type { Flag } from './command.js';
+import { commandEnvironment, ENVIRONMENT_FLAGS } from './command-environment.js';
+import type { Connection } from './connection.js';
+import { CliError } from './exit-codes.js';
+import type { GivenFlags } from './given-flags.js';
+
+export const START_FLAGS: readonly Flag[] = [
+  ...ENVIRONMENT_FLAGS,
+  { name: 'workdir', short: 'w', placeholder: 'DIR', description: 'Directory to run it in.' },
+  {
+    name: 'key',
+    placeholder: 'KEY',
+    description: 'Keeps it under this name, 16 to 128 of A-Za-z0-9._~-; a second exec with the key comes to it.',
+  },
+  {
+    name: 'ttl',
+    placeholder: 'TIME',
+    description: 'With -d or --key: how long it is kept with nobody attached. Default 1h.',
+  },
+];
+
+/** Milliseconds that a command with `-d` or `--key` is kept by default. */
+const KEPT_TTL_MS = 3_600_000;
+const KEY = /^[A-Za-z0-9._~-]{16,128}$/;
+
+/** What both kinds of commands have. @throws {CliError} */
+export function startOptions(given: GivenFlags): Pick<CommonOptions, 'cwd' | 'env' | 'timeout'> {
+  const cwd = given.text('workdir');
+  const timeout = given.durationMs('timeout');
+  return {
+    env: commandEnvironment(given),
+    ...(cwd === undefined ? {} : { cwd }),
+    ...(timeout === undefined ? {} : { timeout }),
+  };
+}
+
+/** Whether the command is to live on without this program. @throws {CliError} */
+export function isKept(given: GivenFlags): boolean {
+  const key = given.text('key');
+  if (key !== undefined && !KEY.test(key)) throw new CliError(`--key ${key}: expected 16 to 128 of A-Za-z0-9._~-`);
+  const kept = given.has('detach') || key !== undefined;
+  if (given.has('ttl') && !kept) throw new CliError('--ttl needs -d or --key');
+  if (kept && given.has('no-reconnect')) throw new CliError('--no-reconnect contradicts -d and --key');
+  return kept;
+}
+
+/** How such a command is kept. @throws {CliError} where the server keeps none */
+export function keepingOptions(
+  given: GivenFlags,
+  connection: Connection,
+): DetachableOptions & { readonly ttl: number } {
+  const { limits } = connection.box.server;
+  if (!connection.keepsCommands) throw new CliError('this server keeps no commands: leave -d and --key out');
+  const ceiling = limits?.maxDetached ?? 0;
+  const byDefault = ceiling > 0 ? Math.min(KEPT_TTL_MS, ceiling) : KEPT_TTL_MS;
+  const key = given.text('key');
+  // `drop`: nobody is there to read, and the command must not stand still.
+  return { ttl: given.durationMs('ttl') ?? byDefault, whenFull: 'drop', ...(key === undefined ? {} : { key }) };
+}

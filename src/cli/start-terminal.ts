@@ -1,0 +1,64 @@
+/** Starts a program in a remote terminal and shows it, for `exec -t` and `shell`. Knows no program. */
+import type { CommonOptions } from '../../client/src/node.js';
+import { ownVariable } from '../config/client-settings.js';
+import type { Flag } from './command.js';
+import type { Connection } from './connection.js';
+import type { GivenFlags } from './given-flags.js';
+import { LocalTerminal } from './local-terminal.js';
+import { say } from './say.js';
+import { keepingOptions } from './start-options.js';
+import { showTerminal } from './terminal-session.js';
+import { DEFAULT_DETACH_KEYS, parseDetachKeys } from './typed-keys.js';
+
+export const TERMINAL_FLAGS: readonly Flag[] = [
+  {
+    name: 'detach-keys',
+    placeholder: 'KEYS',
+    description: `Keys that detach, such as ctrl-a,d; empty for none. Default ${DEFAULT_DETACH_KEYS}.`,
+  },
+];
+
+/** The server's default time for commands that outlive a connection. */
+const DEFAULT_TTL_MS = 60_000;
+
+/** @throws {CliError} */
+export function detachKeysOf(given: GivenFlags): Buffer {
+  return parseDetachKeys(given.text('detach-keys') ?? DEFAULT_DETACH_KEYS);
+}
+
+/** @returns the exit code */
+export async function openTerminal(
+  given: GivenFlags,
+  connection: Connection,
+  command: readonly string[],
+  how: {
+    readonly start: Pick<CommonOptions, 'cwd' | 'env' | 'timeout'>;
+    readonly kept: boolean;
+    readonly input: 'types' | 'ignores';
+  },
+): Promise<number> {
+  const { start, kept, input } = how;
+  const detachKeys = detachKeysOf(given);
+  const keeping = kept ? keepingOptions(given, connection) : undefined;
+  const term = ownVariable('TERM');
+  const terminal = connection.box.terminal(command, {
+    ...start,
+    // The program draws for the terminal that is here.
+    env: { ...(term === undefined ? {} : { TERM: term }), ...start.env },
+    ...LocalTerminal.size(),
+    redraw: true,
+    ...(given.has('no-reconnect') ? { detachable: false } : {}),
+    ...(keeping === undefined ? {} : { detachable: keeping }),
+  });
+  const mayBeKept = connection.keepsCommands && !given.has('no-reconnect');
+  if (mayBeKept) {
+    const noteWhenOrdinary = (): void => {
+      if (terminal.key === undefined)
+        say('the server has no room to keep output: this command ends with its connection\r');
+    };
+    void terminal.started.then(noteWhenOrdinary, () => {});
+  }
+  const ttlMs = keeping?.ttl ?? DEFAULT_TTL_MS;
+  const whenToldToEnd = kept ? 'survivesHangup' : 'ends';
+  return showTerminal(terminal, connection, { detachKeys, input, whenToldToEnd, ttlMs });
+}

@@ -1,0 +1,230 @@
+// `execwire exec` through pipes and in a terminal that only shows it: every row of the table of exit codes, its flags, its signals.
+
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer as createHttpServer } from 'node:http';
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { WebSocketServer } from 'ws';
+import { ServerProcess } from '../support/server-process.js';
+import { until } from '../support/until.js';
+import { CliProcess, cliSetup, endOf } from './cli-process.js';
+
+/** A port on which nobody listens. */
+async function closedPort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+async function listening(t: Test, server: Server): Promise<string> {
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket) => sockets.add(socket));
+  t.teardown(() => {
+    server.close();
+    for (const socket of sockets) socket.destroy();
+  });
+  return `ws://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+t.test('exec ends with the code of the table, through pipes and in a terminal', async (t) => {
+  const setup = await cliSetup(t);
+  const unreachable = `ws://127.0.0.1:${await closedPort()}`;
+  const folder = mkdtempSync(join(tmpdir(), 'execwire-cli-'));
+  t.teardown(() => rmSync(folder, { recursive: true }));
+  writeFileSync(join(folder, 'token'), 'secret');
+  const rows: readonly [args: string[], code: number, said: RegExp][] = [
+    [['exec', '--', 'true'], 0, /^$/],
+    [['exec', 'sh', '-c', 'echo said; exit 3'], 3, /^said\r?\n$/],
+    [['exec', '--', 'sh', '-c', 'exit 255'], 255, /^$/],
+    [['exec', '--', 'sh', '-c', 'kill -TERM $$'], 143, /^$/],
+    [['exec', '--', 'sh', '-c', 'kill -KILL $$'], 137, /^$/],
+    [['exec', '--timeout', '200ms', '--', 'sleep', '60'], 124, /^$/],
+    [['exec', '--', '/no/such/program'], 127, /program "\/no\/such\/program": no such file/],
+    [['exec', '--', 'no-such-program'], 127, /program "no-such-program"/],
+    [['exec', '--', '/etc/passwd'], 126, /program "\/etc\/passwd": permission denied/],
+    [['exec', '-w', '/no/such/folder', '--', 'true'], 125, /cwd "\/no\/such\/folder"/],
+    [['exec', '--timeuot', '3s', '--', 'true'], 125, /unknown flag `--timeuot` of exec; did you mean `--timeout`\?/],
+    [['exec', '-Z', 'true'], 125, /unknown flag `-Z` of exec; see `execwire exec --help`/],
+    [['exec', '--timeout'], 125, /--timeout needs a value: --timeout TIME/],
+    [['exec', '--timeout', 'soon', 'true'], 125, /--timeout soon: expected a duration/],
+    [['exec', '--json=yes', 'true'], 125, /--json takes no value/],
+    [['exec'], 125, /exec needs a command/],
+    [['exec', '-e', '=x', 'true'], 125, /`` is no name of a variable/],
+    [['exec', '--env-file', '/no/such/file', 'true'], 125, /--env-file \/no\/such\/file: ENOENT/],
+    [['exec', '--ttl', '5s', 'true'], 125, /--ttl needs -d or --key/],
+    [['exec', '--key', 'short', 'true'], 125, /--key short: expected 16 to 128/],
+    [['exce', '--', 'true'], 125, /unknown command `exce`; did you mean `exec`\?/],
+    [['exec', '--url', unreachable, 'true'], 125, /ECONNREFUSED: nobody listens there; is the server running\?/],
+    [['exec', '--url', 'unix:///no/such/socket', 'true'], 125, /there is no such socket file/],
+    [['exec', '--url', 'http://127.0.0.1:1', 'true'], 125, /did you mean ws:\/\/127\.0\.0\.1:1\?/],
+    [['exec', '--token-file', '/no/such/file', 'true'], 125, /--token-file \/no\/such\/file: ENOENT/],
+  ];
+  for (const [args, code, said] of rows) {
+    const title = args.join(' ');
+    const piped = await setup.run(args);
+    t.same([piped.code, piped.signal], [code, null], `${title}: ${piped.stderr}`);
+    t.match(piped.stdout + piped.stderr, said, title);
+    // One line: what was met and what to do.
+    if (code === 125) t.match(piped.stderr, /^[^\n]+\n$/, title);
+    const shown = await endOf(setup.inTerminal(args));
+    t.equal(shown.code, code, `${title}, in a terminal`);
+    t.match(shown.text, said, title);
+  }
+  const nowhere = await new CliProcess(['exec', 'true']).ended;
+  t.match(nowhere, { code: 125, stderr: /no server named: give --url ws:\/\/HOST:PORT, or set EXECWIRE_URL/ });
+  const noTerminal = await setup.run(['exec', '-t', '--', 'true']);
+  t.match(noTerminal, { code: 125, stdout: '', stderr: /-t needs a terminal on standard input/ });
+});
+
+t.test('exec says in one line what it met when what answers is no server for it', async (t) => {
+  const server = new ServerProcess({
+    flags: ['--ws-auth', 'capability-token', '--ws-token-file', tokenFile(t, 'right')],
+  });
+  t.teardown(() => server.crash());
+  await server.untilListening();
+  const run = (url: string, ...flags: string[]) =>
+    new CliProcess(['exec', '--url', url, ...flags, '--', 'echo', 'in']).ended;
+  t.match(await run(server.url), { code: 125, stderr: /^execwire: .*HTTP 401: the server wants a token[^\n]*\n$/ });
+  t.match(await run(server.url, '--token-file', tokenFile(t, 'wrong')), { code: 125, stderr: /HTTP 401/ });
+  t.match(await run(server.url, '--token-file', tokenFile(t, 'right')), { code: 0, stdout: 'in\n' });
+  const byVariable = new CliProcess(['exec', '--url', server.url, 'echo', 'in'], { env: { EXECWIRE_TOKEN: 'right' } });
+  t.match(await byVariable.ended, { code: 0, stdout: 'in\n' });
+
+  const proxy = createHttpServer((_request, response) => {
+    response.writeHead(200, { 'content-type': 'text/html; charset=utf-8' }).end('<html>Welcome</html>');
+  });
+  const html = await run(await listening(t, proxy));
+  t.match(html, {
+    code: 125,
+    stderr: /HTTP 200 \(text\/html\) and no WebSocket; is this the address of an execwire server\?\n$/,
+  });
+
+  const sshd = createServer((socket) => socket.on('error', () => {}).end('SSH-2.0-OpenSSH_9.2\r\n'));
+  t.match(await run(await listening(t, sshd)), { code: 125, stderr: /^execwire: [^\n]*no HTTP[^\n]*\n$/ });
+
+  const http = createHttpServer();
+  const echo = new WebSocketServer({ server: http });
+  echo.on('connection', (socket) => socket.on('message', (data) => socket.send(String(data))));
+  const other = await run(await listening(t, http));
+  t.match(other, { code: 125, stderr: /^execwire: [^\n]*not as an execwire server does[^\n]*\n$/ });
+});
+
+function tokenFile(t: Test, token: string): string {
+  const folder = mkdtempSync(join(tmpdir(), 'execwire-token-'));
+  t.teardown(() => rmSync(folder, { recursive: true }));
+  writeFileSync(join(folder, 'token'), `${token}\n`, { mode: 0o600 });
+  return join(folder, 'token');
+}
+
+t.test('exec passes input, output, environment and directory on as they are', async (t) => {
+  const setup = await cliSetup(t);
+  t.match(await setup.run(['exec', '-i', '--', 'cat'], { input: 'one\ntwo' }), {
+    code: 0,
+    stdout: 'one\ntwo',
+    stderr: '',
+  });
+  t.match(await setup.run(['exec', '--', 'cat'], { input: 'not sent' }), { code: 0, stdout: '' });
+  t.match(await setup.run(['exec', '-i', '--', 'head', '-c', '3'], { input: 'x'.repeat(500_000) }), {
+    code: 0,
+    stdout: 'xxx',
+  });
+  const apart = await setup.run(['exec', '--', 'sh', '-c', 'echo out; echo err >&2']);
+  t.match(apart, { code: 0, stdout: 'out\n', stderr: 'err\n' });
+  const large = await setup.run(['exec', '--', 'head', '-c', '5000000', '/dev/zero']);
+  t.equal(large.stdout.length, 5_000_000);
+
+  const folder = mkdtempSync(join(tmpdir(), 'execwire-env-'));
+  t.teardown(() => rmSync(folder, { recursive: true }));
+  const file = join(folder, 'env');
+  writeFileSync(file, '# a comment\n\nA=of the file\nB=of = the file\nHERE\nNOT_SET_HERE\n');
+  const show = ['sh', '-c', 'echo "$A|$B|$C|$HERE|$NOT_SET_HERE"; pwd'];
+  const env = await setup.run(['exec', '-eC=3', '--env-file', file, '-e', 'A=wins', '-w', '/', ...show], {
+    env: { HERE: 'from here' },
+  });
+  t.equal(env.stdout, 'wins|of = the file|3|from here|\n/\n');
+  // What stands behind the first word is the command's own.
+  t.equal((await setup.run(['exec', 'echo', '-t', '--json', '--', '-h'])).stdout, '-t --json -- -h\n');
+  t.match(await setup.run(['exec', '-h']), { code: 0, stdout: /^Usage: execwire exec .*Examples:/ms });
+});
+
+t.test('exec prints one JSON document when it is asked for one', async (t) => {
+  const setup = await cliSetup(t);
+  const { code, stdout, stderr } = await setup.run([
+    'exec',
+    '--json',
+    '--',
+    'sh',
+    '-c',
+    'echo out; echo err >&2; exit 3',
+  ]);
+  t.same([code, stderr], [3, '']);
+  t.match(JSON.parse(stdout), {
+    command: ['sh', '-c', 'echo out; echo err >&2; exit 3'],
+    exitCode: 3,
+    signal: null,
+    timedOut: false,
+    cause: 'exited',
+    stdout: 'out\n',
+    stderr: 'err\n',
+    truncated: { stdout: 0, stderr: 0 },
+  });
+  const killed = await setup.run(['exec', '--json', '--', 'sh', '-c', 'kill -9 $$']);
+  t.match(
+    { ...killed, stdout: JSON.parse(killed.stdout) },
+    { code: 137, stdout: { exitCode: 137, signal: 'SIGKILL' } },
+  );
+});
+
+t.test('exec sends signals on when it is told to end, and ends with what the command makes of them', async (t) => {
+  const setup = await cliSetup(t);
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const) {
+    const name = signal.slice(3);
+    const trap = `trap 'echo got ${name}; exit 7' ${name}; echo ready; while :; do sleep 0.05; done`;
+    const caught = setup.start(['exec', '--', 'sh', '-c', trap]);
+    await caught.untilSaid(/ready\n/);
+    caught.child.kill(signal);
+    t.match(await caught.ended, { code: 7, stdout: `ready\ngot ${name}\n` }, signal);
+  }
+  const plain = setup.start(['exec', '--', 'sh', '-c', 'echo ready; exec sleep 60']);
+  await plain.untilSaid(/ready\n/);
+  plain.child.kill('SIGTERM');
+  t.match(await plain.ended, { code: 143, signal: null });
+});
+
+t.test('exec ends quietly with 141 and ends its command when nobody reads its output', async (t) => {
+  const setup = await cliSetup(t);
+  const cut = setup.start(['exec', '--', 'sh', '-c', 'while echo y; do :; done']);
+  await cut.untilSaid(/y\n/);
+  cut.child.stdout?.destroy();
+  t.match(await cut.ended, { code: 141, stderr: '' });
+  const shown = await endOf(setup.program(['bash', '-c', 'set -o pipefail; $CLI exec -- yes | head -n 1; echo $?']));
+  t.equal(shown.text, 'y\r\n141\r\n');
+  // The server's own check at the end of the test finds what was left running.
+});
+
+t.test('exec ends with 255 and says so when the connection and the outcome are lost', async (t) => {
+  const server = new ServerProcess({});
+  t.teardown(() => server.crash());
+  await server.untilListening();
+  const before = server.children().length;
+  const env = { EXECWIRE_URL: server.url };
+  const command = ['--', 'sh', '-c', 'echo ready; exec sleep 60'];
+  const atOnce = new CliProcess(['exec', '--no-reconnect', ...command], { env });
+  const asJson = new CliProcess(['exec', '--no-reconnect', '--json', ...command], { env });
+  const comesBack = new CliProcess(['exec', ...command], { env });
+  await Promise.all([atOnce.untilSaid(/ready\n/), comesBack.untilSaid(/ready\n/)]);
+  await until('all three commands run', () => server.children().length >= before + 3);
+  await server.crash();
+  t.match(await atOnce.ended, { code: 255, stdout: 'ready\n', stderr: /^execwire: The command is lost: [^\n]*\n$/ });
+  t.match(await asJson.ended, { code: 255, stderr: /is lost/ });
+  t.match(JSON.parse(asJson.stdout), { exitCode: null, cause: 'lost' });
+  await comesBack.untilSaid(/^execwire: the connection broke \(1006\); coming back, for up to 60 s\n/, 'stderr');
+  const next = new ServerProcess({ listen: server.url });
+  t.teardown(() => next.crash());
+  t.match(await comesBack.ended, { code: 255, stderr: /^execwire: the outcome is unknown: Another server [^\n]*\n$/m });
+});
