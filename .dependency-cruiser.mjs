@@ -44,14 +44,9 @@ const MAY_IMPORT = {
   'src/embed': ['src/server'],
   'src/main': ['src/cli', 'src/process', 'src/version'],
   // It runs before anything else is loaded.
-<<<<<<< HEAD
-  'src/launcher': ['src/process/young-heap'],
+  'src/launcher': ['src/process/young-heap', 'src/cli/client-words'],
   // A package of its own.
   client: [],
-=======
-  'src/launcher': ['src/process/young-heap', 'src/cli/client-words'],
-  client: ['src/protocol'],
->>>>>>> 200db0d (cli: execwire exec, through pipes, in a terminal, or left there; a bundle of its own)
 };
 
 /** Who may import a package. `types`: who may import its types alone. A package without a row belongs to nobody. */
@@ -159,10 +154,14 @@ export default {
     {
       name: 'small command line',
       severity: 'error',
-      comment: 'The commands that talk to a server start in the time of a bare Node: they never load the server, nor its packages.',
+      comment:
+        'The commands that talk to a server start in the time of a bare Node: they never load the server, nor its packages.',
       from: { path: '^src/cli/client-commands[.]ts$' },
       to: {
-        path: ['^(plugins|routes|src/(?!cli/|config/client-settings[.]ts$|version[.]ts$))', packageOf('(zod|pino|fastify)')],
+        path: [
+          '^(plugins|routes|src/(?!cli/|config/client-settings[.]ts$|version[.]ts$))',
+          packageOf('(zod|pino|fastify)'),
+        ],
         reachable: true,
       },
     },

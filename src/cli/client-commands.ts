@@ -1,10 +1,17 @@
 /** The commands that talk to a server, in the order of the help, and their end. A bundle of their own: none of them loads the server. */
+
+import { attach } from './attach.js';
 import type { CliCommand } from './command.js';
 import { exec } from './exec.js';
 import { EXIT_FAILURE } from './exit-codes.js';
+import { kill } from './kill.js';
+import { logs } from './logs.js';
+import { ls } from './ls.js';
 import { writeToStderr } from './say.js';
+import { shell } from './shell.js';
+import { top } from './top.js';
 
-export const clientCommands: readonly CliCommand[] = [exec];
+export const clientCommands: readonly CliCommand[] = [exec, shell, attach, ls, logs, kill, top];
 
 /** Runs one of them and ends the program with its exit code. @param argv its name first */
 export function runClientCommand([name, ...argv]: readonly string[]): void {

@@ -19,6 +19,8 @@ export interface TerminalSessionOptions {
   readonly detachKeys: Buffer;
   /** `types`: keys are sent; `watches`: keys are only looked at for those that leave; `ignores`: standard input is not read. */
   readonly input: 'types' | 'watches' | 'ignores';
+  /** Whether the remote window follows the local one. Default true. */
+  readonly setsSize?: boolean;
   /** What becomes of the command when this program is told to end: it ends, too; it ends but for the loss of the local terminal; or it goes on. */
   readonly whenToldToEnd: 'ends' | 'survivesHangup' | 'goesOn';
   /** Milliseconds that the command lives when it is left; undefined where that is not known. */
@@ -74,6 +76,10 @@ class TerminalSession {
     this.#keys = new TypedKeys(options.detachKeys);
   }
 
+  get #setsSize(): boolean {
+    return this.#options.setsSize ?? true;
+  }
+
   async run(): Promise<number> {
     const { input } = this.#options;
     this.#connection.onAway = (text) => this.#show(text);
@@ -86,7 +92,7 @@ class TerminalSession {
     }
     this.#undo.push(takeEndSignals((signal) => void this.#toldToEnd(signal)));
     for (const signal of OTHER_SIGNALS) process.on(signal, this.#onOtherSignal);
-    if (input !== 'watches')
+    if (this.#setsSize)
       this.#undo.push(this.#local.onResize((size) => void this.#terminal.resize(size).catch(() => {})));
     process.on('SIGCONT', this.#onContinue);
     return await Promise.race([this.#untilEnd(), this.#left]);
@@ -187,7 +193,7 @@ class TerminalSession {
   readonly #onContinue = (): void => {
     this.#local.reenterRaw();
     const size = LocalTerminal.size();
-    if (size !== undefined && this.#options.input !== 'watches') void this.#terminal.resize(size).catch(() => {});
+    if (size !== undefined && this.#setsSize) void this.#terminal.resize(size).catch(() => {});
   };
 
   #showHelp(): void {

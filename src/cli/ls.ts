@@ -1,0 +1,34 @@
+/** `execwire ls`: lists the commands that a server keeps for this principal. */
+import { CONNECTION_FLAGS, JSON_FLAG, withConnection } from './connection.js';
+import { describedCommand } from './described-command.js';
+import { commandLine, type KeptCommand, keptCommands, tableText } from './kept-commands.js';
+import { printJson, printText } from './out-stream.js';
+import { durationText } from './terminal-session.js';
+
+export const ls = describedCommand({
+  name: 'ls',
+  summary: 'Lists the commands that are kept on the server.',
+  usage: '[flags]',
+  flags: [{ name: 'quiet', short: 'q', description: 'Prints only the keys.' }, JSON_FLAG, ...CONNECTION_FLAGS],
+  examples: [
+    ['execwire ls', 'Shows them with their state and age.'],
+    ['execwire ls -q | xargs -n 1 execwire kill', 'Ends all that run.'],
+  ],
+  maxWords: 0,
+  async run(given) {
+    const commands = await withConnection(given, {}, ({ box }) => keptCommands(box));
+    if (given.has('json')) await printJson(commands);
+    else if (given.has('quiet')) await printText(commands.map(({ key }) => `${key}\n`).join(''));
+    else
+      await printText(tableText([['KEY', 'STATE', 'AGE', 'ATTACHED', 'EXPIRES', 'COMMAND'], ...commands.map(rowOf)]));
+    return 0;
+  },
+});
+
+function rowOf(command: KeptCommand): string[] {
+  const { key, state, exitCode, startedAtMs, attachments = 0, expiresAtMs } = command;
+  const now = Date.now();
+  const shown = state === 'ended' ? `ended (${exitCode ?? '?'})` : state;
+  const expires = typeof expiresAtMs === 'number' ? `in ${durationText(Math.max(0, expiresAtMs - now))}` : '-';
+  return [key, shown, durationText(Math.max(0, now - startedAtMs)), String(attachments), expires, commandLine(command)];
+}

@@ -1,0 +1,41 @@
+/** `execwire shell`: opens the user's own shell there, in this terminal. */
+import { CONNECTION_FLAGS, withConnection } from './connection.js';
+import { describedCommand } from './described-command.js';
+import { CliError } from './exit-codes.js';
+import { LocalTerminal } from './local-terminal.js';
+import { isKept, START_FLAGS, startOptions } from './start-options.js';
+import { openTerminal, TERMINAL_FLAGS } from './start-terminal.js';
+
+/** The shell of the account, else of the environment, else the first that is there. */
+const OWN_SHELL = `entry=$(getent passwd "$(id -u)" 2>/dev/null)
+for shell in "\${entry##*:}" "$SHELL" /bin/bash /bin/sh; do
+  case $shell in */nologin | */false | '') continue ;; esac
+  [ -x "$shell" ] && exec "$shell"
+done
+exec sh`;
+
+export const shell = describedCommand({
+  name: 'shell',
+  summary: 'Opens a shell on the server in this terminal.',
+  usage: '[flags]',
+  flags: [...START_FLAGS, ...TERMINAL_FLAGS, ...CONNECTION_FLAGS],
+  notes: `The shell is that of the server's user. It ends with the shell's own exit code. ctrl-p ctrl-q detaches, ~. at the start of a line
+disconnects, ~? lists such keys.`,
+  examples: [
+    ['execwire shell', 'Opens it.'],
+    [
+      'execwire shell --key "my-own-workspace" -w /srv',
+      'Opens it in /srv; the same line comes back to it within an hour.',
+    ],
+  ],
+  maxWords: 0,
+  async run(given) {
+    const kept = isKept(given);
+    const start = startOptions(given);
+    if (!LocalTerminal.isThere)
+      throw new CliError('shell needs a terminal on standard input; `execwire exec -i -- sh` reads from a pipe');
+    return withConnection(given, { key: given.text('key') }, (connection) =>
+      openTerminal(given, connection, ['sh', '-c', OWN_SHELL], { start, kept, input: 'types' }),
+    );
+  },
+});

@@ -1,0 +1,135 @@
+/** `execwire top`: a table of the principal's commands that is drawn again every moment. */
+import type { ListedCommand } from '../../client/src/node.js';
+import { mayColour } from '../config/client-settings.js';
+import { CONNECTION_FLAGS, type Connection, JSON_FLAG, withConnection } from './connection.js';
+import { describedCommand } from './described-command.js';
+import { exitCodeOfSignal } from './exit-codes.js';
+import { bytesText, commandLine, tableText } from './kept-commands.js';
+import { LocalTerminal } from './local-terminal.js';
+import { printJson, printText } from './out-stream.js';
+import { takeEndSignals } from './told-to-end.js';
+
+/** Milliseconds between two pictures. */
+const INTERVAL_MS = 1_000;
+const ESC = '\u001b';
+/** A screen of its own, without a cursor. */
+const ENTER = `${ESC}[?1049h${ESC}[?25l`;
+const HOME = `${ESC}[H`;
+const TO_LINE_END = `${ESC}[K`;
+const TO_SCREEN_END = `${ESC}[J`;
+const Q = 0x71;
+const CTRL_C = 0x03;
+
+/** One look at a command. */
+interface Look {
+  readonly cpuMs: number;
+  readonly atMs: number;
+}
+
+export const top = describedCommand({
+  name: 'top',
+  summary: 'Shows what the commands on the server use, once a second.',
+  usage: '[flags]',
+  flags: [
+    { name: 'once', description: 'Prints one table and ends; so does output that is no terminal.' },
+    JSON_FLAG,
+    ...CONNECTION_FLAGS,
+  ],
+  notes: 'Shows all commands of your credential, those without a key included. q or ctrl-c ends it.',
+  examples: [
+    ['execwire top', 'Watches them.'],
+    ['execwire top --json', 'Prints one look for a program.'],
+  ],
+  maxWords: 0,
+  run: (given) =>
+    withConnection(given, {}, async (connection) => {
+      if (given.has('json')) await printJson(await look(connection));
+      else if (given.has('once') || process.stdout.isTTY !== true || !LocalTerminal.isThere) {
+        await printText(pictureOf(await look(connection), new Map()));
+      } else return watch(connection);
+      return 0;
+    }),
+});
+
+function look({ box }: Connection): Promise<ListedCommand[]> {
+  return box.list({ scope: 'principal', details: true });
+}
+
+/** @returns the exit code, when somebody ends it */
+async function watch(connection: Connection): Promise<number> {
+  const local = new LocalTerminal();
+  let finish: (code: number) => void = () => {};
+  const finished = new Promise<number>((resolve) => {
+    finish = resolve;
+  });
+  let notice = '';
+  connection.onAway = (text) => {
+    notice = text;
+  };
+  connection.onReturn = () => {
+    notice = '';
+  };
+  local.enterRaw();
+  const undo = [
+    takeEndSignals((signal) => finish(exitCodeOfSignal(signal))),
+    local.onKeys((bytes) => {
+      if (bytes.includes(Q)) finish(0);
+      else if (bytes.includes(CTRL_C)) finish(exitCodeOfSignal('SIGINT'));
+    }),
+  ];
+  local.follow(Buffer.from(ENTER));
+  process.stdout.write(ENTER);
+  const earlier = new Map<number, Look>();
+  try {
+    for (;;) {
+      const commands = await Promise.race([look(connection), finished]);
+      if (typeof commands === 'number') return commands;
+      draw(pictureOf(commands, earlier), notice);
+      const pause = new Promise<undefined>((resolve) => setTimeout(() => resolve(undefined), INTERVAL_MS));
+      const code = await Promise.race([pause, finished]);
+      if (code !== undefined) return code;
+    }
+  } finally {
+    for (const each of undo) each();
+    local.restore();
+  }
+}
+
+function draw(picture: string, notice: string): void {
+  const { cols, rows } = LocalTerminal.size() ?? { cols: 80, rows: 24 };
+  const [heading = '', ...lines] = picture
+    .trimEnd()
+    .split('\n')
+    .map((line) => line.slice(0, cols));
+  const shownHeading = mayColour() ? `${ESC}[7m${heading.padEnd(cols)}${ESC}[0m` : heading;
+  const shown = [notice.slice(0, cols), shownHeading, ...lines].slice(0, rows - 1);
+  process.stdout.write(`${HOME}${shown.map((line) => `${line}${TO_LINE_END}\r\n`).join('')}${TO_SCREEN_END}`);
+}
+
+/** @param earlier the last look at each command by its pid, which is brought up to date */
+function pictureOf(commands: readonly ListedCommand[], earlier: Map<number, Look>): string {
+  const atMs = performance.now();
+  const rows = commands.map((command) => {
+    const { key, pid, state, cpuMs, rssBytes, bytesIn = 0, bytesOut = 0, attachments = 0, startedAtMs } = command;
+    const last = pid === null ? undefined : earlier.get(pid);
+    const sinceMs = last === undefined ? Date.now() - startedAtMs : atMs - last.atMs;
+    const usedMs = typeof cpuMs === 'number' ? cpuMs - (last?.cpuMs ?? 0) : undefined;
+    if (pid !== null && typeof cpuMs === 'number') earlier.set(pid, { cpuMs, atMs });
+    const cpu = usedMs === undefined || sinceMs <= 0 ? '-' : `${Math.max(0, (usedMs / sinceMs) * 100).toFixed(1)}`;
+    const memory = typeof rssBytes === 'number' ? bytesText(rssBytes) : '-';
+    return [
+      key ?? '-',
+      String(pid ?? '-'),
+      state,
+      cpu,
+      memory,
+      bytesText(bytesIn),
+      bytesText(bytesOut),
+      String(attachments),
+      commandLine(command),
+    ];
+  });
+  const living = new Set(commands.map(({ pid }) => pid));
+  for (const pid of earlier.keys()) if (!living.has(pid)) earlier.delete(pid);
+  return tableText([['KEY', 'PID', 'STATE', 'CPU%', 'MEMORY', 'IN', 'OUT', 'ATTACHED', 'COMMAND'], ...rows]);
+}
