@@ -82,6 +82,9 @@ if (files.length === 0) {
   await step('pages of the client', async () =>
     problemsOfTool(await runBin('typedoc', ['--options', 'client/typedoc.json', '--emit', 'none'])),
   );
+  await step('the packages in an empty project', async () =>
+    problemsOfTool(await runNode('test/install/run.mjs', ['--short'])),
+  );
   await step('types of the client', async () => problemsOfTool(await runBin('tsd', ['client'])));
 }
 await tests(files);
