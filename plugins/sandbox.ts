@@ -27,6 +27,11 @@ export const sandboxPlugin = fp(
         if (error === undefined) app.log.debug({ startMs }, 'a sandbox has got its thread');
         else app.log.error({ err: error }, 'a thread could not restrict itself; its command was not started');
       },
+      onBound: (reason) =>
+        app.log.warn(
+          { reason },
+          'no thread for another sandbox: such commands are refused; execwire_sandbox_refusals_total counts them',
+        ),
     });
     app.decorate('sandboxes', sandboxes);
     let said = false;

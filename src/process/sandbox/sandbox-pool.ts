@@ -30,6 +30,8 @@ export interface SandboxPoolOptions {
   readonly placeholders: Placeholders;
   readonly bounds?: Partial<PoolBounds> | undefined;
   readonly nowMs: () => number;
+  /** Called when a bound is reached for the first time; the figures count what is refused after that. */
+  readonly onBound?: ((reason: string) => void) | undefined;
 }
 
 /** Figures for metrics and logs. */
@@ -80,6 +82,7 @@ export class SandboxPool {
   #threadsFailed = 0;
   #startMs = 0;
   #refused = 0;
+  readonly #boundsReached = new Set<string>();
 
   constructor(options: SandboxPoolOptions) {
     this.#options = options;
@@ -286,6 +289,8 @@ export class SandboxPool {
 
   #refusal(reason: string): SandboxThreadsError {
     this.#refused += 1;
+    if (!this.#boundsReached.has(reason)) this.#options.onBound?.(reason);
+    this.#boundsReached.add(reason);
     return new SandboxThreadsError(reason);
   }
 }

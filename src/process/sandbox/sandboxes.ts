@@ -27,6 +27,8 @@ export interface SandboxesOptions {
   readonly script: string;
   /** Told of each thread that was started, or that failed to restrict itself. */
   readonly onThread?: ((report: { readonly startMs: number; readonly error?: unknown }) => void) | undefined;
+  /** Called the first time that each bound on threads leaves a command without one. */
+  readonly onBound?: ((reason: string) => void) | undefined;
   readonly libc: () => Promise<Pick<Libc, 'kernelCalls' | 'reaper' | 'unmap'>>;
   readonly bounds?: Partial<PoolBounds> | undefined;
   /** Behave as a kernel with this version of Landlock, for tests. */
@@ -51,6 +53,7 @@ export class Sandboxes {
       placeholders: this.#placeholders,
       bounds: options.bounds,
       nowMs: () => performance.now(),
+      onBound: options.onBound,
     });
   }
 

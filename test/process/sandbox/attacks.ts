@@ -55,6 +55,10 @@ export const ATTACKS: readonly Case[] = [
   ...attack('write mem', onEachThread('open(F,"+<","/proc/$ENV{SERVER}/task/$t/mem")')),
   ...attack('process_vm_readv', onEachThread('syscall(310,$t,0,0,0,0,0)>=0')),
   ...attack('ptrace', onEachThread('syscall(101,16,$t,0,0)==0')),
+  ...attack('kcmp', onEachThread('syscall(312,$t,$t,0,0,0)>=0')),
+  ...attack('migrate_pages', onEachThread('syscall(256,$t,64,my $a=pack("Q",1),my $b=pack("Q",1))>=0')),
+  ...attack('move_pages', onEachThread('syscall(279,$t,0,0,0,0,0)>=0')),
+  ...attack('perf_event_open', onEachThread('syscall(298,my $a=pack("LLx104",1,112),$t,-1,-1,0)>=0')),
   ...attack('take a descriptor', onEachThread('syscall(438,0,0,0)>=0')),
   ...SCHEDULING.flatMap(([what, expression]) => [
     ...attack(`${what} on the main thread`, onEachThread(`$t == $ENV{SERVER} && ${expression}`)),

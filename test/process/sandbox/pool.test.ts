@@ -49,8 +49,10 @@ function setUp(bounds: Partial<PoolBounds> = {}) {
   let now = 0;
   const placeholders = new Placeholders();
   const fails = new Set<string>();
+  const reasons: string[] = [];
   const pool = new SandboxPool({
     placeholders,
+    onBound: (reason) => reasons.push(reason),
     bounds: { waitMs: 20, ...bounds },
     nowMs: () => {
       now += 1;
@@ -79,7 +81,7 @@ function setUp(bounds: Partial<PoolBounds> = {}) {
     await new Promise((resolve) => setImmediate(resolve));
     return threads.filter(({ isOver }) => !isOver).map(({ key }) => key);
   };
-  return { pool, threads, planned, run, alive, fails };
+  return { pool, threads, planned, run, alive, fails, reasons };
 }
 
 t.test('pool gives the same thread when the owner and the plan are the same', async (t) => {
@@ -151,13 +153,16 @@ t.test('pool lets a start wait, and refuses it in the end, when every thread is 
 });
 
 t.test('pool refuses another thread when the bound on those ever started is reached', async (t) => {
-  const { run, pool } = setUp({ ever: 2 });
+  const { run, pool, reasons } = setUp({ ever: 2 });
   const owner = {};
   (await run(owner, 'a')).release();
   (await run(owner, 'b')).release();
   await t.rejects(run(owner, 'c'), { name: 'SandboxThreadsError', message: /2 have been started/ });
+  await t.rejects(run(owner, 'd'), { name: 'SandboxThreadsError' });
+  t.match(reasons, [/2 have been started/], 'it is said once');
+  t.equal(reasons.length, 1);
   (await run(owner, 'a')).release();
-  t.match(pool.figures, { threadsStarted: 2, refused: 1 });
+  t.match(pool.figures, { threadsStarted: 2, refused: 2 });
 });
 
 t.test('pool forgets a thread when it fails or crashes', async (t) => {
