@@ -54,6 +54,27 @@ t.test('policies hold the files of commands and tell them of their network when 
   t.match((await client.exec(['/nope'], missing)).error, { code: -32603, data: { errno: 'ENOENT' } });
 });
 
+t.test('workspace can be written by a relative path when the command starts where the server is', async (t) => {
+  const { workspace, outside } = folders(t);
+  mkdirSync(join(workspace, 'sub'));
+  const server = await startServer(t, { ...kept, cwd: workspace });
+  const client = await server.session();
+  const sandboxPolicy = { type: 'workspaceWrite' };
+  for (const cwd of [undefined, '.', 'sub', workspace]) {
+    const params = { sandboxPolicy, ...(cwd === undefined ? {} : { cwd }) };
+    t.equal(
+      shown(await client.exec(sh('touch in && pwd -P'), params)),
+      join(workspace, cwd === 'sub' ? cwd : ''),
+      `cwd ${cwd}`,
+    );
+    const terminal = { ...params, processId: 't', tty: true };
+    t.match((await client.exec(sh('touch in && exit 3'), terminal)).result, { exitCode: 3 }, `${cwd} on a terminal`);
+  }
+  t.match((await client.exec(sh(`touch ${outside}/out`), { sandboxPolicy })).result, { stderr: DENIED });
+  await client.exec(sh('touch in'));
+  t.ok(existsSync(join(workspace, 'in')), 'the server itself stays where it was');
+});
+
 t.test('policy is refused with the name of what is wrong when it cannot be meant', async (t) => {
   const server = await startServer(t, kept);
   const client = await server.session();

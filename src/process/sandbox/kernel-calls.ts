@@ -21,7 +21,10 @@ const LANDLOCK_RULE_PATH_BENEATH = 1;
 const CAPABILITY_VERSION = 0x20080522;
 const CAPABILITY_HEADER_BYTES = 8;
 const CAPABILITY_DATA_BYTES = 24;
+/** Also gives the thread a directory of its own. */
 const CLONE_NEWNS = 0x20000;
+/** PATH_MAX of linux/limits.h. */
+const PATH_BYTES = 4096;
 const AT_FDCWD = -100;
 const AT_EMPTY_PATH = 0x1000;
 const AT_RECURSIVE = 0x8000;
@@ -80,6 +83,11 @@ export interface KernelCalls {
   dropCapabilities(): void;
   /** A mount namespace of the thread's own, from which nothing spreads. */
   unshareMounts(): void;
+  /**
+   * Goes by name to the directory in which the thread is, so that it is there in the mounts of now. Only for a thread with mounts of its own,
+   * whose directory is no longer that of the server. Does nothing when the directory has no name, or its name leads nowhere.
+   */
+  reenterDirectory(): void;
   /** A copy of the mounts from this path down, not mounted anywhere. @returns its descriptor */
   cloneTree(path: string): number;
   /** @param tree a descriptor of `cloneTree`, or a path */
@@ -176,6 +184,11 @@ export function kernelCalls(
         'mount_setattr (private)',
         'mountNamespace',
       );
+    },
+    reenterDirectory() {
+      // Bytes: the name may be no UTF-8. It comes with a NUL behind it.
+      const name = Buffer.alloc(PATH_BYTES);
+      if (memory(nr('getcwd'), name, PATH_BYTES, 0) > 0) memory(nr('chdir'), name, 0, 0);
     },
     cloneTree: (path) =>
       must(

@@ -65,6 +65,8 @@ export function mountOwn(mounts: readonly PlannedMount[], calls: KernelCalls): v
     calls.mountTree(tree, path);
     closeSync(tree);
   }
+  // A command that names no directory starts in that of the server, which is below the new mounts and read-only.
+  calls.reenterDirectory();
 }
 
 function addRule(ruleset: number, rule: PathRule, calls: KernelCalls): void {
