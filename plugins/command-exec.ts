@@ -43,13 +43,20 @@ export const commandExecPlugin = fp<{ config: Config }>(
       maxBufferedBytes: config.maxBufferedBytes,
       isDraining: () => app.lifecycle.reached('draining'),
       events: {
-        gap: (bytes) => {
+        attached: (view, isResumed) => app.log.info(view, isResumed ? 'attached' : 'detachable command started'),
+        detached: (view, why) => {
+          if (why === 'takeover') metrics.takeovers.add(1);
+          app.log.info({ ...view, why }, 'detached');
+        },
+        gap: (view, bytes, isFirst) => {
           metrics.gaps.add(1);
           metrics.gapBytes.add(bytes);
+          // A view that goes on losing bytes would fill the log.
+          if (isFirst) app.log.info({ ...view, bytes }, 'gap');
         },
-        takeover: () => metrics.takeovers.add(1),
       },
       observe: (request, session, call) => telemetry.command(request, session, call),
+      onReturn: (started, call) => telemetry.returned(started, call),
     });
     const ceilings = {
       maxDetachedMs: config.maxDetachedMs === 0 ? Number.POSITIVE_INFINITY : config.maxDetachedMs,

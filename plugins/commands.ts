@@ -71,8 +71,10 @@ export const commandsPlugin = fp<{ config: Config }>(
       makeTerminal: makeHeadlessTerminal,
       onExpired: (command: DetachableCommand) => {
         app.metrics.commandsExpired.add(1);
-        const { ttlMs } = command.options;
-        app.log.warn({ pid: command.running.command.pid, ttlMs }, 'detached command ended: nobody came back in time');
+        const { key, ttlMs } = command.options;
+        const why =
+          ttlMs === config.maxDetachedMs ? 'its time was the longest, --max-detached' : 'nobody came back in time';
+        app.log.warn({ key, pid: command.running.command.pid, ttlMs }, `detached command ended: ${why}`);
       },
     });
     async function killCommands(): Promise<void> {

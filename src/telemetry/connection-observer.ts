@@ -10,7 +10,7 @@ import type { TraceContext } from '../rpc/trace-context.js';
 import type { SessionObservation } from '../session/open-session.js';
 import type { Session } from '../session/session.js';
 import type { Metrics } from './metric-store.js';
-import type { ConnectionSpan, RequestSpan } from './tracing.js';
+import type { CommandSpan, ConnectionSpan, RequestSpan } from './tracing.js';
 
 const MS_PER_SECOND = 1000;
 /** Label for a value that is not in its table. */
@@ -113,6 +113,11 @@ export class ObservedRequest implements RequestObservation {
 
   get trace(): TraceContext | undefined {
     return this.#span?.trace;
+  }
+
+  /** The request is about a command that another one started. */
+  linkTo(command: CommandSpan): void {
+    this.#span?.linkTo(command);
   }
 
   ended(error: RpcError | undefined): void {

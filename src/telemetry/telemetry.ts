@@ -12,9 +12,14 @@ import type { Call } from '../rpc/connection.js';
 import { environmentOf, parseCarrier, type TraceCarrier } from '../rpc/trace-context.js';
 import type { Session } from '../session/session.js';
 import { CommandObserver, kindOf, startAttributes } from './command-observer.js';
-import { ConnectionObserver, type ConnectionObserverContext, type LabelTables } from './connection-observer.js';
+import {
+  ConnectionObserver,
+  type ConnectionObserverContext,
+  type LabelTables,
+  ObservedRequest,
+} from './connection-observer.js';
 import type { Metrics } from './metric-store.js';
-import type { Tracing } from './tracing.js';
+import type { CommandSpan, Tracing } from './tracing.js';
 
 /** The peer ended the connection without a code, or it broke. @see RFC 6455 section 7.4.1 */
 const CODES_WITHOUT_CLOSE = [1005, 1006];
@@ -53,6 +58,8 @@ export class Telemetry {
   readonly #context: ConnectionObserverContext;
   /** Loggers of connections. */
   readonly #loggers = new Set<Log>();
+  /** Spans of commands that requests may come back to, by the request of their start. */
+  readonly #detachableSpans = new WeakMap<ExecRequest, CommandSpan>();
 
   constructor(options: TelemetryOptions) {
     this.#options = options;
@@ -78,6 +85,7 @@ export class Telemetry {
     const trace = call.observation?.trace;
     const attributes = { ...startAttributes(request, traceArgv), 'execwire.connection.id': session.id };
     const span = trace === undefined ? undefined : tracing?.command(trace, attributes);
+    if (span !== undefined && request.detachable !== undefined) this.#detachableSpans.set(request, span);
     return new CommandObserver({
       metrics,
       kind: kindOf(request),
@@ -85,6 +93,12 @@ export class Telemetry {
       env: span?.env ?? handedOn(call.request.trace),
       isConnected: () => session.connection.isOpen,
     });
+  }
+
+  /** A request views a command that runs already: links its span to that of the command. @param started what was asked for at its start */
+  returned(started: ExecRequest, { observation }: Call): void {
+    const span = this.#detachableSpans.get(started);
+    if (span !== undefined && observation instanceof ObservedRequest) observation.linkTo(span);
   }
 
   /** Follows the drain. @param connections open at its beginning @param commands running at its beginning */

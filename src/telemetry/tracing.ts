@@ -10,6 +10,7 @@ import {
   createTraceState,
   ROOT_CONTEXT,
   type Span,
+  type SpanContext,
   SpanKind,
   SpanStatusCode,
   type Tracer,
@@ -155,6 +156,10 @@ export class RequestSpan {
     return traceOf(this.#span);
   }
 
+  linkTo(command: CommandSpan): void {
+    this.#span.addLink({ context: command.context });
+  }
+
   end(error: RpcError | undefined, client: Agreement | undefined): void {
     const span = this.#span;
     if (span.isRecording()) {
@@ -173,6 +178,10 @@ export class RequestSpan {
 
 /** The span of one command. */
 export class CommandSpan extends ActiveSpan {
+  get context(): SpanContext {
+    return this.span.spanContext();
+  }
+
   /** The variables that make the command's own spans part of this trace. */
   get env(): Record<string, string | null> {
     return environmentOf(traceOf(this.span));

@@ -1,5 +1,5 @@
 /** Sends the messages of one view of a detachable command on its connection. Knows no log and no process. */
-import type { Attachment, AttachmentPort } from '../../commands/attachment.js';
+import type { Attachment, AttachmentPort, AttachmentRole } from '../../commands/attachment.js';
 import type { DetachReason } from '../../commands/command-error.js';
 import type { DetachableCommand } from '../../commands/detachable.js';
 import type { OutputPort } from '../../commands/output/viewer.js';
@@ -8,16 +8,28 @@ import type { OutputName } from '../../process/os-process.js';
 import type { Session } from '../../session/session.js';
 import { StreamPort } from './stream-port.js';
 
-/** Events of views, for counting. */
+/** One view, as the log names it. */
+export interface ViewFacts {
+  readonly connectionId: string;
+  /** A name and no credential. */
+  readonly key: string;
+  readonly pid: number | undefined;
+  readonly role: AttachmentRole;
+}
+
+/** Events of views, for counting and for the log. */
 export interface AttachmentEvents {
-  /** Bytes were lost to a view. */
-  gap(bytes: number): void;
-  takeover(): void;
+  /** @param isResumed false for the view that a start begins with */
+  attached(view: ViewFacts, isResumed: boolean): void;
+  detached(view: ViewFacts, why: DetachReason): void;
+  /** Bytes were lost to a view. @param isFirst whether it had lost none before */
+  gap(view: ViewFacts, bytes: number, isFirst: boolean): void;
 }
 
 export interface NotifyingPortOptions {
   readonly session: Session;
   readonly processId: string;
+  readonly role: AttachmentRole;
   readonly command: () => DetachableCommand;
   readonly windowBytes: number;
   readonly events: AttachmentEvents;
@@ -34,6 +46,7 @@ export function keptRange(command: DetachableCommand, stream: OutputName): { old
 export class NotifyingPort implements AttachmentPort {
   readonly outputs: Readonly<Record<OutputName, OutputPort>>;
   readonly #options: NotifyingPortOptions;
+  #hasGap = false;
 
   constructor(options: NotifyingPortOptions) {
     this.#options = options;
@@ -45,13 +58,16 @@ export class NotifyingPort implements AttachmentPort {
         stream,
         saysOffset: true,
         followsTaken: windowBytes === Number.POSITIVE_INFINITY,
-        onGap: (bytes) => events.gap(bytes),
+        onGap: (bytes) => {
+          events.gap(this.#facts(), bytes, !this.#hasGap);
+          this.#hasGap = true;
+        },
       });
     this.outputs = { stdout: portOf('stdout'), stderr: portOf('stderr') };
   }
 
   attached({ role, isResumed }: Attachment): void {
-    const { session, processId } = this.#options;
+    const { session, processId, events } = this.#options;
     const command = this.#options.command();
     const { running, key } = command;
     session.notify('command/exec/attached', {
@@ -65,6 +81,7 @@ export class NotifyingPort implements AttachmentPort {
       stderr: keptRange(command, 'stderr'),
       stdinAccepted: running.input?.acceptedBytes ?? 0,
     });
+    events.attached(this.#facts(), isResumed);
   }
 
   screen({ offset, size, bytes, isAlternate, title, isComplete }: ScreenImage): void {
@@ -82,8 +99,13 @@ export class NotifyingPort implements AttachmentPort {
 
   detached(why: DetachReason): void {
     const { session, processId, events } = this.#options;
-    if (why === 'takeover') events.takeover();
+    events.detached(this.#facts(), why);
     // A client that has left gets no message.
     if (why !== 'left') session.notify('command/exec/detached', { processId, reason: why });
+  }
+  #facts(): ViewFacts {
+    const { session, role, command } = this.#options;
+    const { key, running } = command();
+    return { connectionId: session.id, key, pid: running.command.pid, role };
   }
 }

@@ -44,6 +44,8 @@ export interface CommandExecOptions {
   readonly isDraining: () => boolean;
   readonly events: AttachmentEvents;
   readonly observe?: ((request: ExecRequest, session: Session, call: Call) => CommandObservation) | undefined;
+  /** A request views a command that runs already. @param started what was asked for at its start */
+  readonly onReturn?: ((started: ExecRequest, call: Call) => void) | undefined;
 }
 
 /** How a command or a view of it ended. */
@@ -218,14 +220,15 @@ export class CommandExec {
     return command;
   }
 
-  async #view(command: DetachableCommand, view: View, { session, commands }: Caller): Promise<RanCommand> {
+  async #view(command: DetachableCommand, view: View, { session, call, commands }: Caller): Promise<RanCommand> {
     this.#requireRoom(commands);
-    const { processId, windowBytes } = view;
-    const { events } = this.#options;
-    const port = new NotifyingPort({ session, processId, command: () => command, windowBytes, events });
+    const { processId, role, windowBytes, isResumed } = view;
+    const { events, onReturn } = this.#options;
+    const port = new NotifyingPort({ session, processId, role, command: () => command, windowBytes, events });
     const attachment: Attachment = command.attach({ ...view, port });
     const request = this.#requests.get(command);
     if (request === undefined) throw new Error('a detachable command without its request');
+    if (isResumed) onReturn?.(request, call);
     const named: NamedCommand = {
       processId,
       running: command.running,

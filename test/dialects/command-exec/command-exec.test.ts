@@ -74,7 +74,7 @@ function setUp(
     maxProcessesPerConnection: 100,
     maxBufferedBytes: 1024,
     isDraining: () => false,
-    events: { gap: () => {}, takeover: () => {} },
+    events: { attached: () => {}, detached: () => {}, gap: () => {} },
     ...options,
   });
   return { system, table, exec, killed, markers };
