@@ -218,10 +218,11 @@ t.test('command that dies with its last view is lost when the same server says s
   const server = await startServer(t);
   const { box, cut } = await cuttableBox(t, server.url);
   const run = box.exec(['sleep', '600'], { detachable: { ttl: 0 } });
+  const fate = fateOf(run);
   const { pid } = await run.started;
   const { serverId } = box;
   cut();
-  const error = await fateOf(run);
+  const error = await fate;
   t.ok(error instanceof LostError, String(error));
   t.match(error, { exitCode: undefined, result: { cause: 'lost' } });
   t.equal(box.serverId, serverId, 'it is the same server');
@@ -234,12 +235,14 @@ t.test('command is unknown when another server answers at the address, and runs 
   t.teardown(() => first.crash());
   const { box } = await cuttableBox(t, first.url);
   const run = box.exec(['sh', '-c', 'echo ran >> journal; exec sleep 600'], { detachable: true });
+  // At once: the end may come before it is asked for.
+  const fate = fateOf(run);
   await run.started;
   const { serverId } = box;
   await first.crash();
   await first.untilNothingIsLeft();
   const second = await startServer(t, { listen: first.url, cwd: folder });
-  const error = await fateOf(run);
+  const error = await fate;
   t.ok(error instanceof UnknownOutcomeError, String(error));
   t.match(error, { result: { exitCode: undefined, cause: 'unknown' }, wasSent: true });
   t.not(box.serverId, serverId, 'another instance');
@@ -254,9 +257,10 @@ t.test('command is unknown when no server answers in time', async (t) => {
   t.teardown(() => server.crash());
   const { box } = await cuttableBox(t, server.url, 300);
   const run = box.exec(['sleep', '600'], { detachable: true });
+  const fate = fateOf(run);
   await run.started;
   await server.crash();
-  const error = await fateOf(run);
+  const error = await fate;
   t.ok(error instanceof UnknownOutcomeError, String(error));
   t.match(error, { result: { exitCode: undefined, cause: 'unknown' } });
   await server.untilNothingIsLeft();
