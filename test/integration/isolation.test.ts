@@ -196,6 +196,13 @@ t.test(
         }
       }
     }
+    const rights =
+      'id -u; id -G; grep -E "^(CapEff|CapPrm|NoNewPrivs):" /proc/self/status; cat /etc/shadow; touch /etc/n';
+    for (const sandboxPolicy of policies.slice(1)) {
+      const { result } = await client.exec(['sh', '-c', rights], { sandboxPolicy });
+      t.match(result.stdout, /^65534\n65534\nCapPrm:\t0+\nCapEff:\t0+\nNoNewPrivs:\t1\n$/, 'the user, confined');
+      t.match(result.stderr, /shadow: Permission denied\n.*(Permission denied|Read-only)/);
+    }
     const threads = readdirSync(`/proc/${server.pid}/task`);
     t.same(
       new Set(threads.map((thread) => uidsOf(`/proc/${server.pid}/task/${thread}/status`))),
