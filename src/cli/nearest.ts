@@ -1,9 +1,9 @@
-/** The word that somebody meant who mistyped one. */
+/** Finds the word that a user meant by a mistyped one. */
 
-/** More edits than this part of the word are another word. */
+/** A word that needs more edits than this part of its length is a different word. */
 const MAX_EDITS_PART = 1 / 2;
 
-/** The nearest of some words, or undefined when none is near. */
+/** The nearest of some words; undefined when none is near. */
 export function nearestWord(typed: string, words: readonly string[]): string | undefined {
   let nearest: string | undefined;
   let fewest = Math.floor(typed.length * MAX_EDITS_PART) + 1;
@@ -16,7 +16,7 @@ export function nearestWord(typed: string, words: readonly string[]): string | u
   return nearest;
 }
 
-/** Letters to put in, take out, or replace. @see https://en.wikipedia.org/wiki/Levenshtein_distance */
+/** Number of letters to insert, remove or replace. @see https://en.wikipedia.org/wiki/Levenshtein_distance */
 function editsBetween(from: string, to: string): number {
   let row = Array.from({ length: to.length + 1 }, (_, at) => at);
   for (let i = 1; i <= from.length; i += 1) {

@@ -1,10 +1,10 @@
 /**
- * What signals do: the first INT, TERM or HUP drains, a further INT or TERM ends everything at once. An unforeseen error drains, too,
- * because what state it left nobody knows, and the commands of others have done no wrong. Knows nothing of how.
+ * What signals do: the first INT, TERM or HUP drains, a further INT or TERM ends everything at once. An unexpected error drains, too: the state it
+ * left is unknown, but running commands should still finish. Knows nothing of how to drain.
  *
- *     listening ──first signal, or unforeseen error──► draining ──INT or TERM──► killed
+ *     listening ──first signal, or unexpected error──► draining ──INT or TERM──► killed
  *
- * Handlers stand before the service does, so that a signal during the start is not lost.
+ * Handlers are set before the service exists, so that a signal during the start is not lost.
  */
 import { constants } from 'node:os';
 
@@ -13,30 +13,30 @@ export interface Endable {
   drain(): Promise<void>;
   /** Kills every command at once; resolves when none is left, which takes the kernel a moment. */
   killCommands(): Promise<void>;
-  /** Logs an error that nobody caught. */
+  /** Logs an uncaught error. */
   logUnforeseen(error: unknown): void;
 }
 
 const SIGNAL_EXIT_BASE = 128;
-/** Something failed that nobody foresaw. */
+/** Exit code after an unexpected error. */
 const EXIT_FAILURE = 1;
-/** Longest wait for killed processes to be gone: the exit must come within a second. @see PROTOCOL "Drain" */
+/** Longest wait for killed processes to end, because the exit must come within a second. @see PROTOCOL "Drain" */
 const KILL_TIMEOUT_MS = 700;
-/** Unforeseen errors that are logged: one that comes with every tick of a timer must not fill the disk while the server drains. */
+/** Unexpected errors that are logged. An error at every tick of a timer must not fill the disk while the server drains. */
 const MAX_LOGGED_ERRORS = 10;
 
-/** What became of the signals of this process. */
+/** The effect of this process's signals. */
 export interface Signals {
-  /** With what the process is to end when nothing is left to do: 0, 1 after an unforeseen error, 128+n once signal n has ended everything. */
+  /** The exit code when nothing is left to do: 0, 1 after an unexpected error, 128+n once signal n has ended everything. */
   readonly exitCode: number;
-  /** Names the service that the signals, also earlier ones, are for. */
+  /** Names the service that signals, including earlier ones, act on. */
   endInOrder(service: Endable): void;
 }
 
-/** Takes the signals and the uncaught errors of this process over. */
+/** Handles the signals and the uncaught errors of this process. */
 export function handleSignals(): Signals {
   let service: Endable | undefined;
-  /** Of the signal that ended everything at once. */
+  /** Exit code of the signal that ended everything at once. */
   let killedCode: number | undefined;
   let isSignalled = false;
   let isDraining = false;
@@ -55,7 +55,7 @@ export function handleSignals(): Signals {
     isSignalled = true;
     if (!isDraining) drain();
     else if (forcing && !isFirst) {
-      // The drain may be over before the killing is: then it ends with this code, too.
+      // The drain may be over before the killing; the process ends with this code in that case, too.
       killedCode ??= SIGNAL_EXIT_BASE + constants.signals[signal];
       const exit = (): never => process.exit(killedCode);
       setTimeout(exit, KILL_TIMEOUT_MS);
@@ -64,7 +64,7 @@ export function handleSignals(): Signals {
     }
   }
 
-  /** Rejections that nobody handles come here, too. */
+  /** Unhandled rejections come here, too. */
   function onUnforeseen(error: unknown): void {
     errors += 1;
     if (service === undefined) {

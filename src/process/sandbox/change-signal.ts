@@ -1,13 +1,13 @@
-/** Lets any number wait for a change, each for a time of its own. It knows nothing of what changes. */
+/** Lets any number of callers wait for a change, each for a time of its own. It knows nothing of what changes. */
 export class ChangeSignal {
   readonly #waiting = new Set<() => void>();
 
-  /** How many wait. */
+  /** How many callers wait. */
   get waiting(): number {
     return this.#waiting.size;
   }
 
-  /** Something has changed: all go on. */
+  /** Something has changed; all waiting callers go on. */
   give(): void {
     for (const changed of [...this.#waiting]) changed();
   }

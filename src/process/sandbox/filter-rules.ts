@@ -1,7 +1,7 @@
 /**
- * Which system calls a policy refuses, and with what errno: what Landlock has no right for. It knows no BPF and makes no call.
+ * Which system calls a policy refuses, and with what errno: those that no Landlock right covers. It knows no BPF and makes no call.
  *
- * EPERM and EROFS are what clients take for "the sandbox said no"; ENOSYS makes a program try the older call, which has a rule.
+ * Programs read EPERM and EROFS as a refusal by the sandbox; ENOSYS makes a program try the older call, which has a rule.
  */
 import { constants } from 'node:os';
 import type { CallRule, Condition, FilterCase } from './seccomp-filter.js';
@@ -18,7 +18,7 @@ const O_WRONLY_OR_RDWR = 0o3;
 /** fcntl(2): who gets SIGIO. */
 const F_SETOWN = 8;
 const F_SETOWN_EX = 15;
-/** The same for sockets by ioctl(2) (asm-generic/sockios.h); their target is in memory, where a filter cannot look. */
+/** The same for sockets by ioctl(2) (asm-generic/sockios.h). The target is in memory, where a filter cannot look. */
 const FIOSETOWN = 0x8901;
 const SIOCSPGRP = 0x8902;
 /** Changes of a file's flags by ioctl(2) (linux/fs.h). */
@@ -29,7 +29,7 @@ const FS_IOC_SETVERSION = 0x40087602;
 const PRIO_PROCESS = 0;
 const IOPRIO_WHO_PROCESS = 1;
 
-/** So many of the server's threads are named in a filter, whose length is bounded: V8 and libuv have ten, and UV_THREADPOOL_SIZE up to 1024. */
+/** So many of the server's threads are named in a filter, because its length is bounded. V8 and libuv have ten, and UV_THREADPOOL_SIZE up to 1024. */
 export const MAX_GUARDED_THREADS = 100;
 
 /** One call that is refused, always or under conditions. */
@@ -57,8 +57,8 @@ const ALWAYS: readonly Refusal[] = refuse(
 );
 
 /**
- * Nothing but pairs of Unix sockets, which lead nowhere. send(2) is `sendto` without an address and stays: the self-pipe of Python's
- * asyncio needs it. So does getpeername(2): at EPERM bash takes its input for a network and reads `~/.bashrc`.
+ * Only pairs of Unix sockets are allowed, which lead nowhere. send(2) is `sendto` without an address and stays, because the self-pipe of Python's
+ * asyncio needs it. getpeername(2) stays, because at EPERM bash takes its input for a network and reads `~/.bashrc`.
  */
 const NO_NETWORK: readonly Refusal[] = [
   ...refuse(EPERM, 'connect', 'accept', 'accept4', 'bind', 'listen', 'sendmmsg'),
@@ -68,13 +68,13 @@ const NO_NETWORK: readonly Refusal[] = [
   { call: 'socketpair', errno: EPERM, when: [differs(0, AF_UNIX)] },
 ];
 
-/** With a network: not the way from a virtual machine to its host. */
+/** With a network: no way from a virtual machine to its host. */
 const NO_VSOCK: readonly Refusal[] = [
   { call: 'socket', errno: EPERM, when: [equal(0, AF_VSOCK)] },
   { call: 'socketpair', errno: EPERM, when: [equal(0, AF_VSOCK)] },
 ];
 
-/** Landlock knows no right for what is told of a file: mode, owner, times, attributes, flags. */
+/** Landlock has no right for the metadata of a file: mode, owner, times, attributes, flags. */
 const NO_METADATA: readonly Refusal[] = [
   ...refuse(EROFS, 'chmod', 'fchmod', 'fchmodat', 'fchmodat2', 'chown', 'fchown', 'lchown', 'fchownat'),
   ...refuse(EROFS, 'utime', 'utimes', 'futimesat', 'utimensat', 'file_setattr'),
@@ -93,8 +93,8 @@ const truncates = (flags: number): readonly Condition[] => [
 ];
 
 /**
- * Below ABI 3 Landlock does not see truncate(2), nor O_TRUNC on a descriptor that is only read. The flags of openat2(2) are in memory;
- * programs fall back to openat(2).
+ * Below ABI 3 Landlock does not cover truncate(2), nor O_TRUNC on a read-only descriptor. The flags of openat2(2) are in memory; programs fall back
+ * to openat(2).
  */
 const NO_TRUNCATE: readonly Refusal[] = [
   { call: 'truncate', errno: EROFS },
@@ -103,10 +103,10 @@ const NO_TRUNCATE: readonly Refusal[] = [
   { call: 'openat2', errno: ENOSYS },
 ];
 
-/** What a policy refuses, whichever thread carries it. */
+/** The refusals of a policy, the same on every thread. */
 export function policyRefusals(policy: {
   readonly network: boolean;
-  /** Whether nothing at all may be written. */
+  /** Whether no file may be written. */
   readonly readOnly: boolean;
   readonly landlockAbi: number;
 }): readonly Refusal[] {
@@ -149,7 +149,7 @@ export function guardRefusals(threadIds: readonly number[]): readonly Refusal[] 
   ];
 }
 
-/** Refusals as rules of a filter, one for each call; a call that the architecture lacks needs none. */
+/** Refusals as rules of a filter, one for each call. A call that the architecture lacks needs none. */
 export function callRules(refusals: readonly Refusal[], architecture: SandboxArchitecture): CallRule[] {
   const casesByNumber = new Map<number, FilterCase[]>();
   for (const { call, errno, when } of refusals) {

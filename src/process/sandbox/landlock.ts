@@ -1,5 +1,5 @@
 /**
- * Landlock as data: its rights, what each version of it knows, and the bytes of its structures. It makes no call and knows no policy.
+ * Landlock as data: its rights, which of them each version knows, and the bytes of its structures. It makes no call and knows no policy.
  * @see https://docs.kernel.org/userspace-api/landlock.html
  */
 
@@ -17,25 +17,25 @@ const ALL = 0xffff;
 
 /** To read, to run, to list. */
 export const READ_RIGHTS = EXECUTE | READ_FILE | READ_DIR;
-/** To list alone: what `/` gets, so that names are seen where nothing may be read. */
+/** Only to list. `/` gets it, so that names are visible where nothing may be read. */
 export const LIST_RIGHTS = READ_DIR;
-/** Everything but making devices. */
+/** All rights except making devices. */
 export const WRITE_RIGHTS = ALL & ~(MAKE_CHAR | MAKE_BLOCK);
-/** To use a device that is there. */
+/** To use an existing device. */
 export const DEVICE_RIGHTS = READ_FILE | WRITE_FILE | TRUNCATE | IOCTL_DEV;
-/** What a rule on a file, in place of a folder, may hold; the kernel refuses others with EINVAL. */
+/** Rights that a rule on a file, instead of a folder, may hold; the kernel refuses others with EINVAL. */
 export const FILE_RIGHTS = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE | IOCTL_DEV;
 
 /** Scopes of ABI 6: no way out of the domain through a Unix socket with an abstract name, nor by a signal. */
 export const SCOPE_ABSTRACT_SOCKETS = 1 << 0;
 export const SCOPE_SIGNALS = 1 << 1;
 
-/** The newest version that is known here (Linux 6.15). A newer kernel is used as this one. */
+/** The newest version that this code knows (Linux 6.15). A newer kernel is used like this one. */
 export const NEWEST_ABI = 7;
 /** The first version that knows the scopes. */
 export const SCOPES_ABI = 6;
 
-/** Rights that a version knows: handling an unknown one is EINVAL. */
+/** Rights that a version knows; the kernel refuses an unknown one with EINVAL. */
 export function knownRights(abi: number): number {
   if (abi >= 5) return ALL;
   if (abi >= 3) return ALL & ~IOCTL_DEV;

@@ -1,6 +1,6 @@
 /**
- * The empty folders that stand where a protected folder is missing, so that something can be mounted there. Counts who needs them and removes
- * them after the last. It knows no threads and no mounts.
+ * Empty folders in the place of missing protected folders, so that something can be mounted there. Counts their users and removes them after the
+ * last. It knows no threads and no mounts.
  */
 import { chownSync, lstatSync, mkdirSync, rmdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -14,20 +14,20 @@ interface Placeholder {
 export class Placeholders {
   readonly #held = new Map<string, Placeholder>();
 
-  /** Whether this is one of these folders, and not something that has come in its place. */
+  /** Whether this is one of these folders, and not something that replaced it. */
   has(path: string, identity: string): boolean {
     return this.#held.get(path)?.identity === identity;
   }
 
   /**
-   * Makes what is missing. Where the server cannot make a folder, or somebody else has just made one, there is nothing to hold.
-   * @returns what is held, to be released
+   * Creates the missing folders. If the server cannot create one, or another process has just created it, it is not held.
+   * @returns the held ones, to be released
    */
   hold(paths: readonly string[]): string[] {
     return paths.filter((path) => this.#holdOne(path));
   }
 
-  /** Removes what nobody holds any more and is still empty. */
+  /** Removes folders that are not held any more and still empty. */
   release(paths: readonly string[]): void {
     for (const path of paths) {
       const placeholder = this.#held.get(path);
@@ -68,7 +68,7 @@ function currentIdentity(path: string): string | undefined {
   return stats === undefined ? undefined : identityOf(stats);
 }
 
-/** As if the owner of the folder had made it. Only root can; others are that owner, or the folder is not theirs to write. */
+/** As if the owner of the parent folder had created it. Only root can do that; another user is that owner, or may not write there. */
 function giveToOwnerOf(folder: string, path: string): void {
   if (process.getuid?.() !== 0) return;
   const { uid, gid } = statSync(folder);

@@ -1,4 +1,4 @@
-/** The errors of the sandbox. They know no protocol: who serves one makes its own of them. */
+/** The errors of the sandbox. They know no protocol; each dialect turns them into its own. */
 
 /** A part of the host that a policy needs. */
 export type SandboxPart = 'architecture' | 'landlock' | 'seccomp' | 'capabilities' | 'mountNamespace';
@@ -22,7 +22,7 @@ export class SandboxThreadsError extends Error {
   }
 }
 
-/** Something that a plan names has been replaced since; a new plan is needed. */
+/** Something that a plan names was replaced since; a new plan is needed. */
 export class SandboxPlanOutdatedError extends Error {
   constructor(path: string) {
     super(`${path} is not what it was when the sandbox was planned`);

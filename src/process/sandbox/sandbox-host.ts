@@ -1,13 +1,10 @@
-/**
- * What this host can enforce, and what it cannot: one check for `initialize`, the log line at the start and everything that reports on the
- * host. It restricts nothing.
- */
+/** What this host can and cannot enforce: one check for `initialize`, the log line at the start and all reports on the host. It restricts nothing. */
 import { closeSync, readFileSync } from 'node:fs';
 import type { KernelCalls } from './kernel-calls.js';
 import { NEWEST_ABI, rulesetAttributes, SCOPE_ABSTRACT_SOCKETS, SCOPE_SIGNALS, SCOPES_ABI } from './landlock.js';
 import type { SandboxPart } from './sandbox-errors.js';
 
-/** A thing that the policies promise elsewhere and not here. */
+/** A promise of the policies that this host cannot keep. */
 export type SandboxGap =
   /** `.git` and the like in a writable root can be written. */
   | 'protectedPaths'
@@ -22,13 +19,13 @@ export type SandboxGap =
 export interface SandboxHost {
   /** 0 without Landlock. */
   readonly landlockAbi: number;
-  /** Whether signals and abstract sockets stay inside; a kernel may say version 6 and lack them (RHEL 9). */
+  /** Whether signals and abstract sockets stay inside. A kernel may say version 6 and lack this (RHEL 9). */
   readonly scopes: boolean;
   /** Whether a thread may have mounts of its own. */
   readonly mountNamespace: boolean;
-  /** Without these no policy is enforced; empty when it can be. */
+  /** Parts without which no policy is enforced; empty if policies can be. */
   readonly missing: readonly SandboxPart[];
-  /** Says in words what is missing; empty when nothing is. */
+  /** The missing parts in words; empty if none is missing. */
   readonly reason: string;
   readonly notEnforced: readonly SandboxGap[];
 }
@@ -44,13 +41,13 @@ const REASONS: Readonly<Partial<Record<SandboxPart, string>>> = {
 };
 
 export interface HostCheckOptions {
-  /** Behave as a kernel of this version of Landlock, for tests. Default: the newest that is known. */
+  /** Behaves like a kernel with this version of Landlock, for tests. Default: the newest known version. */
   readonly newestAbi?: number | undefined;
   /** Whether a thread was seen to get mounts of its own. */
   readonly mountNamespace: boolean;
 }
 
-/** @param calls undefined where the architecture has no table, or the C library cannot be called */
+/** @param calls undefined if the architecture has no table, or the C library cannot be called */
 export function checkSandboxHost(
   calls: KernelCalls | undefined,
   { newestAbi = NEWEST_ABI, mountNamespace }: HostCheckOptions,
@@ -72,7 +69,7 @@ function without(missing: readonly SandboxPart[]): SandboxHost {
   return { landlockAbi: 0, scopes: false, mountNamespace: false, missing, reason, notEnforced: [] };
 }
 
-/** Whether the server has the capability without which no thread gets mounts of its own; with it, it must still be tried. */
+/** Whether the server has the capability without which no thread gets mounts of its own. With it, an attempt is still needed. */
 export function mayHaveMounts(): boolean {
   try {
     const effective = /^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1];

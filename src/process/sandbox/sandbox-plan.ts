@@ -1,6 +1,6 @@
 /**
- * From a policy to everything a thread has to do to itself, as plain data, and to the key under which a thread that has done so can be
- * used again. It looks at paths and changes nothing.
+ * Turns a policy into everything a thread has to do to itself, as plain data, and into the key under which such a thread can be used again. It looks
+ * at paths and changes nothing.
  */
 import { readdirSync, statSync } from 'node:fs';
 import type { RunAs } from '../os-process.js';
@@ -26,18 +26,18 @@ import {
   writableRoots,
 } from './writable-roots.js';
 
-/** The devices that programs take for granted. Terminals: /dev/tty, /dev/ptmx and what is made through it. */
+/** Devices that programs expect. Terminals: /dev/tty, /dev/ptmx and those made through it. */
 const DEVICES = ['null', 'zero', 'full', 'random', 'urandom', 'tty', 'ptmx', 'pts'].map((name) => `/dev/${name}`);
-/** No rule opens its entries: disks and kernel memory are there. */
+/** No rule opens this folder's entries, because disks and kernel memory are among them. */
 const DEVICE_FOLDER = 'dev';
-/** Stay as they are when the root is `/`: their files are the kernel's settings. */
+/** They stay as they are when the root is `/`, because their files are the kernel's settings. */
 const KERNEL_FOLDERS = new Set(['proc', 'sys']);
 
-/** Rights on a path and all below it. A path that is not there is left out. */
+/** Rights on a path and everything below it. A missing path is left out. */
 export interface PathRule {
   readonly path: string;
   readonly rights: number;
-  /** What must be found there, without following symbolic links; undefined takes what is there. */
+  /** What must be found there, without following symbolic links; undefined accepts anything. */
   readonly identity?: string;
 }
 
@@ -54,7 +54,7 @@ export interface SandboxPlan {
   readonly scopes: number;
   readonly rules: readonly PathRule[];
   readonly refusals: readonly Refusal[];
-  /** In the order in which they are mounted, over a root that is read-only; undefined for no namespace. */
+  /** In the order of mounting, over a read-only root; undefined for no namespace. */
   readonly mounts: readonly PlannedMount[] | undefined;
   /**
    * Whose rights on files the thread takes, for commands that run as that user. Then its capabilities stay, without which `setpriv` could
@@ -63,11 +63,11 @@ export interface SandboxPlan {
   readonly user: RunAs | undefined;
 }
 
-/** A plan before it is made. */
+/** A sandbox whose plan is not made yet. */
 export interface PlannedSandbox {
-  /** The same for two plans of which one thread can serve both: the policy, and the identity of all that its rules are bound to. */
+  /** Equal for two plans that one thread can serve: the policy, and the identity of everything its rules are bound to. */
   readonly key: string;
-  /** Folders that have to be made, empty, so that they can be protected. */
+  /** Folders that must be created, empty, so that they can be protected. */
   readonly placeholders: readonly string[];
   /** @throws {SandboxUnavailableError} when `/` cannot be listed. */
   plan(): SandboxPlan;
@@ -77,9 +77,9 @@ export interface PlanContext {
   readonly host: SandboxHost;
   /** TMPDIR of the command's environment. */
   readonly tmpdir: string | undefined;
-  /** Whom the command runs as, when it is not the server's own user. */
+  /** The user of the command, if it is not the server's own. */
   readonly user: RunAs | undefined;
-  /** Whether this is an empty folder that was made for its protection: it counts as absent. */
+  /** Whether this is an empty folder that was created for its protection; it counts as absent. */
   readonly isPlaceholder: (path: string, identity: string) => boolean;
 }
 
@@ -136,7 +136,7 @@ function pathRules(roots: readonly WritableRoot[], landlockAbi: number): PathRul
   return rules.map((rule) => ({ ...rule, rights: rule.rights & known }));
 }
 
-/** Writable where the roots are and read-only where the protected paths are; what lies deeper is mounted later, over the other. */
+/** Roots are writable and protected paths read-only; a deeper path is mounted later, over the other. */
 function plannedMounts(roots: readonly WritableRoot[], guarded: readonly ProtectedPath[]): PlannedMount[] {
   const mounts: PlannedMount[] = [
     { path: SHARED_MEMORY, readOnly: false },
@@ -147,7 +147,7 @@ function plannedMounts(roots: readonly WritableRoot[], guarded: readonly Protect
   return mounts.sort((one, other) => depth(one) - depth(other));
 }
 
-/** What lies in `/` but the devices; symbolic links lead to another of them. */
+/** The entries of `/` except the devices. Symbolic links lead to another of them. */
 function entriesOfTop(): string[] {
   try {
     return readdirSync('/', { withFileTypes: true })
@@ -158,7 +158,7 @@ function entriesOfTop(): string[] {
   }
 }
 
-/** Changes when an entry of `/` comes, goes or is replaced: the rules name them one by one. */
+/** Changes when an entry of `/` is added, removed or replaced, because the rules name each of them. */
 function versionOfTop(): string {
   return String(statSync('/', { bigint: true }).mtimeNs);
 }

@@ -3,30 +3,30 @@
 /** A policy that is enforced by the host. */
 export type SandboxPolicy = ReadOnlyPolicy | WorkspaceWritePolicy;
 
-/** Everything may be read, nothing written but devices such as /dev/null and shared memory. */
+/** Everything may be read; only devices such as /dev/null and shared memory may be written. */
 export interface ReadOnlyPolicy {
   readonly type: 'readOnly';
-  /** False leaves nothing but pairs of Unix sockets. */
+  /** False allows only pairs of Unix sockets. */
   readonly network: boolean;
 }
 
-/** Everything may be read; the roots, and unless excluded /tmp and $TMPDIR, may be written. A root that is missing is left out. */
+/** Everything may be read. The roots may be written, and so may /tmp and $TMPDIR unless excluded. A missing root is left out. */
 export interface WorkspaceWritePolicy {
   readonly type: 'workspaceWrite';
   readonly network: boolean;
-  /** The first root: the server's folder, whatever the folder of the command. May be relative to where the server is. */
+  /** The first root: the server's folder, independent of the command's. May be relative to the server's own directory. */
   readonly workspace: string;
   /** Absolute paths. */
   readonly writableRoots: readonly string[];
   readonly excludeSlashTmp: boolean;
   readonly excludeTmpdirEnvVar: boolean;
-  /** Absolute paths of an operator: roots are cut down to what lies in one of them. Default: any root. */
+  /** Absolute paths of an operator. Only roots inside of them count. Default: any root. */
   readonly within?: readonly string[];
 }
 
 /** A policy and what it is bound to. */
 export interface SandboxRequest {
   readonly policy: SandboxPolicy;
-  /** Whose command it is: threads, and so domains, are never shared by two. Compared by identity. */
+  /** The owner of the command. Threads, and so domains, are never shared by two owners. Compared by identity. */
   readonly owner: object;
 }
