@@ -14,13 +14,17 @@ const DOCUMENTED_URL = 'ws://127.0.0.1:4500';
 
 const server = await startServer(t);
 
-/** Runs a program of the page. @returns what it prints */
-async function printedBy(code: string): Promise<string> {
-  const args = ['--input-type=module', '--eval', code.replaceAll(DOCUMENTED_URL, server.url)];
-  const child = spawn(process.execPath, args, { cwd: PROJECT, stdio: ['ignore', 'pipe', 'inherit'] });
+/** Runs a program to its end. @returns its standard output */
+async function outputOf(program: string, args: readonly string[]): Promise<string> {
+  const child = spawn(program, args, { cwd: PROJECT, stdio: ['ignore', 'pipe', 'inherit'] });
   let output = '';
   for await (const chunk of child.stdout.setEncoding('utf8')) output += String(chunk);
   return output;
+}
+
+/** Runs a program of the page. */
+function printedBy(code: string): Promise<string> {
+  return outputOf(process.execPath, ['--input-type=module', '--eval', code.replaceAll(DOCUMENTED_URL, server.url)]);
 }
 
 t.test('programs of the attach page print what it shows when they are run', async (t) => {
@@ -30,6 +34,14 @@ t.test('programs of the attach page print what it shows when they are run', asyn
   t.equal(programs.length, outputs.length, 'each has its output');
   const printed = await Promise.all(programs.map(printedBy));
   for (const [at, text] of printed.entries()) t.equal(text, outputs[at], `program ${at + 1}`);
+});
+
+t.test('shell example of the attach page prints what it shows when it is run', async (t) => {
+  const [script = ''] = blocksOf(PAGE, 'sh');
+  t.match(script, DOCUMENTED_URL);
+  const program = `execwire() { '${process.execPath}' dist/execwire.cjs "$@"; }\n${script}`;
+  const said = await outputOf('sh', ['-c', program.replaceAll(DOCUMENTED_URL, server.url)]);
+  t.equal(said, blocksOf(PAGE, 'out')[0]);
 });
 
 t.test('frames of the attach page get the answers it shows when they are sent in its order', async (t) => {
