@@ -5,17 +5,21 @@ import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import t from 'tap';
 import { WebSocket } from 'ws';
-import { blocksOf, linePattern } from './support/page-examples.js';
+import { blocksOf, consoleSteps, linePattern, shownPattern } from './support/page-examples.js';
+import { printedBy, programFolder } from './support/page-programs.js';
 
 const PROJECT = resolve(import.meta.dirname, '..');
 const SERVER = resolve(PROJECT, 'dist/execwire.cjs');
 const README = readFileSync(resolve(PROJECT, 'README.md'), 'utf8');
 /** The server's address in the README. */
 const DOCUMENTED_URL = 'ws://127.0.0.1:4500';
+/** Lines that everybody sees without scrolling. */
+const FIRST_SCREEN_LINES = 20;
 
-function first(language: string): string {
-  const [text] = blocksOf(README, language);
-  if (text === undefined) throw new Error(`the README has no block of ${language}`);
+/** The first block of a language that begins so. */
+function first(language: string, beginning = ''): string {
+  const text = blocksOf(README, language).find((candidate) => candidate.startsWith(beginning));
+  if (text === undefined) throw new Error(`the README has no block of ${language} that begins with "${beginning}"`);
   return text;
 }
 
@@ -59,6 +63,23 @@ t.test('frames of the README get the shown answers when they are sent in its ord
   socket.terminate();
 });
 
+t.test('command line of the README prints what it shows', async (t) => {
+  const { url } = await startServer();
+  const folder = programFolder(t);
+  for (const { command, shown } of consoleSteps(first('console', '$ alias'))) {
+    const printed = await printedBy(folder, ['sh', '-c', command.replaceAll(DOCUMENTED_URL, url)], url);
+    t.match(printed, shownPattern(shown), command);
+  }
+});
+
+t.test('the two commands of the README stand on its first screen', (t) => {
+  const firstScreen = README.split('\n').slice(0, FIRST_SCREEN_LINES).join('\n');
+  const commands = blocksOf(README, 'sh');
+  t.equal(commands.length, 2);
+  for (const command of commands) t.ok(firstScreen.includes(command.trim()), command);
+  t.end();
+});
+
 t.test('client example of the README prints the shown output when it is run', async (t) => {
   const { url } = await startServer();
   const code = first('js').replaceAll(DOCUMENTED_URL, url);
@@ -68,7 +89,7 @@ t.test('client example of the README prints the shown output when it is run', as
 });
 
 t.test('stdio example of the README gets the shown answers, and the server ends with its input', async (t) => {
-  const [command = '', ...lines] = first('console').trim().split('\n');
+  const [command = '', ...lines] = first('console', '$ node').trim().split('\n');
   t.equal(command, '$ node dist/execwire.cjs');
   const server = spawn(process.execPath, [SERVER], { stdio: ['pipe', 'pipe', 'inherit'] });
   t.teardown(() => server.kill('SIGKILL'));

@@ -3,23 +3,23 @@
  * `text` block behind them; a program with a file name is saved first, and run by the `console` block behind it where there is one. Lines with `>`
  * and `<` are messages. Knows nothing of what the pages show.
  */
-import { spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
-import { delimiter, join, resolve } from 'node:path';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { WebSocket } from 'ws';
-import { blocksOf, consoleSteps, type PageBlock, shownPattern } from '../support/page-blocks.js';
+import { allBlocksOf, blocksOf, consoleSteps, type PageBlock, shownPattern } from '../support/page-examples.js';
+import { PROJECT, printedBy, programFolder } from '../support/page-programs.js';
 import { startServer } from '../support/server.js';
 
-const PROJECT = resolve(import.meta.dirname, '../..');
 const GUIDE = join(PROJECT, 'docs/guide');
+/** How a clone is installed and started: the first block of the README. */
+const [INSTALLING] = blocksOf(readFileSync(join(PROJECT, 'README.md'), 'utf8'), 'sh');
 /** The address that pages write. */
 const DOCUMENTED_URL = 'ws://127.0.0.1:4500';
-/** Packages that a program of a page may import, each with its place in the project. */
-const PACKAGES = { execwire: '.', 'execwire-client': 'client', fastify: 'node_modules/fastify', ws: 'node_modules/ws' };
-/** Pages with programs in another language need its packages. */
-const PYTHON = ['/usr/bin/python3', 'python3'].find(
+/** Where there is a Python with the package `websockets`. */
+const PYTHON = ['/usr/bin/python3', '/usr/local/bin/python3'].find(
   (python) => spawnSync(python, ['-c', 'import websockets']).status === 0,
 );
 
@@ -31,46 +31,13 @@ interface Page {
 }
 
 const PAGES: readonly Page[] = [
+  { name: 'first-hour.md' },
   { name: 'node.md' },
   { name: 'browser.md', isForBrowsers: true },
   { name: 'python.md', skip: PYTHON === undefined && 'python3 with the package websockets is not installed' },
   { name: 'embed.md' },
   { name: 'migrate-from-codex.md' },
 ];
-
-/** A folder in which the programs of a page find their packages, and `execwire` and `python3` on their PATH. */
-function folderOf(t: Test): string {
-  const folder = t.testdir({ bin: {}, node_modules: {} });
-  for (const [name, place] of Object.entries(PACKAGES)) {
-    symlinkSync(join(PROJECT, place), join(folder, 'node_modules', name));
-  }
-  const execwire = join(folder, 'bin/execwire');
-  writeFileSync(execwire, `#!/bin/sh\nexec "${process.execPath}" "${PROJECT}/dist/execwire.cjs" "$@"\n`);
-  chmodSync(execwire, 0o755);
-  if (PYTHON !== undefined)
-    symlinkSync(
-      spawnSync('sh', ['-c', `command -v ${PYTHON}`])
-        .stdout.toString()
-        .trim(),
-      join(folder, 'bin/python3'),
-    );
-  return folder;
-}
-
-/** Runs a program to its end. @returns everything it printed */
-async function outputOf(folder: string, argv: readonly string[], url: string): Promise<string> {
-  const { NODE_OPTIONS: _ofTap, ...inherited } = process.env;
-  const path = `${join(folder, 'bin')}${delimiter}${join(process.execPath, '..')}${delimiter}${process.env.PATH}`;
-  const child = spawn(argv[0] ?? '', argv.slice(1), {
-    cwd: folder,
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...inherited, PATH: path, EXECWIRE_URL: url },
-  });
-  let output = '';
-  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text) => (output += text));
-  await once(child, 'close');
-  return output.replaceAll('\r\n', '\n');
-}
 
 /** Sends the messages of a block in order and compares what comes. */
 async function exchange(t: Test, socket: WebSocket, received: string[], text: string): Promise<void> {
@@ -85,7 +52,7 @@ async function exchange(t: Test, socket: WebSocket, received: string[], text: st
 
 async function runPage(t: Test, { name, isForBrowsers = false }: Page): Promise<void> {
   const server = await startServer(t);
-  const folder = folderOf(t);
+  const folder = programFolder(t, PYTHON === undefined ? {} : { python3: PYTHON });
   const adapted = (text: string): string => {
     const local = text.replaceAll(DOCUMENTED_URL, server.url);
     return isForBrowsers ? local.replace("'execwire-client'", `'${PROJECT}/client/dist/browser.js'`) : local;
@@ -97,9 +64,8 @@ async function runPage(t: Test, { name, isForBrowsers = false }: Page): Promise<
   await once(socket, 'open');
   // What browsers have and Node 20 lacks.
   writeFileSync(join(folder, 'browser.mjs'), `import { WebSocket } from 'ws';\nglobalThis.WebSocket ??= WebSocket;\n`);
-  mkdirSync(join(folder, 'programs'));
 
-  const blocks = blocksOf(readFileSync(join(GUIDE, name), 'utf8'));
+  const blocks = allBlocksOf(readFileSync(join(GUIDE, name), 'utf8'));
   t.ok(blocks.length > 0, `${blocks.length} blocks`);
   let isShown = false;
   for (const [at, block] of blocks.entries()) {
@@ -111,7 +77,7 @@ async function runPage(t: Test, { name, isForBrowsers = false }: Page): Promise<
       writeFileSync(join(folder, file), adapted(block.text));
       if (block.fileName !== undefined && next?.language === 'console') continue;
       const preload = isForBrowsers ? ['--import', './browser.mjs'] : [];
-      const printed = await outputOf(
+      const printed = await printedBy(
         folder,
         block.language === 'js' ? ['node', ...preload, file] : ['python3', file],
         server.url,
@@ -120,10 +86,12 @@ async function runPage(t: Test, { name, isForBrowsers = false }: Page): Promise<
       t.match(printed, isShown ? shownPattern(next?.text ?? '') : /^$/, title);
     } else if (block.language === 'console') {
       for (const { command, shown } of consoleSteps(block.text)) {
-        const printed = await outputOf(folder, ['sh', '-c', adapted(command)], server.url);
+        const printed = await printedBy(folder, ['sh', '-c', adapted(command)], server.url);
         t.match(printed, shownPattern(shown), `${title}: ${command}`);
       }
-    } else if (block.language === '' && /^[<>] /.test(block.text)) await exchange(t, socket, received, block.text);
+    } else if (block.language === 'sh')
+      t.equal(block.text, INSTALLING, `${title}: as the README has it, which the CI runs`);
+    else if (block.language === '' && /^[<>] /.test(block.text)) await exchange(t, socket, received, block.text);
     else t.fail(`${title}: nobody runs a block of ${block.language === '' ? 'no language' : block.language}`);
   }
 }
