@@ -118,12 +118,16 @@ export class ServerProcess {
     return connection;
   }
 
-  /** As many, 50 at a time. @param {number} count @returns {Promise<RpcConnection[]>} */
-  async connectMany(count) {
+  /** As many, 50 at a time. @param {number} count @param {object} [capabilities] @returns {Promise<RpcConnection[]>} */
+  async connectMany(count, capabilities) {
     /** @type {RpcConnection[]} */
     const all = [];
     while (all.length < count) {
-      all.push(...(await Promise.all(Array.from({ length: Math.min(50, count - all.length) }, () => this.connect()))));
+      all.push(
+        ...(await Promise.all(
+          Array.from({ length: Math.min(50, count - all.length) }, () => this.connect(capabilities)),
+        )),
+      );
     }
     return all;
   }

@@ -120,6 +120,19 @@ const TARGETS = [
     ],
   },
   {
+    title: 'coming back',
+    checks: [
+      atLeast(
+        'replay',
+        perOwn('attach-replay', 'replay_mb_per_second', 'live_mb_per_second'),
+        0.8,
+        '× the live stream',
+      ),
+      atLeast('detachable stream, 95 % sure', own('attach-log-cost', 'ratio_low'), 0.98, '× an ordinary one'),
+      atLeast('writer beside a stopped observer, 95 % sure', own('attach-observer-cost', 'ratio_low'), 0.95, '× alone'),
+    ],
+  },
+  {
     title: 'growth',
     checks: [atMost('p99 of a request at 1,000 connections', requestGrowth, 3, '× that at 10')],
   },

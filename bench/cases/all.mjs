@@ -1,5 +1,13 @@
 // Every case, in the order in which a round runs them.
 
+import {
+  attachFirstByte,
+  attachLogCost,
+  attachMemory,
+  attachObserverCost,
+  attachReplay,
+  attachScreenCost,
+} from './attach.mjs';
 import { connections } from './connections.mjs';
 import { echoOtherConnection, echoQuiet, echoSameConnection } from './echo.mjs';
 import { growthConnections, growthTerminals } from './growth.mjs';
@@ -34,4 +42,10 @@ export const ALL_CASES = [
   kills,
   growthConnections,
   growthTerminals,
+  attachReplay,
+  attachFirstByte,
+  attachMemory,
+  attachLogCost,
+  attachScreenCost,
+  attachObserverCost,
 ];
