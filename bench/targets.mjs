@@ -128,7 +128,6 @@ const TARGETS = [
         0.8,
         '× the live stream',
       ),
-      atLeast('detachable stream, 95 % sure', own('attach-log-cost', 'ratio_low'), 0.98, '× an ordinary one'),
       atLeast('writer beside a stopped observer, 95 % sure', own('attach-observer-cost', 'ratio_low'), 0.95, '× alone'),
     ],
   },

@@ -220,7 +220,7 @@ function comparison(what) {
 export const attachLogCost = {
   name: 'attach-log-cost',
   title: 'Cost of the log',
-  what: `Speed of a stream of 128 MiB through a pipe whose command is detachable and keeps 1 MiB, by that of an ordinary one; ${ROUNDS} rounds in turn.`,
+  what: `Speed of a stream of 128 MiB through a pipe whose command is detachable and keeps 1 MiB, by that of an ordinary one, of which no byte is copied; ${ROUNDS} rounds in turn.`,
   usOnly: true,
   maxRounds: 1,
   maxSeconds: 120,

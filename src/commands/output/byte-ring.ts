@@ -9,6 +9,11 @@ const MIN_BLOCK_BYTES = 4096;
 /** A block is at most this part of the kept bytes, so that a small log wastes little memory. */
 const BLOCKS_PER_LOG = 8;
 
+/** Blocks of full size that are kept for any log, so that a stream which keeps its last bytes allocates none for each chunk: 2 MiB. */
+const MAX_POOLED = 32;
+
+const pool: Buffer[] = [];
+
 interface Block {
   readonly bytes: Buffer;
   /** Offset of its first byte. */
@@ -64,6 +69,7 @@ export class ByteRing {
       this.#blocks.shift();
       this.allocatedBytes -= first.bytes.length;
       onDrop?.(first.bytes.subarray(0, first.used), first.start);
+      if (first.bytes.length === MAX_BLOCK_BYTES && pool.length < MAX_POOLED) pool.push(first.bytes);
     }
   }
 
@@ -76,7 +82,8 @@ export class ByteRing {
   #add(wantedBytes: number): Block {
     const held = this.#end - this.start;
     const size = Math.min(this.#maxBlockBytes, Math.max(MIN_BLOCK_BYTES, held, wantedBytes));
-    const block = { bytes: Buffer.allocUnsafeSlow(size), start: this.#end, used: 0 };
+    const pooled = size === MAX_BLOCK_BYTES ? pool.pop() : undefined;
+    const block = { bytes: pooled ?? Buffer.allocUnsafeSlow(size), start: this.#end, used: 0 };
     this.#blocks.push(block);
     this.allocatedBytes += size;
     return block;
