@@ -18,6 +18,7 @@ const LAZY = {
   '@xterm/addon-serialize': '@xterm/addon-serialize',
   '../telemetry/sdk.js': './src/telemetry/sdk.ts',
   './client-commands.js': './src/cli/client-commands.ts',
+  './doctor.js': './src/cli/doctor.ts',
 };
 /** Scripts of threads, which are loaded by their names. */
 const WORKERS = { 'sandbox-worker': 'src/process/sandbox/sandbox-worker.ts' };
@@ -39,7 +40,7 @@ const lazyFiles = {
     onResolve(
       {
         filter:
-          /^(jose|prom-client|@opentelemetry\/api|@xterm\/(headless|addon-serialize)|\.\.\/telemetry\/sdk\.js|\.\/client-commands\.js)$/,
+          /^(jose|prom-client|@opentelemetry\/api|@xterm\/(headless|addon-serialize)|\.\.\/telemetry\/sdk\.js|\.\/(client-commands|doctor)\.js)$/,
       },
       ({ path, kind }) => (kind === 'entry-point' ? undefined : { path: `./${fileOf(path)}.cjs`, external: true }),
     );

@@ -1,4 +1,5 @@
 /** The terminal that this program runs in: raw while a remote one is shown, and as it was on every way out. Knows no server. */
+import { spawnSync } from 'node:child_process';
 import { TerminalModes } from './terminal-modes.js';
 
 /** Size of a window in character cells. */
@@ -30,7 +31,7 @@ export class LocalTerminal {
   /** Hands every key on, and nothing to the program's signals. */
   enterRaw(): void {
     this.#isRaw = true;
-    process.stdin.setRawMode(true);
+    this.#setRaw();
     // Also reached by an error that nobody caught.
     process.once('exit', this.#onExit);
   }
@@ -39,7 +40,13 @@ export class LocalTerminal {
   reenterRaw(): void {
     if (!this.#isRaw) return;
     process.stdin.setRawMode(false);
+    this.#setRaw();
+  }
+
+  /** Node's raw mode still puts a carriage return before each line feed, which moves what full-screen programs draw. */
+  #setRaw(): void {
     process.stdin.setRawMode(true);
+    spawnSync('stty', ['-opost'], { stdio: ['inherit', 'ignore', 'ignore'] });
   }
 
   /** Gives the terminal back as it was. A second time does nothing. */

@@ -3,13 +3,15 @@ import { readRequest } from '../config/flags.js';
 import { writeError } from '../log.js';
 import { version } from '../version.js';
 import type { CliCommand } from './command.js';
+import { completionCommand } from './completion.js';
 import { EXIT_FAILURE } from './exit-codes.js';
 import { overviewText } from './help.js';
 import { nearestWord } from './nearest.js';
+import { schema } from './schema.js';
 import { serveCommand } from './serve-command.js';
 
 /** The commands that need the server's own code. */
-const OWN_COMMANDS: readonly CliCommand[] = [serveCommand];
+const OWN_COMMANDS: readonly CliCommand[] = [serveCommand, schema, completionCommand(allCommands)];
 
 /** Runs one command line. @param argv without the program @returns the exit code */
 export async function run(argv: readonly string[]): Promise<number> {
@@ -30,7 +32,8 @@ export async function run(argv: readonly string[]): Promise<number> {
 /** Loaded when they are named: a server needs none of them. */
 async function allCommands(): Promise<readonly CliCommand[]> {
   const { clientCommands } = await import('./client-commands.js');
-  return [...OWN_COMMANDS.slice(0, 1), ...clientCommands, ...OWN_COMMANDS.slice(1)];
+  const { doctor } = await import('./doctor.js');
+  return [...OWN_COMMANDS.slice(0, 1), ...clientCommands, doctor, ...OWN_COMMANDS.slice(1)];
 }
 
 async function help([name]: readonly string[]): Promise<number> {

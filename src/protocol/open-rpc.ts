@@ -27,3 +27,16 @@ function describe(name: string, definition: MethodDefinition): Record<string, un
     'x-experimental': definition.experimental === true,
   };
 }
+
+/** JSON Schema of params and result of every method, below `$defs` as `METHOD.params` and `METHOD.result`. */
+export function jsonSchemaDocument(version: string): Record<string, unknown> {
+  const definitions = Object.entries<MethodDefinition>(methods).flatMap(([name, { params, result }]) => [
+    [`${name}.params`, z.toJSONSchema(params, { io: 'input' })],
+    [`${name}.result`, z.toJSONSchema(result)],
+  ]);
+  return {
+    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    title: `execwire ${version}`,
+    $defs: Object.fromEntries(definitions),
+  };
+}

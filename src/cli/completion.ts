@@ -1,0 +1,110 @@
+/** `execwire completion`: scripts for bash, zsh and fish, made from the tables of commands and flags. */
+import type { CliCommand, Flag } from './command.js';
+import { describedCommand } from './described-command.js';
+import { CliError } from './exit-codes.js';
+import { printText } from './out-stream.js';
+
+const SHELLS = { bash: bashScript, zsh: zshScript, fish: fishScript } as const;
+/** Commands whose word is the key of a command that is kept. */
+const TAKES_KEY = ['attach', 'logs', 'kill'];
+
+/** @param commandsOf all commands, this one included; called when it runs */
+export function completionCommand(commandsOf: () => Promise<readonly CliCommand[]>): CliCommand {
+  return describedCommand({
+    name: 'completion',
+    summary: 'Prints the completion for bash, zsh or fish.',
+    usage: 'bash|zsh|fish',
+    flags: [],
+    examples: [
+      ['source <(execwire completion bash)', 'Completes in this shell; put the line into ~/.bashrc.'],
+      ['execwire completion zsh > ~/.zsh/_execwire', 'Installs it for zsh, where ~/.zsh is in its fpath.'],
+      ['execwire completion fish > ~/.config/fish/completions/execwire.fish', 'Installs it for fish.'],
+    ],
+    maxWords: 1,
+    async run({ words: [word = ''] }) {
+      if (!Object.hasOwn(SHELLS, word)) throw new CliError('completion needs the name of a shell: bash, zsh or fish');
+      await printText(SHELLS[word as keyof typeof SHELLS](await commandsOf()));
+      return 0;
+    },
+  });
+}
+
+function wordsOf({ flags }: CliCommand): string {
+  return flags.flatMap(({ name, short }) => [`--${name}`, ...(short === undefined ? [] : [`-${short}`])]).join(' ');
+}
+
+/** A text in single quotes, as these shells read it. */
+function quoted(text: string): string {
+  return `'${text.replaceAll("'", `'\\''`)}'`;
+}
+
+function bashScript(commands: readonly CliCommand[]): string {
+  const cases = commands.map((command) => `    ${command.name}) flags=${quoted(wordsOf(command))} ;;`);
+  return `# Completion of execwire for bash.
+_execwire() {
+  local word=\${COMP_WORDS[COMP_CWORD]} command=\${COMP_WORDS[1]} flags=
+  COMPREPLY=()
+  if [ "$COMP_CWORD" -eq 1 ]; then
+    COMPREPLY=($(compgen -W ${quoted([...commands.map(({ name }) => name), 'help'].join(' '))} -- "$word"))
+    return
+  fi
+  case $command in
+${cases.join('\n')}
+  esac
+  case $command:$word in
+    *:-*) COMPREPLY=($(compgen -W "$flags" -- "$word")) ;;
+    ${TAKES_KEY.map((name) => `${name}:*`).join(' | ')}) COMPREPLY=($(compgen -W "$(execwire ls -q 2>/dev/null)" -- "$word")) ;;
+    completion:*) COMPREPLY=($(compgen -W '${Object.keys(SHELLS).join(' ')}' -- "$word")) ;;
+    *) COMPREPLY=($(compgen -f -- "$word")) ;;
+  esac
+}
+complete -F _execwire execwire
+`;
+}
+
+function zshScript(commands: readonly CliCommand[]): string {
+  const described = commands.map(({ name, summary }) => `    ${quoted(`${name}:${summary}`)}`);
+  const cases = commands.map((command) => `    ${command.name}) compadd -- ${wordsOf(command)} ;;`);
+  return `#compdef execwire
+# Completion of execwire for zsh.
+_execwire() {
+  local -a commands
+  commands=(
+${described.join('\n')}
+  )
+  if (( CURRENT == 2 )); then
+    _describe command commands
+    return
+  fi
+  if [[ $PREFIX != -* ]]; then
+    case $words[2] in
+      ${TAKES_KEY.join(' | ')}) compadd -- \${(f)"$(execwire ls -q 2>/dev/null)"}; return ;;
+      completion) compadd -- ${Object.keys(SHELLS).join(' ')}; return ;;
+    esac
+    _files
+    return
+  fi
+  case $words[2] in
+${cases.join('\n')}
+  esac
+}
+if [ "$funcstack[1]" = _execwire ]; then _execwire "$@"; else compdef _execwire execwire; fi
+`;
+}
+
+function fishScript(commands: readonly CliCommand[]): string {
+  const lines = commands.flatMap(({ name, summary, flags }) => [
+    `complete -c execwire -n __fish_use_subcommand -f -a ${name} -d ${quoted(summary)}`,
+    ...flags.map((flag) => fishFlag(name, flag)),
+  ]);
+  const keys = TAKES_KEY.map(
+    (name) => `complete -c execwire -n '__fish_seen_subcommand_from ${name}' -f -a '(execwire ls -q 2>/dev/null)'`,
+  );
+  return `# Completion of execwire for fish.\n${[...lines, ...keys].join('\n')}\n`;
+}
+
+function fishFlag(command: string, { name, short, placeholder, description }: Flag): string {
+  const letter = short === undefined ? '' : ` -s ${short}`;
+  const value = placeholder === undefined ? '' : ' -r';
+  return `complete -c execwire -n '__fish_seen_subcommand_from ${command}' -l ${name}${letter}${value} -d ${quoted(description.replaceAll('\n', ' '))}`;
+}

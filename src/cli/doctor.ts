@@ -1,0 +1,205 @@
+/** `execwire doctor`: looks at this host, or at a server by its URL, and says of what it found what to do. */
+import { closeSync, constants, openSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { urlFromEnvironment } from '../config/client-settings.js';
+import { givenDescriptorLimit } from '../process/environment.js';
+import { loadLibc } from '../process/libc.js';
+import { pidsLeft } from '../process/pids-left.js';
+import type { SandboxHost } from '../process/sandbox/sandbox-host.js';
+import { Sandboxes } from '../process/sandbox/sandboxes.js';
+import { CONNECTION_FLAGS, JSON_FLAG, withConnection } from './connection.js';
+import { describedCommand } from './described-command.js';
+import { cliErrorOf } from './exit-codes.js';
+import type { GivenFlags } from './given-flags.js';
+import { printJson, printText } from './out-stream.js';
+
+/** One thing that was looked at. */
+export interface Finding {
+  readonly name: string;
+  readonly isGood: boolean;
+  /** What was met. */
+  readonly found: string;
+  /** What to do about it; absent where it is good. */
+  readonly advice?: string;
+}
+
+/** It found something, as `systemctl is-system-running` and other such looks end. */
+const EXIT_FOUND = 1;
+/** The oldest Node that `package.json` takes. */
+const OLDEST_NODE = [20, 19] as const;
+/** Descriptors under which a server refuses much: each connection takes one and each command up to four. */
+const FEW_DESCRIPTORS = 1024;
+/** Processes that a small server needs. */
+const FEW_PROCESSES = 64;
+/** Built beside the program. */
+const SANDBOX_SCRIPT = join(import.meta.dirname, 'sandbox-worker.cjs');
+
+export const doctor = describedCommand({
+  name: 'doctor',
+  summary: 'Looks at this host, or at a server, and says what to do.',
+  usage: '[flags]',
+  flags: [JSON_FLAG, ...CONNECTION_FLAGS],
+  notes: `Without --url and EXECWIRE_URL it looks at what a server on this host could do: Node, native parts, terminals, limits, sandbox, control
+group. With one it looks at that server. Ends with 1 when something is not as it should be.`,
+  examples: [
+    ['execwire doctor', 'Looks at this host.'],
+    ['execwire doctor --url ws://127.0.0.1:4500', 'Looks at a server.'],
+  ],
+  maxWords: 0,
+  async run(given) {
+    const isRemote = given.has('url') || urlFromEnvironment() !== undefined;
+    const findings = await (isRemote ? serverFindings(given) : hostFindings());
+    if (given.has('json')) await printJson(findings);
+    else await printText(findings.map(lineOf).join(''));
+    return findings.every(({ isGood }) => isGood) ? 0 : EXIT_FOUND;
+  },
+});
+
+function lineOf({ name, isGood, found, advice }: Finding): string {
+  return `${isGood ? 'ok  ' : 'LOOK'}  ${name}: ${found}${advice === undefined ? '' : `\n      ${advice}`}\n`;
+}
+
+function finding(name: string, isGood: boolean, found: string, advice: string): Finding {
+  return { name, isGood, found, ...(isGood ? {} : { advice }) };
+}
+
+async function hostFindings(): Promise<Finding[]> {
+  const sandboxes = new Sandboxes({ script: SANDBOX_SCRIPT, libc: loadLibc, onThread: () => {} });
+  try {
+    return [
+      nodeFinding(),
+      await nativeFinding(),
+      terminalFinding(),
+      ...descriptorFindings(),
+      processFinding(),
+      ...sandboxFindings(await sandboxes.host()),
+      controlGroupFinding(),
+    ];
+  } finally {
+    await sandboxes.close();
+  }
+}
+
+function nodeFinding(): Finding {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  const isGood = major > OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor >= OLDEST_NODE[1]);
+  const found = `${process.version} on ${process.platform} ${process.arch}`;
+  return finding('Node', isGood, found, `install Node ${OLDEST_NODE.join('.')} or newer`);
+}
+
+async function nativeFinding(): Promise<Finding> {
+  const { realPipes, reason } = await loadLibc();
+  const advice =
+    'without the C library commands get sockets for pipes; reinstall, so that npm installs the koffi of this system';
+  return finding('native parts', realPipes, realPipes ? 'the C library can be called' : (reason ?? 'missing'), advice);
+}
+
+function terminalFinding(): Finding {
+  const advice = 'terminals need /dev/ptmx and a mounted /dev/pts; in a container do not mount another /dev over it';
+  try {
+    closeSync(openSync('/dev/ptmx', constants.O_RDWR | constants.O_NOCTTY));
+    return finding('terminals', true, '/dev/ptmx opens', advice);
+  } catch (error) {
+    return finding('terminals', false, error instanceof Error ? error.message : String(error), advice);
+  }
+}
+
+function descriptorFindings(): Finding[] {
+  const [, soft = 'unknown', hard = 'unknown'] =
+    /^Max open files\s+(\S+)\s+(\S+)/m.exec(textOf('/proc/self/limits')) ?? [];
+  const given = givenDescriptorLimit();
+  const own = given ?? Number(soft);
+  const few = `raise it: \`ulimit -n ${FEW_DESCRIPTORS * 16}\`, LimitNOFILE= of the unit, or --ulimit of the container`;
+  const limit = finding('descriptors', !(own < FEW_DESCRIPTORS), `soft ${given ?? soft}, hard ${hard}`, few);
+  const shell =
+    'start `execwire` itself, and not `node execwire.cjs`: Node raises its limit, and commands then get the hard one';
+  return given === undefined
+    ? [limit, finding('limit of commands', false, 'unknown: not started by its own script', shell)]
+    : [limit];
+}
+
+function processFinding(): Finding {
+  const left = pidsLeft();
+  const advice = 'raise pids.max of the control group, or `ulimit -u`';
+  return finding(
+    'processes',
+    left === undefined || left >= FEW_PROCESSES,
+    left === undefined ? 'no limit known' : `${left} left`,
+    advice,
+  );
+}
+
+function sandboxFindings({ landlockAbi, missing, reason, mountNamespace, notEnforced }: SandboxHost): Finding[] {
+  if (missing.length > 0) {
+    const advice =
+      'policies are refused here: use a kernel with Landlock (5.13, lsm=landlock,…) and a profile that lets seccomp through';
+    return [finding('sandbox', false, reason, advice)];
+  }
+  const gaps = notEnforced.length === 0 ? 'all of it is enforced' : `not enforced: ${notEnforced.join(', ')}`;
+  const mounts = mountNamespace ? 'with mounts of their own' : 'without mounts of their own';
+  return [finding('sandbox', true, `Landlock ${landlockAbi} and seccomp, ${mounts}; ${gaps}`, '')];
+}
+
+function controlGroupFinding(): Finding {
+  const groups = textOf('/proc/self/cgroup');
+  const version = /^0::/m.test(groups) && !/^\d+:memory:/m.test(groups) ? 'version 2' : 'version 1';
+  const memory =
+    textOf('/sys/fs/cgroup/memory.max').trim() || textOf('/sys/fs/cgroup/memory/memory.limit_in_bytes').trim();
+  const limit = /^\d{1,16}$/.test(memory) ? `memory limit ${memory} bytes` : 'no memory limit seen';
+  return finding('control group', groups !== '', groups === '' ? 'none' : `${version}, ${limit}`, 'mount /proc');
+}
+
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+async function serverFindings(given: GivenFlags): Promise<Finding[]> {
+  try {
+    return await withConnection(given, { reconnects: false }, async ({ box, url, keepsCommands }) => {
+      const { serverInfo, limits = {} } = box.server;
+      const { exitCode } = await box.exec(['sh', '-c', 'exit 0'], { reject: false });
+      const { sandbox } = limits as {
+        readonly sandbox?: { readonly landlockAbi: number; readonly notEnforced: readonly string[] };
+      };
+      const enforces = sandbox !== undefined && sandbox.landlockAbi > 0;
+      return [
+        finding('server', true, `${serverInfo?.name ?? 'unknown'} ${serverInfo?.version ?? ''} at ${url}`, ''),
+        finding(
+          'commands',
+          exitCode === 0,
+          `sh -c 'exit 0' ended with ${exitCode ?? 'nothing'}`,
+          'look into the log of the server',
+        ),
+        finding(
+          'coming back',
+          keepsCommands,
+          keepsCommands ? 'commands outlive connections' : 'commands end with their connection',
+          'take a newer server',
+        ),
+        finding(
+          'sandbox',
+          enforces,
+          enforces
+            ? `Landlock ${sandbox.landlockAbi}; not enforced: ${sandbox.notEnforced.join(', ') || 'nothing'}`
+            : 'policies are refused',
+          'run `execwire doctor` on that host',
+        ),
+      ];
+    });
+  } catch (error) {
+    const known = cliErrorOf(error);
+    if (known === undefined) throw error;
+    return [
+      finding(
+        'server',
+        false,
+        known.message,
+        'start one with `execwire serve --listen ws://127.0.0.1:4500`, or mend --url and the token',
+      ),
+    ];
+  }
+}

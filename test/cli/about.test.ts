@@ -1,0 +1,96 @@
+// `execwire doctor`, `schema`, `completion`, `help`: what the program says about itself and its host.
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import t from 'tap';
+import { clientCommands } from '../../src/cli/client-commands.js';
+import { CLIENT_WORDS } from '../../src/cli/client-words.js';
+import { SERVER } from '../support/server-process.js';
+import { CliProcess, cliSetup } from './cli-process.js';
+
+const run = (...args: string[]) => new CliProcess(args).ended;
+const ALL = ['serve', 'exec', 'shell', 'attach', 'ls', 'logs', 'kill', 'top', 'doctor', 'schema', 'completion'];
+
+t.test('launcher knows the words of the commands that talk to a server', (t) => {
+  t.same([...CLIENT_WORDS].sort(), clientCommands.map(({ name }) => name).sort());
+  t.end();
+});
+
+t.test('help lists every command, and each has a help with examples', async (t) => {
+  const overview = await run('--help');
+  t.equal(overview.code, 0);
+  const listed = [...overview.stdout.matchAll(/^ {2}([a-z-]+) {2,}/gm)].map(([, name]) => name);
+  t.same(listed, ALL);
+  for (const name of ALL.slice(1)) {
+    const { code, stdout } = await run(name, '-h');
+    t.equal(code, 0, name);
+    t.match(
+      stdout,
+      new RegExp(`^Usage: execwire ${name} .*^Flags:\n.*^Examples:\n +(\\S.*)?execwire ${name}`, 'ms'),
+      name,
+    );
+    t.equal((await run('help', name)).stdout, stdout);
+  }
+});
+
+t.test('schema prints OpenRPC or JSON Schema of every method', async (t) => {
+  const openRpc = JSON.parse((await run('schema', '--openrpc')).stdout);
+  const methods = openRpc.methods.map(({ name }: { name: string }) => name);
+  t.ok(methods.includes('command/exec'));
+  const jsonSchema = JSON.parse((await run('schema', '--json-schema')).stdout);
+  t.same(
+    Object.keys(jsonSchema.$defs).filter((name) => name.endsWith('.params')),
+    methods.map((name: string) => `${name}.params`),
+  );
+  t.match(await run('schema'), { code: 125, stderr: /one of --openrpc and --json-schema/ });
+});
+
+t.test('completion of each shell is taken by that shell, and bash completes commands, flags and keys', async (t) => {
+  const setup = await cliSetup(t);
+  const folder = mkdtempSync(join(tmpdir(), 'execwire-completion-'));
+  t.teardown(() => rmSync(folder, { recursive: true }));
+  for (const shell of ['bash', 'zsh', 'fish']) {
+    const { code, stdout } = await run('completion', shell);
+    t.equal(code, 0, shell);
+    for (const name of ALL) t.match(stdout, new RegExp(`\\b${name}\\b`), `${shell}: ${name}`);
+    const file = join(folder, shell);
+    writeFileSync(file, stdout);
+    const checked = spawnSync(shell, ['-n', file], { encoding: 'utf8' });
+    if (checked.error === undefined) t.match(checked, { status: 0, stderr: '' }, shell);
+    else t.comment(`${shell} is not installed: its script is not checked`);
+  }
+  const { stdout } = await setup.run(['exec', '-d', '--', 'sleep', '600']);
+  const key = stdout.trim();
+  const complete = (...words: string[]): string[] => {
+    const script = `execwire() { ${SERVER} "$@"; }; source ${join(folder, 'bash')}; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _execwire; printf '%s\\n' "\${COMPREPLY[@]}"`;
+    const env = { PATH: process.env.PATH, EXECWIRE_URL: setup.url };
+    return spawnSync('bash', ['-c', script, 'bash', ...words], { encoding: 'utf8', env })
+      .stdout.trim()
+      .split('\n');
+  };
+  t.same(complete('execwire', 'e'), ['exec']);
+  t.same(complete('execwire', 'exec', '--det').sort(), ['--detach', '--detach-keys']);
+  t.same(complete('execwire', 'serve', '--drain-t'), ['--drain-timeout']);
+  t.same(complete('execwire', 'attach', ''), [key]);
+  await setup.run(['kill', key]);
+  t.match(await run('completion', 'tcsh'), { code: 125, stderr: /bash, zsh or fish/ });
+});
+
+t.test('doctor looks at the host, or at a server, and ends with 1 when it found something', async (t) => {
+  const host = await run('doctor', '--json');
+  const findings: { name: string; isGood: boolean; found: string; advice?: string }[] = JSON.parse(host.stdout);
+  t.same(
+    findings.map(({ name }) => name),
+    ['Node', 'native parts', 'terminals', 'descriptors', 'processes', 'sandbox', 'control group'],
+  );
+  t.equal(host.code, findings.every(({ isGood }) => isGood) ? 0 : 1);
+  for (const { name, isGood, advice } of findings) t.equal(advice === undefined, isGood, name);
+  const byNode = spawnSync(process.execPath, [SERVER, 'doctor'], { encoding: 'utf8', env: { PATH: process.env.PATH } });
+  t.match(byNode, { status: 1, stdout: /LOOK {2}limit of commands: .*\n +start `execwire` itself/ });
+  const setup = await cliSetup(t);
+  t.match(await setup.run(['doctor']), {
+    stdout: new RegExp(`^ok {4}server: execwire .* at ${setup.url}\nok {4}commands: `),
+  });
+  t.match(await run('doctor', '--url', 'ws://127.0.0.1:1'), { code: 1, stdout: /^LOOK {2}server: .*ECONNREFUSED/ });
+});

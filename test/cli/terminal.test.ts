@@ -1,0 +1,202 @@
+// `execwire exec -it`, `shell`, `attach` and `top` in a real terminal: codes, keys, sizes, and that the terminal is given back on every way out.
+import t, { type Test } from 'tap';
+import type { Terminal } from '../../client/src/node.js';
+import { ServerProcess } from '../support/server-process.js';
+import { type CliSetup, cliSetup, endOf } from './cli-process.js';
+
+/** Runs a command line between two looks at the terminal's settings. The line behind them says whether they are the same, and the exit code. */
+function between(setup: CliSetup, line: string, options = {}): Terminal {
+  const script = `before=$(stty -g); ${line}; code=$?; after=$(stty -g); [ "$before" = "$after" ] && echo "same $code" || echo "other $code"`;
+  return setup.program(['bash', '-c', script], options);
+}
+
+t.test('exec -it ends with the code of the table, and gives the terminal back', async (t) => {
+  const setup = await cliSetup(t);
+  const rows: readonly [line: string, code: number][] = [
+    ['$CLI exec -it -- true', 0],
+    ["$CLI exec -it -- sh -c 'exit 3'", 3],
+    ["$CLI exec -it -- sh -c 'kill -TERM $$'", 143],
+    ['$CLI exec -it --timeout 200ms -- sleep 60', 124],
+    ['$CLI exec -it -- /no/such/program', 127],
+    ['$CLI exec -it -- /etc/passwd', 126],
+    ['$CLI exec -it --wrong -- true', 125],
+    ['$CLI exec -it --url ws://127.0.0.1:1 -- true', 125],
+    ['$CLI exec -it --detach-keys ctrl-1 -- true', 125],
+  ];
+  for (const [line, code] of rows)
+    t.match((await endOf(between(setup, line))).text, new RegExp(`same ${code}\r\n$`), line);
+});
+
+t.test('exec -it passes keys and sizes on, and ctrl-c belongs to the program', async (t) => {
+  const setup = await cliSetup(t);
+  const script =
+    "trap 'echo caught' INT; trap 'stty size' WINCH; stty size; echo ready; while read line; do echo \"[$line]\"; done; exit 9";
+  const term = between(setup, `$CLI exec -it -- bash -c ${quoted(script)}`, { cols: 91, rows: 31 });
+  await term.waitFor('31 91');
+  await term.waitFor('ready');
+  await term.write('typed\r');
+  await term.waitFor('[typed]');
+  await term.write('\u0003');
+  await term.waitFor('caught');
+  await term.resize({ cols: 77, rows: 22 });
+  await term.write('\r');
+  await term.waitFor('22 77');
+  await term.write('~~ a tilde\r');
+  await term.waitFor('[~ a tilde]');
+  await term.write('~?');
+  await term.waitFor('~.  disconnects');
+  await term.write('\u0004');
+  await term.waitFor('same 9');
+  await term.result;
+});
+
+t.test('ctrl-p ctrl-q detaches with 0, attach draws the screen again, and ~. disconnects with 255', async (t) => {
+  const setup = await cliSetup(t);
+  const script = "printf '\\033[?1049h\\033[?25lalternate'; read line; printf '\\033[?25h\\033[?1049l'; exit 6";
+  const first = between(setup, `$CLI exec -it -- sh -c ${quoted(script)}`);
+  await first.waitFor('alternate');
+  await first.write('\u0010\u0011');
+  const { before: restored } = await first.waitFor('detached: ');
+  t.match(restored, /\[\?1049l.*\[\?25h/s, 'the modes of the program are off');
+  const { match: key } = await first.waitFor(/[\w.]{20,}/);
+  await first.waitFor('same 0');
+  await first.result;
+  const second = between(setup, `$CLI attach ${key}`);
+  await second.waitFor('alternate');
+  await second.write('\r~.');
+  // The return that goes in front of ~. ends the program, unless this client is faster.
+  await second.waitFor(/same (255|6)/);
+  await second.result;
+
+  const gone = between(setup, '$CLI exec -it -- sh -c "echo ready; exec sleep 60"');
+  await gone.waitFor('ready');
+  await gone.write('~.');
+  await gone.waitFor('disconnected; `execwire attach ');
+  const { match: left } = await gone.waitFor(/[\w.]{20,}/);
+  await gone.waitFor('same 255');
+  await gone.result;
+  t.match(await setup.run(['kill', left]), { code: 0 });
+});
+
+t.test(
+  'terminal is given back with 128 and the signal when exec -it is told to end, and its command ends',
+  async (t) => {
+    const setup = await cliSetup(t);
+    for (const [signal, code] of [
+      ['INT', 130],
+      ['TERM', 143],
+      ['HUP', 129],
+      ['QUIT', 131],
+      ['USR2', 140],
+    ] as const) {
+      const line = `(sleep 0.1; until pkill -${signal} -P $$ -f 'node.*exec -it -- sh -c echo' ; do sleep 0.1; done) & $CLI exec -it -- sh -c 'echo ready; exec sleep 60'`;
+      const { text } = await endOf(between(setup, line));
+      t.match(text, new RegExp(`same ${code}\r\n`), signal);
+    }
+  },
+);
+
+t.test('exec -it shows output byte for byte, line feeds without a return included', async (t) => {
+  const setup = await cliSetup(t);
+  const { text } = await endOf(between(setup, '$CLI exec -it -- sh -c \'stty -opost; printf "ab\\ncd"\''));
+  t.match(text, /^ab\ncdsame 0\r\n$/);
+});
+
+t.test('exec -t without -i shows a terminal and reads nothing', async (t) => {
+  const setup = await cliSetup(t);
+  const { text } = await endOf(between(setup, "$CLI exec -t -- sh -c '[ -t 1 ] && echo a terminal; exit 4'"));
+  t.match(text, /^a terminal\r+\nsame 4\r\n$/);
+});
+
+t.test('shell opens a shell there and ends with its code', async (t) => {
+  const setup = await cliSetup(t);
+  const term = between(setup, '$CLI shell -w / -e PS1="there> " -e ENV= -e BASH_ENV=');
+  await term.waitFor({ idle: 300 });
+  await term.write('pwd; echo $((40 + 2)); exit 5\r');
+  await term.waitFor('/\r\n42\r\n');
+  await term.waitFor('same 5');
+  await term.result;
+});
+
+t.test('top draws a table until q, and gives the terminal back', async (t) => {
+  const setup = await cliSetup(t);
+  const { stdout } = await setup.run(['exec', '-d', '--', 'sleep', '600']);
+  const term = between(setup, '$CLI top', { cols: 200, rows: 30 });
+  await term.waitFor(stdout.trim());
+  await term.write('q');
+  await term.waitFor('same 0');
+  await term.result;
+  await setup.run(['kill', stdout.trim()]);
+});
+
+t.test('exec goes on after a broken connection with one line, and with -it the screen is drawn again', async (t) => {
+  const setup = await cliSetup(t);
+  const relay = await relayTo(t, setup.url);
+  const piped = setup.start(['exec', '-i', '--', 'cat'], { env: { EXECWIRE_URL: relay.url } });
+  piped.child.stdin?.write('one\n');
+  await piped.untilSaid(/one\n/);
+  const shown = between(setup, "$CLI exec -it -- sh -c 'echo drawn; cat'", { env: { EXECWIRE_URL: relay.url } });
+  await shown.waitFor('drawn');
+  relay.cut();
+  piped.child.stdin?.end('two\n');
+  t.match(await piped.ended, {
+    code: 0,
+    stdout: 'one\ntwo\n',
+    stderr: /^execwire: the connection broke \(1006\); coming back, for up to 60 s\n$/,
+  });
+  await shown.waitFor('the connection broke (1006)');
+  await shown.waitFor('drawn');
+  await shown.write('after\r');
+  await shown.waitFor(/after[\s\S]*after/);
+  await shown.write('\u0004');
+  await shown.waitFor('same 0');
+  await shown.result;
+});
+
+t.test('exec -it gives the terminal back and ends with 255 when its server is gone', async (t) => {
+  const setup = await cliSetup(t);
+  const server = new ServerProcess({});
+  t.teardown(() => server.crash());
+  await server.untilListening();
+  const term = between(setup, "$CLI exec -it --no-reconnect -- sh -c 'echo ready; exec sleep 60'", {
+    env: { EXECWIRE_URL: server.url },
+  });
+  await term.waitFor('ready');
+  await server.crash();
+  await term.waitFor(/execwire: The command is lost: /);
+  await term.waitFor('same 255');
+  await term.result;
+});
+
+function quoted(text: string): string {
+  return `'${text.replaceAll("'", `'\\''`)}'`;
+}
+
+/** A plain relay whose connections break when a test says so. */
+async function relayTo(t: Test, url: string): Promise<{ url: string; cut: () => void }> {
+  const { createServer, connect: open } = await import('node:net');
+  const port = Number(new URL(url.replace('ws:', 'http:')).port);
+  const sockets = new Set<import('node:net').Socket>();
+  const server = createServer((near) => {
+    const far = open(port, '127.0.0.1');
+    for (const socket of [near, far]) {
+      sockets.add(socket);
+      socket.on('error', () => {});
+      socket.on('close', () => {
+        near.destroy();
+        far.destroy();
+      });
+    }
+    near.pipe(far).pipe(near);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const cut = (): void => {
+    for (const socket of sockets) socket.destroy();
+    sockets.clear();
+  };
+  t.teardown(() => {
+    server.close();
+    cut();
+  });
+  return { url: `ws://127.0.0.1:${(server.address() as import('node:net').AddressInfo).port}`, cut };
+}
