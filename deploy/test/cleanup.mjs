@@ -20,6 +20,11 @@ export function cleanUp() {
   return undoing;
 }
 
+/** For what starts something: a run that was signalled goes on until its process exits, and what it starts then nobody would end. @throws {Error} */
+export function refuseWhileUndoing() {
+  if (undoing !== undefined) throw new Error('the run is being undone: nothing is started any more');
+}
+
 async function undoAll() {
   while (undos.length > 0) {
     const { name, undo } = undos.pop();

@@ -14,7 +14,7 @@ import { until } from '../../test/support/until.js';
 import { AffinityClients } from './affinity-clients.mjs';
 import { freePort, startBalancer } from './balancer.mjs';
 import { balancerConfiguration } from './balancer-config.mjs';
-import { cleanUp, cleanUpOnSignals, onCleanup } from './cleanup.mjs';
+import { cleanUp, cleanUpOnSignals, onCleanup, refuseWhileUndoing } from './cleanup.mjs';
 import { countExecutions } from './journal.mjs';
 import { waitForStatus } from './probe.mjs';
 import { check, failedChecks, step } from './report.mjs';
@@ -43,7 +43,10 @@ class Place {
     // Each has a loopback address of its own, so that no outgoing connection can take its port while it restarts.
     const listen = `ws://127.0.0.${this.index + 2}:${this.port}`;
     const flags = ['--drain-timeout', DRAIN_TIMEOUTS[this.index], '--kill-grace', '2s'];
-    this.server = await ServerProcess.start({ listen, flags, cwd: this.folder });
+    refuseWhileUndoing();
+    // Known before it listens, so that it is ended whenever the run is.
+    this.server = new ServerProcess({ listen, flags, cwd: this.folder });
+    await this.server.untilListening();
     this.port = this.server.port;
     const client = await this.server.wire();
     const params = { clientInfo: { name: 'test', version: '1' } };

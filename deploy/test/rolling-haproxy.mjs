@@ -9,7 +9,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { ServerProcess } from '../../test/support/server-process.js';
 import { freePort, startBalancer } from './balancer.mjs';
 import { balancerConfiguration } from './balancer-config.mjs';
-import { cleanUp, cleanUpOnSignals, onCleanup } from './cleanup.mjs';
+import { cleanUp, cleanUpOnSignals, onCleanup, refuseWhileUndoing } from './cleanup.mjs';
 import { startLoad } from './load-client.mjs';
 import { waitForStatus } from './probe.mjs';
 import { check, failedChecks, step } from './report.mjs';
@@ -36,6 +36,7 @@ async function main() {
     const cwd = join(workFolder, `replica-${index}`);
     await mkdir(cwd, { recursive: true });
     const listen = `ws://127.0.0.${index + 2}:${port}`;
+    refuseWhileUndoing();
     return ServerProcess.start({ listen, flags: ['--drain-delay', DRAIN_DELAY, '--drain-timeout', '30s'], cwd });
   };
   const replicas = [];
