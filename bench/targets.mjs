@@ -132,6 +132,10 @@ const TARGETS = [
     ],
   },
   {
+    title: '`execwire exec -- true`',
+    checks: [atMost('begin to end', own('cli', 'ratio'), 1.8, '× `node -e 0`')],
+  },
+  {
     title: 'growth',
     checks: [atMost('p99 of a request at 1,000 connections', requestGrowth, 3, '× that at 10')],
   },

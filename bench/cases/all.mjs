@@ -8,6 +8,7 @@ import {
   attachReplay,
   attachScreenCost,
 } from './attach.mjs';
+import { cli } from './cli.mjs';
 import { connections } from './connections.mjs';
 import { echoOtherConnection, echoQuiet, echoSameConnection } from './echo.mjs';
 import { growthConnections, growthTerminals } from './growth.mjs';
@@ -22,6 +23,7 @@ import { pipeStream, ptyStream, stdin } from './streams.mjs';
 /** @type {import('../case.mjs').Case[]} */
 export const ALL_CASES = [
   start,
+  cli,
   memory,
   memory10k,
   roundTrip,
