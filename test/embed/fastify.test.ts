@@ -1,4 +1,5 @@
 // execwire below a prefix of somebody else's Fastify app: what goes there, what stays the app's, and what its end ends.
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import websocket from '@fastify/websocket';
@@ -111,4 +112,27 @@ t.test('server is started again for the next client when it has crashed', async 
   process.kill(Number(stdout), 'SIGKILL');
   t.match(await crashed, { exitCode: undefined, cause: 'lost' });
   await until('it is there again', async () => (await box.exec(['true'], { reject: false })).exitCode === 0);
+});
+
+t.test('server ends with the process of the app, whatever ends it', async (t) => {
+  const folder = t.testdir({
+    'app.mjs': `import Fastify from 'fastify';
+import { execwirePlugin } from '${BUILT}';
+const app = Fastify();
+await app.register(execwirePlugin, { flags: ['--ws-auth', 'none'] });
+await app.listen({ port: 0, host: '127.0.0.1' });
+console.log(app.server.address().port);
+setInterval(() => {}, 1000);
+`,
+  });
+  const app = spawn(process.execPath, [`${folder}/app.mjs`], { stdio: ['ignore', 'pipe', 'inherit'] });
+  t.teardown(() => app.kill('SIGKILL'));
+  const [port] = await once(app.stdout, 'data');
+  const box = await connect(`ws://127.0.0.1:${Number(port)}`, { reconnect: false });
+  const { pid: command = 0 } = await box.exec(['sleep', '600'], { detachable: true, reject: false }).started;
+  const children = childrenOf(app.pid ?? 0);
+  t.ok(children.length > 0);
+  app.kill('SIGKILL');
+  await until('server and command have ended', () => [...children, command].every((pid) => !isAlive(pid)));
+  await box.close();
 });
