@@ -223,6 +223,9 @@ t.test('no timing reads the wall clock, which may jump', (t) => {
     'src/commands/table.ts': '`startedAtMs` of a listed command is a date for people',
     'src/dialects/command-exec/command-list.ts': '`expiresAtMs` of a listed command is a date for people',
     'src/telemetry/': 'spans carry dates',
+    'src/cli/exec.ts': 'the end of a kept command is shown as a date',
+    'src/cli/ls.ts': 'dates of the server are shown as ages',
+    'src/cli/top.ts': 'the first reading counts from the date of the start',
   };
   const sources = ['src', 'plugins', 'routes'].flatMap((folder) =>
     readdirSync(folder, { recursive: true, encoding: 'utf8' }).map((name) => join(folder, name)),

@@ -193,9 +193,8 @@ function run(...argv: string[]): { status: number | null; stdout: string; stderr
 }
 
 t.test('help and version are printed on stdout with exit code 0', (t) => {
-  for (const flag of ['--help', '-h'])
-    t.match(run(flag), { status: 0, stdout: /--listen URL[\s\S]*EXECWIRE_LISTEN/, stderr: '' });
-  t.match(run('serve', '--help'), { status: 0, stdout: /--listen/ });
+  for (const flag of ['--help', '-h']) t.match(run(flag), { status: 0, stdout: /Commands:\n +serve /, stderr: '' });
+  t.match(run('serve', '--help'), { status: 0, stdout: /--listen URL[\s\S]*EXECWIRE_LISTEN/, stderr: '' });
   for (const flag of ['--version', '-V']) t.match(run(flag), { status: 0, stdout: `${version}\n`, stderr: '' });
   t.end();
 });
