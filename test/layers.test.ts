@@ -127,6 +127,20 @@ t.test('import rules are broken when files import each other in a circle, or no 
   );
 });
 
+t.test('import rules are broken when a command that talks to a server loads the server', async (t) => {
+  const breaches = await breachesOf(t, {
+    'src/main.ts': "import { run } from './cli/run.js';",
+    'src/cli/run.ts': "const { clientCommands } = await import('./client-commands.js');",
+    'src/cli/client-commands.ts': "import { exec } from './exec.js';",
+    'src/cli/exec.ts': "import { Table } from '../commands/table.js';",
+    'src/commands/table.ts': '',
+  });
+  t.same(
+    breaches.map(({ file, rule, imports }) => [file, rule, imports]),
+    [['src/cli/client-commands.ts', 'small command line', 'src/commands/table.ts']],
+  );
+});
+
 t.test('import rules hold when an import goes down a layer, or is only in a comment', async (t) => {
   const breaches = await breachesOf(t, {
     'src/dialects/command-exec/a.ts': "import { Session } from '../../session/session.js';",

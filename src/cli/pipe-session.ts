@@ -92,9 +92,13 @@ async function* piecesOf(run: Run): AsyncGenerator<{ stream: 'stdout' | 'stderr'
 
 /** Sends standard input on, to its end or until the command reads no more. */
 async function feed(run: Run): Promise<void> {
+  // A start that is refused for want of room is sent again as another one, which must get all of the input.
+  const hasStarted = await run.started.then(
+    () => true,
+    () => false,
+  );
+  if (!hasStarted) return;
   try {
-    // A start that is refused for want of room is sent again as another one, which must get all of the input.
-    await run.started;
     for await (const chunk of process.stdin) await run.write(chunk as Uint8Array);
     await run.end();
   } catch (error) {

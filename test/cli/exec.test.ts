@@ -228,3 +228,13 @@ t.test('exec ends with 255 and says so when the connection and the outcome are l
   t.teardown(() => next.crash());
   t.match(await comesBack.ended, { code: 255, stderr: /^execwire: the outcome is unknown: Another server [^\n]*\n$/m });
 });
+
+t.test('exec runs an ordinary command with a note when the server has no room to keep output', async (t) => {
+  const setup = await cliSetup(t, { flags: ['--replay-budget', '1k', '--max-replay-bytes', '64k'] });
+  const note = /^execwire: the server has no room to keep output: this command ends with its connection\n$/;
+  t.match(await setup.run(['exec', '-i', '--', 'cat'], { input: 'all of it' }), {
+    code: 0,
+    stdout: 'all of it',
+    stderr: note,
+  });
+});
