@@ -27,8 +27,9 @@ export type Offsets = { readonly [S in StreamName]?: number | undefined };
  *
  * @example
  * import type { StreamRange } from 'execwire-client';
- * const { key } = await box.exec(['printf', 'abc'], { detachable: true }).started;
- * const row = (await box.list()).find((listed) => listed.key === key);
+ * const run = box.exec(['printf', 'abc'], { detachable: true });
+ * await run;
+ * const row = (await box.list()).find(({ key }) => key === run.key);
  * const kept: StreamRange | undefined = row?.stdout;
  * console.log(kept?.oldest); // 0
  */

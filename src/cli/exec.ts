@@ -84,6 +84,9 @@ async function leaveThere(
   const left = given.has('tty')
     ? box.terminal(command, { ...start, detachable, ...LocalTerminal.size() })
     : box.exec(command, { ...start, detachable, stdin: given.has('interactive') ? 'pipe' : 'ignore', buffer: false });
+  // A refused start fails both, and is told once.
+  const result: PromiseLike<unknown> = 'result' in left ? left.result : left;
+  result.then(undefined, () => {});
   const { key, pid } = await left.started;
   // It may have ended already: then its end is kept.
   await left.detach().catch(() => {});

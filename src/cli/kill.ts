@@ -42,8 +42,11 @@ function signalName(given: string): string {
   const byNumber = names.find((name) => String(constants.signals[name as NodeJS.Signals]) === given);
   const name = byNumber ?? `SIG${given.toUpperCase().replace(/^SIG/, '')}`;
   if (names.includes(name)) return name;
-  const nearest = nearestWord(name, names);
+  const nearest = nearestWord(
+    name.slice('SIG'.length),
+    names.map((each) => each.slice('SIG'.length)),
+  );
   throw new CliError(
-    `-s ${given}: there is no such signal${nearest === undefined ? '' : `; did you mean ${nearest.slice('SIG'.length)}?`}`,
+    `-s ${given}: there is no such signal${nearest === undefined ? '' : `; did you mean ${nearest}?`}`,
   );
 }

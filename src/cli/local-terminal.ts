@@ -54,7 +54,12 @@ export class LocalTerminal {
     if (!this.#isRaw) return;
     this.#isRaw = false;
     process.off('exit', this.#onExit);
-    process.stdin.setRawMode(false);
+    try {
+      process.stdin.setRawMode(false);
+    } catch {
+      // The terminal has gone.
+      return;
+    }
     const off = this.#modes.offSequence();
     if (off !== '') process.stdout.write(off);
   }

@@ -46,7 +46,7 @@ async function help([name]: readonly string[]): Promise<number> {
 function unknown(word: string, commands: readonly CliCommand[]): number {
   const nearest = nearestWord(word, [...commands.map(({ name }) => name), 'help']);
   const advice = nearest === undefined ? '' : ` did you mean \`${nearest}\`?`;
-  writeError(`unknown command \`${word}\`;${advice} see \`execwire help\`\n`);
+  writeError(`execwire: unknown command \`${word}\`;${advice} see \`execwire help\`\n`);
   return EXIT_FAILURE;
 }
 

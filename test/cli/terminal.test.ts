@@ -1,7 +1,9 @@
 // `execwire exec -it`, `shell`, `attach` and `top` in a real terminal: codes, keys, sizes, and that the terminal is given back on every way out.
+import { constants } from 'node:os';
+import { spawn as openTerminal } from 'node-pty';
 import t, { type Test } from 'tap';
 import type { Terminal } from '../../client/src/node.js';
-import { ServerProcess } from '../support/server-process.js';
+import { SERVER, ServerProcess } from '../support/server-process.js';
 import { type CliSetup, cliSetup, endOf } from './cli-process.js';
 
 /** Runs a command line between two looks at the terminal's settings. The line behind them says whether they are the same, and the exit code. */
@@ -95,6 +97,20 @@ t.test(
     }
   },
 );
+
+t.test('exec -it ends by SIGHUP and not by an abort when its terminal is gone', async (t) => {
+  const setup = await cliSetup(t);
+  for (const args of [
+    ['exec', '-it', '--', 'sh', '-c', 'echo ready; exec sleep 60'],
+    ['exec', '--', 'sh', '-c', 'echo ready; exec sleep 60'],
+  ]) {
+    const window = openTerminal(SERVER, args, { env: { ...process.env, EXECWIRE_URL: setup.url } });
+    const ended = new Promise((resolve) => window.onExit(resolve));
+    await new Promise<void>((resolve) => window.onData((text) => text.includes('ready') && resolve()));
+    (window as unknown as { destroy(): void }).destroy();
+    t.same(await ended, { exitCode: 0, signal: constants.signals.SIGHUP }, args.join(' '));
+  }
+});
 
 t.test('exec -it shows output byte for byte, line feeds without a return included', async (t) => {
   const setup = await cliSetup(t);

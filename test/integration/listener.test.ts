@@ -203,12 +203,12 @@ t.test('unknown command is an error that names the nearest one', (t) => {
   t.match(run('srve', '--listen', 'stdio://'), {
     status: 125,
     stdout: '',
-    stderr: /^unknown command `srve`; did you mean `serve`\?/,
+    stderr: /^execwire: unknown command `srve`; did you mean `serve`\?/,
   });
   t.match(run('frobnicate'), {
     status: 125,
     stdout: '',
-    stderr: /^unknown command `frobnicate`; see `execwire help`\n$/,
+    stderr: /^execwire: unknown command `frobnicate`; see `execwire help`\n$/,
   });
   t.match(run('help', 'srve'), { status: 125, stderr: /`serve`/ });
   t.match(run('help', 'serve'), { status: 0, stdout: /--listen/ });
