@@ -2,7 +2,6 @@
  * The log: pino's JSON lines on standard error, because standard output may carry only messages. Owns its level at run time and what may never be
  * logged. A full disk or a reader that stands still costs lines, never time. Knows nothing of what is logged.
  */
-import { writeSync } from 'node:fs';
 import pino, { type BaseLogger, type DestinationStream, type Logger } from 'pino';
 
 const STDERR_FD = 2;
@@ -121,19 +120,6 @@ function censorValue(value: unknown): unknown {
     clean[name] = CENSOR;
   }
   return clean ?? object;
-}
-
-/** Writes text that is no log to standard error: the banner, the reason of a refused start. Gives up if standard error does not take it. */
-export function writeError(text: string): void {
-  const deadlineMs = performance.now() + FLUSH_AT_EXIT_MS;
-  let rest = Buffer.from(text);
-  while (rest.length > 0) {
-    try {
-      rest = rest.subarray(writeSync(STDERR_FD, rest));
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN' || performance.now() > deadlineMs) return;
-    }
-  }
 }
 
 /** Holds lines until it is opened. */

@@ -3,10 +3,9 @@
 // Needs the balancer and the built server; no root, no container. Skipped, with a message, where one of them is missing.
 //
 //     replica 1 drains with time enough · replica 2 drains to its deadline · replica 3 is killed
-import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ask } from '../../test/support/ask.js';
 import { ServerProcess } from '../../test/support/server-process.js';
@@ -14,14 +13,12 @@ import { until } from '../../test/support/until.js';
 import { AffinityClients } from './affinity-clients.mjs';
 import { freePort, startBalancer } from './balancer.mjs';
 import { balancerConfiguration } from './balancer-config.mjs';
-import { cleanUp, cleanUpOnSignals, onCleanup, refuseWhileUndoing } from './cleanup.mjs';
+import { onCleanup, refuseWhileUndoing } from './cleanup.mjs';
 import { countExecutions } from './journal.mjs';
 import { waitForStatus } from './probe.mjs';
-import { check, failedChecks, step } from './report.mjs';
-import { findProgram } from './requirements.mjs';
+import { check, step } from './report.mjs';
+import { runProgram } from './rolling-program.mjs';
 
-const projectFolder = resolve(import.meta.dirname, '../..');
-const SERVER = join(projectFolder, 'dist/execwire.cjs');
 /** The second replica has commands at its deadline, the others never come to theirs. */
 const DRAIN_TIMEOUTS = ['10m', '3s', '10m'];
 const NEWCOMERS = 6;
@@ -172,22 +169,4 @@ async function main() {
   );
 }
 
-const missing = [
-  ...(findProgram(program) === undefined ? [`${program} (Debian: apt-get install ${program})`] : []),
-  ...(existsSync(SERVER) ? [] : ['dist/execwire.cjs (npm run build)']),
-];
-if (missing.length > 0) {
-  console.log(`SKIPPED: coming back behind ${program} needs ${missing.join(' and ')}`);
-} else {
-  cleanUpOnSignals();
-  try {
-    await main();
-  } catch (error) {
-    console.error(error);
-    process.exitCode = 1;
-  } finally {
-    await cleanUp();
-  }
-  if (failedChecks().length > 0) process.exitCode = 1;
-  console.log(process.exitCode ? `\nFAILED: ${failedChecks().join('; ')}` : '\nPASSED');
-}
+await runProgram(`coming back behind ${program}`, program, main);

@@ -1,23 +1,20 @@
 // A rolling restart of three plain replicas behind HAProxy on loopback, under load:
 // `node --import=@tapjs/typescript/import deploy/test/rolling-haproxy.mjs`.
 // Needs haproxy and the built server; no root, no container. Skipped, with a message, where haproxy is missing.
-import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ServerProcess } from '../../test/support/server-process.js';
 import { freePort, startBalancer } from './balancer.mjs';
 import { balancerConfiguration } from './balancer-config.mjs';
-import { cleanUp, cleanUpOnSignals, onCleanup, refuseWhileUndoing } from './cleanup.mjs';
+import { onCleanup, refuseWhileUndoing } from './cleanup.mjs';
 import { startLoad } from './load-client.mjs';
 import { waitForStatus } from './probe.mjs';
-import { check, failedChecks, step } from './report.mjs';
-import { findProgram } from './requirements.mjs';
+import { check, step } from './report.mjs';
+import { runProgram } from './rolling-program.mjs';
 import { reportRolling } from './rolling-report.mjs';
 
-const projectFolder = resolve(import.meta.dirname, '../..');
-const SERVER = join(projectFolder, 'dist/execwire.cjs');
 const REPLICAS = 3;
 /** The issue asks for 5,000; the load goes on until they are sent. */
 const LEAST_REQUESTS = 5000;
@@ -72,22 +69,4 @@ async function main() {
   });
 }
 
-const missing = [
-  ...(findProgram('haproxy') === undefined ? ['haproxy (Debian: apt-get install haproxy)'] : []),
-  ...(existsSync(SERVER) ? [] : ['dist/execwire.cjs (npm run build)']),
-];
-if (missing.length > 0) {
-  console.log(`SKIPPED: the rolling restart behind HAProxy needs ${missing.join(' and ')}`);
-} else {
-  cleanUpOnSignals();
-  try {
-    await main();
-  } catch (error) {
-    console.error(error);
-    process.exitCode = 1;
-  } finally {
-    await cleanUp();
-  }
-  if (failedChecks().length > 0) process.exitCode = 1;
-  console.log(process.exitCode ? `\nFAILED: ${failedChecks().join('; ')}` : '\nPASSED');
-}
+await runProgram('the rolling restart behind HAProxy', 'haproxy', main);

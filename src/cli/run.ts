@@ -1,12 +1,12 @@
 /** The first word of a command line picks the command; a line that begins with a flag is one of `serve`. */
 import { readRequest } from '../config/flags.js';
-import { writeError } from '../log.js';
 import { version } from '../version.js';
 import type { CliCommand } from './command.js';
 import { completionCommand } from './completion.js';
 import { EXIT_FAILURE } from './exit-codes.js';
 import { overviewText } from './help.js';
 import { nearestWord } from './nearest.js';
+import { START_PATIENCE_MS, writeToStderr } from './say.js';
 import { schema } from './schema.js';
 import { serveCommand } from './serve-command.js';
 
@@ -46,7 +46,7 @@ async function help([name]: readonly string[]): Promise<number> {
 function unknown(word: string, commands: readonly CliCommand[]): number {
   const nearest = nearestWord(word, [...commands.map(({ name }) => name), 'help']);
   const advice = nearest === undefined ? '' : ` did you mean \`${nearest}\`?`;
-  writeError(`execwire: unknown command \`${word}\`;${advice} see \`execwire help\`\n`);
+  writeToStderr(`execwire: unknown command \`${word}\`;${advice} see \`execwire help\`\n`, START_PATIENCE_MS);
   return EXIT_FAILURE;
 }
 

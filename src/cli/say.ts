@@ -4,10 +4,15 @@ import { writeSync } from 'node:fs';
 const STDERR_FD = 2;
 /** Milliseconds that a line may wait for a terminal that is stopped. */
 const PATIENCE_MS = 1_000;
+/** The same for what is said where a server starts: nobody may hold that up for longer. */
+export const START_PATIENCE_MS = 300;
 
-/** Writes a text at once, whatever becomes of the program next. One that nobody can take is dropped. */
-export function writeToStderr(text: string): void {
-  const deadlineMs = performance.now() + PATIENCE_MS;
+/**
+ * Writes a text at once, whatever becomes of the program next. One that nobody can take is dropped.
+ * @param patienceMs milliseconds that standard error may take; default: as long as a terminal may be stopped
+ */
+export function writeToStderr(text: string, patienceMs = PATIENCE_MS): void {
+  const deadlineMs = performance.now() + patienceMs;
   let rest = Buffer.from(text);
   while (rest.length > 0) {
     try {

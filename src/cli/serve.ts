@@ -4,7 +4,7 @@ import { authStartWarnings, validateAuthOptions } from '../auth/auth-options.js'
 import { ANONYMOUS } from '../auth/principal.js';
 import { type Config, ConfigError, readConfig } from '../config/config.js';
 import type { SocketAddress } from '../config/listen-address.js';
-import { createLog, type ServerLog, writeError } from '../log.js';
+import { createLog, type ServerLog } from '../log.js';
 import { keepDescriptorLimit } from '../process/open-descriptors.js';
 import { startThreadPool } from '../process/thread-pool.js';
 import { StdioTransport } from '../rpc/stdio-transport.js';
@@ -14,6 +14,7 @@ import { banner, ListenError, listen } from '../server/listener.js';
 import { buildMetricsApp } from '../server/metrics-app.js';
 import type { Sdk } from '../telemetry/sdk.js';
 import { version } from '../version.js';
+import { START_PATIENCE_MS, writeToStderr } from './say.js';
 import { handleSignals } from './signals.js';
 
 /** The flags or the environment are wrong. */
@@ -114,7 +115,7 @@ async function serveListener(
 ): Promise<void> {
   const url = await listen(app.server, address, config.tlsCert !== undefined);
   // BEFORE any line of the log: a parent reads the address from the first lines.
-  writeError(banner(url));
+  writeToStderr(banner(url), START_PATIENCE_MS);
   await log.release();
   app.lifecycle.advance('running');
   for (const warning of authStartWarnings(authOptionsOf(config), authListenerOf(config)))
@@ -124,6 +125,6 @@ async function serveListener(
 }
 
 function refuse(message: string, code: number): number {
-  writeError(`${message}\n`);
+  writeToStderr(`${message}\n`, START_PATIENCE_MS);
   return code;
 }

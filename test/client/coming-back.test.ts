@@ -1,4 +1,5 @@
 // What a box does when connections break, servers drain, refuse or stand still: against a server in memory and a clock that stands still.
+// Long because every way that a connection can break is a case of one matter, over one stand-in.
 import t from 'tap';
 import {
   type BoxStatus,

@@ -1,5 +1,5 @@
 /**
- * A server in memory that speaks the wire, coming back to commands included, and whose connections break when a test says so. Knows no client: it
+ * A server in memory that speaks the wire, coming back to commands included, and whose connections break when a test says so. Long because it is one state machine, as a server is. Knows no client: it
  * reads texts and writes texts.
  */
 import { ConnectError } from '../../client/src/errors.js';

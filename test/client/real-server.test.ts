@@ -1,5 +1,5 @@
 // The client and the built server together: breaks at random places, coming back, taking over, draining, what is lost and what is unknown. Knows
-// no message of the wire.
+// no message of the wire. Long because each promise of the client is shown once over the whole way.
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import t, { type Test } from 'tap';

@@ -1,4 +1,5 @@
-/** Coming back to commands over the whole server: each test is one rule of "Coming back" in docs/protocol.md. */
+/** Coming back to commands over the whole server: each test is one rule of "Coming back" in docs/protocol.md.
+ * Long as that chapter is. */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,4 +1,5 @@
 // Everything around the sessions: banner, flags, HTTP routes, upgrades, frames and their limits, Unix sockets, standard input and output.
+// Long because a listener answers many kinds of request.
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';

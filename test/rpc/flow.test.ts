@@ -1,4 +1,5 @@
 // The order and the bounds of outgoing and incoming messages: outbox, inbox, and the watch over connections.
+// Long because the three bound each other, and share their stand-ins.
 import v8 from 'node:v8';
 import vm from 'node:vm';
 import t, { type Test } from 'tap';

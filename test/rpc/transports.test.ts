@@ -1,4 +1,5 @@
 // Transports: WebSocket frames compared with the parser of `ws`, the WebSocket transport, lines, and standard input and output.
+// Long because each transport has to show the same things.
 import { EventEmitter } from 'node:events';
 import { PassThrough, Writable } from 'node:stream';
 import t from 'tap';

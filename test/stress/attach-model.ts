@@ -1,7 +1,7 @@
 /**
  * Coming back against a model, with fast-check's commands over the real wire: readers come and go through a proxy that breaks connections at any
  * byte, stop reading, hold back acknowledgements, and one of them writes. Whatever they do, what each has put together and its declared gaps are
- * exactly the command's output, its input took effect once, and it ran once.
+ * exactly the command's output, its input took effect once, and it ran once. Long because steps, world and model are read together.
  */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,4 +1,5 @@
 // The command exec over a fake operating system: ids, bounds, ends, reports.
+// Long because all share one fake.
 import t from 'tap';
 import { Detachables } from '../../../src/commands/detachables.js';
 import { CaptureBudget } from '../../../src/commands/output/capture-budget.js';

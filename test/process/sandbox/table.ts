@@ -1,5 +1,6 @@
 /**
- * The contract of the policies as data: one command each, under one policy, with what comes of it. Runs nothing.
+ * The contract of the policies as data: one command each, under one policy, with what comes of it. Runs nothing. Long
+ * as the contract is: data only.
  *
  * The scripts find the folders of the playground in variables: WS is the workspace, ROOT a further root, OUT neither. `gap` is what comes
  * where the thread has no mounts of its own, and `belowAbi` what comes below a version of Landlock.
