@@ -83,6 +83,9 @@ class TerminalSession {
   async run(): Promise<number> {
     const { input } = this.#options;
     this.#connection.onAway = (text) => this.#show(text);
+    // BEFORE the terminal is changed: a signal that ends this program at once would leave it so.
+    this.#undo.push(takeEndSignals((signal) => void this.#toldToEnd(signal)));
+    for (const signal of OTHER_SIGNALS) process.on(signal, this.#onOtherSignal);
     const takesKeys = input !== 'ignores';
     if (takesKeys) {
       this.#local.enterRaw();
@@ -90,8 +93,6 @@ class TerminalSession {
       // The terminal is gone, and with it whoever typed.
       process.stdin.once('end', () => void this.#toldToEnd('SIGHUP'));
     }
-    this.#undo.push(takeEndSignals((signal) => void this.#toldToEnd(signal)));
-    for (const signal of OTHER_SIGNALS) process.on(signal, this.#onOtherSignal);
     if (this.#setsSize)
       this.#undo.push(this.#local.onResize((size) => void this.#terminal.resize(size).catch(() => {})));
     process.on('SIGCONT', this.#onContinue);
@@ -100,10 +101,10 @@ class TerminalSession {
 
   /** Gives everything back. */
   leave(): void {
-    for (const undo of this.#undo.splice(0)) undo();
-    for (const signal of OTHER_SIGNALS) process.off(signal, this.#onOtherSignal);
     process.off('SIGCONT', this.#onContinue);
     this.#local.restore();
+    for (const undo of this.#undo.splice(0)) undo();
+    for (const signal of OTHER_SIGNALS) process.off(signal, this.#onOtherSignal);
     this.#connection.onAway = say;
   }
 
@@ -175,7 +176,7 @@ class TerminalSession {
   }
 
   /** Ends the command, or leaves it where it is kept, and then this program. */
-  async #toldToEnd(signal: 'SIGINT' | 'SIGTERM' | 'SIGHUP' | 'SIGQUIT'): Promise<void> {
+  async #toldToEnd(signal: NodeJS.Signals): Promise<void> {
     // FIRST: whatever the server does, the terminal is given back.
     this.leave();
     const { whenToldToEnd } = this.#options;
@@ -185,10 +186,7 @@ class TerminalSession {
     this.#finish(exitCodeOfSignal(signal));
   }
 
-  readonly #onOtherSignal = (signal: NodeJS.Signals): void => {
-    this.leave();
-    this.#finish(exitCodeOfSignal(signal));
-  };
+  readonly #onOtherSignal = (signal: NodeJS.Signals): void => void this.#toldToEnd(signal);
 
   readonly #onContinue = (): void => {
     this.#local.reenterRaw();

@@ -69,14 +69,13 @@ async function watch(connection: Connection): Promise<number> {
   connection.onReturn = () => {
     notice = '';
   };
+  // BEFORE the terminal is changed: a signal that ends this program at once would leave it so.
+  const giveSignalsBack = takeEndSignals((signal) => finish(exitCodeOfSignal(signal)));
   local.enterRaw();
-  const undo = [
-    takeEndSignals((signal) => finish(exitCodeOfSignal(signal))),
-    local.onKeys((bytes) => {
-      if (bytes.includes(Q)) finish(0);
-      else if (bytes.includes(CTRL_C)) finish(exitCodeOfSignal('SIGINT'));
-    }),
-  ];
+  const ignoreKeys = local.onKeys((bytes) => {
+    if (bytes.includes(Q)) finish(0);
+    else if (bytes.includes(CTRL_C)) finish(exitCodeOfSignal('SIGINT'));
+  });
   local.follow(Buffer.from(ENTER));
   process.stdout.write(ENTER);
   const earlier = new Map<number, Look>();
@@ -90,8 +89,9 @@ async function watch(connection: Connection): Promise<number> {
       if (code !== undefined) return code;
     }
   } finally {
-    for (const each of undo) each();
+    ignoreKeys();
     local.restore();
+    giveSignalsBack();
   }
 }
 
