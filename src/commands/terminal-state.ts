@@ -85,7 +85,10 @@ function innerOf(terminal: Terminal): InnerTerminal {
   return (terminal as unknown as { _core?: InnerTerminal })._core ?? {};
 }
 
-/** The saved cursor, the margins and origin mode, and then the cursor, which all of them move. */
+/**
+ * The saved cursor, the margins and origin mode, and then the cursor, which all of them move. The cursor comes always: a picture leaves it
+ * elsewhere in a wrapped row that was erased.
+ */
 function places(terminal: Terminal, inner: InnerTerminal): string {
   const { buffer } = inner;
   const top = buffer?.scrollTop ?? 0;
@@ -93,14 +96,13 @@ function places(terminal: Terminal, inner: InnerTerminal): string {
   const hasMargins = top !== 0 || bottom !== terminal.rows - 1;
   const savedRow = Math.max(0, (buffer?.savedY ?? 0) - (buffer?.ybase ?? 0));
   const savedCol = buffer?.savedX ?? 0;
-  const hasSaved = savedRow !== 0 || savedCol !== 0;
+  const savedLook = look(buffer?.savedCurAttrData);
+  const hasSaved = savedRow !== 0 || savedCol !== 0 || savedLook !== look(undefined);
   const { originMode, insertMode } = terminal.modes;
   const repainted = repaintedRows(terminal);
-  // Origin mode is one of the modes that a picture ends with, and it moves the cursor.
-  if (!hasMargins && !hasSaved && !originMode && repainted === '') return '';
   const current = look(inner._inputHandler?._curAttrData);
   // Places count from the upper margin in origin mode.
-  const saved = `${look(buffer?.savedCurAttrData)}${moveTo(savedRow, savedCol)}\x1b7${current}`;
+  const saved = `${savedLook}${moveTo(savedRow, savedCol)}\x1b7${current}`;
   const margins = hasMargins ? `\x1b[${top + 1};${bottom + 1}r` : '';
   const { cursorX, cursorY } = terminal.buffer.active;
   const cursor = moveTo(cursorY - (originMode ? top : 0), Math.min(cursorX, terminal.cols - 1));
@@ -108,8 +110,8 @@ function places(terminal: Terminal, inner: InnerTerminal): string {
 }
 
 /**
- * Rows that a picture gets wrong, once more: those with nothing but a background, of which it drops the last ones, and those that were wrapped
- * before a wide character found no room, where it leaves a dash.
+ * Rows that a picture gets wrong, once more: those with nothing but a background, of which it drops the last ones, and those that wrap where
+ * a cell is empty: before a wide character that found no room it leaves a dash, and before an erased beginning it takes a character away.
  */
 function repaintedRows(terminal: Terminal): string {
   const { active } = terminal.buffer;
@@ -117,9 +119,10 @@ function repaintedRows(terminal: Terminal): string {
   for (let row = 0; row < terminal.rows; row += 1) {
     const line = active.getLine(active.baseY + row);
     if (line === undefined) continue;
-    const isWrappedEarly =
-      active.getLine(active.baseY + row + 1)?.isWrapped === true && line.getCell(terminal.cols - 1)?.getChars() === '';
-    if (isWrappedEarly) text += repaintedRow(terminal, line, row);
+    const next = active.getLine(active.baseY + row + 1);
+    const endsEmpty = line.getCell(terminal.cols - 1)?.getChars() === '';
+    const goesOnEmpty = next?.getCell(0)?.getChars() === '';
+    if (next?.isWrapped === true && (endsEmpty || goesOnEmpty)) text += repaintedRow(terminal, line, row);
     else if (line.translateToString(true) === '') text += erasedRow(terminal, line, row);
   }
   return text;

@@ -209,6 +209,11 @@ t.test('screen shows what follows as a terminal that saw all, wherever the outpu
       `${bytes.toString('hex')} divided at ${divided}:\n${JSON.stringify(got)}\n${JSON.stringify(wanted)}`,
     );
   });
-  await fc.assert(property, { numRuns: RUNS });
+  const examples: [pieces: string[], at: number][] = [
+    [['a line that is longer than the window is wide', '\x1b[1K', '\x1b[31;1m'], 49],
+    [['\x1b[31;1m', '\x1b7', '\x1b[?1049l', ' '], 9],
+    [['a line that is longer than the window is wide', '\x1b[1K', ' ', '\x1b[31;1m'], 50],
+  ];
+  await fc.assert(property, { numRuns: RUNS, examples });
   t.pass(`${RUNS} divisions`);
 });

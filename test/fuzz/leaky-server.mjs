@@ -30,7 +30,7 @@ function take(socket, { id, method, params }) {
   const answer = (reply) => socket.send(JSON.stringify({ id, ...reply }));
   const processId = params?.processId;
   const owner = owners.get(processId);
-  const isReachable = owner === socket || (hole === 'reach' && owner !== undefined);
+  const isReachable = owner === socket || (hole === 'reach' && owner != null);
   switch (method) {
     case 'initialize':
       return answer({ result: {} });
@@ -49,7 +49,9 @@ function take(socket, { id, method, params }) {
       return undefined;
     }
     case 'command/exec/terminate':
-      if (isReachable) owners.delete(processId);
+      // Nobody gets an id that another connection has ended: who took it next would also read what its owner writes.
+      if (owner === socket) owners.delete(processId);
+      else if (isReachable) owners.set(processId, null);
       return answer({ result: {} });
     default:
       return answer({ error: { code: -32601, message: 'unknown' } });
