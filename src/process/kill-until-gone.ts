@@ -3,8 +3,10 @@ import { type ProcEntry, seesProcesses } from './proc-table.js';
 import { signalOwnChild, signalProcess } from './process-signals.js';
 import { TreeScan, type TreeTarget } from './tree-scan.js';
 
-/** Waits between two looks, in ms, 2 s in all. A killed process needs a moment to end; the long waits are for a kernel that has much to do. */
-const LOOK_AGAIN_MS = [1, 2, 4, 8, 16, 32, 64, 128, 250, 250, 250, 500, 500] as const;
+/** How long killed processes are looked for, in ms. A killed process needs a moment to end, and a kernel that has much to do needs longer. */
+const KILL_LIMIT_MS = 2000;
+/** Longest wait between two looks, in ms. The first is 1 ms, and each is twice as long as the one before. */
+const MAX_DELAY_MS = 500;
 /** Looks in a row while each finds a new process: a tree that forks as fast as it can loses this race quickly. */
 const LOOKS_AT_ONCE = 4;
 /** How long looks may go on, in ms, before the event loop gets its turn. A process that forks and exits again and again is hard to catch. */
@@ -41,11 +43,12 @@ function signalAndWake(entry: ProcEntry, signal: NodeJS.Signals): void {
  */
 export async function killUntilGone(targets: readonly TreeTarget[]): Promise<number[]> {
   const scan = new TreeScan(targets);
+  const untilMs = performance.now() + KILL_LIMIT_MS;
   let left = kill(scan);
-  for (const delayMs of LOOK_AGAIN_MS) {
-    if (left.length === 0 && !scan.isRestless) break;
+  for (let delayMs = 1; (left.length > 0 || scan.isRestless) && performance.now() < untilMs; ) {
     await new Promise((resolve) => setTimeout(resolve, delayMs));
     left = kill(scan);
+    delayMs = scan.isRestless ? LOOKING_MS : Math.min(2 * delayMs, MAX_DELAY_MS);
   }
   return left;
 }

@@ -49,7 +49,8 @@ export function livingOrphans(): { readonly entries: ProcEntry[]; readonly died:
   const entries: ProcEntry[] = [];
   const dead = new Map<number, number>();
   const died: number[] = [];
-  for (const pid of children) {
+  // The youngest stand last. One that forks and ends without a pause is caught by the look that comes to it in time.
+  for (const pid of children.reverse()) {
     if (ownChild(pid) !== undefined) continue;
     const entry = readEntry(pid, process.pid);
     if (entry === undefined || entry.session === ownSession) continue;

@@ -2,7 +2,8 @@
  * Reads from /proc: the whole table of processes, single processes, their children and the environment they were started with. It decides
  * nothing and kills nobody.
  */
-import { closeSync, existsSync, openSync, readdirSync, readlinkSync, readSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readlinkSync, readSync } from 'node:fs';
+import { errnoOf } from './program-path.js';
 
 /** The fields of /proc/PID/stat that are needed (proc(5)). */
 export interface ProcEntry {
@@ -26,6 +27,8 @@ const STAT_BYTES = 1024;
 const STAT_ENV_START = 47;
 /** Room for most lists of children and most environments. */
 const SHARED_BYTES = 65_536;
+/** How the kernel refuses the environment of another user's process (proc(5), ptrace(2)). */
+const DENIALS = ['EACCES', 'EPERM'];
 /** Longest environment that is searched: beyond the kernel's own limit for arguments and environment. */
 const MAX_ENVIRON_BYTES = 8 * 1024 * 1024;
 
@@ -108,8 +111,13 @@ export function readChildren(pid: number, threads: number): number[] | undefined
 }
 
 function readChildrenOfThread(pid: number, task: number | string): number[] | undefined {
-  const text = readWhole(`/proc/${pid}/task/${task}/children`, Number.POSITIVE_INFINITY)?.toString('latin1');
-  return text?.split(' ').map(Number).filter(Boolean);
+  let list: Buffer;
+  try {
+    list = readWhole(`/proc/${pid}/task/${task}/children`, Number.POSITIVE_INFINITY);
+  } catch {
+    return undefined;
+  }
+  return list.toString('latin1').split(' ').map(Number).filter(Boolean);
 }
 
 /**
@@ -140,9 +148,13 @@ function readEnviron({ pid, headless }: ProcEntry): Buffer | 'gone' | 'hidden' {
   let result: Buffer | 'gone' | 'hidden' = 'gone';
   for (const task of tasks) {
     const path = `/proc/${pid}/${task}environ`;
-    const environ = readWhole(path, MAX_ENVIRON_BYTES);
-    if (environ !== undefined && environ.length > 0) return environ;
-    if (environ === undefined && existsSync(path)) result = 'hidden';
+    try {
+      const environ = readWhole(path, MAX_ENVIRON_BYTES);
+      if (environ.length > 0) return environ;
+    } catch (error) {
+      // Any other error means that it has ended: since Linux 6.16 the environment of a zombie is refused with ESRCH, and is empty before.
+      if (DENIALS.includes(errnoOf(error) ?? '')) result = 'hidden';
+    }
   }
   return result;
 }
@@ -165,25 +177,21 @@ function namesIn(folder: string): string[] {
   }
 }
 
-/** The content of a file up to a limit, lent until the next call. Undefined when it is gone or belongs to another user. */
-function readWhole(path: string, maxBytes: number): Buffer | undefined {
+/** The content of a file up to a limit, lent until the next call. @throws the errno of its opening or reading */
+function readWhole(path: string, maxBytes: number): Buffer {
+  const fd = openSync(path, 'r');
   try {
-    const fd = openSync(path, 'r');
-    try {
-      let buffer: Buffer = sharedBuffer;
-      let total = 0;
-      // /proc hands out a page at a time, so a short read is not the end.
-      while (total < maxBytes) {
-        if (total === buffer.length) buffer = Buffer.concat([buffer], 2 * buffer.length);
-        const bytes = readSync(fd, buffer, total, buffer.length - total, null);
-        if (bytes === 0) break;
-        total += bytes;
-      }
-      return buffer.subarray(0, total);
-    } finally {
-      closeSync(fd);
+    let buffer: Buffer = sharedBuffer;
+    let total = 0;
+    // /proc hands out a page at a time, so a short read is not the end.
+    while (total < maxBytes) {
+      if (total === buffer.length) buffer = Buffer.concat([buffer], 2 * buffer.length);
+      const bytes = readSync(fd, buffer, total, buffer.length - total, null);
+      if (bytes === 0) break;
+      total += bytes;
     }
-  } catch {
-    return undefined;
+    return buffer.subarray(0, total);
+  } finally {
+    closeSync(fd);
   }
 }

@@ -10,6 +10,7 @@ import t, { type Test } from 'tap';
 import { MARKER_VARIABLE } from '../../src/process/environment.js';
 import { GUARDIAN_SCRIPT } from '../../src/process/guardian-script.js';
 import { killUntilGone } from '../../src/process/kill-until-gone.js';
+import { addChildReapedElsewhere } from '../../src/process/own-children.js';
 import { readProcEntry, readProcTable, startedWith } from '../../src/process/proc-table.js';
 import { treeTarget } from '../../src/process/tree-scan.js';
 import { childEnvironment } from '../support/child-environment.js';
@@ -173,8 +174,11 @@ async function guardian(marker: string, lines: string): Promise<void> {
     detached: true,
     env: { PATH: '/usr/bin:/bin' },
   });
+  // Node reaps it: as an orphan that nobody registered it could be reaped here first, and its exit would never be reported.
+  const reaped = addChildReapedElsewhere(shell.pid ?? 0);
   shell.stdin.end(lines);
-  await new Promise((resolve) => shell.once('exit', resolve));
+  await once(shell, 'exit');
+  reaped();
 }
 
 t.test('the guardian kills no process that has the number of an ended command', async (t) => {
