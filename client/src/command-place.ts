@@ -49,7 +49,8 @@ export class CommandPlace {
   }
 
   /**
-   * Sends a request about the command at its present place, and again at the next one if the connection breaks.
+   * Sends a request about the command at its present place, and again at the next one if the connection breaks, or if the command is not there: a
+   * start that was refused begins again at another place.
    * @returns undefined when the command has ended
    */
   async request(method: string, paramsOf: () => object): Promise<{ readonly result: unknown } | undefined> {
@@ -62,8 +63,8 @@ export class CommandPlace {
       try {
         return { result: await session.request(method, { processId, ...paramsOf() }) };
       } catch (error) {
-        if (error instanceof RpcError && error.reason === 'processNotFound') return undefined;
-        if (!(error instanceof ConnectionEnded)) throw error;
+        const isElsewhere = error instanceof RpcError && error.reason === 'processNotFound';
+        if (!isElsewhere && !(error instanceof ConnectionEnded)) throw error;
       }
     }
   }

@@ -229,6 +229,47 @@ t.test('start without an answer is sent again with its key to the same server, a
   t.equal(server.commands.length, 0, 'so it is not run there');
 });
 
+t.test(
+  'input that is written with the start is taken once when the connection breaks before the start is announced',
+  async (t) => {
+    const { server, clock, connect } = fakeSetup();
+    const box = await connect();
+    const run = box.exec(['cat'], { detachable: true, input: 'first piece, ' });
+    let command: FakeCommand | undefined;
+    server.onStart = (started) => {
+      command = started;
+      server.onStart = () => {};
+    };
+    // Nothing that the server says arrives, and everything that the client says does.
+    server.connection.isDeaf = true;
+    await settled();
+    t.equal(command?.stdin, 'first piece, ');
+    const write = server.connection.received.find(({ method }) => method === 'command/exec/write');
+    t.match(write?.params, { offset: 0 }, 'it says where it belongs, or it would be taken again');
+    server.connection.cut();
+    await clock.pass(SECOND);
+    t.equal(command?.stdin, 'first piece, ');
+    t.equal(command?.isStdinClosed, true);
+    command?.end(0);
+    t.match(await run, { exitCode: 0 });
+  },
+);
+
+t.test('input that is written with a start that is refused for now goes to the start that is not', async (t) => {
+  for (const answer of [OVERLOADED, DRAINING]) {
+    const { server, clock, connect } = fakeSetup();
+    const box = await connect();
+    server.answers.push({ method: 'command/exec', answer });
+    const run = box.exec(['cat'], { input: 'all of it' });
+    await clock.pass(SECOND);
+    const command = first(server.commands);
+    t.same([command.stdin, command.isStdinClosed], ['all of it', true]);
+    command.end(0);
+    t.match(await run, { exitCode: 0 });
+    await box.close();
+  }
+});
+
 t.test('command is lost when its own server has forgotten it, and unknown when another one answers', async (t) => {
   const { server, clock, connect } = fakeSetup();
   const box = await connect();

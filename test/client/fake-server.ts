@@ -99,6 +99,8 @@ export class FakeConnection implements Transport {
   /** Everything the client sent. */
   readonly received: Message[] = [];
   isOpen = true;
+  /** Nothing that the server says arrives. */
+  isDeaf = false;
   /** Does not answer a Close. */
   isMute = false;
   #listener: TransportListener;
@@ -174,6 +176,7 @@ export class FakeConnection implements Transport {
   }
 
   #sendText(message: unknown): void {
+    if (this.isDeaf) return;
     const text = JSON.stringify(message);
     this.#later(() => this.#listener.onText(text));
   }
