@@ -62,8 +62,6 @@ export class RemoteCommand implements CommandListener {
   #serverId: string | undefined;
   #wasSent = false;
   #isAttached = false;
-  /** Whether the server was asked to keep it, which a start says before it is answered. */
-  #isAskedToKeep = false;
   #detachReason: Notifications['command/exec/detached']['reason'] | undefined;
   /** What the server's count of input is ahead of ours: input of other writers. */
   #inputShift = 0;
@@ -235,7 +233,6 @@ export class RemoteCommand implements CommandListener {
     const processId = session.claim(this);
     try {
       const params = isAttach ? this.#attachParams(processId) : this.#execParams(session, processId, link);
-      this.#isAskedToKeep = isAttach || (params as ExecParams).detachable !== undefined;
       const answer = session.request(isAttach ? 'command/exec/attach' : 'command/exec', params);
       this.#wasSent = true;
       if (!isAttach) this.#serverId = serverId;
@@ -292,7 +289,7 @@ export class RemoteCommand implements CommandListener {
       deltaBase64: hasBytes ? this.#home.platform.encodeBase64(bytes) : undefined,
       closeStdin: closeStdin || undefined,
       // From the first write on, or one whose answer is lost with the connection would be taken twice.
-      offset: hasBytes && this.#isAskedToKeep ? position + this.#inputShift : undefined,
+      offset: hasBytes && this.key !== undefined ? position + this.#inputShift : undefined,
     });
     return (await this.place.request('command/exec/write', params)) !== undefined;
   }
