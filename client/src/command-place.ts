@@ -1,5 +1,5 @@
 /** Where a command can be spoken to now: its session and its name there, and waiting for the next place after a break. Knows no reply. */
-import { RpcError } from './errors.js';
+import { fieldOf } from './errors.js';
 import { ConnectionEnded } from './rpc-connection.js';
 import type { Session } from './session.js';
 
@@ -63,8 +63,7 @@ export class CommandPlace {
       try {
         return { result: await session.request(method, { processId, ...paramsOf() }) };
       } catch (error) {
-        const isElsewhere = error instanceof RpcError && error.reason === 'processNotFound';
-        if (!isElsewhere && !(error instanceof ConnectionEnded)) throw error;
+        if (fieldOf(error, 'reason') !== 'processNotFound' && !(error instanceof ConnectionEnded)) throw error;
       }
     }
   }
