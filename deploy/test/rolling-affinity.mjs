@@ -1,5 +1,5 @@
 // Three plain replicas on loopback behind HAProxy or nginx, restarted in turn, and clients that come back to their detachable commands:
-// `node --import=@tapjs/typescript/import deploy/test/rolling-affinity.mjs haproxy|nginx`.
+// `node --import=tsx deploy/test/rolling-affinity.mjs haproxy|nginx`.
 // Needs the balancer and the built server; no root, no container. Skipped, with a message, where one of them is missing.
 //
 //     replica 1 drains with time enough · replica 2 drains to its deadline · replica 3 is killed

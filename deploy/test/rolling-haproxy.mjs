@@ -1,5 +1,5 @@
 // A rolling restart of three plain replicas behind HAProxy on loopback, under load:
-// `node --import=@tapjs/typescript/import deploy/test/rolling-haproxy.mjs`.
+// `node --import=tsx deploy/test/rolling-haproxy.mjs`.
 // Needs haproxy and the built server; no root, no container. Skipped, with a message, where haproxy is missing.
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

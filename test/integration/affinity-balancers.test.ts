@@ -7,7 +7,7 @@ import { blocksOf } from '../support/page-examples.js';
 
 /** A run takes about 20 s; a busy machine takes several times as long. */
 const LIMIT_MS = 300_000;
-const LOADER = '--import=@tapjs/typescript/import';
+const LOADER = '--import=tsx';
 
 /** Debian keeps both for root; a user's PATH often lacks them. */
 function isInstalled(program: string): boolean {

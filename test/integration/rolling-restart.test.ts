@@ -13,7 +13,7 @@ t.test(
   'a rolling restart behind HAProxy loses no request and executes none twice when the load goes on',
   { skip: !hasHaproxy && 'haproxy is not installed' },
   (t) => {
-    const run = spawnSync(process.execPath, ['--import=@tapjs/typescript/import', 'deploy/test/rolling-haproxy.mjs'], {
+    const run = spawnSync(process.execPath, ['--import=tsx', 'deploy/test/rolling-haproxy.mjs'], {
       encoding: 'utf8',
       timeout: LIMIT_MS,
     });

@@ -16,7 +16,7 @@ if (unknown.length > 0) {
 for (const [name, flags] of Object.entries(RUNS)) {
   if (names.length > 0 && !names.includes(name)) continue;
   console.log(`# ${name}`);
-  const argv = [...flags, '--import=@tapjs/typescript/import', `test/stress/run-${name}.ts`];
+  const argv = [...flags, '--import=tsx', `test/stress/run-${name}.ts`];
   const { status } = spawnSync(process.execPath, argv, { stdio: 'inherit' });
   if (status !== 0) process.exitCode = 1;
 }
