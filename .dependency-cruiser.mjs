@@ -38,9 +38,9 @@ const MAY_IMPORT = {
   routes: [...BELOW_PLUGINS, 'plugins'],
   'src/server/app': [...BELOW_APP, ...APPS],
   'src/server/metrics-app': [...BELOW_APP, ...APPS],
-  // The commands of the command line are clients like any other.
+  // The commands of the command line use the client, as any other program does.
   'src/cli': [...BELOW_APP, ...APPS, 'client'],
-  // Part of somebody else's program: it starts the server, and is none.
+  // Part of the program that embeds the server: it starts the server as a child process.
   'src/embed': ['src/server'],
   'src/main': ['src/cli', 'src/process', 'src/version'],
   // It runs before anything else is loaded.
@@ -49,7 +49,7 @@ const MAY_IMPORT = {
   client: [],
 };
 
-/** Who may import a package. `types`: who may import its types alone. A package without a row belongs to nobody. */
+/** Who may import a package. `types`: who may import its types alone. A package without a row may not be imported. */
 const OWNERS = [
   {
     package: '(fastify|fastify-plugin|@fastify/[^/]+)',
@@ -124,7 +124,7 @@ export default {
     {
       name: 'an owned package',
       severity: 'error',
-      comment: 'A package that OWNERS does not name is a new dependency: somebody must own it.',
+      comment: 'A package that OWNERS does not name is a new dependency: give it an owner there.',
       from: { path: SOURCES },
       to: {
         dependencyTypesNot: ['local', 'core'],

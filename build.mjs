@@ -57,7 +57,7 @@ await build({
   entryPoints: { protocol: 'src/protocol/methods.ts' },
   format: 'esm',
 });
-// What somebody else's program loads: it starts the server as a process of its own, and so holds nothing of it.
+// The plugin for other programs. It starts the server as a process of its own, so no part of the server is in this bundle.
 await build({
   ...common,
   entryPoints: { fastify: 'src/embed/fastify.ts', 'ends-with-parent': 'src/embed/ends-with-parent.ts' },

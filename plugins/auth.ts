@@ -17,7 +17,7 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Whether a plain request to the route needs a credential, as an upgrade does. */
     readonly protected?: boolean;
-    /** Whether the route answers any `Host`. Balancers probe without one, and a probe tells a stranger nothing. */
+    /** Whether the route answers any `Host`. Balancers probe without one, and a probe reveals nothing. */
     readonly anyHost?: boolean;
   }
 }

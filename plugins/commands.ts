@@ -1,4 +1,4 @@
-/** Gives the app its table of commands, those that outlive their connections, and the means to start and kill them. Knows no wire. */
+/** Gives the app its commands, detachable ones included, and the means to start and kill them. Knows no wire. */
 import { randomBytes } from 'node:crypto';
 import type { FastifyBaseLogger } from 'fastify';
 import fp from 'fastify-plugin';
@@ -23,7 +23,7 @@ declare module 'fastify' {
   interface FastifyInstance {
     /** All commands. */
     readonly commands: CommandTable;
-    /** Those that outlive their connections. */
+    /** Commands that outlive their connections. */
     readonly detachables: Detachables;
     /** Kills every command at once, without waiting for replies; resolves when none is left. New commands are refused from now on. */
     readonly killCommands: () => Promise<void>;
@@ -73,7 +73,7 @@ export const commandsPlugin = fp<{ config: Config }>(
         app.metrics.commandsExpired.add(1);
         const { key, ttlMs } = command.options;
         const why =
-          ttlMs === config.maxDetachedMs ? 'its time was the longest, --max-detached' : 'nobody came back in time';
+          ttlMs === config.maxDetachedMs ? 'nobody came back within --max-detached' : 'nobody came back in time';
         app.log.warn({ key, pid: command.running.command.pid, ttlMs }, `detached command ended: ${why}`);
       },
     });
@@ -90,7 +90,7 @@ export const commandsPlugin = fp<{ config: Config }>(
     app.decorate('killCommands', killCommands);
     app.overload.addLoad(() => table.running / config.maxProcesses);
     app.overload.addExpected(() => table.starting * DESCRIPTORS_PER_COMMAND);
-    // Early, while processes can still be had and BEFORE the first command may need it, but after the first probe.
+    // Early, BEFORE the first command needs it and while the host still allows processes, but after the first probe.
     const guardianTimer = setTimeout(() => guardian.start(), GUARDIAN_AFTER_MS).unref();
     app.addHook('onClose', async () => {
       clearTimeout(guardianTimer);
@@ -101,7 +101,7 @@ export const commandsPlugin = fp<{ config: Config }>(
   { name: 'commands', dependencies: ['lifecycle', 'metrics', 'overload', 'sandbox'] },
 );
 
-/** Without the C library commands run on sockets and start slower; the first of them logs it. */
+/** Logs once, at the first command, if the C library cannot be called: then commands run on sockets and start slower. */
 function tellingWhatIsMissing(start: StartProcess, log: FastifyBaseLogger): StartProcess {
   let told = false;
   return async (spec, events) => {

@@ -1,4 +1,4 @@
-/** Decorates the app with its lifecycle and its end with the phase `closed`. Knows nothing of who starts or drains it. */
+/** Decorates the app with its lifecycle, and sets the phase `closed` when the app closes. Does not know what starts or drains it. */
 import fp from 'fastify-plugin';
 import { Lifecycle } from '../src/server/lifecycle.js';
 

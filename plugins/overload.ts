@@ -1,4 +1,4 @@
-/** Decorates the app with the room that the service still has. Knows only the bounds of the machine; other plugins add theirs. */
+/** Decorates the app with `overload`, which tells whether the service has room. Knows only the bounds of the machine; other plugins add theirs. */
 import fp from 'fastify-plugin';
 import type { Config } from '../src/config/config.js';
 import { Overload } from '../src/server/overload.js';

@@ -24,13 +24,13 @@ export const sandboxPlugin = fp(
       script: SCRIPT,
       libc: loadLibc,
       onThread: ({ startMs, error }) => {
-        if (error === undefined) app.log.debug({ startMs }, 'a sandbox has got its thread');
+        if (error === undefined) app.log.debug({ startMs }, 'a thread for a sandbox was started');
         else app.log.error({ err: error }, 'a thread could not restrict itself; its command was not started');
       },
       onBound: (reason) =>
         app.log.warn(
           { reason },
-          'no thread for another sandbox: such commands are refused; execwire_sandbox_refusals_total counts them',
+          'no thread for another sandbox: commands that need one are refused; execwire_sandbox_refusals_total counts them',
         ),
     });
     app.decorate('sandboxes', sandboxes);
@@ -49,10 +49,10 @@ export const sandboxPlugin = fp(
       const network = missing.length > 0 ? 'none' : 'seccomp';
       return { sandbox: { landlockAbi: missing.length > 0 ? 0 : landlockAbi, network, notEnforced: [...notEnforced] } };
     });
-    // Soon, so that an operator reads it before the first client comes, but after the first probe.
+    // Soon after the start, so that the operator can read it before the first client comes, but not before the first probe.
     let timer: NodeJS.Timeout | undefined;
     app.lifecycle.on('running', () => {
-      // A start that is refused closes the app before it runs.
+      // An app whose start is refused closes before it runs.
       if (app.lifecycle.phase === 'running') timer = setTimeout(() => void check(), CHECK_AFTER_MS).unref();
     });
     app.addHook('onClose', async () => clearTimeout(timer));

@@ -1,4 +1,4 @@
-/** Puts the admission of TCP connections before the app's server. */
+/** Lets `TcpAdmission` decide about each TCP connection before the app's server gets it. */
 import fp from 'fastify-plugin';
 import type { Config } from '../src/config/config.js';
 import { TcpAdmission } from '../src/server/tcp-admission.js';

@@ -1,4 +1,4 @@
-/** Decorates the app with its telemetry, and hands it the tracer if there is an SDK. Owns nothing of what is observed. */
+/** Decorates the app with its telemetry, and hands it the tracer if there is an SDK. Knows nothing of what is observed. */
 import type { FastifyBaseLogger } from 'fastify';
 import fp from 'fastify-plugin';
 import type { Config } from '../src/config/config.js';

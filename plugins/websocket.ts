@@ -1,4 +1,4 @@
-/** WebSocket upgrades: which are let in, and how their connections are closed when the app closes. Knows no JSON-RPC. */
+/** Lets WebSocket upgrades in or refuses them, and closes their connections when the app closes. Knows no JSON-RPC. */
 import websocket from '@fastify/websocket';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';

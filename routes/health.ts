@@ -2,7 +2,7 @@
 import type { FastifyInstance } from 'fastify';
 import { refuseWriting } from './read-only.js';
 
-/** Not ready for new clients. A balancer reads this status as: send only clients that come back (HAProxy's `disable-on-404`). */
+/** The status of `/ownerz` while the server takes no new clients: HAProxy's `disable-on-404` then sends only clients that come back. */
 const NOT_READY_FOR_NEW = 404;
 
 /** Adds `/healthz`, `/livez`, `/readyz` and `/ownerz`. */

@@ -47,7 +47,7 @@ function writeCache(script: Script, cacheFile: string): void {
     // By a rename, so that no start finds half a file: V8 does not check the content.
     renameSync(unfinished, cacheFile);
   } catch {
-    // A folder of somebody else's, or read-only: each start compiles for itself.
+    // The folder belongs to another user or is read-only: each start compiles anew.
   }
 }
 

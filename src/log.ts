@@ -1,6 +1,6 @@
 /**
  * The log: pino's JSON lines on standard error, because standard output may carry only messages. Owns its level at run time and what may never be
- * logged. A full disk or a reader that stands still costs lines, never time. Knows nothing of what is logged.
+ * logged. A full disk or a reader that has stopped costs lines, never time. Knows nothing of what is logged.
  */
 import pino, { type BaseLogger, type DestinationStream, type Logger } from 'pino';
 
@@ -68,7 +68,7 @@ export function createLog(options: LogOptions): ServerLog {
   sink.on('write', () => {
     isBroken = false;
   });
-  // BEFORE pino's own handler, which would wait for ever for a reader that stands still.
+  // BEFORE pino's own handler, which would wait for ever for a reader that has stopped.
   process.prependListener('exit', () => {
     isExiting = true;
     exitDeadlineMs = performance.now() + FLUSH_AT_EXIT_MS;

@@ -1,6 +1,6 @@
 /** What the commands that talk to a server read from the environment. Knows no flag. */
 
-/** Where the server is; undefined or empty where nobody says. */
+/** The server's URL; undefined if the variable is not set or empty. */
 export function urlFromEnvironment(): string | undefined {
   return process.env.EXECWIRE_URL || undefined;
 }

@@ -100,9 +100,9 @@ export const options = {
   ),
   sandboxRoots: list(
     'PATH',
-    "Path that commands under these two policies may write, beside the server's folder. Under a minimum a request can name no other. Repeatable.",
+    "Path that commands under `--sandbox-default` or `--sandbox-minimum` may write, beside the server's folder. Under a minimum a request can name no other. Repeatable.",
   ),
-  sandboxNetwork: flag('Commands under these two policies keep their network.'),
+  sandboxNetwork: flag('Commands under `--sandbox-default` or `--sandbox-minimum` keep their network.'),
 
   drainDelayMs: duration(
     '0s',
@@ -120,7 +120,7 @@ export const options = {
   ),
   stallTimeoutMs: duration(
     '5m',
-    'A connection whose pending output stands still for so long is closed with 1008. 0: no limit.',
+    'A connection whose pending output makes no progress for so long is closed with 1008. 0: no limit.',
   ),
 
   maxConnections: count(1, MANY, '10000', 'Open connections; further upgrades get 503.'),
@@ -142,7 +142,7 @@ export const options = {
   maxBufferedTotalBytes: bytes(
     65_536,
     '512m',
-    'Bytes kept for replies by all commands together; beyond it output is dropped (`truncated`) and no such command starts.',
+    'Bytes kept for replies by all commands together; beyond it output is dropped (`truncated`) and no command starts that buffers its output.',
   ),
   maxDetachedMs: duration('1h', 'Longest `ttlMs` of a detachable command. 0: as long as the client likes.'),
   maxReplayBytes: bytes(0, '64m', 'Most output of one stream that a detachable command may have kept.'),

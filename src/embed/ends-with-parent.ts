@@ -1,14 +1,15 @@
 /**
- * Loaded before an embedded server: ends it when its standard input ends, which is the end of the process that started it. Knows nothing of the server.
+ * Node loads this file before an embedded server. It kills the server when standard input ends, because then the process that started the server has
+ * ended. Knows nothing of the server.
  */
 import { isMainThread } from 'node:worker_threads';
 
-// Node loads it into every thread, and a thread's input has ended at once.
+// Node loads this file into every thread, too, where standard input has ended from the beginning.
 if (isMainThread) {
   const { stdin } = process;
-  // At once: every connection came through that process, so nobody is left to drain for. The guardian ends what commands have left.
+  // Without a drain: every connection came through the ended process, so no client is left. The guardian kills the commands.
   const end = (): boolean => process.kill(process.pid, 'SIGKILL');
   stdin.on('end', end).on('error', end).resume();
-  // The server itself decides how long it lives.
+  // This stream must not keep the server's process alive.
   if ('unref' in stdin && typeof stdin.unref === 'function') stdin.unref();
 }

@@ -1,4 +1,4 @@
-/** `execwire/fastify`: a plugin that serves execwire below a prefix of somebody's own Fastify app. Knows Fastify by its types alone. */
+/** `execwire/fastify`: a plugin that serves execwire below a prefix of another Fastify app. Uses only the types of Fastify. */
 import type { IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
@@ -19,18 +19,18 @@ import { ServerChild } from './server-child.js';
  */
 export interface ExecwirePluginOptions {
   /**
-   * Decides about each upgrade and each plain request but the probes; false is answered with 401. Default: what `--ws-auth` in `flags` says. One of
-   * both must be given. All that are let in by it are one principal.
+   * Whether an upgrade or a plain request is let in; false is answered with 401. Probes are always let in. Default: what `--ws-auth` in `flags` says.
+   * One of the two must be given. All clients that it lets in are one principal.
    */
   readonly authorize?: (request: IncomingMessage) => boolean | Promise<boolean>;
   /**
-   * Flags of `execwire serve`, such as `['--drain-timeout', '10s', '--allow-origin', 'https://app.example']`; `--listen` is the plugin's own. Variables
-   * named `EXECWIRE_…` count, too. Default: none.
+   * Flags of `execwire serve`, such as `['--drain-timeout', '10s', '--allow-origin', 'https://app.example']`, but not `--listen`, which the plugin sets.
+   * Variables named `EXECWIRE_…` count, too. Default: none.
    */
   readonly flags?: readonly string[];
 }
 
-/** Paths that tell nothing to a stranger. */
+/** Paths that need no authorization, because they reveal nothing. */
 const PROBES = ['/healthz', '/livez', '/readyz', '/ownerz'];
 /** pino's levels by their numbers. */
 const LEVELS: Readonly<Record<number, 'debug' | 'info' | 'warn' | 'error' | 'fatal'>> = {
@@ -44,7 +44,7 @@ const LEVELS: Readonly<Record<number, 'debug' | 'info' | 'warn' | 'error' | 'fat
 /**
  * Serves execwire below the prefix it is registered with: WebSocket upgrades on the prefix itself, and `/healthz`, `/readyz` and the like below it. The
  * server is a process of its own; it is drained when the app closes, and ends with the process of the app. Works with the Fastify 5 of the app.
- * @throws {Error} when neither `authorize` nor `--ws-auth` is given, or the server does not start, with what it said
+ * @throws {Error} when neither `authorize` nor `--ws-auth` is given, or when the server does not start; then with its output
  *
  * @example
  * import Fastify from 'fastify';
@@ -86,7 +86,7 @@ export async function execwirePlugin(app: FastifyInstance, options: ExecwirePlug
   });
 
   const onUpgrade = async (request: IncomingMessage, path: string, socket: Duplex, head: Buffer): Promise<void> => {
-    // Nobody else listens to the socket until it is handed on.
+    // Until the socket is handed on, an error of it would have no other listener and would end the process.
     socket.on('error', () => {});
     try {
       if (authorize !== undefined && !(await authorize(request))) refuseUpgrade(socket, '401 Unauthorized');
@@ -109,7 +109,7 @@ export async function execwirePlugin(app: FastifyInstance, options: ExecwirePlug
   });
 }
 
-/** What is left of a path below a prefix, with its query; undefined for other paths. */
+/** The part of a path after the prefix, with its query; undefined for a path that is not below the prefix. */
 function pathBelow(prefix: string, url: string): string | undefined {
   if (!url.startsWith(prefix)) return undefined;
   const rest = url.slice(prefix.length);
@@ -117,7 +117,7 @@ function pathBelow(prefix: string, url: string): string | undefined {
   return rest.startsWith('/') ? rest : undefined;
 }
 
-/** A line of the server's log as one of the app's. */
+/** Writes a line of the server's log to the app's log. */
 function logLine(app: FastifyInstance, line: string): void {
   try {
     const { level, msg, time: _time, pid: _pid, hostname: _hostname, ...fields } = JSON.parse(line);

@@ -1,9 +1,9 @@
-/** Hands requests to a server on a Unix socket: upgrades byte by byte, plain ones through an answer. Knows no web framework and no path. */
+/** Forwards requests to a server on a Unix socket: upgrades as bytes in both directions, plain requests one by one. Knows no web framework and no path. */
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
 import type { Duplex } from 'node:stream';
 
-/** Hands an upgrade on. @param path what the server is asked for @param head bytes that came behind the request */
+/** Forwards an upgrade. @param path sent in place of the request's own path @param head bytes that followed the request */
 export function proxyUpgrade(request: IncomingMessage, path: string, to: string, socket: Duplex, head: Buffer): void {
   const upstream = connect(to);
   upstream.write(`${requestHead(request, path)}`, 'latin1');

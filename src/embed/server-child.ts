@@ -1,9 +1,9 @@
 /**
- * The execwire server as a child process with a socket of its own, for a program that embeds it. Starts it, starts it again after a crash when it is
- * needed, and drains it at the end. Knows no web framework.
+ * The execwire server as a child process with a socket of its own, for a program that embeds it. Starts it, starts it again after a crash when the next
+ * client comes, and drains it at the end. Knows no web framework.
  *
- * A process of its own, because the server changes its process in ways that a program around it would notice: it adopts and kills orphans, raises
- * and lowers limits, and hides its environment from its commands.
+ * The server runs in a process of its own, because it changes its process in ways that the embedding program would notice: it adopts and kills orphans,
+ * raises and lowers limits, and hides its environment from its commands.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -17,14 +17,15 @@ const BANNER_END = /^ *healthz: /;
 const SHOWN_LINES = 20;
 
 export interface ServerChildOptions {
-  /** The launcher, and what it loads first to end with this process. */
+  /** The launcher. */
   readonly script: string;
+  /** Loaded before it: ends the server with this process. */
   readonly preload: string;
   /** Flags of `execwire serve` but `--listen`. */
   readonly flags: readonly string[];
   /** Takes the lines of the server's log. */
   readonly onLogLine: (line: string) => void;
-  /** The server ended although nobody asked it to. */
+  /** Called when the server ends without {@link ServerChild.stop}. */
   readonly onCrash: (how: string) => void;
 }
 
@@ -33,7 +34,7 @@ interface Running {
   readonly exited: Promise<void>;
 }
 
-/** One server, over as many processes as it takes. */
+/** One server. If its process crashes, the next client gets a new one. */
 export class ServerChild {
   readonly #options: ServerChildOptions;
   #folder: string | undefined;
@@ -44,10 +45,10 @@ export class ServerChild {
     this.#options = options;
   }
 
-  /** The socket of the running server; starts one where none runs. @throws {Error} with what the server said, when it does not start */
+  /** The socket of the running server; starts one if none runs. @throws {Error} with the server's output, when it does not start */
   async socketPath(): Promise<string> {
     if (this.#isStopping && this.#starting === undefined) throw new Error('execwire is stopped');
-    // A folder that only this user may enter: who reaches the socket may run commands.
+    // A folder that only this user may enter, because every process that reaches the socket may run commands.
     this.#folder ??= await mkdtemp(join(tmpdir(), 'execwire-'));
     const path = join(this.#folder, 'socket');
     this.#starting ??= this.#start(path);

@@ -292,7 +292,7 @@ export function rpcError(reason: ErrorReason, data: ErrorData = {}, options?: { 
   );
 }
 
-/** A refusal is an answer, not a fault. Nobody reads its stack, and taking one was a quarter of the work of a refused request. */
+/** Errors without a stack: a refusal is an answer, not a fault, and taking the stack was a quarter of the work of a refused request. */
 function withoutStack<T>(make: () => T): T {
   const limit = Error.stackTraceLimit;
   Error.stackTraceLimit = 0;

@@ -1,6 +1,6 @@
 /**
  * The server's own requests to its clients, in one table: a zod schema for the params and the answer of each. A client answers under the server's id,
- * and refuses a method that it does not know with -32601. Knows nothing of where a question comes from.
+ * and refuses a method that it does not know with -32601. Does not know which part of the server asks.
  */
 import type * as z from 'zod';
 

@@ -46,7 +46,7 @@ export interface InvalidMessage {
 
 export type IncomingMessage = RequestMessage | NotificationMessage | ResponseMessage | InvalidMessage;
 
-/** Messages up to this length cannot pass any bound of an outline, so they are parsed at once. */
+/** Messages up to this length cannot exceed any bound of an outline, so they are parsed at once. */
 const ALWAYS_TAKEN_BYTES = outlineBounds.maxStructuralCharacters;
 
 const VERSION_MEMBER = '"jsonrpc":"2.0",';
@@ -79,7 +79,7 @@ function afterWhiteSpace(text: string, from: number): number {
   return at;
 }
 
-/** @param outline of a long text, where it exists already and a search would be slow */
+/** @param outline given for a long text, where a search would be slow */
 function isRequestId(bytes: Buffer, text: string, id: unknown, outline: MessageOutline | undefined): id is RequestId {
   if (typeof id === 'string') return true;
   if (typeof id !== 'number' || !Number.isSafeInteger(id)) return false;

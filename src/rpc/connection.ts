@@ -67,7 +67,7 @@ export interface ConnectionOptions {
   readonly onResponse?: (message: ResponseMessage) => void;
   /** Called once, when the transport has ended. */
   readonly onClose: (code: number) => void;
-  /** The client sends nothing more. Ends the commands that still run for it, so that their replies come. */
+  /** The client sends nothing more. The callee ends its commands, so that their replies are sent. */
   readonly onEnd?: () => void;
   /** An unexpected error: to be logged in full under the id that the client was given. `call` is undefined for a message of the server's own. */
   readonly onInternalError: (error: unknown, traceId: string, call: Call | undefined) => void;

@@ -4,14 +4,14 @@
  */
 
 /**
- * Milliseconds one connection may work off messages in one turn of the loop. One spawn fills it; some hundred small requests do.
- * Keeps the p99 of others within a few milliseconds beside a flood.
+ * Milliseconds for which one connection may have messages served in one turn of the loop. One spawn takes that long, or some hundred small requests.
+ * So the p99 of other connections stays within a few milliseconds beside a flood.
  */
 const SLICE_MS = 1;
 
 export interface InboxOptions {
   readonly deliver: (message: Buffer) => void;
-  /** Stops the transport while messages wait, so that never more than the messages of one read wait. */
+  /** Stops the transport while messages wait, so that at most the messages of one read wait. */
   readonly pause: () => void;
   readonly resume: () => void;
 }

@@ -1,8 +1,8 @@
 /**
- * Watches connections for signs of life: pings them, and ends those that are dead or stand still. Knows no session.
+ * Watches connections for signs of life: pings them, and ends those that are dead or make no progress. Knows no session.
  *
  * A peer that does not read answers no ping, because the ping waits behind its output. So silence means death only if nothing was sent since the last
- * sign of life. If something was sent, the longer limit for standing output holds.
+ * sign of life. If something was sent, the longer limit for output without progress holds.
  * @see PROTOCOL "Finer points"
  */
 import { closeCodes } from '../protocol/close-codes.js';
@@ -12,7 +12,7 @@ import { ServedTime } from './served-time.js';
 export interface KeepaliveOptions {
   /** Milliseconds between two pings; 0 for none. */
   readonly pingIntervalMs: number;
-  /** Milliseconds for which pending output, or a part of a message, may stand still; 0 for any time. */
+  /** Milliseconds for which pending output, or an incomplete message, may make no progress; 0 for no limit. */
   readonly stallTimeoutMs: number;
 }
 

@@ -128,7 +128,7 @@ function unquote(spelling: string): string | undefined {
   }
 }
 
-/** Where the string ends whose opening quote is at `from`; the end of the bytes if it is not closed. */
+/** The end of the string that opens at `from`; the end of the bytes if the string is not closed. */
 function endOfString(bytes: Buffer, from: number): number {
   const { length } = bytes;
   let at = from + 1;

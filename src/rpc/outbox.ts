@@ -10,7 +10,7 @@ import type { EncodedMessage, MessageParts, Transport } from './transport.js';
  */
 export const HIGH_WATER_BYTES = 1024 * 1024;
 
-/** From this many ranges on they are looked through. There are so many only if output stands between the replies. */
+/** From this many ranges on, ranges that were sent are removed. There are so many only if output comes between the replies. */
 const SETTLE_FROM = 64;
 
 /** Replies in a row with nothing between them, by their place among all bytes ever sent. */
@@ -65,7 +65,7 @@ export class Outbox {
     this.#waiting.add(callback);
   }
 
-  /** Takes back {@link whenWritable}. */
+  /** Cancels {@link whenWritable}. */
   forget(callback: () => void): void {
     this.#waiting?.delete(callback);
   }

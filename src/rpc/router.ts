@@ -77,7 +77,7 @@ export class Router<S extends Caller> {
     this.#notified.set(method, { params, handler: handler as NotificationRoute<S>['handler'] });
   }
 
-  /** Handles a notification. @returns false when it is unknown, malformed or too early; nobody is told, because a notification has no answer */
+  /** Handles a notification. @returns false when it is unknown, malformed or too early; the client is not told, because a notification has no answer */
   notify(caller: S, method: string, params: unknown): boolean {
     const route = this.#notified.get(method);
     if (route === undefined || !caller.initialized) return false;

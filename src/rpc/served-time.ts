@@ -1,6 +1,6 @@
 /**
- * Time in which this process ran: only that may be held against a peer. A server that stood still (SIGSTOP, a paused container, a machine that was
- * moved) has not heard its peers, and must not end their connections for its own silence. Knows no connection.
+ * Counts only the time in which this process ran. A server that stood still (SIGSTOP, a paused container, a machine that was moved) could not receive
+ * anything from its peers, so it must not end their connections because of that time. Knows no connection.
  */
 
 /** How many looks {@link afterServing} takes until its time is over, and the longest time between two of them. */
@@ -9,7 +9,7 @@ const MAX_LOOK_EVERY_MS = 2000;
 /** A look that is later than this counts as late, however rare the looks are: a busy machine is not late by so much. */
 const MAX_LATE_MS = 1000;
 
-/** A clock that must be looked at regularly, and stands still while nobody can look. */
+/** A clock that must be looked at regularly. It does not count the time in which the process could not look. */
 export class ServedTime {
   readonly #longestMs: number;
   #lookedAtMs = performance.now();

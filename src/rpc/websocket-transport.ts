@@ -67,7 +67,7 @@ class LibraryWriter {
 
   flush(): void {}
 
-  /** To be called whenever something has been sent, a control frame too: it may have been the last that was held. */
+  /** To be called whenever something was sent, a control frame too, because nothing may be held any more afterwards. */
   sent(): void {
     if (this.#ws.bufferedAmount === 0) this.#onDrain();
   }

@@ -1,5 +1,5 @@
 /**
- * Puts the service together: plugins, then routes, in this order. It never listens; `cli/serve.ts` does, and tests inject.
+ * Puts the service together: plugins, then routes, in this order. It never listens: `cli/serve.ts` does, and tests inject requests.
  */
 import type { Server } from 'node:http';
 import Fastify, { type FastifyBaseLogger, type FastifyHttpOptions, type FastifyInstance, LogController } from 'fastify';

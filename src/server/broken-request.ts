@@ -1,11 +1,11 @@
 /**
- * Answers bytes that are no HTTP request, and requests that never end. It logs nothing, because the parser hands over the bytes as they came, with
- * credentials among them.
+ * Answers bytes that are no HTTP request, and requests that are not complete in time. It logs nothing, because the parser hands over the received bytes,
+ * which may hold credentials.
  */
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 
-/** What Node's parser says of a request that it gave up. */
+/** The error of Node's parser for a request that it could not read. */
 interface BrokenRequest extends Error {
   readonly code?: string | undefined;
 }

@@ -16,7 +16,7 @@ import type { SessionRegistry } from '../session/session-registry.js';
 import type { DrainObservation, Telemetry } from '../telemetry/telemetry.js';
 import type { Lifecycle } from './lifecycle.js';
 
-/** How often connections are looked at: a peer's reading makes no event of its own. */
+/** How often connections are looked at, because no event tells that a peer has read. */
 const LOOK_EVERY_MS = 20;
 /**
  * A client may still connect during the drain when it names a key of a command that runs. It has this long to attach to the command; then its
@@ -24,8 +24,8 @@ const LOOK_EVERY_MS = 20;
  */
 const COME_BACK_MS = 5000;
 /**
- * A look that comes later than twice this shows that the process stood still (SIGSTOP, a paused container): that time counts against nobody.
- * A busy machine is late, too, but not by a second.
+ * A look that comes later than twice this shows that the process stood still (SIGSTOP, a paused container), and that time is not counted.
+ * On a busy machine a look is late, too, but not by a second.
  */
 const LATEST_LOOK_MS = 1000;
 
@@ -94,13 +94,13 @@ export class Drain {
     commands.terminateAll(config.killGraceMs);
     const graceEndsAtMs = this.#time.look() + config.killGraceMs;
     const cut = await this.#untilFlushed(graceEndsAtMs);
-    // Commands with nobody attached also have their grace.
+    // Commands with nobody attached get their grace, too.
     while (commands.running > 0 && this.#time.look() < graceEndsAtMs) await sleep(LOOK_EVERY_MS);
     return { finished, killed, cut };
   }
 
   /**
-   * Closes every connection behind its last reply; a slow reader has until the deadline. A client that connects meanwhile has
+   * Closes every connection after its last reply; a slow reader has until the deadline. A client that connects meanwhile has
    * {@link COME_BACK_MS} to attach to its command.
    * @returns when no connection and no command is left, or at the deadline
    */
@@ -127,7 +127,7 @@ export class Drain {
   }
 
   /**
-   * Closes every connection whose last reply is queued, and cuts those that do not read theirs.
+   * Closes every connection whose last reply is queued, and cuts connections whose peers do not read.
    * @param graceEndsAtMs until then no connection is cut, because commands are still ending
    * @returns how many were cut
    */

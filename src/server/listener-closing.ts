@@ -1,4 +1,4 @@
-/** Closes the connections of a listener: sends a Close to each WebSocket, and bounds the wait for those that never answer. */
+/** Closes the connections of a listener: sends a Close to each WebSocket, and cuts the peers that do not answer in time. */
 import type { Server } from 'node:http';
 import { closeCodes } from '../protocol/close-codes.js';
 

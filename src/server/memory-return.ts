@@ -6,7 +6,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { loadLibc } from '../process/libc.js';
 
-/** A look costs ten microseconds, and memory must be given back within a minute of a burst's end. */
+/** A look takes ten microseconds, and memory must be given back within a minute after a burst. */
 const LOOK_EVERY_MS = 10_000;
 /** Memory is given back when resident memory is above this many times the least ever seen… */
 const MUCH = 1.2;
@@ -17,7 +17,7 @@ const MUCH_BYTES = 16 * 1024 * 1024;
  * thousandth of the time goes into collections.
  */
 const WAIT_PER_COLLECTION = 1000;
-/** The longest wait. On a very busy machine a collection seems long, and a burst must still be given back within a minute. */
+/** The longest wait. On a very busy machine a collection takes long, and memory must still be given back within a minute. */
 const LONGEST_WAIT_MS = 20_000;
 
 export interface MemoryReturnOptions {

@@ -12,11 +12,11 @@ const SPARE_DESCRIPTORS = 128;
 const SPARE_PART = 1 / 4;
 /** Within this part of the spare descriptors a new socket is refused at once, because at the limit itself libuv closes sockets without an answer. */
 const LAST_PART = 1 / 2;
-/** The most descriptors that a command takes while it starts: three pipes with two ends each, and those of the spawn itself. */
+/** The most descriptors that a command takes while it starts: three pipes with two ends each, and four for the spawn itself. */
 export const DESCRIPTORS_PER_COMMAND = 10;
 /** A connection needs no further descriptor: its socket is already counted when the question is asked. */
 export const DESCRIPTORS_PER_CONNECTION = 0;
-/** Counting reads a directory with an entry per descriptor, so it is done at most this often. Between two counts starts and sockets are added up. */
+/** Counting reads a directory with an entry per descriptor, so it is done at most this often. Between two counts, new starts and sockets are added. */
 const COUNT_EVERY_MS = 100;
 /** The sum is too high when commands end as fast as they start. So descriptors are counted again before a refusal, at most this often. */
 const RECOUNT_EVERY_MS = 10;
@@ -34,7 +34,7 @@ export interface OverloadOptions {
   readonly loopDelay?: Pick<EventLoopDelay, 'maxMs' | 'start' | 'stop'>;
 }
 
-/** The room that the machine and the bounds of one service still have. */
+/** Tells whether the machine and the bounds of one service still have room. */
 export class Overload {
   readonly loopDelay: Pick<EventLoopDelay, 'maxMs' | 'start' | 'stop'>;
   readonly #options: OverloadOptions;

@@ -1,17 +1,17 @@
 /**
- * Serves requests that ask for an upgrade to something else than a WebSocket, such as the `Upgrade: h2c` of Java's client and of `curl --http2`. A
- * server may ignore that wish and answer the plain request. Node treats every such request as an upgrade and does not read it any further, so this
- * module gives it to the HTTP parser once more, without the wish.
+ * Serves requests that ask for another upgrade than to a WebSocket, such as the `Upgrade: h2c` of Java's client and of `curl --http2`. A server may
+ * ignore the upgrade and answer the plain request. Node treats every such request as an upgrade and does not read it any further, so this module
+ * gives it to the HTTP parser once more, without the headers that ask for the upgrade.
  * @see RFC 9110 section 7.8
  */
 import type { IncomingMessage, Server } from 'node:http';
 import { Server as PlainServer } from 'node:http';
 import type { Duplex } from 'node:stream';
 
-/** Headers of the wish, which are removed with it. */
-const WISH = new Set(['upgrade', 'http2-settings']);
-/** Names in the header `Connection` that belong to the wish. */
-const WISH_OPTIONS = new Set(['upgrade', 'http2-settings']);
+/** Headers that ask for an upgrade; they are removed. */
+const UPGRADE_HEADERS = new Set(['upgrade', 'http2-settings']);
+/** Options of the header `Connection` that belong to them. */
+const UPGRADE_OPTIONS = new Set(['upgrade', 'http2-settings']);
 
 /** Whether a request asks for a WebSocket alone: `ws` accepts no list of protocols. */
 export function asksForWebSocket({ headers }: Pick<IncomingMessage, 'headers'>): boolean {
@@ -25,14 +25,14 @@ export function serveAsPlain(server: Server, request: IncomingMessage, socket: D
   server.emit(server instanceof PlainServer ? 'connection' : 'secureConnection', socket);
 }
 
-/** The head of the request as it came, without the wish. */
+/** The head of the request as it came, without the upgrade. */
 function requestHead({ method, url, httpVersion, rawHeaders }: IncomingMessage): string {
   const lines = [`${method} ${url} HTTP/${httpVersion}`];
   for (let at = 0; at < rawHeaders.length; at += 2) {
     const [name = '', value = ''] = rawHeaders.slice(at, at + 2);
-    if (WISH.has(name.toLowerCase())) continue;
+    if (UPGRADE_HEADERS.has(name.toLowerCase())) continue;
     if (name.toLowerCase() !== 'connection') lines.push(`${name}: ${value}`);
-    else lines.push(`${name}: ${tokensOf(value).filter((option) => !WISH_OPTIONS.has(option))}`);
+    else lines.push(`${name}: ${tokensOf(value).filter((option) => !UPGRADE_OPTIONS.has(option))}`);
   }
   return `${lines.join('\r\n')}\r\n\r\n`;
 }

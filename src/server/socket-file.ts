@@ -1,6 +1,6 @@
 /**
- * The file of a Unix socket: who may take its name, and who removes it. A server binds beside the name and then takes the name by a link, which the
- * kernel gives to one of two starts. An existing file is removed only when it is certain that no server listens on it. Knows no protocol.
+ * The file of a Unix socket: how a server takes its name and removes it. A server binds to another name beside it and then takes the name by a hard
+ * link, which only one of two simultaneous starts can make. An existing file is removed only when certainly no server listens on it. Knows no protocol.
  *
  *     bind beside ─► link to the name ──────────────────────────────► taken
  *                       └─ exists ─► lock, probe ─► stale: remove ─► link again
@@ -18,7 +18,7 @@ import { loadLibc } from '../process/libc.js';
  * default access list of the folder cannot widen this, because the kernel applies the mask to a socket first.
  */
 const SOCKET_UMASK = 0o177;
-/** Two starts meet for some milliseconds. A lock that is held longer belongs to another program. */
+/** Two starts compete for some milliseconds. A lock that is held longer belongs to another program. */
 const LOCK_TIMEOUT_MS = 5000;
 const LOCK_RETRY_MS = 20;
 /** If the name appears and goes more often than this, another program is at work there. */
@@ -45,7 +45,7 @@ export async function takeSocketFile(path: string, bind: (path: string) => Promi
   await bindBeside(own, bind);
   try {
     for (let tries = 1; !giveName(own, path); tries += 1) {
-      if (tries > MAX_TRIES) throw new SocketFileError('it is created and removed again and again by somebody else');
+      if (tries > MAX_TRIES) throw new SocketFileError('another program creates and removes it again and again');
       await removeStale(path);
     }
     return ownedFile(path);
@@ -58,7 +58,7 @@ async function bindBeside(own: string, bind: (path: string) => Promise<void>): P
   const fd = Buffer.byteLength(own) > MAX_SOCKET_PATH_BYTES ? openSync(dirname(own), 'r') : undefined;
   const umask = process.umask(SOCKET_UMASK);
   try {
-    // The same file by a path that is short enough.
+    // The same file by a path that is short enough for a socket address.
     await bind(fd === undefined ? own : `/proc/self/fd/${fd}/${basename(own)}`);
   } finally {
     process.umask(umask);
@@ -125,8 +125,8 @@ function probe(path: string): Promise<string> {
 }
 
 /**
- * Lets one start at a time decide what is stale. Otherwise a third start could take the name between another's look and its removal. The kernel gives
- * the lock back when the process ends. If libc cannot be called there is no lock, and that gap of a millisecond stays.
+ * Lets one start at a time decide whether a file is stale. Otherwise a third start could take the name after another start has found it stale and before
+ * it removes it. The kernel releases the lock when the process ends. If libc cannot be called there is no lock, and that gap of a millisecond stays.
  */
 async function lockFolderOf(path: string): Promise<() => void> {
   const { tryLock } = await loadLibc();
@@ -156,7 +156,7 @@ function removeQuietly(path: string): void {
   try {
     unlinkSync(path);
   } catch {
-    // It is gone, or its folder is: nothing is left to remove.
+    // The file or its folder is gone already.
   }
 }
 

@@ -6,11 +6,11 @@ import { Server as HttpServer } from 'node:http';
 import type { Server, Socket } from 'node:net';
 import type { Overload } from './overload.js';
 
-/** TCP connections beside those of sessions: probes, scrapes, and upgrades that are being refused. */
+/** Room for TCP connections that are no sessions: probes, scrapes, and upgrades that are being refused. */
 const SPARE_CONNECTIONS = 256;
 /** How long to wait for the request of a refused peer. The request follows the connection closely, and descriptors are short. */
 const REQUEST_TIMEOUT_MS = 50;
-/** The most refused peers whose request is waited for at once. */
+/** At most so many refused peers are waited for at once. */
 const MAX_WAITING = 8;
 const REFUSAL =
   'HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nfull\n';
@@ -21,7 +21,7 @@ export interface TcpAdmissionOptions {
   readonly overload: Pick<Overload, 'takeSocket' | 'releaseSocket'>;
 }
 
-/** Stands before the listeners that a server has for its connections. */
+/** Sees each connection before the server's own listeners do. */
 export class TcpAdmission {
   readonly #max: number;
   readonly #overload: TcpAdmissionOptions['overload'];
@@ -74,7 +74,7 @@ export class TcpAdmission {
     socket.once('close', () => {
       this.#waiting -= 1;
     });
-    // AFTER its request has come: unread bytes turn the close into a reset, which may overtake the answer.
+    // AFTER the request has come, because unread bytes turn the close into a reset, which may overtake the answer.
     socket.once('data', close);
     socket.once('end', close);
     socket.setTimeout(REQUEST_TIMEOUT_MS, close);

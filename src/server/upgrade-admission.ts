@@ -14,11 +14,11 @@ export interface UpgradeAdmissionOptions {
   readonly lifecycle: Pick<Lifecycle, 'reached'>;
   readonly sessions: Pick<SessionRegistry, 'size'>;
   readonly overload: Pick<Overload, 'shortage'>;
-  /** Whether a principal has a command whose key begins with the affinity of this one. */
+  /** Whether the principal has a command whose key has the affinity of this key. */
   readonly knowsKey: (principal: Principal, key: string) => boolean;
 }
 
-/** Must be asked once for each upgrade, right before it: an upgrade that is let in counts at once. */
+/** Ask it once for each upgrade, right before the upgrade, because one that is let in counts at once. */
 export class UpgradeAdmission {
   readonly #options: UpgradeAdmissionOptions;
 
@@ -44,8 +44,8 @@ export class UpgradeAdmission {
 }
 
 /**
- * Lets upgrades to a WebSocket through and serves other upgrades as plain requests. Cuts an upgrade that comes behind an unanswered request of the
- * same connection, because that answer still owns the socket; `@fastify/websocket` would leave such a socket open for ever.
+ * Lets upgrades to a WebSocket through and serves other upgrades as plain requests. Cuts an upgrade that follows an unanswered request of the same
+ * connection, because that answer still needs the socket; `@fastify/websocket` would leave such a socket open for ever.
  * @returns the upgrade requests that were let through
  */
 export function selectUpgrades(server: Server): WeakSet<IncomingMessage> {

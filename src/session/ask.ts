@@ -7,7 +7,7 @@ import type { ServerRequestTable } from '../protocol/server-requests.js';
 import type { ResponseMessage } from '../rpc/codec.js';
 import { afterServing } from '../rpc/served-time.js';
 
-/** Unanswered requests of one session. More people or programs than that do not answer one client at once. */
+/** Most unanswered questions of one session: far more than the people or programs behind one client can work on at once. */
 const MAX_UNANSWERED = 32;
 
 /** There is no answer; the message says why. */
@@ -60,7 +60,7 @@ export class Asking<T extends ServerRequestTable> {
     if (definition === undefined) throw new TypeError(`There is no server request ${method}`);
     if (!this.#connection.isOpen)
       throw new NoAnswerError('closed', `The connection is closed: ${method} was not asked`);
-    if (signal?.aborted === true) throw new NoAnswerError('cancelled', `${method} was taken back before it was asked`);
+    if (signal?.aborted === true) throw new NoAnswerError('cancelled', `${method} was cancelled before it was asked`);
     if (this.#unanswered.size >= MAX_UNANSWERED) {
       throw new NoAnswerError(
         'tooMany',
@@ -103,7 +103,7 @@ export class Asking<T extends ServerRequestTable> {
         signal?.removeEventListener('abort', onAbort);
         resolve(answer);
       };
-      const onAbort = (): void => settle(new NoAnswerError('cancelled', `${method} was taken back`));
+      const onAbort = (): void => settle(new NoAnswerError('cancelled', `${method} was cancelled`));
       const cancelTimeout = afterServing(timeoutMs, () =>
         settle(new NoAnswerError('timeout', `The client did not answer ${method} within ${timeoutMs} ms`)),
       );

@@ -1,5 +1,5 @@
 /**
- * Tells a client that its credential ends soon, and closes its connection when the credential has ended. Knows nothing of a credential but its date.
+ * Warns a client before its credential expires, and closes its connection when the credential has expired. Of a credential it knows only that date.
  */
 import { EXPIRY_WARNING_MS, watchSessionExpiry } from '../auth/session-expiry.js';
 import { closeCodes } from '../protocol/close-codes.js';
@@ -15,7 +15,7 @@ export function watchCredential(session: Session): () => void {
   });
 }
 
-/** To be called when a session has initialized; a client cannot be warned before. */
+/** To be called when a session has initialized, because a client cannot be warned before. */
 export function warnIfExpiring(session: Session): void {
   const { expiresAtMs } = session.principal;
   if (expiresAtMs === undefined || expiresAtMs - Date.now() > EXPIRY_WARNING_MS) return;

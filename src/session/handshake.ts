@@ -21,17 +21,17 @@ export interface HandshakeOptions {
 
 type InitializeParams = z.output<(typeof methods)['initialize']['params']>;
 
-/** The set of most sessions, shared because an empty set takes 200 bytes. */
+/** Shared by all sessions without opt-outs, because an empty set takes 200 bytes. */
 const NO_NAMES: ReadonlySet<string> = new Set();
 const KNOWN_NAMES: ReadonlySet<string> = new Set(Object.keys(serverNotifications));
 
-/** The names that the server knows, out of a client's list. So a long list costs no memory. */
+/** The names of a client's list that the server knows. Others are dropped, so that a long list costs no memory. */
 function knownNamesOf(names: readonly string[] | null | undefined): ReadonlySet<string> {
   const known = names?.filter((name) => KNOWN_NAMES.has(name)) ?? [];
   return known.length === 0 ? NO_NAMES : new Set(known);
 }
 
-/** A client's name and version are kept for the log as long as its connection; this many characters of each. */
+/** Characters that are kept of a client's name, and of its version, for the log. */
 const MAX_KEPT_LENGTH = 256;
 
 /** A copy: a slice would keep the whole text in memory. */

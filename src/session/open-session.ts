@@ -1,5 +1,5 @@
 /**
- * Opens a session over a transport: makes the connection, begins what watches it, and undoes all of it once, when the transport has ended. Knows no
+ * Opens a session over a transport: makes the connection, starts everything that watches it, and undoes all of that once the transport has ended. Knows no
  * kind of transport, no method and no command.
  */
 import type { Principal } from '../auth/principal.js';
@@ -17,7 +17,7 @@ import type { SessionRegistry } from './session-registry.js';
 /** Follows one session, for metrics, traces and the log. */
 export interface SessionObservation {
   request(request: RequestMessage): RequestObservation;
-  /** A notification of the client to which the server does nothing. */
+  /** The client sent a notification that the server ignores. */
   notified(method: string): void;
   /** A fault of the server. @param call undefined for a message of the server's own that could not be written */
   failed(error: unknown, traceId: string, call: Call | undefined): void;
@@ -35,7 +35,7 @@ export interface SessionService {
   readonly keepalive: Pick<Keepalive, 'add' | 'remove'>;
   readonly sessions: Pick<SessionRegistry, 'add' | 'remove'>;
   readonly observe: (session: Session) => SessionObservation;
-  /** The client sends nothing more. Its commands are to end, so that their replies come. */
+  /** The client sends nothing more. The callee ends its commands, so that their replies are sent. */
   readonly onInputEnded: (session: Session) => void;
   readonly onClosed: (session: Session) => void;
 }

@@ -1,6 +1,6 @@
 /**
  * Every metric of this server, defined once: for the Prometheus scrape, for OTLP, for `docs/observability.md` and for the dashboard. Knows nothing of
- * where the numbers come from. Every label has few values, whatever clients send.
+ * where the numbers come from. Every label has few values, and clients cannot add any.
  */
 
 /** One metric. */

@@ -61,9 +61,9 @@ export const keptRange = range;
 
 export const role = z
   .enum(['writer', 'observer'])
-  .describe('The `writer` may write and resize, and there is at most one; an `observer` only looks.');
+  .describe('The `writer` may write and resize, and there is at most one; an `observer` only watches.');
 
-const execResultLike = z.record(z.string(), z.unknown()).describe('As that of `command/exec`.');
+const execResultLike = z.record(z.string(), z.unknown()).describe('Same as the result of `command/exec`.');
 
 /** Requests about detachable commands. */
 export const attachMethods = {
@@ -78,17 +78,17 @@ export const attachMethods = {
         })
         .nullish()
         .describe('Offset of the first byte wanted of each stream. Default: the oldest that is kept.'),
-      role: role.nullish().describe('`writer` may write and resize; `observer` only looks. Default `writer`.'),
+      role: role.nullish().describe('`writer` may write and resize; `observer` only watches. Default `writer`.'),
       takeover: z.boolean().nullish().describe('Ends the view of another writer. Default false.'),
       screen: z
         .boolean()
         .nullish()
         .describe('Terminals only: one `command/exec/screen` in place of a replay. Not with `from`. Default false.'),
       size: terminalSize.nullish().describe("The writer's window size, set before anything is replayed."),
-      window: outputWindow.nullish().describe('As that of `command/exec`; each view has its own. Default: none.'),
+      window: outputWindow.nullish().describe('Same as `window` of `command/exec`; each view has its own. Default: none.'),
     }),
     result: execResultLike,
-    description: 'Views a detachable command. The reply is that of the command, when everything was sent.',
+    description: 'Views a detachable command. The reply is the result of the command, once everything was sent.',
     experimental: true,
   },
   'command/exec/detach': {

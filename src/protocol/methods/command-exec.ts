@@ -65,7 +65,7 @@ const execParams = z.object({
   sandboxPolicy: sandboxPolicy
     .nullish()
     .describe(
-      'What the command may write and reach. Default: whatever the server may, or what `--sandbox-default` says.',
+      'What the command may write and reach. Default: everything that the server may, or what `--sandbox-default` says.',
     ),
   permissionProfile: z
     .unknown()
