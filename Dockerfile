@@ -12,7 +12,7 @@ RUN apt-get update \
  && apt-get install -y --no-install-recommends tini \
  && rm -rf /var/lib/apt/lists/*
 
-# ---- build: development dependencies live and die here ----
+# ---- build: development dependencies stay in this stage ----
 FROM ${BASE_IMAGE} AS build
 WORKDIR /src
 COPY package.json package-lock.json .npmrc ./
@@ -23,7 +23,7 @@ COPY . .
 RUN npm run build \
  && npm prune --omit=dev --ignore-scripts \
  && rm -f node_modules/execwire-client
-# Native parts for other systems are half of koffi; then both must still load.
+# Removes native parts for other systems, which are half of koffi, and checks that both packages still load.
 RUN platform="$(node -p 'process.platform + "-" + process.arch')" \
  && libc="$(node -p 'process.platform + "_" + process.arch')" \
  && find dist/prebuilds -mindepth 1 -maxdepth 1 ! -name "${platform}" -exec rm -rf {} + \
@@ -45,7 +45,7 @@ LABEL org.opencontainers.image.title="execwire" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}" \
       org.opencontainers.image.base.name="docker.io/library/node:24-bookworm-slim"
-# Package managers go; set-user-id bits go with them, since a command must not gain what the server does not have.
+# Removes package managers, and set-user-id bits, because a command must not gain rights that the server does not have.
 RUN rm -rf /usr/local/lib/node_modules /usr/local/include/node /opt/yarn-v* \
            /usr/local/bin/npm /usr/local/bin/npx /usr/local/bin/corepack /usr/local/bin/yarn /usr/local/bin/yarnpkg \
  && find / -xdev -type f -perm /6000 -exec chmod a-s {} + \

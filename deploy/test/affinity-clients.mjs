@@ -1,5 +1,5 @@
-// Owns clients of execwire-client whose connections can be cut, each with one detachable command, and what became of those. Knows no replica but by
-// the id that it says in `initialize`.
+// Owns clients of execwire-client whose connections can be cut, each with one detachable command, and what became of that command. Knows a replica only
+// by its `serverId`.
 import { setTimeout as delay } from 'node:timers/promises';
 import { WebSocket } from 'ws';
 import { connect, ExecError, LostError, RpcError, UnknownOutcomeError } from '../../dist/client/node.js';
@@ -10,7 +10,7 @@ const SCRIPT = 'echo "$1" >> journal; echo ready; while read -r line; do echo "p
 const TTL_MS = 600_000;
 /** Milliseconds between two rounds of new clients: the balancer has to see that a replica is back. */
 const FILL_EVERY_MS = 100;
-/** Milliseconds for an answer, on a machine that has everything else to do. */
+/** Milliseconds for an answer, on a very busy machine. */
 const PATIENCE_MS = 60_000;
 
 /**

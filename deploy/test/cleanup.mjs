@@ -20,7 +20,7 @@ export function cleanUp() {
   return undoing;
 }
 
-/** For what starts something: a run that was signalled goes on until its process exits, and what it starts then nobody would end. @throws {Error} */
+/** Call it before a program is started: a run that was signalled goes on until its process exits, and would not end that program. @throws {Error} */
 export function refuseWhileUndoing() {
   if (undoing !== undefined) throw new Error('the run is being undone: nothing is started any more');
 }

@@ -80,7 +80,7 @@ export function run(argv, { cwd, env, input, check = true, timeoutMs = 240_000 }
 }
 
 /**
- * Runs a program whose output goes straight to ours.
+ * Runs a program that writes to the outputs of this process.
  * @param {string[]} argv
  * @returns {{ code: Promise<number | null>, ended: () => Promise<unknown> }} `ended` kills it, if need be, and waits for its end
  */

@@ -33,7 +33,7 @@ export async function buildImage(store, { projectFolder, workFolder }) {
     `${await npmrcFor(workFolder)}:/root/.npmrc:ro`,
   ];
   if (existsSync(CA_BUNDLE)) volumes.push('--volume', `${CA_BUNDLE}:${CA_BUNDLE}:ro`);
-  // The docker format keeps HEALTHCHECK; OCI drops it. The store is new each time: layers would be made and never be used again.
+  // The docker format keeps HEALTHCHECK; OCI drops it. The store is new each time, so layers would never be used again.
   await store.buildah(
     'bud',
     '--isolation',

@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { WireClient, WireEndedError } from '../../test/support/wire-client.js';
 
-/** Close codes by which the server says: what I have not answered, I have not executed (docs/protocol.md, "Drain"). */
+/** Close codes by which the server says that it has not executed the requests without an answer (docs/protocol.md, "Drain"). */
 const NOTHING_STARTED_CODES = new Set([1000, 1001, 1012]);
 /** Milliseconds for an upgrade. */
 const OPEN_TIMEOUT_MS = 10_000;
@@ -96,7 +96,7 @@ export function startLoad({ url, token, workers = 12, terminals = 4, pauseMs = 4
     };
   }
 
-  /** Delivers one request, wherever it takes it. Resolves with its result, or undefined when it is lost. */
+  /** Delivers one request, over several connections if necessary. Resolves with its result, or undefined when it is lost. */
   async function deliver(slot, id, params, begin) {
     let reason = 'no try was accepted';
     for (let tries = 0; tries < MAX_TRIES && !(aborted && tries > 0); tries += 1) {

@@ -53,7 +53,7 @@ export async function podProblems(pod, { token }) {
 
 /**
  * @param {import('./pod.mjs').Pod} pod
- * @returns {Promise<string[]>} whether a stranger gets in
+ * @returns {Promise<string[]>} problems, if a client without the token gets in
  */
 export async function strangerProblems(pod) {
   const problems = [];

@@ -66,7 +66,7 @@ export function hardeningProblems(podSpec) {
 }
 
 /**
- * Roots that a sandbox may write lie on writable volumes: the root file system is read-only, and a root that is missing is left out without a word.
+ * Roots that a sandbox may write must lie on writable volumes, because the root file system is read-only, and a missing root is left out silently.
  * @param {object} podSpec
  * @returns {string[]}
  */

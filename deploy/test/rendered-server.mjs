@@ -1,4 +1,4 @@
-// Owns that the built server takes the command line of the render with everything on, and confines its commands as that says. Knows no chart.
+// Owns the check that the built server accepts the command line of the full render and confines its commands accordingly. Knows no chart.
 import { generateKeyPairSync, sign } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -49,7 +49,7 @@ export async function checkRenderedServer(objects, { projectFolder, workFolder }
     const client = await server.wire({ token });
     const { limits } = (await client.request('initialize', { clientInfo: { name: 'test', version: '1' } })).result;
     check('the server takes the flags of the full render', limits !== undefined, server.url);
-    // The temporary folder holds them all, so it is taken out of what may be written.
+    // All folders of this check are in the temporary folder, so the policy must not make that writable.
     const sandboxPolicy = {
       type: 'workspaceWrite',
       writableRoots: [shared],
@@ -61,7 +61,7 @@ export async function checkRenderedServer(objects, { projectFolder, workFolder }
     const params = { command: ['sh', '-c', tried.join('; ')], sandboxPolicy };
     const { result, error } = await client.request('command/exec', params);
     if (error?.data?.reason === 'sandboxUnavailable') {
-      console.log(`  --   this host enforces no sandbox (${error.data.missing}): its flags are only taken, not tried`);
+      console.log(`  --   this host enforces no sandbox (${error.data.missing}): its flags are accepted, but not tried`);
     } else {
       const wrote = result?.stdout.trim().split('\n').join() ?? JSON.stringify(error);
       check('a command writes the workspace and the rendered root, and nothing else', wrote === 'yes,yes,no', wrote);

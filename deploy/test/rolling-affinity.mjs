@@ -19,15 +19,15 @@ import { waitForStatus } from './probe.mjs';
 import { check, step } from './report.mjs';
 import { runProgram } from './rolling-program.mjs';
 
-/** The second replica has commands at its deadline, the others never come to theirs. */
+/** Only the second replica reaches its deadline; it still has commands then. */
 const DRAIN_TIMEOUTS = ['10m', '3s', '10m'];
 const NEWCOMERS = 6;
-/** HAProxy takes a replica out after two checks, 500 ms apart, and this is twice as long. What it does too early or too late shows then. */
+/** Twice as long as HAProxy needs: it takes a replica out after two checks, 500 ms apart. */
 const BALANCER_NOTICE_MS = 2000;
 
 const program = process.argv[2] ?? '';
 
-/** A replica, and another one at its address after it has ended. */
+/** One address: a replica, and after its end another one. */
 class Place {
   constructor(index, workFolder) {
     this.index = index;
@@ -41,7 +41,7 @@ class Place {
     const listen = `ws://127.0.0.${this.index + 2}:${this.port}`;
     const flags = ['--drain-timeout', DRAIN_TIMEOUTS[this.index], '--kill-grace', '2s'];
     refuseWhileUndoing();
-    // Known before it listens, so that it is ended whenever the run is.
+    // Set before the server listens, so that the cleanup finds it at any time.
     this.server = new ServerProcess({ listen, flags, cwd: this.folder });
     await this.server.untilListening();
     this.port = this.server.port;
@@ -51,7 +51,7 @@ class Place {
     await client.close();
   }
 
-  /** SIGTERM, and waits until it lets in nobody who is new, and until the balancer has noticed that. */
+  /** Sends SIGTERM, and waits until the replica refuses new clients and the balancer has noticed it. */
   async drain() {
     this.server.signal('SIGTERM');
     await until('the replica drains', async () => (await ask(this.server, { upgrade: true })).status === 503);
@@ -59,7 +59,7 @@ class Place {
   }
 }
 
-/** Cuts every connection, and checks that all commands are reached again but those that may be missed. */
+/** Cuts every connection, and checks that all commands are reached again, except those that `mayMiss` names. */
 async function cutAndComeBack(clients, when, mayMiss = () => false) {
   const { reached, missed } = await clients.cutAll();
   const all = reached + missed.length;
@@ -108,7 +108,7 @@ async function main() {
   check('the replica leaves with exit code 0', code === 0, String(code));
   await first.start();
   await clients.fill(serverIds());
-  // nginx keeps no account of where a client went: behind it a client that came meanwhile is looked for at its proper place.
+  // nginx does not remember where a client went: it leads a client that came meanwhile to the replica that the hash gives.
   const mayMove = (command) => program === 'nginx' && newcomers.includes(command);
   const moved = await cutAndComeBack(clients, 'when the replica is replaced', mayMove);
   const movedFates = await fatesOf(moved);
@@ -134,7 +134,7 @@ async function main() {
   await second.start();
   await clients.fill(serverIds());
   const reason = await clients.refusalOf(key);
-  check(`${program}: a command that nobody viewed is known no more`, reason === 'keyNotFound', reason);
+  check(`${program}: a command without a viewer is forgotten`, reason === 'keyNotFound', reason);
 
   step(`${program}: replica 3 is killed`);
   const gone = clients.on(third.serverId);

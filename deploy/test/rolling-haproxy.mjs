@@ -16,10 +16,10 @@ import { runProgram } from './rolling-program.mjs';
 import { reportRolling } from './rolling-report.mjs';
 
 const REPLICAS = 3;
-/** The issue asks for 5,000; the load goes on until they are sent. */
+/** The load goes on until so many requests are sent. */
 const LEAST_REQUESTS = 5000;
 const LOAD_TIMEOUT_MS = 120_000;
-/** Above HAProxy's detection: a check every 500 ms. */
+/** Longer than HAProxy needs to notice: it checks every 500 ms. */
 const DRAIN_DELAY = '1500ms';
 /** HAProxy's first successful check after a start: `inter 500ms rise 1`, and as much again. */
 const BALANCER_RISE_MS = 1000;

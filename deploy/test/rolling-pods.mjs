@@ -59,7 +59,7 @@ async function terminateWatched(pod) {
     await delay(sleep.seconds * 1000 + 500);
     while (!gone && pod.exitCode === undefined) {
       const [ready, alive] = await Promise.all([pod.probeOnce('readinessProbe'), pod.probeOnce('livenessProbe')]);
-      // The very last answer may meet a closing listener.
+      // The last probe may come when the listener closes.
       if (pod.exitCode === undefined && ready !== 0) seen.ready.add(ready);
       if (pod.exitCode === undefined && alive !== 0) seen.alive.add(alive);
       await delay(200);

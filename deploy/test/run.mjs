@@ -26,7 +26,7 @@ async function main() {
   const workFolder = await mkdtemp(join(tmpdir(), 'execwire-deploy-'));
   onCleanup('work folder', () => rm(workFolder, { recursive: true, force: true }));
 
-  // Slow the first time, and needs nothing of what comes before its use; a failure shows there.
+  // Started early, because it is slow the first time and depends on no other step. A failure is reported where the result is used.
   if (!update) debianTar().catch(() => {});
 
   if (!existsSync(join(projectFolder, 'dist/execwire.cjs'))) await run(['npm', 'run', 'build'], { cwd: projectFolder });
@@ -62,7 +62,7 @@ async function main() {
     input,
     JSON.stringify({ deployment, image: config, rootFolder, projectFolder, workFolder, cgroup: `/${cgroup}` }),
   );
-  // Whatever happens in there, network, mounts and processes end with this one process.
+  // Network, mounts and processes end with this one process, even after a failure.
   const namespaces = ['unshare', '--net', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc'];
   const { code, ended } = runThrough([
     ...namespaces,
@@ -76,7 +76,7 @@ async function main() {
   check('the replicas passed', (await code) === 0);
 }
 
-// Rendering needs npm alone.
+// Rendering needs only npm.
 const missing = update ? [] : missingRequirements(projectFolder);
 if (missing.length > 0) {
   console.log(

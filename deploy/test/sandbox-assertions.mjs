@@ -1,7 +1,7 @@
 // Owns what sandbox policies must hold inside a running pod, under the seccomp profile of its container. Returns problems; decides nothing.
 import { WireClient } from '../../test/support/wire-client.js';
 
-/** Each deed has a bit of the exit code, so that the answer is the same on pipes and on terminals. */
+/** What a command tries. Each deed has a bit of the exit code, so that the answer is the same on pipes and on terminals. */
 const DEEDS = {
   1: 'writes /workspace',
   2: 'writes /tmp',
@@ -17,7 +17,7 @@ const script = (port) => `done=0
 { : > /dev/tcp/127.0.0.1/${port}; } 2>/dev/null && done=$((done+16))
 rm -f /workspace/sandbox-probe /tmp/sandbox-probe /dev/shm/sandbox-probe
 exit $done`;
-/** The first shows that each of them can be done at all. */
+/** The deeds that succeed under each policy. The first row shows that without a policy all of them do. */
 const EXPECTED = [
   [{ type: 'dangerFullAccess' }, 1 + 2 + 4 + 8 + 16],
   [{ type: 'readOnly' }, 4 + 8],

@@ -8,7 +8,7 @@ import { durationSeconds, MARGIN_SECONDS } from './reference-checks.mjs';
 import { check, checkCaught } from './report.mjs';
 import { findProgram } from './requirements.mjs';
 
-/** systemd-analyze security: 0 is sealed, 10 is open. A server that runs strangers' commands stays below "medium". */
+/** The exposure level of `systemd-analyze security`: 0 is best, 10 is worst. A server that runs untrusted commands must stay below "medium". */
 const MAX_EXPOSURE = 3;
 
 const settings = (text) =>
@@ -19,11 +19,11 @@ async function systemdVerdict(text, workFolder) {
     console.log('  --   systemd-analyze is not installed: the unit is only run, not verified');
     return;
   }
-  // The program is not installed here; everything else is verified as it is.
+  // Node stands in for execwire, which is not installed here; everything else is verified as it is.
   const file = join(workFolder, 'execwire.service');
   await writeFile(file, text.replace('/usr/bin/execwire', process.execPath));
   const verify = await run(['systemd-analyze', 'verify', '--man=no', file], { check: false });
-  check('systemd-analyze verify has nothing to say', verify.code === 0 && verify.stderr === '', verify.stderr.trim());
+  check('systemd-analyze verify reports nothing', verify.code === 0 && verify.stderr === '', verify.stderr.trim());
   const security = await run(['systemd-analyze', 'security', '--offline=true', '--no-pager', file], { check: false });
   const exposure = Number(/exposure level for .*: ([\d.]+)/.exec(security.stdout)?.[1]);
   check(`its exposure level is at most ${MAX_EXPOSURE}`, exposure <= MAX_EXPOSURE, exposure);

@@ -19,7 +19,7 @@
 {{- fail "sandbox.network goes with sandbox.default or sandbox.minimum" -}}
 {{- end -}}
 {{- if and .Values.sandbox.network (or (eq .Values.auth.mode "none") (and (eq .Values.auth.mode "capability-token") (not .Values.auth.tokenSha256)) (and (eq .Values.auth.mode "signed-bearer-token") (not .Values.auth.jwks))) -}}
-{{- fail "sandbox.network needs auth.tokenSha256 or auth.jwks: a command with a network could read the server's credential and start others outside of every sandbox, so the server would refuse all" -}}
+{{- fail "sandbox.network needs auth.tokenSha256 or auth.jwks: a command with a network could read the server's credential and start others outside of every sandbox, so the server would refuse every such command" -}}
 {{- end -}}
 {{- if and .Values.runtimeClass.create (not (and .Values.runtimeClass.name .Values.runtimeClass.handler)) -}}
 {{- fail "runtimeClass.create needs runtimeClass.name and runtimeClass.handler" -}}
