@@ -23,7 +23,7 @@
  * @property {string} what What is done, for the report.
  * @property {Record<string, Metric>} metrics
  * @property {(context: Context) => Promise<Record<string, number>>} run One round with one server.
- * @property {() => Promise<Record<string, number>>} [floor] What no server in Node can be below.
+ * @property {() => Promise<Record<string, number>>} [floor] A lower limit for every server in Node.
  * @property {(context: FloorContext) => Promise<Record<string, number>>} [floorInC] The same work in C with no server.
  * @property {boolean} [ownServers] Starts its servers itself.
  * @property {boolean} [perNode] Also run with the binaries given with `--node`.

@@ -23,7 +23,7 @@ const perFloor = (name, key, better) => ({
   value: (results) => ratioTo(results, name, key, FLOOR),
 });
 
-/** Ours per second, in the time of a bare TCP round trip. @param {string} name @returns {Ratio} */
+/** Our rate in events per bare TCP round trip. @param {string} name @returns {Ratio} */
 const perRoundTrip = (name) => ({
   name: `${name} per TCP round trip`,
   better: 'higher',
@@ -80,7 +80,7 @@ try {
     ROUNDS,
     '--only',
     CASES,
-    // Beside the results of a whole run, which the page is made from.
+    // Not the file of a whole run, from which the page is made.
     '--json',
     CHECK_RESULTS,
     ...rest.filter((arg) => arg !== '--write'),

@@ -36,7 +36,7 @@ export async function cheapRequest(connection) {
 /** @param {RpcConnection} connection @param {object} [sandboxPolicy] */
 export async function runTrue(connection, sandboxPolicy = NO_SANDBOX) {
   const result = await connection.call('command/exec', { command: ['/bin/true'], sandboxPolicy });
-  // The reference says by a line of its own there that it could not make its sandbox.
+  // If the reference cannot make its sandbox, it says so on standard error.
   if (result.exitCode !== 0) throw new Error(`/bin/true exited ${result.exitCode} ${result.stderr.trim()}`);
 }
 
@@ -78,7 +78,7 @@ export class Flood {
 
   /** Resolves once it flows. @param {RpcConnection} connection @returns {Promise<Flood>} */
   static start(connection) {
-    /** Enough that the first pause for a full socket is over. */
+    /** Bytes after which the first pause for a full socket is over. */
     const flowing = 32 * 1024 * 1024;
     const processId = freshId('flood');
     const flood = new Flood(connection);

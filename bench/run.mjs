@@ -116,7 +116,7 @@ export async function main(argv) {
     killAllServers();
     removeFloors();
   });
-  // Left over from a case that was given up: its connections end under its feet.
+  // A case that was given up goes on until its connections are closed, and then fails.
   process.on('unhandledRejection', (error) => say(`meanwhile: ${error}`));
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => process.exit(130));
   const results = await runAll(options);

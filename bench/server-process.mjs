@@ -13,9 +13,9 @@ export const COMMAND_MARK = { name: 'BENCH_COMMAND', value: '1' };
 const READY_LIMIT_MS = 20_000;
 /** Pause between two attempts to reach /readyz: the resolution of the start time. */
 const READY_POLL_MS = 1;
-/** What a server gets to end by itself after SIGTERM, and again after a second one. */
+/** Time for a server to end after SIGTERM, and again after a second one. */
 const TERM_GRACE_MS = 1_500;
-/** Kept of stderr, for the message when a server does not start. */
+/** Characters of stderr that are kept for the message when a server does not start. */
 const STDERR_KEPT = 4_000;
 
 /** @type {Set<ServerProcess>} */
@@ -192,7 +192,7 @@ export class ServerProcess {
   }
 }
 
-/** Kills what is still the same process as it was. @param {[number, string | undefined][]} processes */
+/** Kills each process whose pid was not given to another one. @param {[number, string | undefined][]} processes */
 function killStill(processes) {
   for (const [pid, started] of processes) {
     if (started === undefined || startTime(pid) !== started) continue;

@@ -18,7 +18,7 @@ export function median(values) {
 const CONFIDENCE = 0.95;
 
 /**
- * The median of a sample, and an interval by order statistics that holds the true median in 95 of 100 samples, whatever the distribution.
+ * The median of a sample, and an interval by order statistics that holds the true median in 95 of 100 samples, for any distribution.
  * @param {number[]} values
  * @returns {{ median: number, low: number, high: number }} the whole range where there are too few values for that
  */

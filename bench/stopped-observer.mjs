@@ -5,7 +5,7 @@ import { COMMAND_MARK } from './server-process.mjs';
 import { medianInterval } from './statistics.mjs';
 
 const CAPABILITIES = { experimentalApi: true };
-/** Written before the clock starts: more than the queues of a connection hold, so that who does not read has stopped by then. */
+/** Written before the clock starts: more than the queues of a connection hold, so that an observer that does not read is stopped by then. */
 const FIRST_BYTES = 32 * 1024 * 1024;
 
 let keys = 0;
@@ -67,9 +67,9 @@ async function measureOnce(port, bytes, isObserved) {
 }
 
 /**
- * Each round measures alone, beside, beside, alone: what grows or fades within a round counts for both.
+ * Each round measures alone, beside, beside, alone, so that a drift within a round affects both.
  * @param {number} port @param {{ bytes: number, rounds: number }} options
- * @returns {Promise<number[]>} for each round the speed beside a stopped observer by the speed alone
+ * @returns {Promise<number[]>} for each round the speed beside a stopped observer divided by the speed alone
  */
 export async function stoppedObserverRatios(port, { bytes, rounds }) {
   const ratios = [];

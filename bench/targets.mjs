@@ -1,4 +1,4 @@
-// What execwire is to reach, as data: one row a line of the targets table, one check a condition in it. Pure.
+// The targets of execwire as data: a row for each line of the targets table, with a check for each condition. Pure.
 
 import { FLOOR, US } from './contenders.mjs';
 import { medianOf, ratioTo } from './results.mjs';
@@ -25,7 +25,7 @@ const own = (name, key) => (results) => medianOf(results, name, key, US);
 const perReference = (name, key) => (results) => ratioTo(results, name, key, reference(results));
 /** Ours per the floor's. @param {string} name @param {string} key @returns {Check['value']} */
 const perFloor = (name, key) => (results) => ratioTo(results, name, key, FLOOR);
-/** How many times ours fits into the reference's. @param {string} name @param {string} key @returns {Check['value']} */
+/** The reference's figure divided by ours. @param {string} name @param {string} key @returns {Check['value']} */
 const timesFaster = (name, key) => (results) => {
   const ratio = perReference(name, key)(results);
   return ratio === undefined ? undefined : 1 / ratio;

@@ -1,4 +1,4 @@
-// Cases: coming back to commands. How fast what was kept arrives, how soon, and what keeping it costs in memory and speed.
+// Cases: coming back to commands. How fast kept output is replayed, how soon it begins, and what keeping it costs in memory and speed.
 
 import { COMMAND_MARK, ServerProcess } from '../server-process.mjs';
 import { medianInterval, pause, percentile, sample } from '../statistics.mjs';
@@ -47,7 +47,7 @@ async function readToEnd(connection, method, params, bytes) {
   return bytes / seconds;
 }
 
-/** Starts a command and leaves it when it has said so many bytes. @param {RpcConnection} connection @param {Start} start @param {number} bytes */
+/** Starts a command and detaches when it has written so many bytes. @param {RpcConnection} connection @param {Start} start @param {number} bytes */
 async function startAndLeave(connection, start, bytes) {
   const params = paramsOf(start);
   let received = 0;
@@ -68,7 +68,7 @@ async function startAndLeave(connection, start, bytes) {
 export const attachReplay = {
   name: 'attach-replay',
   title: 'Replay',
-  what: 'A detachable command that keeps 64 MiB writes as many; they are streamed while it runs, and from its log after its end.',
+  what: 'A detachable command writes 64 MiB and keeps all of them; they are streamed while it runs, and again from its log after its end.',
   usOnly: true,
   metrics: {
     live_mb_per_second: { title: 'while it runs', unit: 'MB/s', better: 'higher' },
@@ -112,7 +112,7 @@ async function attachOnce(connection, params, mark) {
 export const attachFirstByte = {
   name: 'attach-first-byte',
   title: 'Attach',
-  what: 'From the request to the first byte of a command that has said little, and to the screen of a terminal of which 1 MiB is kept.',
+  what: 'From the request to the first byte of a command that has written little, and to the screen of a terminal that keeps 1 MiB.',
   usOnly: true,
   metrics: {
     p50_ms: { title: 'first byte p50', unit: 'ms', better: 'lower' },
@@ -154,7 +154,7 @@ const PER_CONNECTION = 250;
 export const attachMemory = {
   name: 'attach-memory',
   title: 'Memory of detached commands',
-  what: `Anonymous PSS of the server for each of ${DETACHED} detached commands that have said a line, and for each of as many that have filled 64 KiB of log.`,
+  what: `Anonymous PSS of the server for each of ${DETACHED} detached commands that have written a line, and for each of as many that have filled 64 KiB of log.`,
   usOnly: true,
   maxRounds: 3,
   maxSeconds: 60,
@@ -179,7 +179,7 @@ export const attachMemory = {
           await startAndLeave(connection, start, bytes);
         }
       };
-      // What is loaded or grown once is no part of the cost of one.
+      // Memory that is loaded or grown once is not part of the cost of one command.
       await startAll(10);
       await pause(SETTLE_MS);
       const before = server.memory().anonMb;
@@ -194,7 +194,7 @@ export const attachMemory = {
 /**
  * Compares two ways in turn, each round one, other, other, one.
  * @param {() => Promise<number>} one @param {() => Promise<number>} other @param {boolean} quick
- * @returns {Promise<{ median: number, low: number, high: number }>} of the speed of the other by that of the one
+ * @returns {Promise<{ median: number, low: number, high: number }>} of the speed of the other divided by that of the one
  */
 async function compare(one, other, quick) {
   await one();
@@ -220,7 +220,7 @@ function comparison(what) {
 export const attachLogCost = {
   name: 'attach-log-cost',
   title: 'Cost of the log',
-  what: `Speed of a stream of 128 MiB through a pipe whose command is detachable and keeps 1 MiB, by that of an ordinary one, of which no byte is copied; ${ROUNDS} rounds in turn.`,
+  what: `Speed of a stream of 128 MiB through the pipe of a detachable command that keeps 1 MiB, divided by that of an ordinary command, whose output is not copied; ${ROUNDS} rounds in turn.`,
   usOnly: true,
   maxRounds: 1,
   maxSeconds: 120,
@@ -243,7 +243,7 @@ export const attachLogCost = {
 export const attachScreenCost = {
   name: 'attach-screen-cost',
   title: 'Cost of screens',
-  what: `Speed of a raw PTY stream of text of 16 MiB to its writer, with screens followed, by that with --no-screens; ${ROUNDS} rounds in turn.`,
+  what: `Speed of a raw PTY stream of 16 MiB of text to its writer, with screens, divided by that with --no-screens; ${ROUNDS} rounds in turn.`,
   usOnly: true,
   ownServers: true,
   maxRounds: 1,
@@ -276,7 +276,7 @@ export const attachScreenCost = {
 export const attachObserverCost = {
   name: 'attach-observer-cost',
   title: 'Cost of an observer that has stopped reading',
-  what: `Speed of a stream of 128 MiB to its writer beside an observer that has stopped reading, by that alone; ${ROUNDS} rounds in turn.`,
+  what: `Speed of a stream of 128 MiB to its writer beside an observer that has stopped reading, divided by that without the observer; ${ROUNDS} rounds in turn.`,
   usOnly: true,
   maxRounds: 1,
   maxSeconds: 120,

@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { median } from '../statistics.mjs';
 
-/** Pairs in one round, one after the other in turns, so that what disturbs the machine disturbs both. */
+/** Pairs in one round. The two programs take turns, so that other load on the machine slows both. */
 const PAIRS = 15;
 const CLI = fileURLToPath(new URL('../../dist/execwire.cjs', import.meta.url));
 

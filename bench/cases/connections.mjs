@@ -2,7 +2,7 @@
 
 import { RpcConnection } from '../rpc-connection.mjs';
 
-/** Being opened at a time. */
+/** Connections that are opened at the same time. */
 const WIDTH = 16;
 
 /** @type {import('../case.mjs').Case} */

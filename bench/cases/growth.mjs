@@ -45,7 +45,7 @@ export const growthConnections = {
       found[`pss_mb@${n}`] = server.memory().pssMb;
       /** @param {number} turn */
       const inTurn = (turn) => open[turn % open.length];
-      // Once around before counting: the first request of a connection is another matter than its latency.
+      // One request on each connection first, which is not counted, because the first one takes longer.
       await sample({ count: n, maxMs: 1_000 }, (turn) => cheapRequest(inTurn(turn)));
       const cpu = server.startCpuClock();
       const requests = await sample({ count: quick ? 1_500 : 3_000, maxMs: 1_500 }, (turn) =>

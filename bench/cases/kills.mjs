@@ -1,4 +1,4 @@
-// Case: what a kill costs on a host that is full of other people's processes.
+// Case: what a kill costs on a host with thousands of other processes.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -8,10 +8,10 @@ import { percentile, sample } from '../statistics.mjs';
 /** A host with many containers, or one long build. */
 const STRANGERS = 2_000;
 const STEPS = [0, STRANGERS];
-/** A disconnect is followed by requests of a neighbour for so long. */
+/** For so long after a disconnect, another connection sends requests. */
 const WATCH_MS = 20;
 
-/** Processes that are none of the server's. @param {number} count @returns {Promise<() => void>} ends them */
+/** Starts processes that do not belong to the server. @param {number} count @returns {Promise<() => void>} ends them */
 async function strangers(count) {
   const script = `i=0; while [ $i -lt ${count} ]; do sleep 600 & i=$((i+1)); done; echo ready; exec sleep 600`;
   const shell = spawn('/bin/sh', ['-c', script], { stdio: ['ignore', 'pipe', 'ignore'], detached: true });
@@ -24,7 +24,7 @@ async function terminate(connection) {
   const processId = freshId('kill');
   const params = { command: ['/bin/sleep', '600'], processId, sandboxPolicy: NO_SANDBOX, disableTimeout: true };
   const ended = connection.call('command/exec', params);
-  // Answered by a server that works requests off in order; the process may still be starting.
+  // Its answer shows that the server has taken the start, because requests are served in order. The process may still be starting.
   await cheapRequest(connection);
   const start = performance.now();
   await connection.call('command/exec/terminate', { processId });
@@ -32,7 +32,7 @@ async function terminate(connection) {
   return performance.now() - start;
 }
 
-/** The longest that a neighbour waits when a client leaves that ran one command. @param {import('../server-process.mjs').ServerProcess} server */
+/** The longest wait of another connection after a client with one command has disconnected. @param {import('../server-process.mjs').ServerProcess} server */
 async function standstill(server) {
   const [leaver, neighbour] = await server.connectMany(2);
   await runTrue(leaver);
@@ -46,7 +46,7 @@ async function standstill(server) {
 export const kills = {
   name: 'kills',
   title: 'Kills beside 2,000 other processes',
-  what: "With 0 and 2,000 processes on the host that are none of the server's: from `terminate` to the reply of `sleep`, and the longest wait of a neighbour in the 20 ms after a client left that had run one command.",
+  what: 'With 0 and 2,000 other processes on the host: from `terminate` to the reply of `sleep`, and the longest wait of another connection in the 20 ms after a client with one command has disconnected.',
   maxRounds: 5,
   metrics: Object.assign(
     {},

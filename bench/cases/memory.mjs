@@ -4,9 +4,9 @@ import { spawn } from 'node:child_process';
 import { memory as memoryOf } from '../proc.mjs';
 import { pause } from '../statistics.mjs';
 
-/** From ready until memory is read: long enough for what a server still does after it is ready. */
+/** From ready until memory is read: long enough for the work that a server does right after it is ready. */
 const SETTLE_MS = 1_000;
-/** Open before the counting begins, so that what is loaded or grown once is no part of the cost per connection. */
+/** Open before the counting begins, so that memory which is loaded or grown once is not part of the cost per connection. */
 const FIRST_CONNECTIONS = 200;
 
 /** @type {import('../case.mjs').Case} */
@@ -27,7 +27,7 @@ export const memory = {
     const idle = server.memory();
     await server.connectMany(FIRST_CONNECTIONS);
     await pause(SETTLE_MS);
-    // Without files: a page of a program counts by how many run it, and so it changes with what else starts and ends.
+    // Without files, because PSS divides a file's page by the number of processes that map it, and that number changes with other programs.
     const before = server.memory().anonMb;
     await server.connectMany(1_000);
     await pause(SETTLE_MS);

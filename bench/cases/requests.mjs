@@ -6,7 +6,7 @@ import { FrameTemplate } from '../frame-writer.mjs';
 import { isNotification } from '../rpc-connection.mjs';
 import { percentile, sample } from '../statistics.mjs';
 
-/** Until a server that compiles as it runs has done so; how the first requests fare is in the notes. */
+/** Requests that are not counted, because a server in JavaScript compiles meanwhile; the notes say how long they take. */
 const WARM_UP = 4_000;
 
 /** @type {import('../case.mjs').Case} */
@@ -37,7 +37,7 @@ export const roundTrip = {
   },
 };
 
-/** Requests on the way at a time: the reference refuses what exceeds its queue of 128. */
+/** Requests on the way at the same time: the reference refuses more than its queue of 128. */
 const WINDOW = 64;
 const CODE_TEXT = Buffer.from(`"code":${CHEAP_CODE}`);
 

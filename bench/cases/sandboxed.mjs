@@ -54,9 +54,9 @@ export const sandboxedTrue = {
   },
 };
 
-/** At a time. */
+/** Commands that run at the same time. */
 const WIDTH = 16;
-/** Of one way in turn with the other. */
+/** Parts of a round; the two ways take turns. */
 const PARTS = 4;
 
 /** @type {import('../case.mjs').Case} */
@@ -92,7 +92,7 @@ export const sandboxedParallel = {
   },
 };
 
-/** As many as are kept idle. */
+/** As many threads as the server keeps idle. */
 const KEPT = 8;
 /** From the last command until memory is read. */
 const SETTLE_MS = 1_000;

@@ -1,4 +1,4 @@
-// Cases: /bin/true, where all the time is what the server adds.
+// Cases: /bin/true, which itself takes almost no time, so that the figures are what the server adds.
 
 import { runTrue, runTrueInTerminal } from '../commands.mjs';
 import { percentile, sample } from '../statistics.mjs';
@@ -44,7 +44,7 @@ export const truePty = {
   },
 };
 
-/** At a time. */
+/** Commands that run at the same time. */
 const WIDTH = 16;
 
 /** @type {import('../case.mjs').Case} */

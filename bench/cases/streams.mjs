@@ -19,7 +19,7 @@ function throughput(bytes, { seconds, cpuSeconds }) {
   return { mb_per_second: bytes / 1e6 / seconds, cpu_per_gb: cpuSeconds / (bytes / 1e9) };
 }
 
-/** Runs of a floor in one round: alone, a loop in C is up to twice as fast or as slow, by the core that its writer is put on. */
+/** Runs of a floor in one round. A single run in C is up to twice as fast or as slow, depending on the core of its writer. */
 const FLOOR_RUNS = 3;
 
 /** The middle one of a few runs of a floor. @param {import('../floors.mjs').Floors} floors @param {string} name @param {number} bytes */
