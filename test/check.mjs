@@ -1,5 +1,5 @@
 // The whole check, `npm test`: one line a step and a file, what failed below it, and the total as the last line.
-// Knows which steps there are and nothing of their insides.
+// Knows which steps there are, and not how they work.
 import { chdir } from 'node:process';
 import { docProblems } from './check/doc-references.mjs';
 import { packageProblems } from './check/package-contents.mjs';

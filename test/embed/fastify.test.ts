@@ -1,4 +1,4 @@
-// execwire below a prefix of somebody else's Fastify app: what goes there, what stays the app's, and what its end ends.
+// execwire below a prefix of another Fastify app: which requests go to execwire, which stay with the app, and what ends with the app.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
@@ -38,7 +38,7 @@ async function serve(t: Test, options: ExecwirePluginOptions, hasWebSocket = fal
 
 const OPEN: ExecwirePluginOptions = { flags: ['--ws-auth', 'none'] };
 
-t.test('plugin serves execwire below its prefix, and everything else stays the app own', async (t) => {
+t.test('plugin serves execwire below its prefix, and the app serves everything else', async (t) => {
   for (const hasWebSocket of [false, true]) {
     const { port, url } = await serve(t, OPEN, hasWebSocket);
     await using box = await connect(url);
@@ -114,7 +114,7 @@ t.test('server is started again for the next client when it has crashed', async 
   await until('it is there again', async () => (await box.exec(['true'], { reject: false })).exitCode === 0);
 });
 
-t.test('server ends with the process of the app, whatever ends it', async (t) => {
+t.test('server and its commands end when the process of the app is killed', async (t) => {
   const folder = t.testdir({
     'app.mjs': `import Fastify from 'fastify';
 import { execwirePlugin } from '${BUILT}';

@@ -47,7 +47,7 @@ t.test('message generator makes every kind of hostile message', (t) => {
   t.end();
 });
 
-t.test('raw scenarios come up all when enough are made', (t) => {
+t.test('raw scenarios all come up when enough are made', (t) => {
   const random = createRandom(1);
   const names = new Set(Array.from({ length: 1500 }, () => nextRawScenario(random).name));
   t.same([...names].sort(), Object.keys(RAW_SCENARIOS).sort());
@@ -60,7 +60,7 @@ t.test('fuzz run finds the hole when connections can reach or read each other', 
   const script = resolve(import.meta.dirname, 'leaky-server.mjs');
   const run = (hole: string, seconds: number) => {
     const flags = ['--hole', hole];
-    // Its frames are those of a library: only messages matter. Two commands of one id end the run without a hole as well.
+    // The leaky server has its frames from a library, so only messages are sent. `inputs: 1` ends the run at the first chance after `seconds`.
     return fuzz({ ...SHORT, script, flags, seconds, inputs: 1, halfOpenUpgrades: 0, rawFrames: false });
   };
   t.same((await run('none', 1)).problems, [], 'no hole, no problem');

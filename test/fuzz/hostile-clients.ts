@@ -1,5 +1,5 @@
-// Owns the connections that carry hostile input: one kind of client a function, each for one connection. Judges nothing but what a
-// server must do on the same connection.
+// Owns the connections that carry hostile input: one kind of client a function, each for one connection. Checks only what a server
+// must do on the same connection.
 
 import { connect, type Socket } from 'node:net';
 import { WebSocket } from 'ws';
@@ -128,7 +128,7 @@ export function playScenario(address: Address, scenario: RawScenario): Promise<v
 
     socket.on('connect', writeNext);
     socket.on('data', (data) => {
-      // A Close frame ends it for us; a server may then wait for ours. All else it sends in these scenarios is ASCII.
+      // A Close frame counts as the end, because a server may then wait for the answer. All its other output in these scenarios is ASCII.
       if (scenario.mustClose && data.includes(CLOSE_FRAME)) socket.destroy();
     });
     // A reset is an end too.

@@ -9,7 +9,7 @@ import { WebSocketServer } from 'ws';
 const hole = argv[argv.indexOf('--hole') + 1];
 const server = createServer((_request, response) => response.end());
 const webSockets = new WebSocketServer({ server });
-/** Owner of each running `cat` by processId: of all connections, which is what must not be. */
+/** Owner of each running `cat` by processId. One table for all connections, which a good server must not have. */
 const owners = new Map();
 
 webSockets.on('connection', (socket) => {
@@ -21,7 +21,7 @@ webSockets.on('connection', (socket) => {
     try {
       take(socket, JSON.parse(String(data)));
     } catch {
-      // Hostile input is answered by nothing.
+      // Hostile input gets no answer.
     }
   });
 });
@@ -49,7 +49,7 @@ function take(socket, { id, method, params }) {
       return undefined;
     }
     case 'command/exec/terminate':
-      // Nobody gets an id that another connection has ended: who took it next would also read what its owner writes.
+      // An id that another connection has ended stays taken, because the next command under it would also read what the first owner writes.
       if (owner === socket) owners.delete(processId);
       else if (isReachable) owners.set(processId, null);
       return answer({ result: {} });

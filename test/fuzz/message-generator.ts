@@ -1,5 +1,5 @@
-// Owns hostile JSON-RPC text frames. They are written as text, not as values, because much of what hurts (duplicate keys, ids beyond
-// a double, lone surrogates) is no value. Every program named here is harmless whatever its arguments; sends nothing.
+// Owns hostile JSON-RPC text frames. They are written as text, not as values, because no value has duplicate keys, ids beyond a
+// double, or lone surrogates. Every program named here is harmless with any arguments. Sends nothing.
 
 import type { Random } from '../support/seed.js';
 

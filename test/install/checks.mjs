@@ -1,4 +1,4 @@
-// What is tried in a project that has the two packages installed, each with one version of Node. Knows nothing of how they came there.
+// The checks in a project that has the two packages installed, each with one version of Node. Does not know how they were installed.
 import { spawn, spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -38,7 +38,7 @@ if (!('command/exec' in methods) || required.execwirePlugin !== execwirePlugin) 
   ],
 };
 
-/** Right uses compile; that wrong ones do not is tested elsewhere. */
+/** Correct uses, which must compile. That wrong ones do not is tested elsewhere. */
 const TYPES = `import { connect, type Result, type Run } from 'execwire-client';
 import { connect as own } from 'execwire/client';
 const box = await connect('ws://127.0.0.1:1', { token: async () => 'x' });
@@ -53,7 +53,7 @@ const options: ExecwirePluginOptions = { authorize: ({ headers }) => headers.coo
 await Fastify().register(execwirePlugin, { prefix: '/box', ...options });
 `;
 
-/** What a page would hold. It says its end aloud, because a bundle has no exit code. */
+/** The script of a page. It prints a line at its end, because a page has no exit code. */
 const PAGE = `import { connect } from 'execwire-client';
 const box = await connect(globalThis.URL_OF_SERVER);
 const { stdout } = await box.exec(['echo', 'from a bundle']);
@@ -100,7 +100,7 @@ function problemsOf(command, args, { cwd, env = {}, prints }) {
 }
 
 /**
- * Everything that is tried with one Node.
+ * All checks with one Node.
  * @param {string} project folder with the packages @param {string} node its program
  * @returns {Record<string, (url: string) => string[] | Promise<string[]>>} by title
  */
@@ -127,7 +127,7 @@ export function checksWith(project, node) {
             mkdirSync(join(project, 'site'), { recursive: true });
             cpSync(join(project, 'page.mjs'), join(project, 'site/page.mjs'));
             writeFileSync(join(project, 'site/index.html'), '<script type="module" src="./page.mjs"></script>\n');
-            // Nothing of a page but its script: it runs without a document.
+            // Only the script of a page, because it runs without a document.
             const config = 'export default { build: { target: "esnext", modulePreload: { polyfill: false } } };\n';
             writeFileSync(join(project, 'site/vite.config.mjs'), config);
             const args = ['build', 'site', '--outDir', '../vite-out', '--emptyOutDir', '--logLevel', 'error'];
@@ -143,7 +143,7 @@ export function checksWith(project, node) {
   };
 }
 
-/** Runs what was made for browsers where there is a `WebSocket` and nothing of `ws`. */
+/** Runs a bundle for browsers in Node, with the global `WebSocket` and without `ws`. */
 function runBundle(project, node, file, url) {
   const code = readFileSync(join(project, file), 'utf8');
   if (/from\s*"ws"|require\("ws"\)/.test(code)) return ['the bundle holds `ws`'];

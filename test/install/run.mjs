@@ -28,7 +28,7 @@ const VITE = 'vite@7.3.8';
 const NPM_LIMIT_MS = 300_000;
 /** Characters of a line that are shown: a bundle is one line. */
 const SHOWN_CHARACTERS = 300;
-/** What each package must hold for whoever opens its folder. */
+/** Files that each package must have. */
 const REQUIRED = ['package.json', 'README.md', 'LICENSE'];
 
 let passed = 0;
@@ -61,7 +61,7 @@ function pack(folder) {
     .map((name) => join(folder, name));
 }
 
-/** Unpacks without npm, which would ask the registry for what is here already. */
+/** Unpacks without npm, which would ask the registry for packages that are here already. */
 function unpack(tarballs, project) {
   const modules = join(project, 'node_modules');
   mkdirSync(modules);
@@ -103,7 +103,7 @@ try {
   for (const name of ['execwire', 'execwire-client']) {
     const missing = REQUIRED.filter((file) => !existsSync(join(project, 'node_modules', name, file)));
     tell(
-      `${name} holds what a reader looks for`,
+      `${name} has its description, readme and licence`,
       missing.map((file) => `${file} is missing`),
     );
   }

@@ -24,7 +24,7 @@ const EXPERIMENTAL = { experimentalApi: true };
 /** A key as clients make them: affinity, dot, chance. */
 const KEY = 'a1b2c3d4e5f6a7b8c9d0.00112233445566778899';
 const AFFINITY = KEY.slice(0, KEY.indexOf('.'));
-/** Not begun with its affinity, though most of the text is the same. */
+/** A key with another affinity, though most of the text is the same. */
 const STRANGE_KEY = 'a1b2c3d4e5f6a7b8c9d1.00112233445566778899';
 
 function secretFile(t: Test): string {
@@ -54,12 +54,12 @@ async function startDetachable(client: WireClient, key: string, more: object = {
   if (early !== undefined) throw new Error(`ended before it was ready: ${JSON.stringify(early)}`);
 }
 
-/** Resolves when the server lets in nobody who has no key of a command here. */
+/** Resolves when the server refuses clients without a key of a command here. */
 async function untilDraining(server: TestServer, headers: Record<string, string> = {}): Promise<void> {
   await until('the server drains', async () => (await ask(server, { upgrade: true, headers })).status === 503);
 }
 
-t.test('draining server lets in a principal with the affinity of its own command, and nobody else', async (t) => {
+t.test('draining server lets in a principal with the affinity of its own command, and no other client', async (t) => {
   const flags = [
     '--drain-timeout',
     '10m',
@@ -73,10 +73,10 @@ t.test('draining server lets in a principal with the affinity of its own command
   const others = { Authorization: `Bearer ${tokenOf('other')}` };
   const client = await server.session(EXPERIMENTAL, { token: tokenOf('mine'), path: `/?key=${KEY}` });
   await startDetachable(client, KEY);
-  // One without a dot: all of it is its affinity.
+  // A key without a dot: the whole key is its affinity.
   await startDetachable(client, 'without-any-dot-in-it');
   client.terminate();
-  t.equal((await ask(server, { upgrade: true, headers: others })).status, 101, 'everybody comes in before the drain');
+  t.equal((await ask(server, { upgrade: true, headers: others })).status, 101, 'every client comes in before the drain');
   server.signal('SIGTERM');
   await untilDraining(server, mine);
 
@@ -120,7 +120,7 @@ t.test('draining server lets in a principal with the affinity of its own command
       })
     ).error,
     { code: -32004 },
-    'who comes back starts nothing new',
+    'a client that comes back starts nothing new',
   );
   for (const key of [KEY, 'without-any-dot-in-it']) {
     const reply = back.request('command/exec/attach', { processId: key, key });
@@ -173,7 +173,7 @@ t.test('screen is complete unless the server was told to follow none', async (t)
       disableTimeout: true,
       detachable: { key: KEY, replayBytes: 1024 },
     };
-    // What is on the last line stays there, and falls out of the log behind 200 KB of moving to the first line and back.
+    // The text of the last line stays on the screen, while 200 KB of later output push it out of the log.
     const script = `printf '\\033[2J\\033[5;1Hbottom'; i=0; while [ $i -lt 4000 ]; do printf '\\033[1;1H%s' 'the first line, again and again and again'; i=$((i+1)); done; printf '\\033[2;1Hover'; exec sleep 600`;
     void client.exec(['sh', '-c', script], params);
     await client.said('writer', 'over');
@@ -214,7 +214,7 @@ const fateOf = (run: Run): Promise<unknown> =>
     (error: unknown) => error,
   );
 
-t.test('command that dies with its last view is lost when the same server says so', async (t) => {
+t.test('command that dies with its last view is reported as lost when the same server answers', async (t) => {
   const server = await startServer(t);
   const { box, cut } = await cuttableBox(t, server.url);
   const run = box.exec(['sleep', '600'], { detachable: { ttl: 0 } });
@@ -235,7 +235,7 @@ t.test('command is unknown when another server answers at the address, and runs 
   t.teardown(() => first.crash());
   const { box } = await cuttableBox(t, first.url);
   const run = box.exec(['sh', '-c', 'echo ran >> journal; exec sleep 600'], { detachable: true });
-  // At once: the end may come before it is asked for.
+  // Listens at once, because the end may come at any time.
   const fate = fateOf(run);
   await run.started;
   const { serverId } = box;
@@ -266,7 +266,7 @@ t.test('command is unknown when no server answers in time', async (t) => {
   await server.untilNothingIsLeft();
 });
 
-t.test('command that ended while nobody was there has its result and output for who comes back', async (t) => {
+t.test('command has its result and output for a client that comes back when it ended without a viewer', async (t) => {
   const server = await startServer(t);
   const folder = t.testdir();
   const first = await connect(server.url);

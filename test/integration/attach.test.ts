@@ -35,7 +35,7 @@ async function list(client: WireClient, params: object = {}): Promise<WireMessag
   return (await client.request('command/exec/list', params)).result.commands;
 }
 
-/** What `list` says of one key. */
+/** The entry of one key in the reply to `list`. */
 async function listed(client: WireClient, key: string): Promise<WireMessage['result']> {
   const rows = await list(client, { scope: 'principal' });
   return rows.find((row: { key: string }) => row.key === key);
@@ -45,12 +45,12 @@ function start(client: WireClient, detachable: object, params: object = {}): Vie
   return View.start(client, { command: CAT, detachable, ...params });
 }
 
-/** Ends what is left of this connection's principal: a command that nobody comes back to would live for a minute. */
+/** Kills the remaining commands of this connection's principal, because they would live for another minute. */
 async function endAll(client: WireClient): Promise<void> {
   for (const { pid } of await list(client, { scope: 'principal' })) if (pid !== null) process.kill(pid, 'SIGKILL');
 }
 
-/** A view is as it should be. */
+/** Asserts that the views noted no problem. */
 function allGood(t: Test, ...views: View[]): void {
   for (const view of views) t.same(view.problems, [], view.processId);
 }
@@ -219,12 +219,12 @@ t.test('wrong params of starts and views are refused with their reason', async (
   const tty = await start(client, { key: terminal }, { tty: true }).begun();
   const size = { rows: 10, cols: 20 };
   t.equal(await refusal(View.attach(client, terminal, { role: 'observer', size }).reply), '-32602 sizeOfObserver');
-  t.equal(pipes.detached ?? tty.detached, undefined, 'and nobody lost its place');
+  t.equal(pipes.detached ?? tty.detached, undefined, 'and no view was ended');
   allGood(t, pipes, tty);
   await endAll(client);
 });
 
-t.test('observer looks, terminates and signals, and neither writes nor resizes', async (t) => {
+t.test('observer watches, terminates and signals, and neither writes nor resizes', async (t) => {
   const server = await startServer(t);
   const [one, two] = [await connect(server), await connect(server)];
   const key = newKey();
@@ -327,7 +327,7 @@ t.test('detach ends the view and not the command', async (t) => {
   allGood(t, view, back);
 });
 
-t.test('command is killed and unknown when nobody comes in its time, and its result is kept as long', async (t) => {
+t.test('command is killed and unknown when no client comes within its ttl, and its result is kept as long', async (t) => {
   const server = await startServer(t);
   const client = await connect(server);
   const [short, none, long] = [newKey(), newKey(), newKey()];
@@ -351,7 +351,7 @@ t.test('command is killed and unknown when nobody comes in its time, and its res
   t.match(server.stderr, /nobody came back in time/);
 });
 
-t.test('log keeps as much as was asked for, and nothing when nothing was', async (t) => {
+t.test('log keeps as many bytes as the start asked for, also when it asked for none', async (t) => {
   const server = await startServer(t);
   const client = await connect(server);
   const key = newKey();
@@ -408,7 +408,7 @@ t.test('window bounds what is under way, and the reply waits for the last byte s
     });
     for (let processed = 0; processed < size - 10_000; processed += 10_000) {
       await view.until('the window is full', () => view.next.stdout === processed + 10_000);
-      // Whatever it would send more comes before the answer to this.
+      // Further output would come before the answer to this.
       await list(client);
       t.equal(view.next.stdout, processed + 10_000);
       t.notOk(ended);
@@ -439,7 +439,7 @@ t.test('view that acknowledges nothing while output waits has fallen behind', as
   allGood(t, writer, observer, idle);
 });
 
-t.test('command that may pause waits for its writer, whatever observers acknowledge', async (t) => {
+t.test('command that may pause waits for its writer when only observers acknowledge', async (t) => {
   const server = await startServer(t);
   const [one, two] = [await connect(server), await connect(server)];
   const key = newKey();
@@ -455,7 +455,7 @@ t.test('command that may pause waits for its writer, whatever observers acknowle
   await until('it is detached', async () => (await listed(two, key))?.state === 'detached');
   const observer = View.attach(two, key, { role: 'observer' });
   let stoodStillAt = -1;
-  await until('it stands still', async () => {
+  await until('it has stopped', async () => {
     const { next } = (await listed(two, key)).stdout;
     const isStill = next === stoodStillAt;
     stoodStillAt = next;
@@ -472,7 +472,7 @@ t.test('command that may pause waits for its writer, whatever observers acknowle
   allGood(t, view, back, observer);
 });
 
-t.test('only commands that pause reserve, and a reservation forgets ended ones before it is refused', async (t) => {
+t.test('only commands that pause reserve room, and a reservation forgets ended commands before it is refused', async (t) => {
   const server = await startServer(t, { flags: ['--replay-budget', '256k'] });
   const client = await connect(server);
   const waiting = { replayBytes: 65_536, whenFull: 'pause' };
@@ -567,7 +567,7 @@ t.test('list says what a connection and a principal have, with details when they
 });
 
 t.test(
-  'drain counts detachable commands as work, attached or not, and serves who comes back until its deadline',
+  'drain counts detachable commands as work, attached or not, and serves clients that come back until its deadline',
   async (t) => {
     const server = await startServer(t, { flags: ['--drain-timeout', '3s', '--kill-grace', '100ms'] });
     const [busy, idle] = [await connect(server), await connect(server)];
@@ -575,7 +575,7 @@ t.test(
     const view = await start(busy, { key: attached }).begun();
     await (await start(busy, { key: left }).begun()).ask('detach');
     server.signal('SIGTERM');
-    t.equal(await idle.closed, 1001, 'who has no view is idle');
+    t.equal(await idle.closed, 1001, 'a connection without a view is idle');
     await busy.notified('server/draining');
     const known = await View.start(busy, { command: CAT, detachable: { key: left } }).begun();
     t.equal(known.attached.resumed, true, 'a known key attaches');

@@ -1,4 +1,4 @@
-// Admission to a whole server: credentials, origins, hosts, sockets and certificates, and how much of them is ever revealed.
+// Admission to a whole server: credentials, origins, hosts, sockets and certificates, and that no credential is revealed.
 
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -23,7 +23,7 @@ const TOKEN = 'a-token-that-nobody-guesses';
 const SECRET = 'a shared secret of more than thirty-two bytes';
 const CLIENT = { name: 'test', version: '1' };
 const isRoot = process.getuid?.() === 0;
-/** Network namespaces: a listener on all addresses that nobody can reach. */
+/** In a network namespace of its own, a listener on all addresses cannot be reached from outside. */
 const canUnshare = isRoot && spawnSync('unshare', ['-n', 'true']).status === 0;
 
 /** A folder of the test's own, with a path short enough for a socket. */
@@ -116,7 +116,7 @@ t.test('subprotocol echoed is execwire.v1 when a browser offers its token as the
 
 t.test('connection is warned and closed with 1008 when its token expires', async (t) => {
   const server = await startServer(t, { flags: withSecret(t) });
-  // Far enough away that a busy machine is let in before.
+  // So late that the client is let in before, on a busy machine, too.
   const exp = nowSeconds() + 5;
   const socket = new WebSocket(server.url, { headers: bearer(signedToken({ exp }, SECRET)) });
   const messages: { id?: number; method?: string; params?: { expiresInMs: number } }[] = [];
@@ -259,7 +259,7 @@ t.test('start is warned of', { skip: canUnshare ? false : 'needs root and networ
 t.test('unix socket is mode 0600 when it can first be connected to', async (t) => {
   const folder = folderOf(t);
   const path = join(folder, 'socket');
-  // A default access list that gives all to all, where python3 and the file system can make one (setfacl is rarely there).
+  // A default access list that gives everyone all rights, if python3 and the file system can make one (setfacl is rarely there).
   const widen =
     'import os,struct,sys; os.setxattr(sys.argv[1], "system.posix_acl_default", struct.pack("<I", 2) + ' +
     'b"".join(struct.pack("<HHI", tag, 7, 0xffffffff) for tag in (1, 4, 0x20)))';

@@ -240,7 +240,7 @@ t.test('server serves the next good connection when it gets random bytes', async
   await fc.assert(
     fc.asyncProperty(fc.uint8Array({ minLength: 1, maxLength: 200 }), async (bytes) => {
       const bad = await server.wire();
-      // Behind the back of the WebSocket library: no frame, most likely.
+      // Written past the WebSocket library; most likely no valid frame.
       (bad.ws as unknown as { _socket: { write(bytes: Uint8Array): void } })._socket.write(bytes);
       const good = await (await server.wire()).initialize();
       const reply = await good.request('command/exec', { command: ['echo', 'good'] });

@@ -16,7 +16,7 @@ const base64 = (text: string): string => Buffer.from(text).toString('base64');
 const folder = mkdtempSync(join(tmpdir(), 'execwire-'));
 t.teardown(() => rmSync(folder, { recursive: true }));
 
-t.test('commands give what a shell gives when they print, fail, compile or say much', async (t) => {
+t.test('commands give what a shell gives when they print, fail, compile or write much', async (t) => {
   const asShell = (argv: string[]): object => {
     const { status, stdout, stderr } = spawnSync(argv[0] ?? '', argv.slice(1), { maxBuffer: 64 * 1024 * 1024 });
     return { exitCode: status, stdout: stdout.toString('utf8'), stderr: stderr.toString('utf8') };
@@ -136,7 +136,7 @@ t.test('streamed output comes before the reply and says capReached once', async 
 });
 
 t.test(
-  'command answers 124 with what it has said when its timeout ends it, background children included',
+  'command answers 124 with its output so far when its timeout ends it, background children included',
   async (t) => {
     const { exitCode, stdout } = await client.ask('command/exec', {
       ...sh('sleep 600 & echo $!; wait'),
@@ -149,7 +149,7 @@ t.test(
   },
 );
 
-t.test('reply waits for held output, has what is written meanwhile, and the rest of the group is killed', async (t) => {
+t.test('reply waits for output that a child holds open, has what is written meanwhile, and the rest of the group is killed', async (t) => {
   const { exitCode, stdout } = await client.ask(
     'command/exec',
     sh('(sleep 0.2; echo late; exec sleep 600) & echo $!; exit 4'),
@@ -176,7 +176,7 @@ t.test('terminate ends a command with its descendants in other sessions, and its
   await t.rejects(command.terminate(), { code: -32600 });
 });
 
-t.test('terminate is what ends a shell, and never the end of the children it waits for', async (t) => {
+t.test('shell that waits for its children is ended by terminate, not by the end of its children', async (t) => {
   const script = 'for i in 1 2 3 4 5 6; do setsid sleep 600 & done; echo ready; wait; exit 0';
   const codes = Array.from({ length: 12 }, async () => {
     const command = new WireCommand(client, { ...sh(script), disableTimeout: true });
@@ -187,7 +187,7 @@ t.test('terminate is what ends a shell, and never the end of the children it wai
   t.same(await Promise.all(codes), new Array(12).fill(137));
 });
 
-t.test('everything a connection started ends when it closes, what earlier commands left behind, too', async (t) => {
+t.test('everything a connection started ends when it closes, processes of earlier commands included', async (t) => {
   const leaver = await server.session();
   // In its own session BEFORE the reply, which kills the group.
   const detached = "setsid sh -c 'echo $$ > pid; exec sleep 600' >/dev/null 2>&1 &";
@@ -284,7 +284,7 @@ t.test('children find real pipes, three descriptors and no signal blocked or ign
   t.match(stdout, /SigBlk:\t0+\nSigIgn:\t0+\n/);
 });
 
-t.test('a program that is not there is named by the error of the system', async (t) => {
+t.test('start is refused with the errno of the system when there is no such program', async (t) => {
   const refusal = { code: -32603, reason: 'spawnFailed', data: { errno: 'ENOENT' } };
   await t.rejects(client.ask('command/exec', { command: ['no-such-program'] }), refusal);
 });

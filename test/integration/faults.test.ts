@@ -116,7 +116,7 @@ t.test('a peer behind a dead network is dropped and its commands ended, one that
   t.equal(alive.ws.readyState, alive.ws.OPEN, 'an idle peer that answers stays');
 });
 
-t.test('a peer whose output stands still is closed with 1008 after the stall timeout', async (t) => {
+t.test('a peer that does not read its output is closed with 1008 after the stall timeout', async (t) => {
   // Longer than this process may stand still on a busy machine before it pauses.
   const server = await startServer(t, { flags: ['--stall-timeout', '2s', '--ping-interval', '0'] });
   const word = newWord();

@@ -1,4 +1,4 @@
-// What a command has of the server: its variables, its secrets, its user, its groups, its OOM score.
+// What a command gets from the server: its variables, its secrets, its user, its groups, its OOM score.
 
 import { spawnSync } from 'node:child_process';
 import {
@@ -145,7 +145,7 @@ t.test(
   async (t) => {
     const base = mkdtempSync('/var/tmp/execwire-run-as-');
     t.teardown(() => rmSync(base, { recursive: true }));
-    // Nobody but root may enter `closed`; what lies in it is open to all who are there.
+    // Only root may enter `closed`; the files in it are open to everyone.
     for (const folder of ['closed', 'closed/project', 'open', 'open/folder']) mkdirSync(join(base, folder));
     const script = (name: string, mode: number): void => {
       writeFileSync(join(base, name), '#!/bin/sh\nid -u\n');

@@ -1,4 +1,4 @@
-/** Kills by a whole server with every view of the host's processes: all of /proc, one that hides others, one of strangers, none. */
+/** Kills by a whole server with each kind of /proc: complete, hiding other users' processes, of another PID namespace, missing. */
 import { spawnSync } from 'node:child_process';
 import { chmodSync, copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -26,7 +26,7 @@ interface View {
 
 const inNamespaces = (flags: string[], script: string): string[] => ['unshare', ...flags, 'sh', '-c', script, 'sh'];
 const VIEWS: readonly View[] = [
-  { name: 'everybody is seen', through: [], sees: true },
+  { name: 'all processes are seen', through: [], sees: true },
   {
     name: 'other users are hidden (hidepid=2)',
     through: inNamespaces(['--mount'], `mount -t proc -o hidepid=2 proc /proc && exec ${NOBODY.join(' ')} "$@"`),
@@ -101,7 +101,7 @@ for (const { name, through, sees } of VIEWS) {
   // The kernel ends all other processes together with the first process of a PID namespace.
   if (through.includes('--pid')) continue;
 
-  // Without a mark, a parent and its command's session no kill of the command finds it; the end of the server does.
+  // No kill of the command finds a process without the mark, a parent and the command's session; the end of the server kills it.
   const lost = `env -u EXECWIRE_COMMAND_ID setsid sh -c "sleep 600 & exit" ; ${group}`;
   t.test(`no process outlives a server that ends in good order when ${name}`, { skip }, async (t) => {
     const server = await startServer(t, { through });

@@ -65,7 +65,7 @@ async function halfMessage(t: Test, server: ServerProcess): Promise<HalfMessage>
   };
 }
 
-/** Has the server close two connections, one after the other, that stop in the middle of a message. Twice the stall timeout has passed then. */
+/** Opens two connections, one after the other, that stop in the middle of a message, until the server closes them: twice the stall timeout has passed. */
 function twoStalls(t: Test, server: ServerProcess): { readonly isOver: boolean; readonly done: Promise<void> } {
   let isOver = false;
   const run = async (): Promise<void> => {

@@ -35,7 +35,7 @@ t.test('connections over the bound are refused with 503, and readyz returns with
   t.ok(Number(refused.headers['retry-after']) > 0);
   t.equal((await server.get('/readyz')).status, 503);
   t.equal((await server.get('/healthz')).status, 200);
-  t.equal((await clients[0]?.exec(['true']))?.result?.exitCode, 0, 'who is in notices nothing');
+  t.equal((await clients[0]?.exec(['true']))?.result?.exitCode, 0, 'a client that is in notices nothing');
 
   const leave = async (): Promise<void> => {
     const client = clients.pop();
@@ -171,7 +171,7 @@ t.test('readyz is 503 while the event loop lags and returns after it', async (t)
   await server.logged('no longer overloaded');
 });
 
-t.test('a server that runs out of descriptors refuses by name and closes nobody silently', async (t) => {
+t.test('a server that runs out of descriptors refuses by name and closes no connection silently', async (t) => {
   const server = await startServer(t, { through: withDescriptors(160) });
   const clients: WireClient[] = [await server.session()];
   let answer: Answer | undefined;
@@ -199,7 +199,7 @@ t.test('a server that runs out of descriptors refuses by name and closes nobody 
   t.ok(burst.some(({ status }) => status === 503));
   t.ok(
     clients.every(({ ws }) => ws.readyState === ws.OPEN),
-    'nobody who is in was closed',
+    'no client that was let in was closed',
   );
 
   for (const client of clients.splice(1)) client.ws.close();

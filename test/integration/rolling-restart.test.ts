@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import t from 'tap';
 
-/** The run asks for 5,000 requests and takes about 15 s; a busy machine takes several times as long. */
+/** The run sends at least 5,000 requests and takes about 15 s; a busy machine takes several times as long. */
 const LIMIT_MS = 180_000;
 
 const hasHaproxy = spawnSync('sh', ['-c', 'command -v haproxy']).status === 0;

@@ -1,4 +1,4 @@
-// Sandbox policies through a whole server: what is said of them, what they hold, and what is refused.
+// Sandbox policies through a whole server: what the server reports, what the policies enforce, and what is refused.
 import { createHash } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -26,7 +26,7 @@ const shown = ({ result, error }: WireMessage): string =>
 // Threads stay for the next command of the same policy, and with them their descriptors.
 const kept = { warm: false } as const;
 
-t.test('policies hold the files of commands and tell them of their network when they are asked for', async (t) => {
+t.test('policies confine the files of commands and tell them whether they have a network when a request asks for them', async (t) => {
   const { workspace, outside } = folders(t);
   const server = await startServer(t, { ...kept, flags: ['--default-cwd', workspace] });
   const client = await server.session();
@@ -75,7 +75,7 @@ t.test('workspace can be written by a relative path when the command starts wher
   t.ok(existsSync(join(workspace, 'in')), 'the server itself stays where it was');
 });
 
-t.test('policy is refused with the name of what is wrong when it cannot be meant', async (t) => {
+t.test('policy is refused with the name of the wrong field when a field is wrong', async (t) => {
   const server = await startServer(t, kept);
   const client = await server.session();
   for (const [sandboxPolicy, message] of [
@@ -114,7 +114,7 @@ t.test('policy with a network is refused when its command could come back as a c
   t.match((await client.exec(['true'], { sandboxPolicy: NETWORK })).result, { exitCode: 0 }, 'over stdio');
 });
 
-t.test('operator gets his minimum, and the reply says so, when a request asks for less', async (t) => {
+t.test('minimum of the operator is enforced, and the reply says so, when a request asks for less', async (t) => {
   const { workspace, outside } = folders(t);
   const flags = ['--default-cwd', workspace, '--sandbox-minimum', 'workspaceWrite'];
   const server = await startServer(t, { ...kept, flags });
@@ -130,7 +130,7 @@ t.test('operator gets his minimum, and the reply says so, when a request asks fo
     t.match(result, { stdout: 'in\n', sandbox: enforced }, JSON.stringify(sandboxPolicy));
   }
   const { result } = await client.exec(sh(script), { sandboxPolicy: { type: 'readOnly' } });
-  t.match(result, { stdout: '', sandbox: undefined }, 'what is stricter stays');
+  t.match(result, { stdout: '', sandbox: undefined }, 'a stricter policy stays');
 });
 
 t.test('server says what it enforces and counts its threads when it is asked', async (t) => {

@@ -1,4 +1,4 @@
-/** Terminals after a return: what a client sees that asked for the screen, beside one that never left. With the programs that people use. */
+/** Terminals after a return: the screen of a client that came back, compared with that of a client that never left. With the programs that people use. */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -14,11 +14,11 @@ t.jobs = 3;
 
 const EXPERIMENTAL = { experimentalApi: true };
 const [ROWS, COLS] = [24, 80];
-/** Little, so that most of what a program wrote has left the log when somebody comes back. */
+/** Little, so that most of what a program wrote has left the log when a user comes back. */
 const REPLAY_BYTES = 8192;
 const ENV = { TERM: 'xterm-256color', LANG: 'C.UTF-8', LC_ALL: 'C.UTF-8', PS1: '$ ' };
 
-/** Somebody at a terminal: a view whose output goes into a terminal without a window. */
+/** A user at a terminal: a view whose output goes into a terminal without a window. */
 class Seat {
   readonly view: View;
   readonly terminal: ShownTerminal;
@@ -48,7 +48,7 @@ class Seat {
   }
 }
 
-/** One program, somebody who stays, and those who come back. */
+/** One program, a user who stays, and users who come back. */
 class Sitting {
   readonly #t: Test;
   readonly #client: WireClient;
@@ -72,7 +72,7 @@ class Sitting {
     await this.#stays.view.write(keys);
   }
 
-  /** Resolves when the screen of who stayed shows this, and nothing more comes. */
+  /** Resolves when the screen of the user who stayed shows this, and nothing more comes. */
   async shows(text: string): Promise<void> {
     await until(`the screen shows ${text}`, async () => {
       await this.#stays.shown();
@@ -89,7 +89,7 @@ class Sitting {
     for (const { terminal } of [this.#stays, ...this.#back]) terminal.resize(rows, cols);
   }
 
-  /** Somebody comes back, and all who came back see what who stayed sees. */
+  /** Another user comes back. Asserts that all who came back see the same as the user who stayed. */
   async compare(what: string, rows = ROWS, cols = COLS): Promise<void> {
     const seat = new Seat(View.attach(this.#client, this.#key, { role: 'observer', screen: true }), rows, cols);
     this.#back.push(seat);
@@ -110,7 +110,7 @@ class Sitting {
     for (const { view } of [this.#stays, ...this.#back]) this.#t.same([view.problems, view.gaps], [[], []]);
   }
 
-  /** Resolves when everybody has all that the program wrote, and it has written nothing between two looks. */
+  /** Resolves when every user has all that the program wrote, and it has written nothing between two looks. */
   async #atRest(): Promise<void> {
     let before = -1;
     await until('nothing more comes', async () => {
@@ -127,7 +127,7 @@ function has(program: string): boolean {
   return spawnSync(program, ['--version'], { stdio: 'ignore' }).error === undefined;
 }
 
-t.test('bash looks after a return as for who never left', async (t) => {
+t.test('bash looks after a return as for a user who never left', async (t) => {
   const sitting = await Sitting.open(t, await startServer(t), ['bash', '--norc', '--noprofile', '-i']);
   await sitting.type('for i in $(seq 1500); do printf "\\e[3%dm line %d\\e[0m\\n" $((i % 8)) $i; done; echo do"ne"\n');
   await sitting.shows('done');
@@ -144,7 +144,7 @@ t.test('bash looks after a return as for who never left', async (t) => {
 });
 
 t.test(
-  'vim looks after a return as for who never left',
+  'vim looks after a return as for a user who never left',
   { skip: has('vim') ? false : 'vim is not here' },
   async (t) => {
     const folder = mkdtempSync(join(tmpdir(), 'execwire-screens-'));
@@ -176,7 +176,7 @@ t.test(
 );
 
 t.test(
-  'top looks after a return as for who never left',
+  'top looks after a return as for a user who never left',
   { skip: has('top') ? false : 'top is not here' },
   async (t) => {
     const sitting = await Sitting.open(t, await startServer(t), ['top', '-d', '1000']);
@@ -193,7 +193,7 @@ t.test(
   },
 );
 
-t.test('wide and joined characters look after a return as for who never left', async (t) => {
+t.test('wide and joined characters look after a return as for a user who never left', async (t) => {
   const draw = [
     '漢字かな交じり文\\r\\n',
     '👨‍👩‍👧 e\\u0301 ｆｕｌｌ\\r\\n',

@@ -40,7 +40,7 @@ t.test('same ids on two connections never mix, and nothing of one reaches the ot
   t.match(
     await other.request('command/exec/terminate', { processId: 'mine' }),
     { error: { code: -32600 } },
-    'ids of others are unknown',
+    'ids of other connections are unknown',
   );
   t.same((await one.request('command/exec/terminate', { processId: 'mine' })).result, {});
 });

@@ -165,7 +165,7 @@ t.test(
       }
       t.match(refusal, { code: -32603, data: { errno: 'EAGAIN' } });
       t.ok(running > 5, `${running} run`);
-      t.equal((await commandsOf(client)).length, running, 'nobody else notices');
+      t.equal((await commandsOf(client)).length, running, 'no other client notices');
       t.equal((await server.get('/healthz')).status, 200);
       server.signal('SIGTERM');
       t.same(await server.exited, { code: 0, signal: null });

@@ -263,7 +263,7 @@ interface Watch extends ReturnType<typeof openConnection> {
   pass(ms: number): void;
 }
 
-/** Pings every second; the limit of standing output is ten seconds. */
+/** Pings every second; the limit for output without progress is ten seconds. */
 function watched(t: Test, pingIntervalMs = 1000): Watch {
   const clock = standingClock(t);
   let look: () => void = () => {};
@@ -329,7 +329,7 @@ t.test('keepalive keeps a silent peer when its pending output moves', (t) => {
   t.end();
 });
 
-t.test('keepalive closes with 1008 when pending output stands still for the limit', (t) => {
+t.test('keepalive closes with 1008 when pending output makes no progress for the limit', (t) => {
   const { transport, connection, pass } = watched(t);
   transport.stopReading();
   connection.notify('n', {});
@@ -389,7 +389,7 @@ t.test('keepalive closes when a message that was arriving stops', (t) => {
   t.end();
 });
 
-t.test('keepalive holds nothing against a peer when the server stood still', (t) => {
+t.test('keepalive does not count the time of a standstill of the server', (t) => {
   const time = standingTime(t);
   const silent = openConnection();
   const slow = openConnection();

@@ -132,7 +132,7 @@ t.test('drain ends a minute after the deadline when a peer would go on taking fo
 });
 
 t.test(
-  'drain holds a standstill of the server against nobody when it has a delay, a deadline and a peer to wait for',
+  'drain does not count a standstill of the server when it has a delay, a deadline and a peer to wait for',
   async (t) => {
     const it = draining(t, 1000);
     const busy = it.peer(1);

@@ -1,4 +1,4 @@
-/** Readers of detachable commands whose connections break again and again under load, and clients that are killed: what is lost, comes twice or runs twice. */
+/** Breaks the connections of readers again and again under load, and kills clients. Counts bytes that are lost or doubled, and commands that run twice. */
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
@@ -23,7 +23,7 @@ const LINE_BYTES = 30_000;
 const WINDOW_BYTES = 32 * 1024;
 /** Clients that run at the same time. */
 const CLIENTS = 4;
-/** Longest that a client lives on behind its first word. */
+/** Longest time that a client lives after its first output. */
 const LATEST_KILL_MS = 40;
 
 export interface CutFigures {
@@ -36,7 +36,7 @@ export interface CutFigures {
   readonly ranTwice: number;
 }
 
-/** One command and its only reader, over as many connections as it takes. */
+/** One command and its only reader, which comes back after each cut. */
 class CutCommand {
   lost = 0;
   doubled = 0;
@@ -58,7 +58,7 @@ class CutCommand {
     this.#random = random;
   }
 
-  /** Breaks so many connections, and reads to the end. @returns whether all is as it should be */
+  /** Breaks so many connections, and reads to the end. @returns what went wrong */
   async run(cuts: number): Promise<{ wrong: boolean; ranTwice: boolean }> {
     while (this.cuts < cuts) {
       this.#input += `out ${LINE_BYTES}\n`;
@@ -74,7 +74,7 @@ class CutCommand {
     return { wrong: !isSame || exitCode !== TALKER_END || took !== `started\n${this.#input}`, ranTwice };
   }
 
-  /** Some break before the start has arrived whole, or its input. */
+  /** Some connections break before the start, or its input, has arrived completely. */
   #limitUp(): number {
     return this.#random.chance(0.3) ? this.#random.int(1, 2000) : Number.POSITIVE_INFINITY;
   }
@@ -92,7 +92,7 @@ class CutCommand {
       if (client.end !== undefined) return undefined;
       this.#wasAttached = true;
       view.onEvent = () => view.acknowledge(this.#next);
-      // For what came before this line.
+      // Acknowledges output that came before this line.
       view.acknowledge(this.#next);
       const offset = Math.max(0, this.#accepted - this.#random.int(0, 20));
       const written = view.write(this.#input.slice(offset), { offset, ...(isLast ? { closeStdin: true } : {}) });
@@ -102,7 +102,7 @@ class CutCommand {
         },
         () => {},
       );
-      // A connection that is to break at a byte that never comes is broken at its rest.
+      // If the byte at which the connection should break never comes, it is broken when nothing more comes.
       const reply = await Promise.race([isLast ? view.reply : this.#atRest(view), client.ended]);
       this.lost += view.gaps.reduce((sum, { from, to }) => sum + to - from, 0);
       return reply !== undefined && 'result' in reply ? reply.result?.exitCode : undefined;
@@ -141,7 +141,7 @@ export async function cutConnections(socket: string, folder: string, cuts: numbe
   const sum = { cuts: 0, bytes: 0, lost: 0, doubled: 0, wrong: 0, ranTwice: 0 };
   const random = createRandom();
   await inParallel(Math.ceil(cuts / CUTS_PER_COMMAND), WIDTH, async (index) => {
-    // Each has a proxy of its own, whose limits nobody else changes.
+    // Each command has a proxy of its own, so that no other command changes its limits.
     const proxy = await BoundaryProxy.start(socket, join(folder, `proxy-${index}`));
     const command = new CutCommand(proxy, folder, random.fork());
     const { wrong, ranTwice } = await command.run(Math.min(CUTS_PER_COMMAND, cuts - index * CUTS_PER_COMMAND));
@@ -179,7 +179,7 @@ export async function killClients(server: ServerProcess, folder: string, clients
       env: { ...process.env, NODE_OPTIONS: '' },
     });
     const ended = once(child, 'exit');
-    // It says that it is connected; its start is under way from there on.
+    // The client prints when it is connected; from then on its start is under way.
     await Promise.race([once(child.stdout, 'data'), ended]);
     await new Promise((resolve) => setTimeout(resolve, random.fraction() * LATEST_KILL_MS));
     if (child.kill('SIGKILL')) figures.killed += 1;

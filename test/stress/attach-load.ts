@@ -1,4 +1,4 @@
-/** What detachable commands cost that nobody reads: the memory of a thousand that talk, and the speed of a writer beside an observer that has stopped reading. */
+/** The cost of output without a reader: memory of a thousand detached commands that write, and a writer's speed beside an observer that stopped reading. */
 import { measureStoppedObserver } from '../../bench/stopped-observer.mjs';
 import { residentBytesOf } from '../support/process-table.js';
 import { ServerProcess } from '../support/server-process.js';
@@ -21,7 +21,7 @@ export interface ChattyFigures {
   readonly outputBytes: number;
 }
 
-/** Starts so many commands that never stop talking, leaves them, and watches until they have said several times what may be kept. */
+/** Starts so many commands that never stop writing, detaches, and watches until they have written several times as much as may be kept. */
 export async function chattyCommands(commands: number, budgetBytes: number): Promise<ChattyFigures> {
   const bounds = ['--max-processes', '--max-processes-per-connection'].flatMap((flag) => [flag, String(commands + 16)]);
   const server = await ServerProcess.start({ flags: [...bounds, '--replay-budget', String(budgetBytes)] });
@@ -41,7 +41,7 @@ export async function chattyCommands(commands: number, budgetBytes: number): Pro
     let heldBytes = 0;
     let grownBytes = 0;
     let outputBytes = 0;
-    await until('they have said enough', async () => {
+    await until('they have written enough', async () => {
       const { body } = await server.get('/metrics');
       const metric = (name: string): number => Number(new RegExp(`^execwire_${name} (\\S+)$`, 'm').exec(body)?.[1]);
       heldBytes = Math.max(heldBytes, metric('replay_bytes'));

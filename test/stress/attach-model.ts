@@ -1,7 +1,7 @@
 /**
- * Coming back against a model, with fast-check's commands over the real wire: readers come and go through a proxy that breaks connections at any
- * byte, stop reading, hold back acknowledgements, and one of them writes. Whatever they do, what each has put together and its declared gaps are
- * exactly the command's output, its input took effect once, and it ran once. Long because steps, world and model are read together.
+ * Compares coming back with a model, with fast-check's commands over the real wire: readers come and go through a proxy that breaks connections at any
+ * byte, stop reading, hold back acknowledgements, and one of them writes. In every history the bytes that each reader received and its declared gaps
+ * are exactly the command's output, its input took effect once, and it ran once. Long because steps, world and model are read together.
  */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -15,10 +15,10 @@ import { TALKER_END, talkerBytes, talkerCommand } from './talker.js';
 
 const EXPERIMENTAL = { experimentalApi: true };
 const READERS = 4;
-/** All logs together: less than the readers would like. */
+/** For all logs together: too little for all output, so that there are gaps. */
 const REPLAY_BUDGET = '1m';
 
-/** One command and who comes to it. */
+/** One command and its readers. */
 interface Setting {
   readonly replayBytes: number;
   readonly whenFull: 'drop' | 'pause';
@@ -28,15 +28,15 @@ interface Setting {
   readonly windows: readonly (number | undefined)[];
 }
 
-/** Somebody who reads, over as many connections as it takes. */
+/** A reader, which comes back after each break. */
 class Reader {
   readonly role: 'writer' | 'observer';
   readonly window: number | undefined;
   client: WireClient | undefined;
   view: View | undefined;
-  /** Whether its view began with a start, which wants all from the beginning. */
+  /** Whether its view began with a start, which asks for all output from the beginning. */
   hasStarted = false;
-  /** What it has, for its next view. */
+  /** Positions that it has reached; its next view begins there. */
   position: Record<Stream, number> = { stdout: 0, stderr: 0 };
   gapBytes = 0;
   /** Gaps in views that went on where the one before had ended. */
@@ -52,7 +52,7 @@ class Reader {
     return this.client !== undefined && this.client.end === undefined && this.view?.detached === undefined;
   }
 
-  /** Takes what its last view brought, and leaves it. */
+  /** Keeps the output of its last view, and leaves the view. */
   leave(): void {
     this.client?.terminate();
     const { view } = this;
@@ -60,7 +60,7 @@ class Reader {
     const lost = view.gaps.reduce((sum, { from, to }) => sum + to - from, 0);
     this.gapBytes += lost;
     if (!this.hasStarted) this.lostOnReturn += lost;
-    // A view that was cut before it was told where it begins has brought nothing.
+    // A view that was cut before it was told its beginning has brought nothing.
     this.position = {
       stdout: view.next.stdout ?? this.position.stdout,
       stderr: view.next.stderr ?? this.position.stderr,
@@ -76,7 +76,7 @@ class Reader {
   }
 }
 
-/** The real thing: one command, its readers, and what it was told. */
+/** The real system: one command, its readers, and the lines that were sent to it. */
 class World {
   readonly proxy: BoundaryProxy;
   readonly setting: Setting;
@@ -104,13 +104,13 @@ class World {
     return { command: talkerCommand(this.file), detachable };
   }
 
-  /** The command is there, and nobody views it. */
+  /** Starts the command and detaches. */
   async begin(): Promise<void> {
     const view = await View.start(this.#control, this.#command).begun();
     await view.ask('detach');
   }
 
-  /** A reader comes, over a connection that breaks after so many bytes. @param starts sends its start again, in place of an attach */
+  /** Attaches a reader, over a connection that breaks after so many bytes. @param starts sends its start again, in place of an attach */
   async come(reader: Reader, limits: Limits, starts = false): Promise<void> {
     reader.leave();
     this.proxy.limitsOf = () => limits;
@@ -145,12 +145,12 @@ class World {
         this.#feed(view);
       }
     } catch (error) {
-      // A connection that breaks in its beginning is what this is about.
+      // Connections that break while they are opened are part of the test.
       if (limits === UNLIMITED) throw error;
     }
   }
 
-  /** The command is told to write. @param again bytes of input that are sent a second time */
+  /** Tells the command to write. @param again bytes of input that are sent a second time */
   say(stream: Stream, bytes: number, again: number): void {
     this.#input += `${stream === 'stdout' ? 'out' : 'err'} ${bytes}\n`;
     this.#said[stream] += bytes;
@@ -158,7 +158,7 @@ class World {
     if (writer?.view !== undefined) this.#feed(writer.view, again);
   }
 
-  /** Sends what is not known to be accepted; an answer that never comes is somebody else's to find out. */
+  /** Sends the input that is not known to be accepted. A missing answer is not noticed here, but at the end of the history. */
   #feed(view: View, again = 0): void {
     const offset = Math.max(0, this.#accepted - again);
     if (offset === this.#input.length) return;
@@ -174,12 +174,12 @@ class World {
     );
   }
 
-  /** The server has done what it was told so far. */
+  /** Resolves when the server has served all requests so far. */
   async settled(): Promise<void> {
     await this.#control.request('command/exec/list');
   }
 
-  /** Everybody reads to the end. @returns what is wrong */
+  /** Lets all readers read to the end. @returns what is wrong */
   async finish(): Promise<string[]> {
     const problems: string[] = [];
     // The writers first: the command may wait for the last of them.
@@ -209,7 +209,7 @@ class World {
     if (result?.exitCode !== TALKER_END) problems.push(`it ended with ${JSON.stringify(result ?? error)}`);
     await Promise.all(views);
     for (const [index, reader] of this.readers.entries()) {
-      // A writer that another took over from has not been sent all.
+      // A writer whose place another one took has not been sent everything.
       const isWhole = reader.role === 'observer' || reader === last;
       reader.leave();
       problems.push(...reader.problems.map((problem) => `reader ${index}: ${problem}`));
@@ -233,7 +233,7 @@ class World {
   }
 }
 
-/** Nothing of the world must be known to choose the next step: every step makes sense at any time. */
+/** Empty, because every step is allowed at any time. */
 type Model = Record<string, never>;
 
 abstract class Step implements fc.AsyncCommand<Model, World> {
@@ -325,7 +325,7 @@ const steps = fc.commands(
   ],
   { maxCommands: 40, size: 'max' },
 );
-/** Smaller windows would make each run last: every acknowledgement is a way there and back. */
+/** Smaller windows would make each run long, because every acknowledgement is a round trip. */
 const window = fc.integer({ min: 2000, max: 60_000 });
 const setting: fc.Arbitrary<Setting> = fc
   .record({
@@ -373,7 +373,7 @@ export async function runAttachModel({ runs, forMs }: ModelOptions): Promise<Mod
   const figures = { runs: 0, cuts: 0, gapBytes: 0, outputBytes: 0 };
   try {
     const property = fc.asyncProperty(steps, setting, async (commands, chosen) => {
-      // fast-check's own limit would go on while a run is under way.
+      // fast-check's own limit would not wait for a run that is under way.
       if (performance.now() > endsAtMs) return;
       const world = new World({ folder, proxy, control }, chosen);
       await world.begin();

@@ -9,12 +9,12 @@ import { runAttachModel } from './attach-model.js';
 import type { Figure } from './commands.js';
 
 const MIB = 1024 * 1024;
-/** Most memory beside what is kept: sockets and objects of the commands, and what the collector has not looked at. */
+/** Most memory beside kept output: sockets and objects of the commands, and garbage that is not collected yet. */
 const BESIDE_THE_BUDGET = 160 * MIB;
-/** Most that a stopped observer may cost. */
+/** Least speed of the writer beside a stopped observer, as a part of its speed alone. */
 const LEAST_SPEED = 0.95;
 
-/** How much of everything. */
+/** Sizes of all parts. */
 export interface AttachPlan {
   readonly modelRuns: number;
   readonly modelMs: number;
@@ -38,7 +38,7 @@ export const WHOLE: AttachPlan = {
   observerBytes: 128 * MIB,
 };
 
-/** What takes no time is asserted by `npm test`, too; speed never is. */
+/** `npm test` runs this plan. It asserts counts and never a speed. */
 export const SHORT: AttachPlan = {
   modelRuns: 30,
   modelMs: 8_000,

@@ -10,7 +10,7 @@ import { largeStream, shortRuns, slowReader } from './lost-bytes.js';
 
 const MIB = 1024 * 1024;
 
-/** How much of everything. */
+/** Sizes of all parts. */
 export interface StressPlan {
   readonly shortRuns: number;
   readonly terminalBytes: number;
@@ -54,9 +54,9 @@ export interface Figure {
   readonly good: boolean;
 }
 
-/** Most memory that a reader which stands still may cost. */
+/** Most memory that a reader which has stopped may cost. */
 const SLOW_READER_BYTES = 64 * MIB;
-/** Descriptors that may come and go with what the runtime does by itself. */
+/** Descriptors that the runtime may open and close by itself. */
 const DESCRIPTOR_SLACK = 3;
 
 /** Runs a plan; every figure is handed over as soon as it is known. */

@@ -28,7 +28,7 @@ function plainText(random: Random, bytes: number): Buffer {
   return Buffer.from(random.bytes(bytes).toString('base64url').slice(0, bytes));
 }
 
-/** A connection that keeps nothing by itself. */
+/** A connection that keeps no messages. */
 async function connect(server: ServerProcess): Promise<WireClient> {
   const client = await (await server.wire()).initialize();
   client.forgetsMessages = true;
@@ -87,7 +87,7 @@ function pauseBriefly({ ws }: WireClient, random: Random): void {
   );
 }
 
-/** One large output, compared by SHA-256. @returns megabytes per second, for the curious */
+/** One large output, compared by SHA-256. @returns megabytes per second */
 export function largeStream(
   server: ServerProcess,
   bytes: number,
@@ -126,7 +126,7 @@ export function largeStream(
 export interface SlowReaderFigures {
   readonly growthBytes: number;
   readonly receivedBytes: number;
-  /** Median of another connection's `true` while the reader stands still, as a multiple of its median before. */
+  /** Median of another connection's `true` while the reader has stopped, as a multiple of its median before. */
   readonly neighbourFactor: number;
 }
 

@@ -26,7 +26,7 @@ const EXEC_EVERY = 10;
 /** Generous: a machine with two cores starts a hundred processes a second when it is busy with other things. */
 const TIMEOUT_MS = 240_000;
 
-/** Runs it against a server of its own, in which more is asked than it lets in. */
+/** Runs it against a server of its own, which gets more requests than it lets in. */
 export async function stressOverload(options: OverloadOptions): Promise<OverloadResult> {
   const flags = ['--max-requests', '2000', '--max-processes', '64', '--max-processes-per-connection', '8'];
   const server = await ServerProcess.start({ flags });
@@ -46,7 +46,7 @@ export async function stressOverload(options: OverloadOptions): Promise<Overload
     for (const { ws } of clients) {
       for (let index = 0; index < options.requestsPerConnection; index += 1) ws.send(requestText(index));
     }
-    // Whatever the kernel and the server take without a reader they have taken when nothing moves any more.
+    // When nothing moves any more, the kernel and the server have taken all that they take without a reader.
     await settled(clients.map(({ ws }) => ws));
     for (const { ws } of clients) ws.resume();
     await until('all answers', () => counts.every(({ isComplete }) => isComplete), TIMEOUT_MS);

@@ -8,7 +8,7 @@ const MINUTE_MS = 60_000;
 const MIB = 1024 * 1024;
 
 /**
- * How much more is no growth. Counts have none. V8 gives back and takes pages of its heap, each a map; the allocator keeps what threads have freed.
+ * Differences that do not count as growth. Counts must not grow at all. V8 maps and unmaps pages of its heap; the allocator keeps what threads freed.
  */
 const SLACK: Partial<Record<keyof AtRest, number>> = { maps: 32, heapBytes: MIB, residentBytes: 8 * MIB };
 

@@ -1,4 +1,4 @@
-// `npm run test:stress`: runs the long forms, all or those that are named, one after the other. Knows nothing of their insides.
+// `npm run test:stress`: runs the long forms, all or those that are named, one after the other. Knows nothing of what they do.
 //
 //     npm run test:stress                   all of them
 //     npm run test:stress -- attach         some

@@ -10,7 +10,7 @@ const WIDTH = 16;
 
 const MORE_THAN_KEPT_IDLE = 12;
 
-/** Differences to the state after the first plans, by which everything that is loaded late is there. */
+/** Differences to the state after the first plans, when everything is loaded. */
 export interface SandboxFigures {
   readonly commands: number;
   readonly plans: number;
@@ -74,7 +74,7 @@ export async function stressSandboxes(worker: string, commands: number, plans: n
     };
   };
   try {
-    // V8's own heap grows for the first thousands of commands, whatever they are.
+    // V8's own heap grows during the first thousands of commands of any kind.
     const warmUp = Math.min(plans, Math.max(MORE_THAN_KEPT_IDLE, Math.ceil(plans / 2)));
     for (let index = 0; index < warmUp; index += 1) await runPlan(index);
     const before = state();

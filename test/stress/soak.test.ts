@@ -1,4 +1,4 @@
-/** The short form of the soak, by rounds and without memory, which is the machine's; `npm run test:soak` runs the long one. */
+/** The short form of the soak: a few rounds, and no comparison of memory, which depends on the machine. `npm run test:soak` runs the long one. */
 import t from 'tap';
 import { soak } from './soak.js';
 

@@ -78,7 +78,7 @@ export async function soak(plan: SoakPlan): Promise<SoakReport> {
   }
 }
 
-/** One client, from its coming to its leaving. */
+/** One client, from its connection to its end. */
 async function visit(server: ServerProcess, random: Random, counts: Counts): Promise<void> {
   const client = await server.wire();
   client.forgetsMessages = true;

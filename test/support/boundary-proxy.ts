@@ -74,7 +74,7 @@ export class BoundaryProxy {
         to.once('drain', () => from.resume());
       }
     });
-    // What has passed still arrives.
+    // Bytes that were passed on still arrive.
     from.on('close', () => to.destroySoon());
   }
 }

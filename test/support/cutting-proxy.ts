@@ -41,7 +41,7 @@ export class CuttingProxy {
     return `ws://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
-  /** Breaks every connection, without a word to either side. */
+  /** Breaks every connection, without a Close to either side. */
   cut(): void {
     this.#cutAt = this.bytesDown + this.cutAfter();
     for (const { client, server } of this.#pairs) {
@@ -50,7 +50,7 @@ export class CuttingProxy {
     }
   }
 
-  /** Cuts, and takes nobody until it is opened. */
+  /** Cuts, and refuses new connections until it is opened. */
   shut(): void {
     this.isShut = true;
     this.cut();
@@ -80,7 +80,7 @@ export class CuttingProxy {
     this.#cutAt = Math.min(this.#cutAt, this.bytesDown + this.cutAfter());
     server.on('data', ({ length }) => {
       this.bytesDown += length;
-      // Behind the delivery of what came: a cut in the middle of a message is the rule.
+      // AFTER the received bytes were passed on, so that most cuts fall into a message.
       if (this.bytesDown >= this.#cutAt) this.cut();
     });
     client.pipe(server);

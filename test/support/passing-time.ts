@@ -1,8 +1,8 @@
-/** Time that passes outside of the server under test, as an event: another server loses its patience. Knows nothing of what has to outlast it. */
+/** Makes an event of passing time: another server closes a connection that does not initialize in time. Knows nothing of the server under test. */
 import type { Test } from 'tap';
 import { startServer } from './server.js';
 
-/** What {@link passingTime} returns lets this pass at least. */
+/** Milliseconds that pass at least. */
 export const PASSING_MS = 2000;
 
 /** @returns a function that resolves after at least {@link PASSING_MS} milliseconds, and later on a busy machine */

@@ -21,7 +21,7 @@ if (file !== undefined) {
     const timeout = setTimeout(() => {}, 0);
     clearTimeout(timeout);
     const figures = {
-      // Collects what is garbage first, so that only timers that somebody holds are counted.
+      // `queryObjects` collects garbage first, so that it counts only timers that are still referenced.
       timers: queryObjects(timeout.constructor, { format: 'count' }),
       listeners: process.eventNames().reduce((sum, name) => sum + process.listenerCount(name), 0),
       resources: process.getActiveResourcesInfo(),

@@ -286,7 +286,7 @@ export class ServerProcess {
       // 'close': its last output has been read.
       this.child.once('close', () => {
         look();
-        if (this.#waiting.delete(look)) reject(new Error(`the server ended and never said it:\n${this.stderr}`));
+        if (this.#waiting.delete(look)) reject(new Error(`the server ended before it logged that:\n${this.stderr}`));
       });
     });
   }

@@ -1,10 +1,10 @@
-/** A terminal without a window on the client's side, and everything that somebody who looks at it would see. Knows no server. */
+/** A terminal without a window on the client's side, and everything that a user of it would see. Knows no server. */
 import headless from '@xterm/headless';
 
 const { Terminal } = headless;
 type Terminal = InstanceType<typeof Terminal>;
 
-/** What the library does not tell by a public name. */
+/** Parts of the library that have no public name. */
 interface Inner {
   readonly buffer: { readonly scrollTop: number; readonly scrollBottom: number };
   readonly coreService: { readonly isCursorHidden: boolean };
@@ -74,7 +74,7 @@ export class ShownTerminal {
       const styles = [cell.isBold(), cell.isDim(), cell.isItalic(), cell.isUnderline(), cell.isInverse()].map(Boolean);
       const look = `${colours}${styles.map(Number).join('')}`;
       const isPlain = look === `0,-1,0,-100000`;
-      // A cell that was never written looks as one with a blank in it.
+      // A cell that was never written looks like a blank.
       const text = cell.getWidth() === 0 ? '' : cell.getChars() || ' ';
       cells.push(isPlain ? text : `${text}<${look}>`);
     }

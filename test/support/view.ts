@@ -21,7 +21,7 @@ export interface ViewOptions {
 
 let views = 0;
 
-/** A key that nobody else has. @param affinity default: one of its own */
+/** A random key. @param affinity default: one of its own */
 export function newKey(affinity: string = randomBytes(6).toString('hex')): string {
   return `${affinity}.${randomBytes(12).toString('hex')}`;
 }
@@ -34,7 +34,7 @@ export class View {
   /** Offset of the next byte that is due; undefined before it is known. */
   readonly next: Record<Stream, number | undefined>;
   readonly gaps: Gap[] = [];
-  /** What came although it must not, or in the wrong place. */
+  /** Messages that must not come, or came at the wrong place. */
   readonly problems: string[] = [];
   /** Params of the notifications of this view, once they came. */
   attached: WireMessage['params'];
@@ -79,7 +79,7 @@ export class View {
     return new View(client, { method: 'command/exec', params: { ...streams, ...params } }, options);
   }
 
-  /** Comes to a command. @param params beside `processId` and `key` */
+  /** Attaches to a command. @param params beside `processId` and `key` */
   static attach(client: WirePeer, key: string, params: object = {}, options: ViewOptions = {}): View {
     return new View(client, { method: 'command/exec/attach', params: { key, ...params } }, options);
   }
@@ -93,7 +93,7 @@ export class View {
     return Buffer.concat(this.#pieces[stream]);
   }
 
-  /** Resolves when the view has heard what is looked for. @throws {Error} when its request was answered or its connection ended before */
+  /** Resolves when the condition holds. @throws {Error} when its request was answered or its connection ended before */
   until(what: string, holds: () => boolean): Promise<void> {
     return new Promise((resolve, reject) => {
       const before = this.onEvent;
@@ -118,7 +118,7 @@ export class View {
     });
   }
 
-  /** Resolves when it was told that it is attached. */
+  /** Resolves when `attached` has come. */
   async begun(): Promise<this> {
     await this.until('attached', () => this.attached !== undefined);
     return this;

@@ -1,4 +1,4 @@
-/** The log: what is never in it, its level at run time, and that a full disk or a reader that stands still costs lines and never time. */
+/** The log: what is never in it, its level at run time, and that a full disk or a reader that has stopped costs lines and never time. */
 
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
