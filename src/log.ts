@@ -156,7 +156,7 @@ function flushAndEnd(sink: Sink, gate: Gate): void {
     gate.open(sink);
     sink.flushSync();
   } catch {
-    // Nobody takes it, and nobody is left to be told.
+    // Standard error takes nothing more, and there is no other place to report that.
   }
   sink.destroy();
 }

@@ -21,7 +21,7 @@ function linesOf(server: TestServer, key: string): string[] {
   });
 }
 
-t.test('detachable commands are counted, and the log says who came, went, lost bytes and did not come', async (t) => {
+t.test('detachable commands are counted, and the log names clients that come, leave, lose bytes or do not come back', async (t) => {
   const server = await startServer(t, { flags: ['--max-detached', '300ms'] });
   const [one, two] = [await server.session(EXPERIMENTAL), await server.session(EXPERIMENTAL)];
   const key = newKey();
