@@ -69,10 +69,14 @@ function run(seed, onChild) {
         failures.push(`${name}: ${failed} failed`, ...details.slice(0, SHOWN_LINES).map((line) => `  ${line}`));
     });
     const tap = realpathSync('node_modules/.bin/tap');
-    const child = start(process.execPath, [tap, '--reporter=tap', `--jobs=${JOBS}`, `--timeout=${TEST_LIMIT_S}`, ...files], {
-      stdio: ['ignore', 'pipe', 'ignore'],
-      env: { ...toolEnvironment(), TEST_SEED: seed },
-    });
+    const child = start(
+      process.execPath,
+      [tap, '--reporter=tap', `--jobs=${JOBS}`, `--timeout=${TEST_LIMIT_S}`, ...files],
+      {
+        stdio: ['ignore', 'pipe', 'ignore'],
+        env: { ...toolEnvironment(), TEST_SEED: seed },
+      },
+    );
     onChild(child);
     let unfinished = '';
     child.stdout.setEncoding('utf8').on('data', (text) => {

@@ -61,7 +61,9 @@ export async function checkRenderedServer(objects, { projectFolder, workFolder }
     const params = { command: ['sh', '-c', tried.join('; ')], sandboxPolicy };
     const { result, error } = await client.request('command/exec', params);
     if (error?.data?.reason === 'sandboxUnavailable') {
-      console.log(`  --   this host enforces no sandbox (${error.data.missing}): its flags are accepted, but not tried`);
+      console.log(
+        `  --   this host enforces no sandbox (${error.data.missing}): its flags are accepted, but not tried`,
+      );
     } else {
       const wrote = result?.stdout.trim().split('\n').join() ?? JSON.stringify(error);
       check('a command writes the workspace and the rendered root, and nothing else', wrote === 'yes,yes,no', wrote);

@@ -76,7 +76,11 @@ t.test('draining server lets in a principal with the affinity of its own command
   // A key without a dot: the whole key is its affinity.
   await startDetachable(client, 'without-any-dot-in-it');
   client.terminate();
-  t.equal((await ask(server, { upgrade: true, headers: others })).status, 101, 'every client comes in before the drain');
+  t.equal(
+    (await ask(server, { upgrade: true, headers: others })).status,
+    101,
+    'every client comes in before the drain',
+  );
   server.signal('SIGTERM');
   await untilDraining(server, mine);
 

@@ -327,29 +327,32 @@ t.test('detach ends the view and not the command', async (t) => {
   allGood(t, view, back);
 });
 
-t.test('command is killed and unknown when no client comes within its ttl, and its result is kept as long', async (t) => {
-  const server = await startServer(t);
-  const client = await connect(server);
-  const [short, none, long] = [newKey(), newKey(), newKey()];
-  const killed = await start(client, { key: short, ttlMs: 50 }).begun();
-  await killed.ask('detach');
-  await until('it is unknown', async () => (await listed(client, short)) === undefined);
-  await until('it is dead', () => !isAlive(killed.attached.pid));
-  t.equal(await refusal(View.attach(client, short).reply), '-32600 keyNotFound');
-  const dies = await start(client, { key: none, ttlMs: 0 }).begun();
-  await dies.ask('detach');
-  t.equal(await refusal(View.attach(client, none).reply), '-32600 keyNotFound', 'at once');
-  await until('it is dead', () => !isAlive(dies.attached.pid));
-  const kept = await start(client, { key: long, ttlMs: MINUTE_MS }).begun();
-  t.equal((await listed(client, long)).expiresAtMs, null);
-  await kept.write('', { closeStdin: true });
-  await kept.reply;
-  const { expiresAtMs } = await listed(client, long);
-  t.ok(expiresAtMs > Date.now());
-  await View.attach(client, long).reply;
-  t.ok((await listed(client, long)).expiresAtMs <= expiresAtMs + 1, 'coming back does not extend it');
-  t.match(server.stderr, /nobody came back in time/);
-});
+t.test(
+  'command is killed and unknown when no client comes within its ttl, and its result is kept as long',
+  async (t) => {
+    const server = await startServer(t);
+    const client = await connect(server);
+    const [short, none, long] = [newKey(), newKey(), newKey()];
+    const killed = await start(client, { key: short, ttlMs: 50 }).begun();
+    await killed.ask('detach');
+    await until('it is unknown', async () => (await listed(client, short)) === undefined);
+    await until('it is dead', () => !isAlive(killed.attached.pid));
+    t.equal(await refusal(View.attach(client, short).reply), '-32600 keyNotFound');
+    const dies = await start(client, { key: none, ttlMs: 0 }).begun();
+    await dies.ask('detach');
+    t.equal(await refusal(View.attach(client, none).reply), '-32600 keyNotFound', 'at once');
+    await until('it is dead', () => !isAlive(dies.attached.pid));
+    const kept = await start(client, { key: long, ttlMs: MINUTE_MS }).begun();
+    t.equal((await listed(client, long)).expiresAtMs, null);
+    await kept.write('', { closeStdin: true });
+    await kept.reply;
+    const { expiresAtMs } = await listed(client, long);
+    t.ok(expiresAtMs > Date.now());
+    await View.attach(client, long).reply;
+    t.ok((await listed(client, long)).expiresAtMs <= expiresAtMs + 1, 'coming back does not extend it');
+    t.match(server.stderr, /nobody came back in time/);
+  },
+);
 
 t.test('log keeps as many bytes as the start asked for, also when it asked for none', async (t) => {
   const server = await startServer(t);
@@ -472,28 +475,31 @@ t.test('command that may pause waits for its writer when only observers acknowle
   allGood(t, view, back, observer);
 });
 
-t.test('only commands that pause reserve room, and a reservation forgets ended commands before it is refused', async (t) => {
-  const server = await startServer(t, { flags: ['--replay-budget', '256k'] });
-  const client = await connect(server);
-  const waiting = { replayBytes: 65_536, whenFull: 'pause' };
-  const keys = [newKey(), newKey(), newKey()];
-  const [first, second] = [start(client, { key: keys[0], ...waiting }), start(client, { key: keys[1], ...waiting })];
-  await Promise.all([first.begun(), second.begun()]);
-  const dropping = await start(client, { key: newKey(), replayBytes: 1_000_000 }).begun();
-  const third = start(client, { key: keys[2], ...waiting });
-  const { error } = await third.reply;
-  t.match(error, { code: -32001, data: { reason: 'serverOverloaded', bound: 'replayBudget' } });
-  await first.write('', { closeStdin: true });
-  await first.reply;
-  await start(client, { key: keys[2], ...waiting }).begun();
-  t.equal(
-    await refusal(View.attach(client, keys[0] ?? '').reply),
-    '-32600 keyNotFound',
-    'the oldest ended one made room',
-  );
-  allGood(t, first, second, dropping);
-  await endAll(client);
-});
+t.test(
+  'only commands that pause reserve room, and a reservation forgets ended commands before it is refused',
+  async (t) => {
+    const server = await startServer(t, { flags: ['--replay-budget', '256k'] });
+    const client = await connect(server);
+    const waiting = { replayBytes: 65_536, whenFull: 'pause' };
+    const keys = [newKey(), newKey(), newKey()];
+    const [first, second] = [start(client, { key: keys[0], ...waiting }), start(client, { key: keys[1], ...waiting })];
+    await Promise.all([first.begun(), second.begun()]);
+    const dropping = await start(client, { key: newKey(), replayBytes: 1_000_000 }).begun();
+    const third = start(client, { key: keys[2], ...waiting });
+    const { error } = await third.reply;
+    t.match(error, { code: -32001, data: { reason: 'serverOverloaded', bound: 'replayBudget' } });
+    await first.write('', { closeStdin: true });
+    await first.reply;
+    await start(client, { key: keys[2], ...waiting }).begun();
+    t.equal(
+      await refusal(View.attach(client, keys[0] ?? '').reply),
+      '-32600 keyNotFound',
+      'the oldest ended one made room',
+    );
+    allGood(t, first, second, dropping);
+    await endAll(client);
+  },
+);
 
 t.test('other principals know nothing of a key', async (t) => {
   const secret = 'a secret of 32 bytes or more, as HS256 wants it';

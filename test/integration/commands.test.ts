@@ -149,16 +149,19 @@ t.test(
   },
 );
 
-t.test('reply waits for output that a child holds open, has what is written meanwhile, and the rest of the group is killed', async (t) => {
-  const { exitCode, stdout } = await client.ask(
-    'command/exec',
-    sh('(sleep 0.2; echo late; exec sleep 600) & echo $!; exit 4'),
-  );
-  t.equal(exitCode, 4);
-  const [holder, late] = stdout.split('\n');
-  t.equal(late, 'late');
-  await until('the holder is gone', () => !isAlive(Number(holder)));
-});
+t.test(
+  'reply waits for output that a child holds open, has what is written meanwhile, and the rest of the group is killed',
+  async (t) => {
+    const { exitCode, stdout } = await client.ask(
+      'command/exec',
+      sh('(sleep 0.2; echo late; exec sleep 600) & echo $!; exit 4'),
+    );
+    t.equal(exitCode, 4);
+    const [holder, late] = stdout.split('\n');
+    t.equal(late, 'late');
+    await until('the holder is gone', () => !isAlive(Number(holder)));
+  },
+);
 
 t.test('terminate ends a command with its descendants in other sessions, and its reply follows', async (t) => {
   const command = new WireCommand(client, sh('sleep 600 & echo $!; setsid sh -c "echo \\$\\$; exec sleep 600" & wait'));

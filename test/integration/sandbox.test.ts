@@ -26,33 +26,36 @@ const shown = ({ result, error }: WireMessage): string =>
 // Threads stay for the next command of the same policy, and with them their descriptors.
 const kept = { warm: false } as const;
 
-t.test('policies confine the files of commands and tell them whether they have a network when a request asks for them', async (t) => {
-  const { workspace, outside } = folders(t);
-  const server = await startServer(t, { ...kept, flags: ['--default-cwd', workspace] });
-  const client = await server.session();
-  const script = `touch in && echo in; touch ${outside}/out && echo out; echo "net $CODEX_SANDBOX_NETWORK_DISABLED"`;
-  const cases: readonly [object | null | undefined, string][] = [
-    [undefined, 'in out net'],
-    [null, 'in out net'],
-    [{ type: 'dangerFullAccess' }, 'in out net'],
-    [{ type: 'externalSandbox' }, 'in out net 1'],
-    [{ type: 'externalSandbox', networkAccess: 'enabled' }, 'in out net'],
-    [{ type: 'readOnly' }, 'net 1'],
-    [{ type: 'workspaceWrite' }, 'in net 1'],
-    [{ type: 'workspaceWrite', writableRoots: [outside] }, 'in out net 1'],
-  ];
-  for (const [sandboxPolicy, expected] of cases) {
-    const reply = await client.exec(sh(script), { sandboxPolicy });
-    t.equal(shown(reply), expected, JSON.stringify(sandboxPolicy));
-    if (!expected.startsWith('in')) t.match(reply.result?.stderr, DENIED);
-    for (const file of [join(workspace, 'in'), join(outside, 'out')]) rmSync(file, { force: true });
-  }
-  const terminal = { processId: 't', tty: true, sandboxPolicy: { type: 'readOnly' } };
-  t.match((await client.exec(sh('touch in; [ -t 0 ] && exit 3'), terminal)).result, { exitCode: 3 });
-  t.notOk(existsSync(join(workspace, 'in')));
-  const missing = { sandboxPolicy: { type: 'readOnly' } };
-  t.match((await client.exec(['/nope'], missing)).error, { code: -32603, data: { errno: 'ENOENT' } });
-});
+t.test(
+  'policies confine the files of commands and tell them whether they have a network when a request asks for them',
+  async (t) => {
+    const { workspace, outside } = folders(t);
+    const server = await startServer(t, { ...kept, flags: ['--default-cwd', workspace] });
+    const client = await server.session();
+    const script = `touch in && echo in; touch ${outside}/out && echo out; echo "net $CODEX_SANDBOX_NETWORK_DISABLED"`;
+    const cases: readonly [object | null | undefined, string][] = [
+      [undefined, 'in out net'],
+      [null, 'in out net'],
+      [{ type: 'dangerFullAccess' }, 'in out net'],
+      [{ type: 'externalSandbox' }, 'in out net 1'],
+      [{ type: 'externalSandbox', networkAccess: 'enabled' }, 'in out net'],
+      [{ type: 'readOnly' }, 'net 1'],
+      [{ type: 'workspaceWrite' }, 'in net 1'],
+      [{ type: 'workspaceWrite', writableRoots: [outside] }, 'in out net 1'],
+    ];
+    for (const [sandboxPolicy, expected] of cases) {
+      const reply = await client.exec(sh(script), { sandboxPolicy });
+      t.equal(shown(reply), expected, JSON.stringify(sandboxPolicy));
+      if (!expected.startsWith('in')) t.match(reply.result?.stderr, DENIED);
+      for (const file of [join(workspace, 'in'), join(outside, 'out')]) rmSync(file, { force: true });
+    }
+    const terminal = { processId: 't', tty: true, sandboxPolicy: { type: 'readOnly' } };
+    t.match((await client.exec(sh('touch in; [ -t 0 ] && exit 3'), terminal)).result, { exitCode: 3 });
+    t.notOk(existsSync(join(workspace, 'in')));
+    const missing = { sandboxPolicy: { type: 'readOnly' } };
+    t.match((await client.exec(['/nope'], missing)).error, { code: -32603, data: { errno: 'ENOENT' } });
+  },
+);
 
 t.test('workspace can be written by a relative path when the command starts where the server is', async (t) => {
   const { workspace, outside } = folders(t);

@@ -21,42 +21,44 @@ function linesOf(server: TestServer, key: string): string[] {
   });
 }
 
-t.test('detachable commands are counted, and the log names clients that come, leave, lose bytes or do not come back', async (t) => {
-  const server = await startServer(t, { flags: ['--max-detached', '300ms'] });
-  const [one, two] = [await server.session(EXPERIMENTAL), await server.session(EXPERIMENTAL)];
-  const key = newKey();
-  const detachable = { key, replayBytes: 4096, ttlMs: 299 };
-  const command = ['sh', '-c', 'head -c 100000 /dev/zero; exec cat'];
-  const first = View.start(one, { command, detachable });
-  await first.until('all is there', () => first.next.stdout === 100_000);
-  t.equal(await metric(server, 'commands_detached'), 0);
-  t.ok((await metric(server, 'replay_bytes')) > 0);
-  const second = View.attach(two, key, { takeover: true, from: { stdout: 0 } });
-  await second.until('all is there', () => second.next.stdout === 100_000);
-  const lost = second.gaps.reduce((sum, { from, to }) => sum + to - from, 0);
-  t.same(await Promise.all(['takeovers_total', 'gaps_total', 'gap_bytes_total'].map((name) => metric(server, name))), [
-    1,
-    1,
-    lost,
-  ]);
-  await second.ask('detach');
-  await until('it is ended', async () => (await metric(server, 'commands_expired_total')) === 1);
-  t.same(linesOf(server, key), [
-    'detachable command started writer',
-    'detached writer takeover',
-    'attached writer',
-    'gap writer',
-    'detached writer requested',
-    'detached command ended: nobody came back in time',
-  ]);
-  const longest = newKey();
-  const left = await View.start(one, { command: ['cat'], detachable: { key: longest, ttlMs: 300 } }).begun();
-  one.terminate();
-  await until('it is ended', async () => (await metric(server, 'commands_expired_total')) === 2);
-  t.match(linesOf(server, longest).at(-1), /the longest, --max-detached/);
-  await until('nothing is held', async () => (await metric(server, 'replay_bytes')) === 0);
-  t.same([left.problems, second.problems], [[], []]);
-});
+t.test(
+  'detachable commands are counted, and the log names clients that come, leave, lose bytes or do not come back',
+  async (t) => {
+    const server = await startServer(t, { flags: ['--max-detached', '300ms'] });
+    const [one, two] = [await server.session(EXPERIMENTAL), await server.session(EXPERIMENTAL)];
+    const key = newKey();
+    const detachable = { key, replayBytes: 4096, ttlMs: 299 };
+    const command = ['sh', '-c', 'head -c 100000 /dev/zero; exec cat'];
+    const first = View.start(one, { command, detachable });
+    await first.until('all is there', () => first.next.stdout === 100_000);
+    t.equal(await metric(server, 'commands_detached'), 0);
+    t.ok((await metric(server, 'replay_bytes')) > 0);
+    const second = View.attach(two, key, { takeover: true, from: { stdout: 0 } });
+    await second.until('all is there', () => second.next.stdout === 100_000);
+    const lost = second.gaps.reduce((sum, { from, to }) => sum + to - from, 0);
+    t.same(
+      await Promise.all(['takeovers_total', 'gaps_total', 'gap_bytes_total'].map((name) => metric(server, name))),
+      [1, 1, lost],
+    );
+    await second.ask('detach');
+    await until('it is ended', async () => (await metric(server, 'commands_expired_total')) === 1);
+    t.same(linesOf(server, key), [
+      'detachable command started writer',
+      'detached writer takeover',
+      'attached writer',
+      'gap writer',
+      'detached writer requested',
+      'detached command ended: nobody came back in time',
+    ]);
+    const longest = newKey();
+    const left = await View.start(one, { command: ['cat'], detachable: { key: longest, ttlMs: 300 } }).begun();
+    one.terminate();
+    await until('it is ended', async () => (await metric(server, 'commands_expired_total')) === 2);
+    t.match(linesOf(server, longest).at(-1), /the longest, --max-detached/);
+    await until('nothing is held', async () => (await metric(server, 'replay_bytes')) === 0);
+    t.same([left.problems, second.problems], [[], []]);
+  },
+);
 
 t.test('span of a request that comes back is linked to the span of the command', async (t) => {
   const receiver = await startReceiver(t);

@@ -85,7 +85,9 @@ export const attachMethods = {
         .nullish()
         .describe('Terminals only: one `command/exec/screen` in place of a replay. Not with `from`. Default false.'),
       size: terminalSize.nullish().describe("The writer's window size, set before anything is replayed."),
-      window: outputWindow.nullish().describe('Same as `window` of `command/exec`; each view has its own. Default: none.'),
+      window: outputWindow
+        .nullish()
+        .describe('Same as `window` of `command/exec`; each view has its own. Default: none.'),
     }),
     result: execResultLike,
     description: 'Views a detachable command. The reply is the result of the command, once everything was sent.',
