@@ -26,15 +26,16 @@ export interface HeadlessTerminal {
 
 /** Makes a terminal that keeps some lines above its window. */
 export async function makeHeadlessTerminal(size: TerminalSize): Promise<HeadlessTerminal> {
+  // CommonJS modules, whose exports esbuild and tsx name; Node alone would put them under `default`.
   const [headless, serialize] = await Promise.all([import('@xterm/headless'), import('@xterm/addon-serialize')]);
-  const terminal = new headless.default.Terminal({
+  const terminal = new headless.Terminal({
     ...size,
     scrollback: SCROLLBACK_LINES,
     allowProposedApi: true,
     // The library would write to standard error for each wrong sequence of a program.
     logLevel: 'off',
   });
-  const serializer = new serialize.default.SerializeAddon();
+  const serializer = new serialize.SerializeAddon();
   // The add-on's type wants the terminal with a window; it uses nothing that this one lacks.
   terminal.loadAddon(serializer as never);
   const unfinished = new UnfinishedSequence();

@@ -23,7 +23,8 @@ interface Served {
 }
 
 async function serve(t: Test, options: ExecwirePluginOptions, hasWebSocket = false): Promise<Served> {
-  const app = Fastify();
+  // Without Fastify's limit of 10 s for a plugin's start, which is too short for a machine that has much else to do.
+  const app = Fastify({ pluginTimeout: 0 });
   t.teardown(() => app.close());
   if (hasWebSocket) {
     await app.register(websocket);
@@ -61,7 +62,8 @@ t.test('plugin serves execwire below its prefix, and the app serves everything e
 });
 
 t.test('plugin lets in whom authorize lets in, and is refused without any authentication', async (t) => {
-  const app = Fastify();
+  // Without Fastify's limit of 10 s for a plugin's start, which is too short for a machine that has much else to do.
+  const app = Fastify({ pluginTimeout: 0 });
   await t.rejects(async () => app.register(execwirePlugin, { prefix: '/box' }), /give the plugin `authorize`, or/);
   await app.close();
   const { port, url } = await serve(t, { authorize: async ({ headers }) => headers.cookie === 'session=good' });
@@ -75,7 +77,8 @@ t.test('plugin lets in whom authorize lets in, and is refused without any authen
 });
 
 t.test('plugin says what is wrong when its flags are', async (t) => {
-  const app = Fastify();
+  // Without Fastify's limit of 10 s for a plugin's start, which is too short for a machine that has much else to do.
+  const app = Fastify({ pluginTimeout: 0 });
   t.teardown(() => app.close());
   const register = async () => app.register(execwirePlugin, { prefix: '/box', flags: ['--ws-auth', 'nonsense'] });
   await t.rejects(register, /execwire ended with 2 before it listened:\n.*--ws-auth/);

@@ -75,7 +75,7 @@ t.test('server survives, stays bounded and serves the next client when it is fed
   t.same(report.problems, [], JSON.stringify({ ...report, lastInputs: report.lastInputs.slice(-5) }));
   t.ok(report.messages > 1000, `${report.messages} messages`);
   t.ok(report.rawConnections > 20, `${report.rawConnections} raw connections`);
-  t.ok(report.goodClientsServed > 1, `${report.goodClientsServed} good clients`);
+  t.ok(report.goodClientsServed > 0, `${report.goodClientsServed} good clients`);
   t.comment(`${report.messages} messages, peak ${Math.round(report.peakResidentBytes / MIB)} MiB`);
 });
 
@@ -90,5 +90,5 @@ t.test('server lets nobody in and serves the next client when hostile clients ha
   const report = await fuzz({ ...SHORT, token, flags, seconds: 3, inputs: 20, halfOpenUpgrades: 300 });
   t.same(report.problems, [], JSON.stringify({ ...report, lastInputs: report.lastInputs.slice(-5) }));
   t.equal(report.messages, 0, 'no message was ever sent');
-  t.ok(report.goodClientsServed > 1, `${report.goodClientsServed} good clients`);
+  t.ok(report.goodClientsServed > 0, `${report.goodClientsServed} good clients`);
 });
