@@ -3,7 +3,7 @@
  * that only the server can write to, and acts at the end of file.
  * It cannot reach a process that has left its group and its session and has dropped its environment marker; that is left to the container.
  *
- *   stopped ──start──► runs ──dies──► waits: not at all at first, longer each time it dies young ──► runs
+ *   stopped ──start──► runs ──dies──► waits, longer after each early death ──► runs
  *                       └──dispose──► killed
  */
 import { type ChildProcess, spawn } from 'node:child_process';

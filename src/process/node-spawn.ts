@@ -42,7 +42,7 @@ export async function spawnByNode(
     reaped();
     onExit(signal === null ? { exitCode: exitCode ?? 0, signal: null } : { exitCode: null, signal });
   });
-  // A late error of a child that did start concerns nobody; without a listener it would end the server.
+  // A late error of a child that did start has no meaning, but without a listener it would end the server.
   child.on('error', () => {});
   return { child, pid };
 }

@@ -1,6 +1,6 @@
 /**
  * The processes that commands left behind. When a process loses its parent, the kernel gives it to this process, which finds it in its own list of
- * children and reaps it when it has ended. This module kills nothing, and does not know whose an orphan was.
+ * children and reaps it when it has ended. This module kills nothing, and does not know which command an orphan came from.
  *
  * Children of Node, of node-pty and of libraries are never touched: they are registered, or in the session of this process, which no command can
  * enter.

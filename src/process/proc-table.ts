@@ -1,6 +1,6 @@
 /**
  * Reads from /proc: the whole table of processes, single processes, their children and the environment they were started with. It decides
- * nothing and kills nobody.
+ * nothing and signals no process.
  */
 import { closeSync, openSync, readdirSync, readlinkSync, readSync } from 'node:fs';
 import { errnoOf } from './program-path.js';

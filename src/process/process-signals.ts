@@ -47,7 +47,7 @@ export function signalOwnChild(child: OwnChild, signal: NodeJS.Signals): boolean
 export function signalGroup(pid: number, signal: NodeJS.Signals): boolean {
   const child = ownChild(pid);
   if (child !== undefined) return signalOwnChild(child, signal);
-  // Node or node-pty has reaped the leader. While its group has members, no process has the number; if one has it, it is a stranger.
+  // Node or node-pty has reaped the leader. While its group has members, the kernel gives the number to no process; so a process with this number has nothing to do with the group.
   return pid > 1 && pid !== process.pid && readProcEntry(pid) === undefined && send(-pid, signal);
 }
 

@@ -1,7 +1,7 @@
 /**
  * Starts one process on a terminal of its own and joins its reader, its writer and its exit. It knows nothing of pipes.
  *
- *   starting ──spawn─▶ running ──leader's exit──▶ exited: the server closes its slave ──nobody holds the slave──▶ output ends
+ *   starting ──spawn─▶ running ──leader's exit──▶ exited: the server closes its slave ──no process holds the slave──▶ output ends
  *
  * The child leads a session and its foreground group: pid = pgid = sid.
  */

@@ -11,8 +11,18 @@ import { type ProcessSpec, SpawnError } from './os-process.js';
 
 /** Never searched in the child's PATH, which belongs to the request. */
 const SETPRIV_PLACES = ['/usr/bin/setpriv', '/bin/setpriv', '/usr/local/bin/setpriv'] as const;
+const ENV_PLACES = ['/usr/bin/env', '/bin/env'] as const;
+/**
+ * Variables by which a C library, or the runtime of an instrumented program, loads code or writes files: those that glibc and musl take away
+ * from a setuid program, with their kin. `setpriv` starts as root, so it must not see them.
+ */
+const READ_AT_START =
+  /^(?:LD_|GLIBC_|GCONV_|GETCONF_|LOCPATH$|LOCALDOMAIN$|HOSTALIASES$|MALLOC_|MUSL_|NIS_PATH$|NLSPATH$|RESOLV_|RES_|TZDIR$|GCOV_|LLVM_PROFILE_|[A-Z]+SAN_)/;
 /** Arguments: a directory, then the program and its own. */
 const GO_AND_RUN = ['/bin/sh', '-c', 'cd -- "$1" && shift && exec "$@"', 'sh'] as const;
+
+/** Arguments: the program and its own. */
+const RUN = ['/bin/sh', '-c', 'exec "$@"', 'sh'] as const;
 
 /** How to start a spec that was found fit to start: `file` is the path of its program. */
 export type UserSpec<Spec extends ProcessSpec> = Spec & { readonly file?: string };
@@ -24,7 +34,30 @@ export function withUser<Spec extends ProcessSpec>(spec: Spec): UserSpec<Spec> {
   const setpriv = SETPRIV_PLACES.find(canRun);
   if (setpriv === undefined) throw new SpawnError(`to run as ${name} the host needs setpriv (util-linux)`, 'ENOENT');
   const prefix = [`--reuid=${uid}`, `--regid=${gid}`, `--groups=${groups.join()}`, '--'];
-  return { ...spec, file: setpriv, argv: [setpriv, ...prefix, ...spec.argv] };
+  const { env, argv } = settingLate(spec);
+  return { ...spec, env, file: setpriv, argv: [setpriv, ...prefix, ...argv] };
+}
+
+/**
+ * The same program in the same environment, but some variables are set by env(1), which runs as the user already. Other variables stay in the
+ * environment, because arguments can be read by every user of the host.
+ * @throws {SpawnError} `ENOENT` when there is no env
+ */
+function settingLate({ argv, env }: Pick<ProcessSpec, 'argv' | 'env'>): Pick<ProcessSpec, 'argv' | 'env'> {
+  // Bytes are inherited from the server, whose own variables are the operator's.
+  const late = Object.entries(env).filter(([name, value]) => typeof value === 'string' && READ_AT_START.test(name));
+  if (late.length === 0) return { argv, env };
+  const program = ENV_PLACES.find(canRun);
+  if (program === undefined) throw new SpawnError(`to set ${late[0]?.[0]} the host needs env (coreutils)`, 'ENOENT');
+  const names = new Set(late.map(([name]) => name));
+  const early = Object.entries(env).filter(([name]) => !names.has(name));
+  // env takes every word with a `=` for a variable, so it cannot be given a program with such a name.
+  const words = argv[0].includes('=') ? [...RUN, ...argv] : argv;
+  return {
+    argv: [program, ...late.map(([name, value]) => `${name}=${value}`), ...words],
+    // No prototype, because `__proto__` is a variable name like any other.
+    env: Object.assign(Object.create(null), Object.fromEntries(early)),
+  };
 }
 
 /**

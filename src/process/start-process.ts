@@ -90,6 +90,7 @@ async function startConfined(
   const { spawnChild, check, release } = await sandboxes.spawnChild(sandbox, {
     tmpdir: typeof TMPDIR === 'object' ? Buffer.from(TMPDIR).toString() : TMPDIR,
     user: spec.runAs,
+    offLoop: (lookup) => lane.run(lookup),
   });
   const confined = { ...libc, spawnChild };
   try {

@@ -31,7 +31,7 @@ export class UserThreads {
   readonly #lane: StartLane;
   readonly #idle = new Set<Crew>();
 
-  /** @param newThread starts a thread that has not taken anybody's rights yet. */
+  /** @param newThread starts a thread that has the server's rights. */
   constructor(newThread: () => Promise<SandboxThread>, { standstillMs }: { standstillMs?: number } = {}) {
     this.#newThread = newThread;
     this.#lane = new StartLane(() => MAX_THREADS, standstillMs === undefined ? {} : { standstillMs });

@@ -10,6 +10,7 @@ import {
   readFileSync,
   realpathSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -213,6 +214,36 @@ t.test(
     t.match((await client.exec(['sh', '-c', signals])).result, { stdout: `of ${threads.length}\n` }, 'nor any signal');
   },
 );
+
+t.test('no variable of a request is read by root when commands run as another user', { skip: ROOT_ONLY }, async (t) => {
+  const base = mkdtempSync('/var/tmp/execwire-run-as-');
+  t.teardown(() => rmSync(base, { recursive: true }));
+  chmodSync(base, 0o777);
+  const traces = (): string[] =>
+    readdirSync(base)
+      .filter((name) => name.startsWith('trace'))
+      .map((name) => join(base, name));
+  const server = await startServer(t, { flags: ['--run-as', 'nobody'], warm: false });
+  const client = await server.session();
+  // glibc's loader writes what it does to a file, as the user that it runs as; LD_PRELOAD would run code as that user.
+  const env = { LD_DEBUG: 'files', LD_DEBUG_OUTPUT: join(base, 'trace'), LD_BIND_NOW: 'a=b', KEPT: 'yes' };
+  const command = ['/bin/sh', '-c', 'echo "$LD_BIND_NOW $KEPT $1"', 'sh', '-x'];
+  for (const sandboxPolicy of [undefined, { type: 'workspaceWrite', writableRoots: [base] }]) {
+    for (const way of [{}, { tty: true, processId: 't' }]) {
+      const params = { env, ...way, ...(sandboxPolicy === undefined ? {} : { sandboxPolicy }) };
+      const { result } = await client.exec(command, params);
+      if (!('tty' in way)) t.match(result, { exitCode: 0, stdout: 'a=b yes -x\n' }, 'the command has them all');
+      const owners = traces().map((file) => statSync(file).uid);
+      t.ok(owners.length > 0, 'the variable has its effect');
+      t.same(new Set(owners), new Set([NOBODY]), JSON.stringify(params));
+      for (const file of traces()) rmSync(file);
+    }
+  }
+  const odd = join(base, 'a=b');
+  writeFileSync(odd, '#!/bin/sh\necho "ran $1"\n');
+  chmodSync(odd, 0o755);
+  t.match((await client.exec([odd, 'c=d'], { env: { LD_BIND_NOW: '1' } })).result, { stdout: 'ran c=d\n' });
+});
 
 t.test('server does not start when it cannot run commands as the user', async (t) => {
   function start(through: readonly string[], ...flags: string[]): { status: number | null; stderr: string } {

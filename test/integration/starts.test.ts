@@ -87,6 +87,30 @@ t.test('other clients are served when the file system of a start does not answer
   await servesAsUsual(t, hung);
 });
 
+t.test(
+  'other clients are served when the file system of a sandbox root does not answer',
+  { skip: noFuse },
+  async (t) => {
+    const silent = folderOf(t);
+    const end = mountSilence(t, silent);
+    const server = await startServer(t, { through: PLAIN, warm: false });
+    const hung = await server.session(EXPERIMENTAL);
+    const other = await server.session(EXPERIMENTAL);
+    const policy = { type: 'workspaceWrite', writableRoots: [join(silent, 'root')] };
+    const replies = [
+      hung.exec(['true'], { sandboxPolicy: policy }),
+      hung.exec(['true'], { sandboxPolicy: { type: 'workspaceWrite' }, env: { TMPDIR: join(silent, 'tmp') } }),
+    ];
+    t.equal((await commandsOf(hung)).length, replies.length);
+    t.equal((await server.get('/healthz')).status, 200);
+    await servesAsUsual(t, other);
+    t.match((await other.exec(['true'], { sandboxPolicy: { type: 'workspaceWrite' } })).result, { exitCode: 0 });
+    end();
+    for (const { result } of await Promise.all(replies))
+      t.equal(result?.exitCode, 0, 'a root that cannot be had is left out');
+  },
+);
+
 const USERS = [
   { who: 'of its own user', flags: [] },
   { who: 'of another user', flags: ['--run-as', 'nobody'] },

@@ -21,15 +21,31 @@ const F_SETOWN_EX = 15;
 /** The same for sockets by ioctl(2) (asm-generic/sockios.h). The target is in memory, where a filter cannot look. */
 const FIOSETOWN = 0x8901;
 const SIOCSPGRP = 0x8902;
-/** Changes of a file's flags by ioctl(2) (linux/fs.h). */
-const FS_IOC_SETFLAGS = 0x40086602;
-const FS_IOC_FSSETXATTR = 0x401c5820;
-const FS_IOC_SETVERSION = 0x40087602;
+/** fcntl(2): leases, and delegations, which are leases on folders as well (linux/fcntl.h). */
+const F_SETLEASE = 1024;
+const F_SETDELEG = 1040;
+/** Changes of a file's metadata by ioctl(2), on a descriptor that is only read (linux/fs.h, fscrypt.h, fsverity.h, msdos_fs.h; ext4). */
+const METADATA_IOCTLS = {
+  FS_IOC_SETFLAGS: 0x40086602,
+  FS_IOC_FSSETXATTR: 0x401c5820,
+  FS_IOC_SETVERSION: 0x40087602,
+  EXT4_IOC_SETVERSION: 0x40086604,
+  FS_IOC_ENABLE_VERITY: 0x40806685,
+  FS_IOC_SET_ENCRYPTION_POLICY: 0x800c6613,
+  FAT_IOCTL_SET_ATTRIBUTES: 0x40047211,
+} as const;
+/** The byte of an ioctl's number that names its family (asm-generic/ioctl.h), and the family of btrfs. */
+const IOCTL_FAMILY_MASK = 0xff00;
+const BTRFS_FAMILY = 0x9400;
+/** The family's three for all file systems (linux/fs.h). They write only through a descriptor that may be written. */
+const FICLONE = 0x40049409;
+const FICLONERANGE = 0x4020940d;
+const FIDEDUPERANGE = 0xc0189436;
 /** setpriority(2) and ioprio_set(2): one process or thread. */
 const PRIO_PROCESS = 0;
 const IOPRIO_WHO_PROCESS = 1;
 
-/** So many of the server's threads are named in a filter, because its length is bounded. V8 and libuv have ten, and UV_THREADPOOL_SIZE up to 1024. */
+/** The most threads of the server that a filter names, because its length is bounded. V8 and libuv have ten, and UV_THREADPOOL_SIZE up to 1024. */
 export const MAX_GUARDED_THREADS = 100;
 
 /** One call that is refused, always or under conditions. */
@@ -44,17 +60,24 @@ const equal = (argument: number, value: number): Condition => ({ argument, is: {
 const differs = (argument: number, value: number): Condition => ({ argument, is: { test: 'differs', value } });
 const oneOf = (argument: number, values: readonly number[]): Condition => ({ argument, is: { test: 'oneOf', values } });
 
-/** io_uring makes sockets without socket(2); the others reach into another process. */
-const ALWAYS: readonly Refusal[] = refuse(
-  EPERM,
-  'io_uring_setup',
-  'io_uring_enter',
-  'io_uring_register',
-  'ptrace',
-  'process_vm_readv',
-  'process_vm_writev',
-  'pidfd_getfd',
-);
+/**
+ * io_uring makes sockets without socket(2). ptrace and its like reach into another process. On btrfs an ioctl on a folder that is only read
+ * creates and removes subvolumes, and Landlock is not asked. A lease on a file that is only read makes every other process wait that opens
+ * the file, for 45 s by default.
+ */
+const ALWAYS: readonly Refusal[] = [
+  ...refuse(EPERM, 'io_uring_setup', 'io_uring_enter', 'io_uring_register'),
+  ...refuse(EPERM, 'ptrace', 'process_vm_readv', 'process_vm_writev', 'pidfd_getfd'),
+  {
+    call: 'ioctl',
+    errno: EPERM,
+    when: [
+      { ...equal(1, BTRFS_FAMILY), mask: IOCTL_FAMILY_MASK },
+      ...[FICLONE, FICLONERANGE, FIDEDUPERANGE].map((number) => differs(1, number)),
+    ],
+  },
+  { call: 'fcntl', errno: EPERM, when: [oneOf(1, [F_SETLEASE, F_SETDELEG])] },
+];
 
 /**
  * Only pairs of Unix sockets are allowed, which lead nowhere. send(2) is `sendto` without an address and stays, because the self-pipe of Python's
@@ -83,7 +106,7 @@ const NO_METADATA: readonly Refusal[] = [
   {
     call: 'ioctl',
     errno: EROFS,
-    when: [oneOf(1, [FS_IOC_SETFLAGS, FS_IOC_FSSETXATTR, FS_IOC_SETVERSION])],
+    when: [oneOf(1, Object.values(METADATA_IOCTLS))],
   },
 ];
 
@@ -119,10 +142,10 @@ export function policyRefusals(policy: {
 }
 
 /**
- * Keeps the server's threads out of reach of the commands: the thread that starts them is in their Landlock domain, so its signals and its
- * limits are not covered by the domain's borders. From ABI 6 on the other threads are; the numbers of those that exist are refused as
- * well. As a whole are refused: signals by a pidfd, which can be had without a number (CLONE_PIDFD); having SIGIO sent to anybody, because a
- * thread may come whose number was not known; and limits of others.
+ * Keeps the server's threads out of reach of the commands. The thread that starts a command is in the same Landlock domain, so the domain does
+ * not keep the command's signals from it. The other threads are outside, which stops signals only from ABI 6 on. So calls that name one of
+ * these numbers are refused. Three things are refused for every target: signals by a pidfd, because a command can have one without a number
+ * (CLONE_PIDFD); SIGIO for another process, because later threads have numbers that are not known here; and the limits of other processes.
  * @param threadIds of the server, that of the calling thread among them; at most one more than {@link MAX_GUARDED_THREADS}
  */
 export function guardRefusals(threadIds: readonly number[]): readonly Refusal[] {

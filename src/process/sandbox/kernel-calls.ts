@@ -44,7 +44,7 @@ const OPEN_HOW_BYTES = 24;
 /** faccessat2(2): with the rights that a real access would have; access(2) asks for those of the process's real user. */
 const AT_EACCESS = 0x200;
 const X_OK = 1;
-/** What setfsuid(2) and setfsgid(2) take for a question: they change nothing and say what there is. */
+/** With this id setfsuid(2) and setfsgid(2) change nothing and return the present id. */
 const NO_ID = 0xffffffff;
 /** What a call fails with that a kernel or a seccomp profile does not know. */
 const UNKNOWN_CALL = new Set(['ENOSYS', 'EPERM']);
@@ -79,7 +79,7 @@ export interface KernelCalls {
   setNoNewPrivileges(): void;
   /** @param filter the bytes of its instructions */
   installFilter(filter: Buffer): void;
-  /** None in any set, nor to be had again. */
+  /** Takes away every capability, also from the sets out of which one could be had again. */
   dropCapabilities(): void;
   /** A mount namespace of the thread's own, from which nothing spreads. */
   unshareMounts(): void;
@@ -100,7 +100,7 @@ export interface KernelCalls {
    * them; a program that is executed then has those of its process's user again.
    */
   takeFileRights(user: { readonly uid: number; readonly gid: number; readonly groups: readonly number[] }): void;
-  /** Does nothing where the kernel cannot be asked (Linux before 5.8): whoever executes it then learns the same. */
+  /** Fails if this thread may not execute the file. Does nothing where the kernel cannot be asked (Linux before 5.8); then the start fails. */
   checkExecutable(path: string): void;
 }
 
@@ -228,7 +228,7 @@ export function kernelCalls(
         ['setfsuid', uid],
       ] as const) {
         numbers(nr(call), id, 0, 0, 0);
-        // They tell of no failure: what counts is what is there afterwards.
+        // These calls report no failure, so the id is read afterwards.
         if (Number(numbers(nr(call), NO_ID, 0, 0, 0)) !== id) throw new KernelCallError(call, 'capabilities', 'EPERM');
       }
     },

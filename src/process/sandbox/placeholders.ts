@@ -1,10 +1,25 @@
 /**
  * Empty folders in the place of missing protected folders, so that something can be mounted there. Counts their users and removes them after the
  * last. It knows no threads and no mounts.
+ *
+ * Commands may write where these folders are made, and may replace each of them at any moment. So nothing is changed by its path: a link in the
+ * place of the folder would give away what it leads to.
  */
-import { chownSync, lstatSync, mkdirSync, rmdirSync, statSync } from 'node:fs';
-import { dirname } from 'node:path';
-import { identityOf } from './writable-roots.js';
+import {
+  closeSync,
+  constants,
+  fchownSync,
+  fstatSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  rmdirSync,
+} from 'node:fs';
+import { basename, dirname } from 'node:path';
+import { birthOf } from './path-lookup.js';
+
+const OPEN_FOLDER = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
 
 interface Placeholder {
   readonly identity: string;
@@ -39,7 +54,7 @@ export class Placeholders {
       try {
         rmdirSync(path);
       } catch {
-        // Somebody outside the sandbox has put something into it: it is theirs now.
+        // A process outside of the sandbox has put something into it, so it stays.
       }
     }
   }
@@ -53,9 +68,7 @@ export class Placeholders {
     }
     if (current !== undefined) return false;
     try {
-      mkdirSync(path);
-      giveToOwnerOf(dirname(path), path);
-      this.#held.set(path, { identity: identityOf(lstatSync(path)), holders: (held?.holders ?? 0) + 1 });
+      this.#held.set(path, { identity: create(path), holders: (held?.holders ?? 0) + 1 });
       return true;
     } catch {
       return false;
@@ -64,13 +77,36 @@ export class Placeholders {
 }
 
 function currentIdentity(path: string): string | undefined {
-  const stats = lstatSync(path, { throwIfNoEntry: false });
-  return stats === undefined ? undefined : identityOf(stats);
+  const stats = lstatSync(path, { bigint: true, throwIfNoEntry: false });
+  return stats === undefined ? undefined : birthOf(stats);
 }
 
-/** As if the owner of the parent folder had created it. Only root can do that; another user is that owner, or may not write there. */
-function giveToOwnerOf(folder: string, path: string): void {
+/** Creates a folder as if the owner of its parent had done so. @returns its identity @throws {Error} when it cannot, or it was replaced. */
+function create(path: string): string {
+  return inFolder(dirname(path), (parent) => {
+    const name = `/proc/self/fd/${parent}/${basename(path)}`;
+    mkdirSync(name);
+    return inFolder(name, (created) => {
+      giveToOwnerOf(parent, created);
+      return birthOf(fstatSync(created, { bigint: true }));
+    });
+  });
+}
+
+/** Only root can do that; another user is that owner, or may not create anything there. @param created an empty folder of this user's */
+function giveToOwnerOf(parent: number, created: number): void {
   if (process.getuid?.() !== 0) return;
-  const { uid, gid } = statSync(folder);
-  chownSync(path, uid, gid);
+  const isOwn = fstatSync(created).uid === 0 && readdirSync(`/proc/self/fd/${created}`).length === 0;
+  if (!isOwn) throw new Error('the folder was replaced');
+  const { uid, gid } = fstatSync(parent);
+  fchownSync(created, uid, gid);
+}
+
+function inFolder<T>(path: string, use: (descriptor: number) => T): T {
+  const descriptor = openSync(path, OPEN_FOLDER);
+  try {
+    return use(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
 }

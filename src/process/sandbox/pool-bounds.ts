@@ -7,8 +7,8 @@ export interface PoolBounds {
   /** At one time, idle ones included. Default 32. */
   readonly all: number;
   /**
-   * Ever started. Default 5000: each leaves 35 KB that neither Node nor koffi frees, and where `callMemory` does not know koffi's memory also
-   * 3 of the 65,530 memory maps that a process may have; koffi aborts it when there is none left.
+   * Ever started. Default 5000: each leaves 35 KB that neither Node nor koffi frees. If `callMemory` does not find koffi's memory, each also
+   * leaves 3 of the 65,530 memory maps that a process may have, and koffi aborts the process when none is left.
    */
   readonly ever: number;
   /** How long a start waits, in milliseconds, while all threads are busy starting something. Default 10 s. */

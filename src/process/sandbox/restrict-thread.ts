@@ -1,6 +1,6 @@
 /**
- * Carries out a plan on the calling thread, for ever: mounts, Landlock, capabilities, a user's rights on files, filter, in this order, because
- * each takes away what the one before it needs. It knows neither policies nor messages.
+ * Carries out a plan on the calling thread, for ever: mounts, Landlock, capabilities, a user's rights on files, filter. The order matters, because
+ * each step takes away a right that an earlier step needs. It knows neither policies nor messages.
  *
  * Only synchronous calls: anything else would start libuv's pool on this thread, and the whole server's pool would be restricted.
  */
@@ -8,15 +8,15 @@ import { closeSync, fstatSync, openSync } from 'node:fs';
 import { callRules, guardRefusals } from './filter-rules.js';
 import { KernelCallError, type KernelCalls } from './kernel-calls.js';
 import { FILE_RIGHTS, pathRule, rulesetAttributes } from './landlock.js';
+import { identityOf } from './path-lookup.js';
 import { SandboxPlanOutdatedError } from './sandbox-errors.js';
 import type { PathRule, PlannedMount, SandboxPlan } from './sandbox-plan.js';
 import { compileFilter } from './seccomp-filter.js';
 import { NEWEST_KNOWN_SYSCALL, type SandboxArchitecture } from './syscall-numbers.js';
-import { identityOf } from './writable-roots.js';
 
 /** O_PATH | O_CLOEXEC: for reference only, the same on both architectures. */
 const OPEN_PATH = 0o10000000 | 0o2000000;
-/** What openat2(2) fails with where a seccomp profile does not know it. */
+/** Errors of openat2(2) under a kernel or a seccomp profile that does not know it. */
 const UNKNOWN_CALL = new Set(['ENOSYS', 'EPERM']);
 
 /**
@@ -48,8 +48,8 @@ export function restrictThread(
 }
 
 /**
- * Makes everything read-only on this thread but what is planned. The copies are taken before: so each keeps what it was, also a mount that
- * was read-only before and must not become writable.
+ * Makes everything read-only for this thread, except the planned mounts. Those are copied first, so that each copy keeps its state: a mount
+ * that was read-only before does not become writable.
  * @throws {KernelCallError}
  */
 export function mountOwn(mounts: readonly PlannedMount[], calls: KernelCalls): void {
@@ -73,7 +73,7 @@ function addRule(ruleset: number, rule: PathRule, calls: KernelCalls): void {
   const descriptor = rule.identity === undefined ? openIfThere(rule.path) : openExactly(rule.path, calls);
   if (descriptor === undefined) return;
   try {
-    const stats = fstatSync(descriptor);
+    const stats = fstatSync(descriptor, { bigint: true });
     if (rule.identity !== undefined && identityOf(stats) !== rule.identity)
       throw new SandboxPlanOutdatedError(rule.path);
     const rights = stats.isDirectory() ? rule.rights : rule.rights & FILE_RIGHTS;
@@ -83,7 +83,7 @@ function addRule(ruleset: number, rule: PathRule, calls: KernelCalls): void {
   }
 }
 
-/** A client's path is opened as it was found: a command of before may have put a symbolic link in its place. */
+/** Opens a client's path without following links, because an earlier command may have put a link in its place. */
 function openExactly(path: string, calls: KernelCalls): number {
   try {
     return calls.openExactly(path);

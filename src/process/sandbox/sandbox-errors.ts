@@ -14,7 +14,7 @@ export class SandboxUnavailableError extends Error {
   }
 }
 
-/** No further thread may be started for another policy: the bound on those ever started is reached, or all are busy for too long. */
+/** There is no thread for this command: a bound on threads is reached, all are busy for too long, or the command's connection is closed. */
 export class SandboxThreadsError extends Error {
   constructor(reason: string) {
     super(`no thread for another sandbox: ${reason}`);
@@ -22,7 +22,7 @@ export class SandboxThreadsError extends Error {
   }
 }
 
-/** Something that a plan names was replaced since; a new plan is needed. */
+/** A path of the plan was replaced after planning; a new plan is needed. */
 export class SandboxPlanOutdatedError extends Error {
   constructor(path: string) {
     super(`${path} is not what it was when the sandbox was planned`);

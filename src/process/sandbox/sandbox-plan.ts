@@ -1,6 +1,6 @@
 /**
- * Turns a policy into everything a thread has to do to itself, as plain data, and into the key under which such a thread can be used again. It looks
- * at paths and changes nothing.
+ * Turns a policy into the steps by which a thread restricts itself, as plain data, and into a key: a thread that carries the same key can be used
+ * again. It looks at paths and changes nothing.
  */
 import { readdirSync, statSync } from 'node:fs';
 import type { RunAs } from '../os-process.js';
@@ -14,6 +14,7 @@ import {
   SCOPE_SIGNALS,
   WRITE_RIGHTS,
 } from './landlock.js';
+import { lookupOffLoop, type OffLoop } from './path-lookup.js';
 import { SandboxUnavailableError } from './sandbox-errors.js';
 import type { SandboxHost } from './sandbox-host.js';
 import type { SandboxPolicy } from './sandbox-policy.js';
@@ -57,13 +58,13 @@ export interface SandboxPlan {
   /** In the order of mounting, over a read-only root; undefined for no namespace. */
   readonly mounts: readonly PlannedMount[] | undefined;
   /**
-   * Whose rights on files the thread takes, for commands that run as that user. Then its capabilities stay, without which `setpriv` could
-   * not make a command that user, which takes them away; undefined takes them all away at once.
+   * The user that commands run as; the thread takes this user's rights on files. It keeps its capabilities, because `setpriv` needs them to
+   * become the user, and then loses them. Undefined for the server's own user: the thread gives all capabilities up.
    */
   readonly user: RunAs | undefined;
 }
 
-/** A sandbox whose plan is not made yet. */
+/** A sandbox before its plan is made. */
 export interface PlannedSandbox {
   /** Equal for two plans that one thread can serve: the policy, and the identity of everything its rules are bound to. */
   readonly key: string;
@@ -75,20 +76,27 @@ export interface PlannedSandbox {
 
 export interface PlanContext {
   readonly host: SandboxHost;
+  /** Looks up the paths that a client may have chosen. */
+  readonly offLoop: OffLoop;
   /** TMPDIR of the command's environment. */
   readonly tmpdir: string | undefined;
   /** The user of the command, if it is not the server's own. */
   readonly user: RunAs | undefined;
-  /** Whether this is an empty folder that was created for its protection; it counts as absent. */
+  /** Whether the server created this empty folder only to protect it. Such a folder counts as missing. */
   readonly isPlaceholder: (path: string, identity: string) => boolean;
 }
 
-/** @throws {SandboxUnavailableError} when the host cannot enforce any policy. */
-export function planSandbox(policy: SandboxPolicy, context: PlanContext): PlannedSandbox {
-  const { host, user } = context;
+/**
+ * @throws {SandboxUnavailableError} when the host cannot enforce any policy.
+ * @throws {ShortageError} of `offLoop`.
+ */
+export async function planSandbox(policy: SandboxPolicy, context: PlanContext): Promise<PlannedSandbox> {
+  const { host, user, tmpdir } = context;
   if (host.missing.length > 0) throw new SandboxUnavailableError(host.missing, host.reason);
-  const roots = policy.type === 'readOnly' ? [] : writableRoots(policy, context.tmpdir);
-  const guarded = host.mountNamespace ? protectedPaths(roots).map((path) => withoutPlaceholder(path, context)) : [];
+  const clientPaths = lookupOffLoop(context.offLoop);
+  const roots = policy.type === 'readOnly' ? [] : await writableRoots(policy, { tmpdir, user, clientPaths });
+  const isProtected = host.mountNamespace ? await protectedPaths(roots, { clientPaths }) : [];
+  const guarded = isProtected.map((path) => withoutPlaceholder(path, context));
   const identities = ({ path, identity }: ProtectedPath | IdentifiedPath): string => `${path} ${identity}`;
   return {
     key: JSON.stringify([

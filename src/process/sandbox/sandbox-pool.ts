@@ -1,12 +1,14 @@
 /**
- * The restricted threads of a server: which serves whom, how many there are, and which go. It knows neither policies nor processes; what a
- * plan is bound to is in its key.
+ * Keeps the restricted threads of a server: gives one to each start, bounds their number, and ends those that are not needed. It knows neither
+ * policies nor processes. A thread can serve every start whose plan has the same key.
  *
  *     starting ──restricted──► of an owner ──owner released──► free ──same key──► of another owner
  *         └──failed──► gone ◄──least recently used, when there are too many──┴────┘
  *
- * A thread shares its domain with all it has started, so it serves one owner at a time. Ending a thread does not touch what it has
- * started. Threads are kept, because a new one costs 25 ms, and each that has ever been leaves memory behind.
+ * A thread shares its Landlock domain with the processes that it has started, so it serves one owner at a time. Those processes run on when
+ * their thread ends. Threads are kept, because a new one costs 25 ms and every thread leaves some memory behind when it ends.
+ *
+ * Long because all of this changes one set of threads.
  */
 import type { NamedPaths } from '../program-path.js';
 import type { ChildStart, SpawnResult } from '../spawn-call.js';
@@ -59,7 +61,7 @@ interface Slot {
   usedAtMs: number;
 }
 
-/** A command's hold on a thread, which does not go before the command has been started. */
+/** A command's use of a thread. The thread is not ended before the command has started. */
 export interface ThreadLease {
   /** Whether the thread's rights on files suffice for a start. @throws {SpawnError} that names what cannot be used. */
   check(paths: NamedPaths): Promise<void>;
@@ -75,8 +77,10 @@ export class SandboxPool {
   readonly #slots = new Set<Slot>();
   /** Given when there may be room. */
   readonly #room = new ChangeSignal();
-  /** Placeholders of threads that are gone, while their owner may still have something running behind them. */
+  /** Placeholders of threads that have ended. They stay until their owner is released, because its processes may still run behind the mounts. */
   readonly #leftBehind = new Map<object, string[]>();
+  /** Owners that get no thread any more: nothing would give it back. */
+  readonly #released = new WeakSet<object>();
   #ending = 0;
   #threadsStarted = 0;
   #threadsFailed = 0;
@@ -117,13 +121,14 @@ export class SandboxPool {
     }
   }
 
-  /** To be called when nothing of this owner's runs any more: others may have the threads. */
+  /** To be called when nothing of this owner's runs any more: others may have the threads. The owner gets no other thread after that. */
   releaseOwner(owner: object): void {
+    this.#released.add(owner);
     for (const slot of this.#slots) {
       if (slot.owner !== owner) continue;
       slot.owner = undefined;
       slot.usedAtMs = this.#options.nowMs();
-      // Something still runs in this domain: nobody else may come into it.
+      // Processes of this owner still run in this domain, so no other owner may have the thread.
       if (!isIdle(slot)) void this.#end(slot);
     }
     this.#options.placeholders.release(this.#leftBehind.get(owner) ?? []);
@@ -143,10 +148,11 @@ export class SandboxPool {
     return this.#slots.size + this.#ending;
   }
 
-  /** What it gives counts as used at once: another one that waits must not end it. */
+  /** Marks the thread as used before it returns, so that another waiting start cannot end it. */
   async #claim(owner: object, planned: PlannedSandbox): Promise<Slot> {
     const untilMs = this.#options.nowMs() + this.#bounds.waitMs;
     for (;;) {
+      if (this.#released.has(owner)) throw new SandboxThreadsError('the connection that asked for it is closed');
       const slot =
         this.#find(owner, planned.key) ?? (this.#alive < this.#bounds.all ? this.#start(owner, planned) : undefined);
       if (slot !== undefined) {
@@ -209,7 +215,7 @@ export class SandboxPool {
     return slot;
   }
 
-  /** Whatever goes wrong comes by the promise: the thread counts as one that failed. */
+  /** An error of `plan()` rejects the promise, too, so that the thread counts as failed. */
   async #startThread(planned: PlannedSandbox): Promise<PoolThread> {
     return this.#options.startThread(planned.plan());
   }
@@ -253,7 +259,7 @@ export class SandboxPool {
     for (const slot of idle.slice(0, Math.max(0, idle.length - this.#bounds.idle))) void this.#end(slot);
   }
 
-  /** Rather an idle one; the commands of another do not notice. */
+  /** Prefers an idle thread. The commands of a busy one run on. */
   #endLeastUsed(): void {
     const order = (slot: Slot): number => (isIdle(slot) ? 0 : 1);
     const [least] = [...this.#slots]
@@ -269,13 +275,13 @@ export class SandboxPool {
     try {
       await (await slot.thread).end();
     } catch {
-      // It had failed before, which was told to those who waited for it.
+      // The thread failed at its start, and the starts that waited for it have got that error.
     }
     this.#ending -= 1;
     this.#room.give();
   }
 
-  /** It has ended by itself. */
+  /** The thread has ended by itself. */
   #gone(slot: Slot): void {
     if (!this.#slots.delete(slot)) return;
     this.#leave(slot);

@@ -24,7 +24,7 @@ interface Waiting {
 }
 
 export class SandboxThread {
-  /** Resolves when the thread is no more, for whatever reason. */
+  /** Resolves when the thread has ended, for any reason. */
   readonly ended: Promise<void>;
   readonly #worker: Worker;
   readonly #waiting: Waiting[] = [];
@@ -36,7 +36,7 @@ export class SandboxThread {
    * @param unmap gives memory back that the ended thread has left; undefined where that cannot be done
    */
   constructor(script: string, unmap?: ((range: MemoryRange) => void) | undefined) {
-    // No environment and no flags: no secrets in there, and nothing of the server's own is loaded or measured.
+    // Without environment and flags the thread holds no secret, and loads none of the server's modules.
     this.#worker = new Worker(script, {
       env: {},
       execArgv: [],
@@ -95,7 +95,7 @@ export class SandboxThread {
     await this.#ask({ check: { argv: [program], cwd, env: PATH === undefined ? {} : { PATH } } });
   }
 
-  /** @throws {SandboxUnavailableError} when the thread is no more; then it is not known whether the child runs. */
+  /** @throws {SandboxUnavailableError} when the thread has ended; then it is not known whether the child runs. */
   spawn(start: ChildStart): Promise<SpawnResult> {
     return this.#ask({ spawn: start });
   }
@@ -136,7 +136,7 @@ function errorOf({ message, part, errno, outdated }: ThreadFailure): Error {
   return part === undefined ? unavailable(message) : new SandboxUnavailableError([part], message);
 }
 
-/** Of a thread that failed by itself: nothing more is known than that nothing is enforced. */
+/** The error of a thread that failed by itself. The cause is not known, so Landlock is named: without the thread nothing is enforced. */
 function unavailable(message: string): SandboxUnavailableError {
   return new SandboxUnavailableError(['landlock'], message);
 }

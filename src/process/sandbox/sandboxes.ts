@@ -10,6 +10,7 @@ import { type SpawnChild, spawnOnThread } from '../posix-spawn.js';
 import type { NamedPaths } from '../program-path.js';
 import { UserThreads } from '../user-threads.js';
 import { MAX_GUARDED_THREADS } from './filter-rules.js';
+import type { OffLoop } from './path-lookup.js';
 import { Placeholders } from './placeholders.js';
 import type { PoolBounds } from './pool-bounds.js';
 import { SandboxPlanOutdatedError, SandboxUnavailableError } from './sandbox-errors.js';
@@ -19,7 +20,7 @@ import type { SandboxRequest } from './sandbox-policy.js';
 import { type PoolFigures, SandboxPool, type ThreadLease } from './sandbox-pool.js';
 import { SandboxThread } from './sandbox-thread.js';
 
-/** A root may be replaced while a thread is started for it; then a new plan is made, so many times. */
+/** Plans that are made for one start at most. A root may be replaced while a thread starts for it, which makes its plan outdated. */
 const PLAN_ATTEMPTS = 3;
 
 export interface SandboxesOptions {
@@ -71,10 +72,11 @@ export class Sandboxes {
    * A way to start commands under this policy, as `spawnChild` of the C library is without one.
    * @throws {SandboxUnavailableError} when it cannot be enforced.
    * @throws {SandboxThreadsError} when a bound leaves no thread for it.
+   * @throws {ShortageError} of `offLoop`, which looks up the paths that a client may have chosen.
    */
   async spawnChild(
     { policy, owner }: SandboxRequest,
-    command: { readonly tmpdir: string | undefined; readonly user: RunAs | undefined },
+    command: { readonly tmpdir: string | undefined; readonly user: RunAs | undefined; readonly offLoop: OffLoop },
   ): Promise<{ readonly spawnChild: SpawnChild; check(paths: NamedPaths): Promise<void>; release(): void }> {
     const host = await this.host();
     const isPlaceholder = (path: string, identity: string): boolean => this.#placeholders.has(path, identity);
@@ -92,7 +94,7 @@ export class Sandboxes {
     };
   }
 
-  /** To be called when nothing of this owner's runs any more. */
+  /** To be called when nothing of this owner's runs any more. The owner can start nothing after that. */
   releaseOwner(owner: object): void {
     this.#pool.releaseOwner(owner);
   }
@@ -101,10 +103,10 @@ export class Sandboxes {
     await Promise.all([this.#pool.close(), this.userThreads.close()]);
   }
 
-  async #lease(owner: object, plan: () => PlannedSandbox): Promise<ThreadLease> {
+  async #lease(owner: object, plan: () => Promise<PlannedSandbox>): Promise<ThreadLease> {
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return await this.#pool.lease(owner, plan());
+        return await this.#pool.lease(owner, await plan());
       } catch (error) {
         if (!(error instanceof SandboxPlanOutdatedError)) throw error;
         if (attempt === PLAN_ATTEMPTS) throw new SandboxUnavailableError(['landlock'], error.message, { cause: error });
@@ -144,21 +146,21 @@ export class Sandboxes {
       return thread;
     } catch (error) {
       onThread?.({ startMs: performance.now() - startedAtMs, error });
-      // A thread that is restricted by half starts nothing.
+      // A thread that is only partly restricted must start nothing.
       await thread.end();
       throw error;
     }
   }
 
   async #newThread(): Promise<SandboxThread> {
-    // Libuv's pool starts in the first thread that uses it, and has that thread's restrictions for ever: so it starts here.
+    // Libuv's pool starts in the first thread that uses it, and keeps the restrictions of that thread. So this thread uses it first.
     await stat('/');
     this.#serverThreads();
     const { unmap } = await this.#options.libc();
     return new SandboxThread(this.#options.script, unmap);
   }
 
-  /** The threads of the server itself, from before the first restricted one. Later ones are in other domains, and their numbers come again. */
+  /** The server's own threads, listed before the first restricted one exists. Later threads are in other domains, and their numbers are used again. */
   #serverThreads(): readonly number[] {
     this.#threadIds ??= readdirSync('/proc/self/task').map(Number).slice(0, MAX_GUARDED_THREADS);
     return this.#threadIds;

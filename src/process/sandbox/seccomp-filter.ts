@@ -102,7 +102,7 @@ export function compileFilter({ architecture, rules, byDefault = 'allow', newest
 /** Gives the case's answer when its conditions hold, else goes on behind it. */
 function caseBlock({ answer: given, when = [] }: FilterCase): Instruction[] {
   let block: Instruction[] = [answer(given)];
-  // From the last condition to the first: each has to know how much there is to skip.
+  // From the last condition to the first, because each skips everything that follows it.
   for (const condition of when.toReversed()) block = [...conditionBlock(condition, block.length), ...block];
   return block;
 }

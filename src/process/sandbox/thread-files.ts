@@ -7,7 +7,7 @@ import { closeSync, constants, openSync, readSync, statSync } from 'node:fs';
 import type { FileProbe } from '../file-probe.js';
 import type { KernelCalls } from './kernel-calls.js';
 
-/** Each question may keep the thread as long as its file system likes. */
+/** A call returns only when the file system answers. */
 export function threadFiles(calls: Pick<KernelCalls, 'checkExecutable'>): FileProbe {
   return {
     async kindOf(path) {

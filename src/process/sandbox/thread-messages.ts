@@ -24,9 +24,9 @@ export type ThreadAnswer =
   /** Pid of the child, a negated errno, or 0 for what starts none. */
   { readonly result: number } | { readonly failed: ThreadFailure };
 
-/** The thread's last word, when it was asked to end. */
+/** The last message of a thread that was asked to end. */
 export interface ThreadEnd {
-  /** Memory that nobody uses once the thread is no more. */
+  /** Memory that is not used any more once the thread has ended. */
   readonly leaves: readonly MemoryRange[];
 }
 
@@ -34,7 +34,7 @@ export interface ThreadFailure {
   readonly message: string;
   /** Of a path that a check found unfit. */
   readonly errno?: string;
-  /** Undefined for an outdated plan, and for what has nothing to do with the host. */
+  /** Undefined for an outdated plan, and for a failure that is not the host's. */
   readonly part?: SandboxPart;
   /** Whether something that the plan names has been replaced. */
   readonly outdated?: boolean;

@@ -25,7 +25,8 @@ const SCHEDULING: readonly [what: string, expression: string][] = [
 ];
 const sockets = 'socketpair(A,B,PF_UNIX,SOCK_STREAM,0);';
 
-function attack(what: string, script: string, rest: Partial<Case> = {}): Case[] {
+/** The same attack under both policies, with a network and without. By default none of its tries may succeed. */
+export function attack(what: string, script: string, rest: Partial<Case> = {}): Case[] {
   return (['readOnly', 'workspaceWrite'] as const).flatMap((policy) => {
     const one: Case = { row: 100, what, policy, script, expect: NONE, ...rest };
     return [one, { ...one, network: true as const }];

@@ -95,6 +95,17 @@ for (const architecture of ARCHITECTURES) {
       [0, 'file_setattr', [], writable],
       [EROFS, 'ioctl', [3, 0x40086602]],
       [EROFS, 'ioctl', [3, 0x401c5820]],
+      [EROFS, 'ioctl', [3, 0x40806685]],
+      [EROFS, 'ioctl', [3, 0x800c6613]],
+      [0, 'ioctl', [3, 0x40806685], writable],
+      // BTRFS_IOC_SUBVOL_CREATE, SNAP_CREATE, SNAP_DESTROY, SUBVOL_CREATE_V2.
+      ...[0x5000940e, 0x50009401, 0x5000940f, 0x50009418].map(
+        (number): [Outcome, SyscallName, number[], typeof POLICY] => [EPERM, 'ioctl', [3, number], writable],
+      ),
+      // FICLONE, FICLONERANGE, FIDEDUPERANGE: cp uses them.
+      [0, 'ioctl', [3, 0x40049409]],
+      [0, 'ioctl', [3, 0x4020940d]],
+      [0, 'ioctl', [3, 0xc0189436]],
       [0, 'ioctl', [3, 0x5413]],
       [EPERM, 'ioctl', [3, 0x8901], writable],
       [EROFS, 'openat', [3, 0, 0o1000]],
@@ -111,6 +122,9 @@ for (const architecture of ARCHITECTURES) {
       [EPERM, 'tgkill', [tid, 1, 9]],
       [EPERM, 'fcntl', [3, 8, 1]],
       [EPERM, 'fcntl', [3, 15]],
+      [EPERM, 'fcntl', [3, 1024, 1], writable],
+      [EPERM, 'fcntl', [3, 1040, 1], writable],
+      [0, 'fcntl', [3, 1025], writable],
       [0, 'fcntl', [3, 3]],
       [EPERM, 'prlimit64', [1]],
       [0, 'prlimit64', [0]],

@@ -2,6 +2,7 @@
 import {
   chmodSync,
   chownSync,
+  copyFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -12,6 +13,8 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 
+/** Prints the user that it runs as. */
+const ID = '/usr/bin/id';
 const KEPT = new Set(['.git', '.codex', '.agents', '.aws', 'deep']);
 
 export interface Playground {
@@ -48,17 +51,24 @@ export function playground(base: string): Playground {
     if (process.getuid?.() === 0) {
       const secret = join(folders.OUT, 'private');
       writeFileSync(secret, 'x');
-      chmodSync(secret, 0o600);
-      try {
-        chownSync(secret, 12_345, 12_345);
-      } catch {
-        // Inside a sandbox root is nobody's master: then there is nothing to read.
-        rmSync(secret);
-      }
+      ofAnotherUser(secret, 0o600);
+      const setuid = join(folders.OUT, 'setuid');
+      copyFileSync(ID, setuid);
+      ofAnotherUser(setuid, 0o4755);
     }
   };
   reset();
   return { base, folders, reset };
+}
+
+/** Inside a sandbox root cannot give files away; then there is no such file. */
+function ofAnotherUser(file: string, mode: number): void {
+  try {
+    chownSync(file, 12_345, 12_345);
+    chmodSync(file, mode);
+  } catch {
+    rmSync(file);
+  }
 }
 
 /** Folders stay the same, so that a thread that knows them can be used again; so do the empty ones that stand for what is protected. */

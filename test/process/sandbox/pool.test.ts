@@ -1,5 +1,7 @@
 // Who gets which thread, with threads that are not real.
-import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chownSync, existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import t from 'tap';
 import { Placeholders } from '../../../src/process/sandbox/placeholders.js';
 import type { PoolBounds } from '../../../src/process/sandbox/pool-bounds.js';
@@ -152,6 +154,20 @@ t.test('pool lets a start wait, and refuses it in the end, when every thread is 
   t.equal(pool.figures.threads, 1);
 });
 
+t.test('pool starts no thread for an owner when that was released while it waited', async (t) => {
+  const { pool, planned, run, threads } = setUp({ all: 1, waitMs: 60_000 });
+  const starting = await pool.lease({}, planned('a'));
+  const owner = {};
+  const waiting = t.rejects(run(owner, 'b'), { name: 'SandboxThreadsError', message: /closed/ });
+  pool.releaseOwner(owner);
+  await starting.spawn(START);
+  await waiting;
+  t.same(
+    threads.map(({ key }) => key),
+    ['a'],
+  );
+});
+
 t.test('pool refuses another thread when the bound on those ever started is reached', async (t) => {
   const { run, pool, reasons } = setUp({ ever: 2 });
   const owner = {};
@@ -221,6 +237,34 @@ t.test(
     placeholders.release([path]);
     t.same(placeholders.hold([`${base}/missing/.git`]), [], 'where none can be made there is none');
     t.same(placeholders.hold(['/proc/self']), [], 'what is there is nobody placeholder');
+  },
+);
+
+t.test(
+  "no file changes its owner when a command puts a link in the folder's place while it is created",
+  { skip: process.getuid?.() === 0 ? false : 'only root gives folders away' },
+  async (t) => {
+    const base = t.testdir({ workspace: {} });
+    const [path, victim] = [`${base}/workspace/.agents`, `${base}/victim`];
+    writeFileSync(victim, '');
+    chownSync(`${base}/workspace`, 65_534, 65_534);
+    const script =
+      'my ($p, $v) = @ARGV; print "up\\n"; while (1) { rmdir($p) and symlink($v, $p); unlink($p) if -l $p }';
+    const racer = spawn('perl', ['-e', `$| = 1; ${script}`, path, victim], { stdio: ['ignore', 'pipe', 'ignore'] });
+    await once(racer.stdout, 'data');
+    const placeholders = new Placeholders();
+    let created = 0;
+    for (let attempt = 0; attempt < 3000; attempt += 1) {
+      const held = placeholders.hold([path]);
+      created += held.length;
+      placeholders.release(held);
+      // The racer gets its turn on a machine with one core, too.
+      if (attempt % 100 === 0) await new Promise((resolve) => setImmediate(resolve));
+    }
+    racer.kill('SIGKILL');
+    await once(racer, 'exit');
+    t.ok(created > 0, `${created} folders were created`);
+    t.equal(statSync(victim).uid, 0);
   },
 );
 

@@ -1,5 +1,6 @@
 // Real threads: what the server itself keeps, what happens around a thread, and plans.
 import {
+  chmodSync,
   existsSync,
   mkdirSync,
   openSync,
@@ -7,6 +8,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -101,6 +103,52 @@ t.test('thread is replaced when a root has been replaced', async (t) => {
   sandboxes.releaseOwner(owner);
 });
 
+t.test('protected folder is held when it was removed and made again under a thread that is kept', async (t) => {
+  const base = temporaryBase(process.getuid?.() ?? 0);
+  t.teardown(() => rmSync(base, { recursive: true }));
+  const sandboxes = open(t);
+  if (!(await sandboxes.host()).mountNamespace) {
+    t.pass('nothing is protected here', { skip: 'the server may not mount' });
+    return;
+  }
+  const owner = {};
+  const [policy, protectedFolder] = [workspaceOf(base), join(base, '.git')];
+  const script = 'touch free; touch .git/n';
+  const inodes = new Set<number>();
+  // File systems give the number of a removed folder to the next one that is made; some only now and then.
+  for (let attempt = 0; attempt < 5; attempt += 1) {
+    rmSync(protectedFolder, { recursive: true, force: true });
+    mkdirSync(protectedFolder);
+    inodes.add(statSync(protectedFolder).ino);
+    t.match(await sh(sandboxes, script, policy, owner, base), /^1 .*\.git\/n.*Read-only/);
+    t.ok(existsSync(join(base, 'free')));
+  }
+  t.comment(`${inodes.size} inodes for 5 folders`);
+  sandboxes.releaseOwner(owner);
+});
+
+t.test('nothing is made in a folder when the user of the command could not make it either', async (t) => {
+  const base = temporaryBase(0);
+  t.teardown(() => rmSync(base, { recursive: true }));
+  const user = { uid: 65_534, gid: 65_534, groups: [65_534], name: 'nobody' };
+  const host = { landlockAbi: 7, scopes: true, mountNamespace: true, missing: [], reason: '', notEnforced: [] };
+  const placeholders = async (mode: number, who: typeof user | undefined): Promise<number> => {
+    chmodSync(base, mode);
+    const planned = await planSandbox(workspaceOf(base), {
+      host,
+      offLoop: (lookup) => lookup(),
+      tmpdir: undefined,
+      user: who,
+      isPlaceholder: () => false,
+    });
+    return planned.placeholders.length;
+  };
+  t.equal(await placeholders(0o755, user), 0);
+  t.equal(await placeholders(0o757, user), 4);
+  t.equal(await placeholders(0o755, { ...user, uid: process.getuid?.() ?? 0 }), 4);
+  t.equal(await placeholders(0o755, undefined), 4);
+});
+
 t.test('command lives on and its end is learnt when its thread is ended', async (t) => {
   const sandboxes = open(t, { bounds: { all: 1 } });
   const owner = {};
@@ -142,12 +190,14 @@ t.test('thread starts nothing when it was not restricted, or only by half', asyn
     streams: { stdin: undefined, stdout: 1, stderr: 2 },
   };
   await t.rejects(thread.spawn(start), /without restrictions/);
-  const planned = planSandbox(READ_ONLY, {
+  const context = {
     host: { landlockAbi: 7, scopes: true, mountNamespace: false, missing: [], reason: '', notEnforced: [] },
+    offLoop: <T>(lookup: () => Promise<T>) => lookup(),
     tmpdir: undefined,
     user: undefined,
     isPlaceholder: () => false,
-  }).plan();
+  };
+  const planned = (await planSandbox(READ_ONLY, context)).plan();
   const outdated = { ...planned, rules: [...planned.rules, { path: '/tmp', rights: 4, identity: '0:0' }] };
   await t.rejects(thread.restrict(outdated, []), { name: 'SandboxPlanOutdatedError', message: /\/tmp/ });
   await t.rejects(thread.restrict({ ...planned, landlockAbi: 1 }, []), {

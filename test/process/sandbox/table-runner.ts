@@ -8,6 +8,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import type { SandboxPolicy } from '../../../src/process/sandbox/sandbox-policy.js';
 import { ATTACKS } from './attacks.js';
+import { ATTACKS_OUTSIDE } from './attacks-outside.js';
 import { runConfined, sandboxesOf } from './confined.js';
 import { playground } from './playground.js';
 import { type Case, TABLE } from './table.js';
@@ -93,7 +94,7 @@ const owner = {};
 const print = (result: RowResult): void => console.log(JSON.stringify(result));
 print({ row: 0, name: 'host', got: JSON.stringify(host), ok: true });
 if (host.missing.length === 0) {
-  for (const one of cases === 'attacks' ? ATTACKS : TABLE) {
+  for (const one of cases === 'attacks' ? [...ATTACKS, ...ATTACKS_OUTSIDE] : TABLE) {
     if (rows !== undefined && !rows.includes(one.row)) continue;
     const name = `${one.what} (${one.policy}${one.network ? ', network' : ''})`;
     const skipped = reasonToSkip(one);
