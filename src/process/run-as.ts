@@ -14,10 +14,11 @@ const SETPRIV_PLACES = ['/usr/bin/setpriv', '/bin/setpriv', '/usr/local/bin/setp
 const ENV_PLACES = ['/usr/bin/env', '/bin/env'] as const;
 /**
  * Variables by which a C library, or the runtime of an instrumented program, loads code or writes files: those that glibc and musl take away
- * from a setuid program, with their kin. `setpriv` starts as root, so it must not see them.
+ * from a setuid program, with their kin. `setpriv` starts as root, so it must not see them. From Linux 6.16 on it counts as setuid when a thread
+ * with the user's rights on files starts it; then glibc would take them from the command, TMPDIR too.
  */
 const READ_AT_START =
-  /^(?:LD_|GLIBC_|GCONV_|GETCONF_|LOCPATH$|LOCALDOMAIN$|HOSTALIASES$|MALLOC_|MUSL_|NIS_PATH$|NLSPATH$|RESOLV_|RES_|TZDIR$|GCOV_|LLVM_PROFILE_|[A-Z]+SAN_)/;
+  /^(?:LD_|GLIBC_|GCONV_|GETCONF_|LOCPATH$|LOCALDOMAIN$|HOSTALIASES$|MALLOC_|MUSL_|NIS_PATH$|NLSPATH$|RESOLV_|RES_|TMPDIR$|TZDIR$|GCOV_|LLVM_PROFILE_|[A-Z]+SAN_)/;
 /** Arguments: a directory, then the program and its own. */
 const GO_AND_RUN = ['/bin/sh', '-c', 'cd -- "$1" && shift && exec "$@"', 'sh'] as const;
 

@@ -226,13 +226,13 @@ t.test('no variable of a request is read by root when commands run as another us
   const server = await startServer(t, { flags: ['--run-as', 'nobody'], warm: false });
   const client = await server.session();
   // glibc's loader writes what it does to a file, as the user that it runs as; LD_PRELOAD would run code as that user.
-  const env = { LD_DEBUG: 'files', LD_DEBUG_OUTPUT: join(base, 'trace'), LD_BIND_NOW: 'a=b', KEPT: 'yes' };
-  const command = ['/bin/sh', '-c', 'echo "$LD_BIND_NOW $KEPT $1"', 'sh', '-x'];
+  const env = { LD_DEBUG: 'files', LD_DEBUG_OUTPUT: join(base, 'trace'), LD_BIND_NOW: 'a=b', TMPDIR: '/kept' };
+  const command = ['/bin/sh', '-c', 'echo "$LD_BIND_NOW $TMPDIR $1"', 'sh', '-x'];
   for (const sandboxPolicy of [undefined, { type: 'workspaceWrite', writableRoots: [base] }]) {
     for (const way of [{}, { tty: true, processId: 't' }]) {
       const params = { env, ...way, ...(sandboxPolicy === undefined ? {} : { sandboxPolicy }) };
       const { result } = await client.exec(command, params);
-      if (!('tty' in way)) t.match(result, { exitCode: 0, stdout: 'a=b yes -x\n' }, 'the command has them all');
+      if (!('tty' in way)) t.match(result, { exitCode: 0, stdout: 'a=b /kept -x\n' }, 'the command has them all');
       const owners = traces().map((file) => statSync(file).uid);
       t.ok(owners.length > 0, 'the variable has its effect');
       t.same(new Set(owners), new Set([NOBODY]), JSON.stringify(params));

@@ -1,7 +1,18 @@
 // What makes a start fail or differ: programs, directories, limits, users, a host without real pipes.
 
 import { spawnSync } from 'node:child_process';
-import { chmodSync, closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import t from 'tap';
 import type { Libc } from '../../src/process/libc.js';
 import { countOpenDescriptors, descriptorLimit } from '../../src/process/open-descriptors.js';
@@ -185,6 +196,30 @@ t.test(
       const refused = await run({ argv: ['echo', 'there'], cwd: closed, runAs, ...options });
       t.match(refused.status, { exitCode: 2 });
       t.notMatch(refused.text(), /there/);
+    }
+  },
+);
+
+t.test(
+  'no variable is read by root when a command runs as another user, and the command has them all',
+  { skip: process.getuid?.() !== 0 && 'only root can run commands as another user' },
+  async (t) => {
+    const base = mkdtempSync('/var/tmp/execwire-starts-');
+    t.teardown(() => rmSync(base, { recursive: true }));
+    chmodSync(base, 0o777);
+    const runAs = { uid: 65534, gid: 65534, groups: [65534], name: 'nobody' };
+    for (const { options } of KINDS) {
+      // The loader of glibc writes to this file as the user that it runs as; LD_PRELOAD would run code as that user.
+      const late = { LD_DEBUG: 'files', LD_DEBUG_OUTPUT: `${base}/trace`, TMPDIR: base, LOCPATH: 'a=b' };
+      const argv: [string, ...string[]] = ['/bin/sh', '-c', 'echo "$TMPDIR $LOCPATH $KEPT $1"', 'sh', '-x'];
+      for (const cwd of [undefined, '/']) {
+        const { text } = await run({ argv, cwd, runAs, env: { ...ENVIRONMENT, ...late, KEPT: 'yes' }, ...options });
+        t.match(text(), `${base} a=b yes -x`);
+        const owners = readdirSync(base).map((name) => statSync(`${base}/${name}`).uid);
+        t.ok(owners.length > 0, 'the variable has its effect');
+        t.same(new Set(owners), new Set([65534]));
+        for (const name of readdirSync(base)) rmSync(`${base}/${name}`);
+      }
     }
   },
 );
