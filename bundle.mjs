@@ -15,7 +15,6 @@ const LAZY = {
   'prom-client': 'prom-client',
   '@opentelemetry/api': '@opentelemetry/api',
   '@xterm/headless': '@xterm/headless',
-  '@xterm/addon-serialize': '@xterm/addon-serialize',
   '../telemetry/sdk.js': './src/telemetry/sdk.ts',
   './client-commands.js': './src/cli/client-commands.ts',
   './doctor.js': './src/cli/doctor.ts',
@@ -40,7 +39,7 @@ const lazyFiles = {
     onResolve(
       {
         filter:
-          /^(jose|prom-client|@opentelemetry\/api|@xterm\/(headless|addon-serialize)|\.\.\/telemetry\/sdk\.js|\.\/(client-commands|doctor)\.js)$/,
+          /^(jose|prom-client|@opentelemetry\/api|@xterm\/headless|\.\.\/telemetry\/sdk\.js|\.\/(client-commands|doctor)\.js)$/,
       },
       ({ path, kind }) => (kind === 'entry-point' ? undefined : { path: `./${fileOf(path)}.cjs`, external: true }),
     );

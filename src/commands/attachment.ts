@@ -112,9 +112,9 @@ export class Attachment {
   acknowledge(output: OutputName, offset: number): void {
     const viewer = this.#viewers.get(output);
     if (viewer === undefined || this.#state !== 'viewing') return;
+    if (this.#context.logs[output]?.acknowledge(viewer, offset) !== true) return;
     this.#cancelStall?.();
     this.#cancelStall = undefined;
-    this.#context.logs[output]?.acknowledge(viewer, offset);
     this.#watchStall();
   }
 

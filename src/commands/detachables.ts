@@ -11,6 +11,9 @@ import { ReplayBudget } from './output/replay-budget.js';
 import { CommandScreen, FoldTurns, type MakeTerminal } from './screen.js';
 import type { CommandObservation, CommandStart, CommandTable } from './table.js';
 
+/** Each takes a few KB, even with nothing to replay. */
+const MAX_ENDED = 10_000;
+
 /** The part of a key that balancers hash: up to the first dot. */
 export function affinityOf(key: string): string {
   const dot = key.indexOf('.');
@@ -27,6 +30,8 @@ export interface DetachablesOptions {
   /** Whether terminals keep a screen of output that leaves their log. */
   readonly keepsScreens: boolean;
   readonly makeTerminal: MakeTerminal;
+  /** Ended commands that are kept for one principal; beyond it the oldest are forgotten early. Default 10,000. */
+  readonly maxEnded?: number;
   /** A command was ended because its ttl was over. */
   readonly onExpired: (command: DetachableCommand) => void;
 }
@@ -51,6 +56,8 @@ export class Detachables {
   readonly budget: ReplayBudget;
   readonly #options: DetachablesOptions;
   readonly #byPrincipal = new Map<string, Map<string, DetachableCommand>>();
+  /** Ended commands of each principal, in the order of their end. */
+  readonly #ended = new Map<string, Set<DetachableCommand>>();
   readonly #turns = new FoldTurns();
 
   constructor(options: DetachablesOptions) {
@@ -119,6 +126,10 @@ export class Detachables {
       this.#byPrincipal.set(start.principal, commands);
     }
     commands.set(start.key, command);
+    command.running.ended.then(
+      () => this.#onEnded(command),
+      () => {},
+    );
     return command;
   }
 
@@ -130,8 +141,21 @@ export class Detachables {
     command.expire();
   }
 
+  #onEnded(command: DetachableCommand): void {
+    const { principal, key } = command.options;
+    // Its time may have been over before its end.
+    if (this.find(principal, key) !== command) return;
+    const ended = this.#ended.get(principal) ?? new Set();
+    ended.add(command);
+    this.#ended.set(principal, ended);
+    if (ended.size > (this.#options.maxEnded ?? MAX_ENDED)) oldestUnviewed([ended])?.expire();
+  }
+
   #remove(command: DetachableCommand): void {
     const { principal, key } = command.options;
+    const ended = this.#ended.get(principal);
+    ended?.delete(command);
+    if (ended?.size === 0) this.#ended.delete(principal);
     const commands = this.#byPrincipal.get(principal);
     if (commands?.get(key) !== command) return;
     commands.delete(key);
@@ -141,31 +165,16 @@ export class Detachables {
   /** Forgets ended commands that still hold a reservation, the oldest first. @throws {CommandError} noRoom */
   #requireReserve(bytes: number): void {
     while (!this.budget.canReserve(bytes)) {
-      const oldest = this.#oldestEnded();
+      const oldest = oldestUnviewed(this.#ended.values());
       if (oldest === undefined) throw new CommandError('noRoom', { bound: 'replayBudget' });
       oldest.expire();
     }
   }
 
-  #oldestEnded(): DetachableCommand | undefined {
-    let oldest: DetachableCommand | undefined;
-    for (const commands of this.#byPrincipal.values()) {
-      for (const command of commands.values()) {
-        if (command.end === undefined || command.attachments.size > 0) continue;
-        if (oldest === undefined || command.running.startedAtMs < oldest.running.startedAtMs) oldest = command;
-      }
-    }
-    return oldest;
-  }
-
   #log({ capBytes, replayBytes, waitsForWriter, tty }: DetachableStart, stream: OutputName): OutputLog {
-    // A terminal has no second stream, so nothing is reserved for one.
-    const isUsed = tty === undefined || stream === 'stdout';
-    const retention: Retention = {
-      keepBytes: replayBytes,
-      waitsForWriter: waitsForWriter && isUsed,
-      budget: this.budget,
-    };
+    // A terminal has no second stream, so nothing is kept of one, and it has no share of the budget that nobody would give back.
+    if (tty !== undefined && stream === 'stderr') return new OutputLog({ capBytes });
+    const retention: Retention = { keepBytes: replayBytes, waitsForWriter, budget: this.budget };
     return new OutputLog({ capBytes, retention });
   }
 
@@ -174,6 +183,23 @@ export class Detachables {
     const { makeTerminal, keepsScreens } = this.#options;
     return new CommandScreen({ log, size, makeTerminal, turns: this.#turns, folds: keepsScreens });
   }
+}
+
+/** Of ended commands that nobody views, the one that ended first. */
+function oldestUnviewed(ended: Iterable<Set<DetachableCommand>>): DetachableCommand | undefined {
+  let oldest: DetachableCommand | undefined;
+  for (const commands of ended) {
+    for (const command of commands) {
+      if (command.attachments.size > 0) continue;
+      if (oldest === undefined || endedAtMs(command) < endedAtMs(oldest)) oldest = command;
+      break;
+    }
+  }
+  return oldest;
+}
+
+function endedAtMs({ running, end }: DetachableCommand): number {
+  return running.startedAtMs + (end?.durationMs ?? 0);
 }
 
 /** The same observation, which also learns of the start. */

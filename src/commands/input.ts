@@ -77,9 +77,14 @@ export class CommandInput {
     this.#writer?.destroy();
   }
 
+  /** Position after the last byte that was accepted or waits for that: where the next new byte belongs. */
+  get nextOffset(): number {
+    return this.acceptedBytes + this.#waitingBytes;
+  }
+
   /** The part of a write that was not accepted before; undefined when there is none. @throws {CommandError} inputGap */
   #unseenOf(chunk: Buffer, offset: number): Buffer | undefined {
-    const next = this.acceptedBytes + this.#waitingBytes;
+    const next = this.nextOffset;
     if (offset > next) throw new CommandError('inputGap', { offset, next });
     return offset + chunk.length > next ? chunk.subarray(next - offset) : undefined;
   }

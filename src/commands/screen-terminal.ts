@@ -2,8 +2,12 @@
  * A terminal without a window, by @xterm/headless, and its picture as bytes for another terminal. Loads the library when the first terminal is made.
  * Knows no command.
  */
+import type { Terminal } from '@xterm/headless';
 import type { TerminalSize } from '../process/os-process.js';
-import { parserPlace, stateBeyondPicture } from './terminal-state.js';
+import { boundTerminal, requireBoundedSize } from './terminal-bounds.js';
+import { innerOf, parserPlace } from './terminal-inner.js';
+import { pictureOf } from './terminal-picture.js';
+import { SavedRow } from './terminal-saved-row.js';
 import { UnfinishedSequence } from './unfinished-sequence.js';
 
 /** Lines above the window that a picture contains, so that a returning user can scroll back. Each takes some 1 KB. */
@@ -17,17 +21,19 @@ export interface TerminalPicture {
 }
 
 export interface HeadlessTerminal {
-  /** Resolves when the bytes are parsed. */
+  /** Resolves when the bytes are parsed. @throws {Error} when the library fails */
   write(bytes: Buffer): Promise<void>;
+  /** @throws {CommandError} noRoom */
   resize(size: TerminalSize): void;
   picture(): TerminalPicture;
   dispose(): void;
 }
 
-/** Makes a terminal that keeps some lines above its window. */
+/** Makes a terminal that keeps some lines above its window. @throws {CommandError} noRoom for a window that is too large */
 export async function makeHeadlessTerminal(size: TerminalSize): Promise<HeadlessTerminal> {
-  // CommonJS modules, whose exports esbuild and tsx name; Node alone would put them under `default`.
-  const [headless, serialize] = await Promise.all([import('@xterm/headless'), import('@xterm/addon-serialize')]);
+  requireBoundedSize(size, SCROLLBACK_LINES);
+  // A CommonJS module, whose exports esbuild and tsx name; Node alone would put them under `default`.
+  const headless = await import('@xterm/headless');
   const terminal = new headless.Terminal({
     ...size,
     scrollback: SCROLLBACK_LINES,
@@ -35,37 +41,39 @@ export async function makeHeadlessTerminal(size: TerminalSize): Promise<Headless
     // The library would write to standard error for each wrong sequence of a program.
     logLevel: 'off',
   });
-  const serializer = new serialize.SerializeAddon();
-  // The add-on's type wants the terminal with a window; it uses nothing that this one lacks.
-  terminal.loadAddon(serializer as never);
+  boundTerminal(terminal);
+  const savedRow = new SavedRow(terminal);
   const unfinished = new UnfinishedSequence();
   let title: string | undefined;
   terminal.onTitleChange((changed) => {
     title = changed === '' ? undefined : changed;
   });
   return {
-    write: (bytes) =>
-      new Promise((resolve) => {
-        const whole = unfinished.wholeCharacters(bytes);
-        terminal.write(whole, () => {
-          unfinished.read(whole, parserPlace(terminal));
-          resolve();
-        });
-      }),
-    resize: ({ rows, cols }) => terminal.resize(cols, rows),
-    picture: () => ({
-      bytes: Buffer.concat([
-        Buffer.from(`${withPlainAlternate(serializer.serialize())}${stateBeyondPicture(terminal)}`, 'utf8'),
-        unfinished.bytes,
-      ]),
-      isAlternate: terminal.buffer.active.type === 'alternate',
-      title,
-    }),
+    write: async (bytes) => {
+      const whole = unfinished.wholeCharacters(bytes);
+      await parse(terminal, whole);
+      unfinished.read(whole, parserPlace(terminal));
+    },
+    resize: (changed) => {
+      requireBoundedSize(changed, SCROLLBACK_LINES);
+      savedRow.moveWhile(() => terminal.resize(changed.cols, changed.rows));
+    },
+    picture: () => {
+      savedRow.apply();
+      return {
+        bytes: Buffer.concat([Buffer.from(pictureOf(terminal), 'utf8'), unfinished.bytes]),
+        isAlternate: terminal.buffer.active.type === 'alternate',
+        title,
+      };
+    },
     dispose: () => terminal.dispose(),
   };
 }
 
-/** The alternate screen is cleared in the colour of the cursor, which a picture sets before it gets there. */
-function withPlainAlternate(picture: string): string {
-  return picture.replace('\x1b[?1049h', '\x1b[0m\x1b[?1049h');
+/** An error of the library must end this terminal alone. By its public name it parses in a timer, where an error would end the server. */
+function parse(terminal: Terminal, bytes: Buffer): Promise<void> | undefined {
+  const inner = innerOf(terminal);
+  if (inner.writeSync === undefined) return new Promise((resolve) => terminal.write(bytes, resolve));
+  inner.writeSync(bytes);
+  return undefined;
 }

@@ -17,7 +17,7 @@ interface Setup {
   readonly killed: string[];
 }
 
-function setUp({ startsAtOnce = true } = {}): Setup {
+function setUp({ startsAtOnce = true, maxEnded = 1000 } = {}): Setup {
   const system = new FakeSystem({ startsAtOnce });
   const expired: string[] = [];
   const killed: string[] = [];
@@ -34,6 +34,7 @@ function setUp({ startsAtOnce = true } = {}): Setup {
     clock: system.clock,
     replayBudgetBytes: 64 * 1024,
     stallTimeoutMs: 500,
+    maxEnded,
     keepsScreens: false,
     makeTerminal: () => Promise.reject(new Error('no terminal here')),
     onExpired: ({ key }) => expired.push(key),
@@ -43,16 +44,16 @@ function setUp({ startsAtOnce = true } = {}): Setup {
 
 function start(
   { detachables }: Setup,
-  more: { ttlMs?: number; replayBytes?: number; waits?: boolean; key?: string } = {},
+  more: { ttlMs?: number; replayBytes?: number; waits?: boolean; key?: string; principal?: string; hasTty?: boolean } = {},
 ): DetachableCommand {
   return detachables.start({
     key: more.key ?? KEY,
-    principal: 'me',
+    principal: more.principal ?? 'me',
     identity: 'a',
     ttlMs: more.ttlMs ?? 1000,
     replayBytes: more.replayBytes ?? 1000,
     waitsForWriter: more.waits ?? false,
-    tty: undefined,
+    tty: more.hasTty === true ? { rows: 24, cols: 80 } : undefined,
     capBytes: Number.POSITIVE_INFINITY,
     start: {
       prepare: () => ({ argv: ['a'], cwd: '/', env: {}, stdin: true }),
@@ -294,4 +295,58 @@ t.test('acknowledged output makes room when the command waits for its writer', a
   t.equal(setup.system.process.calls.at(-1), 'resume stdout', 'there is room for new output');
   setup.system.process.say('9');
   t.notMatch(setup.system.process.calls.at(-1), 'pause');
+});
+
+t.test('viewer with a window is ended when its acknowledgements say nothing new while output waits', async (t) => {
+  const setup = setUp();
+  const command = start(setup);
+  const view = attach(command, { role: 'observer', windowBytes: 4 });
+  await settled();
+  setup.system.process.say('123456789');
+  view.attachment.acknowledge('stdout', 4);
+  t.same(view.said.slice(1), ['0:1234', '4:5678']);
+  setup.system.clock.advance(499);
+  for (const offset of [0, 3, 4]) view.attachment.acknowledge('stdout', offset);
+  view.attachment.acknowledge('stderr', 100);
+  setup.system.clock.advance(1);
+  t.equal(view.said.at(-1), 'detached fellBehind');
+  view.attachment.acknowledge('stdout', 8);
+  await settled();
+  t.equal(view.outcome, 'detached');
+});
+
+t.test('forgotten command gives back all its shares of the budget, also with a terminal', async (t) => {
+  const setup = setUp();
+  const taken = t.capture(setup.detachables.budget, 'add', setup.detachables.budget.add.bind(setup.detachables.budget));
+  const given = t.capture(
+    setup.detachables.budget,
+    'remove',
+    setup.detachables.budget.remove.bind(setup.detachables.budget),
+  );
+  for (const [at, hasTty] of [true, false].entries()) {
+    const command = start(setup, { hasTty });
+    await settled();
+    setup.system.processes[at]?.exit(0);
+    setup.system.processes[at]?.endOutput();
+    await settled();
+    t.ok(command.end);
+    setup.detachables.forget('me', KEY);
+  }
+  const shares = (calls: { args: unknown[] }[]): Set<unknown> => new Set(calls.map(({ args }) => args[0]));
+  t.same(shares(given()).size, shares(taken()).size);
+});
+
+t.test('ended commands beyond what is kept for a principal are forgotten, the first ones first', async (t) => {
+  const setup = setUp({ maxEnded: 2 });
+  const principals = ['me', 'you', 'me', 'me'];
+  for (const [at, principal] of principals.entries()) {
+    start(setup, { principal, key: `key-${at}.0123456789` });
+    await settled();
+    setup.system.processes[at]?.exit(0);
+    setup.system.processes[at]?.endOutput();
+    await settled();
+  }
+  const kept = (principal: string): string[] => setup.detachables.of(principal).map(({ key }) => key.slice(0, 5));
+  t.same([kept('me'), kept('you')], [['key-2', 'key-3'], ['key-1']]);
+  t.same(setup.expired, [], 'nothing that ran was ended');
 });

@@ -1,13 +1,11 @@
 // Screens of detachable terminals over a fake library: what waits for them, and what happens when there is no screen.
-import { isDeepStrictEqual } from 'node:util';
 import t from 'tap';
 import { OutputLog } from '../../src/commands/output/log.js';
 import { ReplayBudget } from '../../src/commands/output/replay-budget.js';
 import { CommandScreen, FoldTurns, type MakeTerminal } from '../../src/commands/screen.js';
 import { type HeadlessTerminal, makeHeadlessTerminal } from '../../src/commands/screen-terminal.js';
+import { tryDivisions } from '../support/divided-output.js';
 import { settled } from '../support/fake-process.js';
-import { fc } from '../support/property.js';
-import { ShownTerminal } from '../support/shown-terminal.js';
 
 /** Some two seconds of work on an idle machine. */
 const RUNS = 400;
@@ -116,104 +114,43 @@ t.test('terminal without a window reports nothing when it cannot read a sequence
   terminal.dispose();
 });
 
-/** What programs write, in pieces that are divided nowhere by themselves. */
-const fragments = fc.oneof(
-  fc.constantFrom(
-    ...[
-      '\x1b[31;1m',
-      '\x1b[0m',
-      '\x1b[38;5;200;48;2;1;2;3m',
-      '\x1b[7m',
-      '\x1b[H',
-      '\x1b[3;7H',
-      '\x1b[2J',
-      '\x1b[K',
-      '\x1b[1K',
-    ],
-    ...[
-      '\x1b[?25l',
-      '\x1b[?25h',
-      '\x1b[?1049h',
-      '\x1b[?1049l',
-      '\x1b[2;5r',
-      '\x1b[r',
-      '\x1b[?6h',
-      '\x1b[?6l',
-      '\x1b[?2004h',
-      '\x1b[?1h',
-    ],
-    ...[
-      '\x1b7',
-      '\x1b8',
-      '\x1b(0',
-      '\x1b(B',
-      '\x1b)0',
-      '\x0e',
-      '\x0f',
-      '\x1b[4h',
-      '\x1b[4l',
-      '\x1b[3 q',
-      '\x1bM',
-      '\x1bD',
-      '\x1b[2L',
-      '\x1b[P',
-    ],
-    ...[
-      '\x1b]0;a title\x07',
-      '\x1b]2;other\x1b\\',
-      '\x1bP1$r0m\x1b\\',
-      '\x1b[S',
-      '\x1b[?1000h\x1b[?1006h',
-      '\x9b32m',
-      '\x18',
-    ],
-    ...[
-      '\r\n',
-      '\n',
-      '\t',
-      '\b',
-      '漢字',
-      'é',
-      'e\u0301',
-      '👨‍👩‍👧',
-      '─│┌',
-      'qxlk',
-      'text',
-      'a line that is longer than the window is wide',
-    ],
-  ),
-  fc.string({ maxLength: 5 }),
-);
-
 t.test('screen shows what follows as a terminal that saw all, wherever the output is divided', async (t) => {
-  const size = { rows: 6, cols: 20 };
-  const property = fc.asyncProperty(fc.array(fragments, { maxLength: 25 }), fc.nat(), async (pieces, at) => {
-    const bytes = Buffer.from(pieces.join(''), 'utf8');
-    const divided = at % (bytes.length + 1);
-    const [whole, back, server] = [
-      new ShownTerminal(6, 20),
-      new ShownTerminal(6, 20),
-      await makeHeadlessTerminal(size),
-    ];
-    // Not in one piece: what is unfinished may have begun in an earlier one.
-    for (let from = 0; from < divided; from += 7) await server.write(bytes.subarray(from, Math.min(from + 7, divided)));
-    // At the same place: the library loses some characters that come in two pieces.
-    await whole.write(bytes.subarray(0, divided));
-    await whole.write(bytes.subarray(divided));
-    await back.write(server.picture().bytes);
-    await back.write(bytes.subarray(divided));
-    const [wanted, got] = [whole.shown(), back.shown()];
-    for (const terminal of [whole, back, server]) terminal.dispose();
-    if (isDeepStrictEqual(got, wanted)) return;
-    throw new Error(
-      `${bytes.toString('hex')} divided at ${divided}:\n${JSON.stringify(got)}\n${JSON.stringify(wanted)}`,
-    );
-  });
-  const examples: [pieces: string[], at: number][] = [
-    [['a line that is longer than the window is wide', '\x1b[1K', '\x1b[31;1m'], 49],
-    [['\x1b[31;1m', '\x1b7', '\x1b[?1049l', ' '], 9],
-    [['a line that is longer than the window is wide', '\x1b[1K', ' ', '\x1b[31;1m'], 50],
-  ];
-  await fc.assert(property, { numRuns: RUNS, examples });
+  await tryDivisions(RUNS);
   t.pass(`${RUNS} divisions`);
+});
+
+/** Each would do harm to the process that follows the program. */
+const HARMFUL = {
+  'erases above the last cell': '\x1b[24;80H\x1b[1J\x1b[24;80Hx\x1b[1J\x1b[?1J',
+  'inserts too many lines': '\x1b[2147483647L\x1b[2147483647M',
+  'scrolls too far': '\x1b[2147483647S\x1b[2147483647T',
+  'repeats a character too often': 'x\x1b[2147483647b',
+  'tabs too often': '\x1b[2147483647I\x1b[2147483647Z',
+  'has a long title': `\x1b]0;${'t'.repeat(100_000)}\x07\x1b[22t`.repeat(3),
+  'sets many colours': `\x1b]4${';'.repeat(300_000)}\x07`,
+  'has a long link': `\x1b]8;;http://${'l'.repeat(100_000)}\x07link\x1b]8;;\x07`,
+  'joins many characters': `e${'\u0301'.repeat(100_000)}`,
+} as const;
+
+for (const [what, output] of Object.entries(HARMFUL)) {
+  t.test(`terminal without a window goes on with a short picture when output ${what}`, async (t) => {
+    const terminal = await makeHeadlessTerminal(SIZE);
+    const bytes = Buffer.from(output, 'utf8');
+    for (let from = 0; from < bytes.length; from += 32 * KIB) await terminal.write(bytes.subarray(from, from + 32 * KIB));
+    await terminal.write(Buffer.from('\r\nand on'));
+    const { bytes: picture, title } = terminal.picture();
+    t.match(picture.toString(), /and on/);
+    t.ok(picture.length < 256 * KIB, `${picture.length} bytes`);
+    t.equal(title, undefined);
+    terminal.dispose();
+  });
+}
+
+t.test('terminal without a window is refused when its size would take too much memory', async (t) => {
+  const huge = { rows: 65_535, cols: 65_535 };
+  const refusal = { reason: 'noRoom', details: { bound: 'screenCells' } };
+  await t.rejects(makeHeadlessTerminal(huge), refusal);
+  const terminal = await makeHeadlessTerminal(SIZE);
+  t.throws(() => terminal.resize(huge), refusal);
+  terminal.dispose();
 });

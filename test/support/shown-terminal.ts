@@ -1,5 +1,6 @@
 /** A terminal without a window on the client's side, and everything that a user of it would see. Knows no server. */
 import headless from '@xterm/headless';
+import { boundTerminal } from '../../src/commands/terminal-bounds.js';
 
 const { Terminal } = headless;
 type Terminal = InstanceType<typeof Terminal>;
@@ -17,6 +18,8 @@ export class ShownTerminal {
 
   constructor(rows: number, cols: number) {
     this.#terminal = new Terminal({ rows, cols, scrollback: 0, allowProposedApi: true, logLevel: 'off' });
+    // The library fails in some places; that of the server has the same bounds.
+    boundTerminal(this.#terminal);
     this.#terminal.onTitleChange((title) => {
       this.#title = title;
     });
@@ -71,9 +74,10 @@ export class ShownTerminal {
       const cell = line?.getCell(col);
       if (cell === undefined) continue;
       const colours = [cell.getFgColorMode(), cell.getFgColor(), cell.getBgColorMode(), cell.getBgColor()];
-      const styles = [cell.isBold(), cell.isDim(), cell.isItalic(), cell.isUnderline(), cell.isInverse()].map(Boolean);
-      const look = `${colours}${styles.map(Number).join('')}`;
-      const isPlain = look === `0,-1,0,-100000`;
+      const styles = [cell.isBold(), cell.isDim(), cell.isItalic(), cell.isUnderline(), cell.isInverse()];
+      const more = [cell.isBlink(), cell.isInvisible(), cell.isStrikethrough(), cell.isOverline()];
+      const look = `${colours}${[...styles, ...more].map((is) => (is ? 1 : 0)).join('')}`;
+      const isPlain = look === '0,-1,0,-1000000000';
       // A cell that was never written looks like a blank.
       const text = cell.getWidth() === 0 ? '' : cell.getChars() || ' ';
       cells.push(isPlain ? text : `${text}<${look}>`);

@@ -180,9 +180,11 @@ export class OutputLog implements OutputSink, BudgetShare {
     this.#settle();
   }
 
-  /** A viewer's client has processed everything below an offset. */
-  acknowledge(viewer: Viewer, offset: number): void {
-    if (viewer.acknowledge(offset)) this.pump(viewer);
+  /** A viewer's client has processed everything below an offset. @returns whether that is new */
+  acknowledge(viewer: Viewer, offset: number): boolean {
+    if (!viewer.acknowledge(offset)) return false;
+    this.pump(viewer);
+    return true;
   }
 
   forgetOldest(): number {

@@ -79,7 +79,7 @@ export class NotifyingPort implements AttachmentPort {
       resumed: isResumed,
       stdout: keptRange(command, 'stdout'),
       stderr: keptRange(command, 'stderr'),
-      stdinAccepted: running.input?.acceptedBytes ?? 0,
+      stdinAccepted: running.input?.nextOffset ?? 0,
     });
     events.attached(this.#facts(), isResumed);
   }
