@@ -29,7 +29,10 @@ interface InnerWidths {
 }
 
 /** Carries out a sequence. */
-type InnerHandler = (params: { readonly params: readonly number[]; readonly length: number }, keepsProtected?: boolean) => unknown;
+type InnerHandler = (
+  params: { readonly params: readonly number[]; readonly length: number },
+  keepsProtected?: boolean,
+) => unknown;
 
 type InnerHandlers = {
   readonly [Name in

@@ -4,7 +4,7 @@
  */
 import type { Terminal } from '@xterm/headless';
 import { type InnerBuffer, innerOf, isForDrawing, mayJoin } from './terminal-inner.js';
-import { type Look, lookOf, PLAIN } from './terminal-look.js';
+import { lookOf, PLAIN } from './terminal-look.js';
 import { lookAt, rowsOf } from './terminal-rows.js';
 
 /** Mouse encodings by the mode that switches them on. */
@@ -125,7 +125,9 @@ function charsetInUse(terminal: Terminal): CharsetInUse {
 function cursor(terminal: Terminal, charset: CharsetInUse): string {
   const { active } = terminal.buffer;
   const inner = innerOf(terminal);
-  const top = terminal.modes.originMode ? (inner.buffers?.[active.type === 'alternate' ? 'alt' : 'normal']?.scrollTop ?? 0) : 0;
+  const top = terminal.modes.originMode
+    ? (inner.buffers?.[active.type === 'alternate' ? 'alt' : 'normal']?.scrollTop ?? 0)
+    : 0;
   const row = active.cursorY - top;
   const current = lookOf(inner._inputHandler?._curAttrData);
   const place = `${moveTo(row, Math.min(active.cursorX, terminal.cols - 1))}${current}`;

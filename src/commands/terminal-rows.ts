@@ -25,9 +25,8 @@ export function rowsOf(buffer: IBuffer, size: Size): string {
     const line = buffer.getLine(row);
     if (line === undefined) break;
     painter.paint(line);
-    const next = buffer.getLine(row + 1);
-    if (next === undefined) break;
-    if (next.isWrapped) painter.wrap(line);
+    if (row + 1 === buffer.length) break;
+    if (buffer.getLine(row + 1)?.isWrapped === true) painter.wrap(line);
     else painter.newLine();
   }
   return painter.finish();

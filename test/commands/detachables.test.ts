@@ -44,7 +44,14 @@ function setUp({ startsAtOnce = true, maxEnded = 1000 } = {}): Setup {
 
 function start(
   { detachables }: Setup,
-  more: { ttlMs?: number; replayBytes?: number; waits?: boolean; key?: string; principal?: string; hasTty?: boolean } = {},
+  more: {
+    ttlMs?: number;
+    replayBytes?: number;
+    waits?: boolean;
+    key?: string;
+    principal?: string;
+    hasTty?: boolean;
+  } = {},
 ): DetachableCommand {
   return detachables.start({
     key: more.key ?? KEY,

@@ -1,5 +1,6 @@
 // Screens of detachable terminals over a fake library: what waits for them, and what happens when there is no screen.
 import t from 'tap';
+import { CommandError } from '../../src/commands/command-error.js';
 import { OutputLog } from '../../src/commands/output/log.js';
 import { ReplayBudget } from '../../src/commands/output/replay-budget.js';
 import { CommandScreen, FoldTurns, type MakeTerminal } from '../../src/commands/screen.js';
@@ -136,7 +137,8 @@ for (const [what, output] of Object.entries(HARMFUL)) {
   t.test(`terminal without a window goes on with a short picture when output ${what}`, async (t) => {
     const terminal = await makeHeadlessTerminal(SIZE);
     const bytes = Buffer.from(output, 'utf8');
-    for (let from = 0; from < bytes.length; from += 32 * KIB) await terminal.write(bytes.subarray(from, from + 32 * KIB));
+    for (let from = 0; from < bytes.length; from += 32 * KIB)
+      await terminal.write(bytes.subarray(from, from + 32 * KIB));
     await terminal.write(Buffer.from('\r\nand on'));
     const { bytes: picture, title } = terminal.picture();
     t.match(picture.toString(), /and on/);
@@ -148,7 +150,7 @@ for (const [what, output] of Object.entries(HARMFUL)) {
 
 t.test('terminal without a window is refused when its size would take too much memory', async (t) => {
   const huge = { rows: 65_535, cols: 65_535 };
-  const refusal = { reason: 'noRoom', details: { bound: 'screenCells' } };
+  const refusal = new CommandError('noRoom', { bound: 'screenCells' });
   await t.rejects(makeHeadlessTerminal(huge), refusal);
   const terminal = await makeHeadlessTerminal(SIZE);
   t.throws(() => terminal.resize(huge), refusal);

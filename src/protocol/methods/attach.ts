@@ -133,7 +133,11 @@ export const attachServerNotifications = {
       resumed: z.boolean().describe('Whether the command ran before.'),
       stdout: range,
       stderr: range,
-      stdinAccepted: z.number().describe('Position behind the last byte of input that was accepted or waits for that: the `offset` of the next new byte.'),
+      stdinAccepted: z
+        .number()
+        .describe(
+          'Position behind the last byte of input that was accepted or waits for that: the `offset` of the next new byte.',
+        ),
     }),
     description: 'The view begins: sent before any output.',
   },
