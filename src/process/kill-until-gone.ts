@@ -3,8 +3,8 @@ import { type ProcEntry, seesProcesses } from './proc-table.js';
 import { signalOwnChild, signalProcess } from './process-signals.js';
 import { TreeScan, type TreeTarget } from './tree-scan.js';
 
-/** How long killed processes are looked for, in ms. A killed process needs a moment to end, and a kernel that has much to do needs longer. */
-const KILL_LIMIT_MS = 2000;
+/** Waits between looks at killed processes, in ms all together. A killed process needs a moment to end, and longer while the kernel has much to do. */
+const WAITS_MS = 2000;
 /** Longest wait between two looks, in ms. The first is 1 ms, and each is twice as long as the one before. */
 const MAX_DELAY_MS = 500;
 /** Looks in a row while each finds a new process: a tree that forks as fast as it can loses this race quickly. */
@@ -43,10 +43,12 @@ function signalAndWake(entry: ProcEntry, signal: NodeJS.Signals): void {
  */
 export async function killUntilGone(targets: readonly TreeTarget[]): Promise<number[]> {
   const scan = new TreeScan(targets);
-  const untilMs = performance.now() + KILL_LIMIT_MS;
   let left = kill(scan);
-  for (let delayMs = 1; (left.length > 0 || scan.isRestless) && performance.now() < untilMs; ) {
+  let delayMs = 1;
+  // Looks do not count: at a thousand processes, on a busy machine, they take longer than the waits.
+  for (let waitedMs = 0; (left.length > 0 || scan.isRestless) && waitedMs < WAITS_MS; ) {
     await new Promise((resolve) => setTimeout(resolve, delayMs));
+    waitedMs += delayMs;
     left = kill(scan);
     delayMs = scan.isRestless ? LOOKING_MS : Math.min(2 * delayMs, MAX_DELAY_MS);
   }

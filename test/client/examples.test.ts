@@ -7,6 +7,7 @@ import { transform } from 'esbuild';
 import t from 'tap';
 import ts from 'typescript';
 import { startServer } from '../support/server.js';
+import { until } from '../support/until.js';
 
 const CLIENT = resolve(import.meta.dirname, '../../client');
 const ENTRY = join(CLIENT, 'src/node.ts');
@@ -118,5 +119,7 @@ t.test('examples print what they say when they run against a server', async (t) 
       stop.restore();
     }
     t.same(lines, printed, name);
+    // The next example may list what runs, and the commands of a closed box end a moment after it.
+    await until('no command is left', async () => (await box.list()).every(({ state }) => state === 'ended'));
   }
 });
