@@ -1,4 +1,4 @@
-/** One request that is no command: sent to the server of the moment, and again where it is certain that nothing was done. Knows no method. */
+/** Sends one request that is no command to the present server, and sends it again if the server certainly did nothing. Knows no method. */
 import { backOffMs } from './back-off.js';
 import { askedDelayMs, isCertainlyUndone, isDraining, isRefusedForNow } from './command-fate.js';
 import { messageOf } from './errors.js';
@@ -10,16 +10,16 @@ import type { Session } from './session.js';
 
 /** How a request may be sent again. */
 export interface AskOptions {
-  /** Doing it twice is as good as once: it is sent again after any break. */
+  /** Whether the request may be done twice; it is then sent again after any break of the connection. */
   readonly isRepeatable?: boolean;
-  /** Leads to the server of a detachable command. Default: the server that takes new work. */
+  /** Key of a detachable command: the request goes to its server. Default: to the server that takes new work. */
   readonly key?: string | undefined;
 }
 
 /**
- * @param ask sends it on a session
+ * @param ask sends the request on a session
  * @throws {RpcError} the refusal
- * @throws {UnknownOutcomeError} no server in time, or no answer
+ * @throws {UnknownOutcomeError} no server in time, or no valid answer
  */
 export async function askServer<T>(
   links: LinkSet,
@@ -47,7 +47,7 @@ export async function askServer<T>(
         const wasNotDone = isCertainlyUndone(error, session.isExecwire);
         if (wasNotDone) link.retire();
         if (!isLate && (wasNotDone || options.isRepeatable === true)) continue;
-        throw unknown(`Nobody knows what became of it: ${error.message}`, error);
+        throw unknown(`The outcome is unknown: ${error.message}`, error);
       }
       if (isLate || !isRefusedForNow(error)) throw error;
       if (isDraining(error)) link.retire();

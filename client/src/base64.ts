@@ -3,7 +3,7 @@
 /** Arguments that `String.fromCharCode` takes in one call on every engine. */
 const PIECE_BYTES = 0x8000;
 
-/** As browsers of 2025 have it; a hundred times faster. */
+/** The native decoder of browsers since 2025, which is a hundred times faster. */
 interface NativeBase64 {
   readonly fromBase64?: (text: string) => Uint8Array;
 }

@@ -1,4 +1,4 @@
-/** The box: where commands run, as a program holds it. Turns options into plans and hands them to those who know connections and messages. */
+/** The box that a program holds: checks options and turns them into plans for commands. Knows no message of the wire. */
 import { askServer } from './ask-server.js';
 import type { CommandPlan } from './command-plan.js';
 import * as defaults from './defaults.js';
@@ -31,7 +31,7 @@ import type {
 
 type CapturedAs<E extends Encoding> = E extends 'bytes' ? Uint8Array : string;
 
-/** Options of every command, as far as a run needs them. */
+/** The options that a run needs, of all kinds of commands. */
 interface RunOptions
   extends Omit<CommonOptions, 'cwd' | 'env'>,
     Pick<ExecOptions<Encoding>, 'input' | 'buffer' | 'encoding'> {
@@ -39,11 +39,11 @@ interface RunOptions
   readonly stripFinalNewline?: boolean;
 }
 
-/** Size of a terminal when none is given, as the server has it. */
+/** Size of a terminal when none is given; the server has the same default. */
 const DEFAULT_SIZE: WireSize = { rows: 24, cols: 80 };
 
 /**
- * A server, and the commands on it. Connections come and go below it. Made by {@link connect}.
+ * A server, and the commands on it. Opens broken connections again by itself. Made by {@link connect}.
  *
  * @example
  * await using other = await connect('ws://127.0.0.1:4500', { name: 'my-agent' });
@@ -60,12 +60,12 @@ export class Box {
     this.#reportError = reportError;
   }
 
-  /** What the server of new work says of itself, `limits` included. */
+  /** What the present server says of itself, `limits` included. */
   get server(): InitializeResult {
     return this.#links.server;
   }
 
-  /** Names the running instance of that server; another one after a restart. Undefined where a server does not say. */
+  /** Names the running instance of that server; a restarted server has another one. Undefined where a server does not say. */
   get serverId(): string | undefined {
     return this.server.serverId;
   }
@@ -79,12 +79,11 @@ export class Box {
   exec<E extends Encoding = 'utf8'>(command: readonly string[], options: ExecOptions<E> = {}): Run<CapturedAs<E>> {
     const streamStdin = options.input !== undefined || options.stdin === 'pipe';
     const plan = startPlan(command, options, { streamStdin }, options.detachable ?? false);
-    const settings = this.#runSettings(command, options, options.reject === false ? 'nothing' : 'failure');
-    return new Run<CapturedAs<E>>(this.#links, plan, settings);
+    return this.#run<E>(plan, command, options);
   }
 
   /**
-   * Opens a terminal with a program in it. It outlives breaks of the connection where the server can do that.
+   * Opens a terminal with a program in it. The program goes on when the connection breaks, if the server supports that.
    * @param command program and arguments
    */
   terminal(command: readonly string[], options: TerminalOptions = {}): Terminal {
@@ -96,36 +95,26 @@ export class Box {
   }
 
   /**
-   * Comes to a detachable command, with the output that is kept of it.
-   * @param key as {@link Run.key} had it
+   * Attaches to a detachable command. Its output begins with what the server has kept.
+   * @param key the {@link Run.key} of the command
    * @returns the same kind of object as {@link Box.exec}. Rejects with {@link RpcError} `keyNotFound` for an unknown key
    */
   attach<E extends Encoding = 'utf8'>(key: string, options: AttachOptions<E> = {}): Run<CapturedAs<E>> {
-    const plan: CommandPlan = {
-      attach: { key, ...attachment(options), screen: false },
-      size: undefined,
-      windowBytes: defaults.windowBytes(options.window),
-    };
-    const settings = this.#runSettings([], options, options.reject === false ? 'nothing' : 'failure');
-    return new Run<CapturedAs<E>>(this.#links, plan, settings);
+    return this.#run<E>(attachPlan(key, options, false), [], options);
   }
 
   /**
-   * Comes to a detachable terminal. Its output begins with a picture of the screen, unless `from` or `screen: false` is given.
-   * @param key as {@link Terminal.key} had it
+   * Attaches to a detachable terminal. Its output begins with a picture of the screen, unless `from` or `screen: false` is given.
+   * @param key the {@link Terminal.key} of the terminal
    */
   attachTerminal(key: string, options: AttachTerminalOptions = {}): Terminal {
-    const { rows, cols, from } = options;
-    const plan: CommandPlan = {
-      attach: { key, ...attachment(options), screen: options.screen ?? from === undefined },
-      size: rows === undefined || cols === undefined ? undefined : { rows, cols },
-      windowBytes: defaults.windowBytes(options.window),
-      redraws: options.redraw,
-    };
-    return this.#terminalOf(plan, [], options);
+    const { rows, cols, from, redraw } = options;
+    const plan = attachPlan(key, options, options.screen ?? from === undefined);
+    const size = rows === undefined || cols === undefined ? undefined : { rows, cols };
+    return this.#terminalOf({ ...plan, size, redraws: redraw }, [], options);
   }
 
-  /** A live shell whose directory and variables persist. It is started with the first line. */
+  /** A live shell whose directory and variables persist. It starts with the first line. */
   shell(options: ShellOptions = {}): Shell {
     const { shell, maxBuffer, detachable, ...rest } = options;
     return new Shell({
@@ -140,7 +129,7 @@ export class Box {
     });
   }
 
-  /** Running and kept commands: by default all of this principal's, on servers that have no scopes those of this connection. @throws {RpcError | UnknownOutcomeError} */
+  /** Lists running and kept commands: by default all that this credential started; on servers without scopes those of this connection. @throws {RpcError | UnknownOutcomeError} */
   async list(params: ListParams = {}): Promise<ListedCommand[]> {
     const all: ListParams = { scope: 'principal', ...params };
     const ask = { isRepeatable: true };
@@ -148,8 +137,8 @@ export class Box {
   }
 
   /**
-   * Ends a detachable command, or signals it, as {@link Run.kill} does. One that has ended gets nothing.
-   * @param key as {@link Run.key} had it
+   * Ends a detachable command, or signals it, as {@link Run.kill} does. Does nothing if the command has ended.
+   * @param key the {@link Run.key} of the command
    * @param signal default `SIGTERM`
    * @throws {RpcError} `keyNotFound`
    */
@@ -157,13 +146,13 @@ export class Box {
     await this.#visit(key, false, (run) => run.kill(signal));
   }
 
-  /** Drops an ended command and what is kept of it. @throws {RpcError} `stillRunning`, `keyNotFound` */
+  /** Makes the server forget an ended command and its output. @throws {RpcError} `stillRunning`, `keyNotFound` */
   async forget(key: string): Promise<void> {
     await askServer(this.#links, (session) => session.request('command/exec/forget', { key }), { key });
   }
 
   /**
-   * Sends any request of the protocol. It is sent again only where it is certain that nothing was done.
+   * Sends any request of the protocol. Sends it again only if the server certainly did nothing.
    * @throws {RpcError} the refusal @throws {UnknownOutcomeError} when there is no answer
    */
   request<M extends RequestName>(method: M, params: Requests[M]['params']): Promise<Requests[M]['result']>;
@@ -176,11 +165,7 @@ export class Box {
   on<N extends NotificationName>(method: N, listener: (params: Notifications[N]) => void): () => void;
   on(method: string, listener: (params: unknown) => void): () => void;
   on(method: string, listener: (params: never) => void): () => void {
-    const listeners = this.#links.listeners.get(method) ?? new Set();
-    this.#links.listeners.set(method, listeners);
-    const added = (params: unknown): void => listener(params as never);
-    listeners.add(added);
-    return () => listeners.delete(added);
+    return this.#links.listenersTo(method).add(listener as (params: unknown) => void);
   }
 
   /**
@@ -198,18 +183,25 @@ export class Box {
 
   /** Calls back when a connection breaks, comes back, is given up, drains or is closed. @returns takes the listener away */
   onStatus(listener: (status: BoxStatus) => void): () => void {
-    const { statusListeners } = this.#links;
-    statusListeners.add(listener);
-    return () => statusListeners.delete(listener);
+    return this.#links.statusListeners.add(listener);
   }
 
-  /** Ends all connections. Ordinary commands end with them, detachable ones go on; what is awaited of either rejects. */
+  /** Ends all connections. Ordinary commands end with them and detachable ones go on; the promises of both reject. */
   close(): Promise<void> {
     return this.#links.close();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  #run<E extends Encoding>(
+    plan: CommandPlan,
+    command: readonly string[],
+    options: AttachOptions<E>,
+  ): Run<CapturedAs<E>> {
+    const settings = this.#runSettings(command, options, options.reject === false ? 'nothing' : 'failure');
+    return new Run<CapturedAs<E>>(this.#links, plan, settings);
   }
 
   #terminalOf(plan: CommandPlan, command: readonly string[], options: Omit<CommonOptions, 'cwd' | 'env'>): Terminal {
@@ -225,11 +217,10 @@ export class Box {
     });
   }
 
-  /** Comes to a command as an observer, for one thing to be done. */
+  /** Attaches to a command as an observer, does one thing, and detaches. */
   async #visit<T>(key: string, screen: boolean, action: (visitor: Run) => Promise<T>): Promise<T> {
-    const attach = { key, ...attachment({ role: 'observer' }), screen };
-    // A visitor wants no output.
-    const plan: CommandPlan = { attach, size: undefined, windowBytes: 1 };
+    // The smallest window, because the output is not read.
+    const plan = attachPlan(key, { role: 'observer', window: 1 }, screen);
     const visitor: Run = new Run(this.#links, plan, this.#runSettings([], {}, 'nothing'));
     try {
       await visitor.started;
@@ -262,8 +253,8 @@ export class Box {
 }
 
 /**
- * A start. Bounds of time and output are the client's own, so the server's defaults are switched off.
- * @param detachable as the caller said; undefined for what may outlive its connections where that is possible
+ * The plan of a start. The server's default bounds of time and output are switched off, because the client has its own.
+ * @param detachable as the caller said; undefined for a command that outlives its connections if the server supports that
  */
 function startPlan(
   command: readonly string[],
@@ -295,6 +286,11 @@ function startPlan(
   };
 }
 
-function attachment({ from, role, takeover }: Pick<AttachOptions, 'from' | 'role' | 'takeover'>) {
-  return { from, role: role ?? 'writer', takeover: takeover ?? true } as const;
+function attachPlan(key: string, options: AttachOptions<Encoding>, screen: boolean): CommandPlan {
+  const { from, role = 'writer', takeover = true, window } = options;
+  return {
+    attach: { key, from, role, takeover, screen },
+    size: undefined,
+    windowBytes: defaults.windowBytes(window),
+  };
 }

@@ -1,6 +1,6 @@
-/** The package in browsers, and wherever a global `WebSocket` is. Knows no Node. */
+/** The package in browsers, and in every other runtime with a global `WebSocket`. Knows no Node. */
 import { decodeBase64, encodeBase64 } from './base64.js';
-import type { Box } from './box.js';
+import { Box } from './box.js';
 import { type Host, openBox } from './open-box.js';
 import type { ConnectOptions } from './options.js';
 import { hostClock } from './platform.js';
@@ -9,6 +9,7 @@ import type { WebSocketLike } from './websocket-transport.js';
 export * from './public.js';
 
 const host: Host = {
+  Box,
   encodeBase64,
   decodeBase64,
   clock: hostClock,
@@ -21,7 +22,7 @@ interface BrowserGlobals {
   readonly WebSocket: new (url: string, protocols: string[]) => WebSocketLike;
 }
 
-/** As `connect` of the package for Node, which has the documentation. */
+/** Same as `connect` of the package for Node, which is documented there. */
 export function connect(url: string, options: ConnectOptions = {}): Promise<Box> {
   return openBox(host, url, options);
 }

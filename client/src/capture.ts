@@ -41,7 +41,7 @@ class StreamCapture {
   readonly tail: Kept[] = [];
   headBytes = 0;
   tailBytes = 0;
-  /** Bytes that were there and are kept no more, or never came. */
+  /** Bytes that are not kept, and bytes that never came. */
   leftOut = 0;
 }
 
@@ -50,7 +50,7 @@ export class Capture {
   readonly #bounds: CaptureBounds;
   readonly #streams = { stdout: new StreamCapture(), stderr: new StreamCapture() };
   #order = 0;
-  /** The newest piece, while it has room behind it. */
+  /** The newest piece, while its block has room for more. */
   #open: { readonly kept: Kept; readonly block: Uint8Array } | undefined;
 
   constructor(bounds: CaptureBounds) {
@@ -87,32 +87,33 @@ export class Capture {
 
   /** What is kept of the given streams, in the order in which it came. */
   chunks(streams: readonly StreamName[]): OutputChunk[] {
-    const kept = streams.flatMap((stream) => [...this.#streams[stream].head, ...this.#streams[stream].tail]);
+    const kept = inOrder(streams, (stream) => [...this.#streams[stream].head, ...this.#streams[stream].tail]);
     // Copied, because the newest piece still grows.
-    return kept.sort((one, other) => one.order - other.order).map(({ stream, bytes }) => ({ stream, bytes }));
+    return kept.map(({ stream, bytes }) => ({ stream, bytes }));
   }
 
   /** What is kept, in one piece; a line between its ends says how many bytes are missing. */
   join(streams: readonly StreamName[]): Uint8Array {
     const { head, note, tail } = this.#ends(streams);
-    return concat([...head, new TextEncoder().encode(note), ...tail]);
+    return concat([head, new TextEncoder().encode(note), tail]);
   }
 
-  /** The same as text. A character that is cut in two is left out. */
+  /** The same as text. A character that the bounds cut in two is left out. */
   text(streams: readonly StreamName[]): string {
     const { head, leftOut, note, tail } = this.#ends(streams);
-    if (leftOut === 0) return decode(concat([...head, ...tail]), false);
-    return decode(concat(head), true) + note + decode(concat(tail), false).replace(BROKEN_START, '');
+    if (leftOut === 0) return decode(concat([head, tail]), false);
+    return decode(head, true) + note + decode(tail, false).replace(BROKEN_START, '');
   }
 
-  #ends(streams: readonly StreamName[]): { head: Uint8Array[]; leftOut: number; note: string; tail: Uint8Array[] } {
-    const head = inOrder(streams, (stream) => this.#streams[stream].head);
-    const tail = inOrder(streams, (stream) => this.#streams[stream].tail);
+  #ends(streams: readonly StreamName[]): { head: Uint8Array; leftOut: number; note: string; tail: Uint8Array } {
+    const ends = (end: 'head' | 'tail'): Uint8Array =>
+      concat(inOrder(streams, (stream) => this.#streams[stream][end]).map(({ bytes }) => bytes));
+    const head = ends('head');
     const leftOut = streams.reduce((sum, stream) => sum + this.leftOut(stream), 0);
-    // With a bound on the start alone the text just ends: the result's `truncated` says how much is missing.
+    // If only the start is kept, the text just ends; the result's `truncated` says how much is missing.
     const isNoted = leftOut > 0 && this.#bounds.tail > 0;
-    const newline = (head.at(-1)?.at(-1) ?? NEWLINE) === NEWLINE ? '' : '\n';
-    return { head, leftOut, note: isNoted ? `${newline}[… ${leftOut} bytes left out …]\n` : '', tail };
+    const newline = (head.at(-1) ?? NEWLINE) === NEWLINE ? '' : '\n';
+    return { head, leftOut, note: isNoted ? `${newline}[… ${leftOut} bytes left out …]\n` : '', tail: ends('tail') };
   }
 
   /** Forgets what lies before the end that is kept. */
@@ -126,7 +127,7 @@ export class Capture {
       const { length } = first.bytes;
       if (length > excess) {
         first.bytes = first.bytes.subarray(excess);
-        // Its block begins elsewhere now.
+        // The piece no longer begins where its block begins.
         if (this.#open?.kept === first) this.#open = undefined;
         return;
       }
@@ -161,7 +162,7 @@ export class Capture {
 
 const NEWLINE = 0x0a;
 
-/** What is left of a character whose start is missing: three bytes at most. */
+/** How the rest of a character whose start is missing is decoded: at most three bytes. */
 const BROKEN_START = /^\ufffd{1,3}/;
 
 /** @param isCut whether a broken character at the end is left out, and not replaced */
@@ -169,9 +170,8 @@ function decode(bytes: Uint8Array, isCut: boolean): string {
   return new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes, { stream: isCut });
 }
 
-function inOrder(streams: readonly StreamName[], keptOf: (stream: StreamName) => readonly Kept[]): Uint8Array[] {
-  const kept = streams.flatMap(keptOf).sort((one, other) => one.order - other.order);
-  return kept.map(({ bytes }) => bytes);
+function inOrder(streams: readonly StreamName[], keptOf: (stream: StreamName) => readonly Kept[]): Kept[] {
+  return streams.flatMap(keptOf).sort((one, other) => one.order - other.order);
 }
 
 /** Many pieces as one. */

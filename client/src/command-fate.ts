@@ -5,10 +5,10 @@ import type { Notifications } from './wire.js';
 
 const OVERLOADED = -32001;
 const DRAINING = -32004;
-/** Close codes that say: go to another server. Behind those of execwire nothing that was sent is running or done. */
+/** Close codes that say: go to another server. When execwire sends them, it has not begun what has no answer. */
 export const GOING_AWAY = [1001, 1012];
 
-/** What becomes of a command without a reply. Stays inside the client. */
+/** Says what is known of a command that gets no reply. Stays inside the client. */
 export class NoReply extends Error {
   readonly kind: 'lost' | 'unknown';
   readonly wasSent: boolean;
@@ -19,22 +19,22 @@ export class NoReply extends Error {
     message: string,
     details: { wasSent?: boolean; detached?: 'takeover' | 'requested' | undefined; cause?: unknown } = {},
   ) {
-    super(message, details.cause === undefined ? {} : { cause: details.cause });
+    super(message, details);
     this.kind = kind;
     this.wasSent = details.wasSent ?? true;
     this.detached = details.detached;
   }
 }
 
-/** A command that no server got. @param cause why there was no session; undefined where the caller gave it up first */
+/** A command that was not sent. @param cause why there was no session; undefined if the caller gave the command up first */
 export function neverSent(cause?: unknown): NoReply {
   const why = cause === undefined ? 'it was given up' : messageOf(cause);
   return new NoReply('unknown', `The command was not started: ${why}`, { wasSent: false, cause });
 }
 
-/** A command that was sent, and of which nobody can be asked. */
+/** A command that was sent and whose outcome cannot be asked for. */
 export function unknownBy(cause: unknown): NoReply {
-  return new NoReply('unknown', `Nobody knows what became of it: ${messageOf(cause)}`, { cause });
+  return new NoReply('unknown', `The outcome is unknown: ${messageOf(cause)}`, { cause });
 }
 
 /** What is known when a reply does not come. */
@@ -45,7 +45,7 @@ export interface CommandFacts {
   readonly isKept: boolean;
   /** This client tries to come back. */
   readonly comesBack: boolean;
-  /** The server keeps execwire's promises about its close codes. */
+  /** The server is execwire, whose close codes say what was not begun. */
   readonly isExecwire: boolean;
   /** This client was attached to it before. */
   readonly wasAttached: boolean;
@@ -64,13 +64,13 @@ export interface NextStep {
   readonly serverLeaves?: boolean;
   /** The command was certainly not started. */
   readonly wasNotStarted?: boolean;
-  /** With a pause, because the server refused for now. */
+  /** After a pause, because the server refused for now. */
   readonly waits?: boolean;
-  /** Without being kept. */
+  /** As an ordinary command, which the server does not keep. */
   readonly asOrdinary?: boolean;
 }
 
-/** @throws {NoReply} when it is over without a reply @throws the error itself when it is the answer */
+/** @throws {NoReply} when the command is over without a reply @throws the error itself when it is the server's answer */
 export function nextStep(error: unknown, facts: CommandFacts): NextStep {
   if (error instanceof RpcError) return afterRefusal(error, facts);
   if (!(error instanceof ConnectionEnded)) throw error;
@@ -82,29 +82,29 @@ export function nextStep(error: unknown, facts: CommandFacts): NextStep {
   throw new NoReply('lost', `The command is lost: ${error.message}`, { cause: error });
 }
 
-/** Whether a connection ended in a way that says: what has no answer was never begun. */
+/** Whether the end of a connection says that the server has not begun what has no answer. */
 export function isCertainlyUndone(error: unknown, isExecwire: boolean): boolean {
   return isExecwire && error instanceof ConnectionEnded && GOING_AWAY.includes(error.code);
 }
 
-/** Whether a refusal says: not now, and nothing was done. */
+/** Whether the server refused only for now, and did nothing. */
 export function isRefusedForNow(error: unknown): boolean {
   if (!(error instanceof RpcError)) return false;
   return error.code === DRAINING || (error.code === OVERLOADED && !lacksReplayBudget(error));
 }
 
-/** Whether a refusal says that the server is about to leave. */
+/** Whether the server refused because it drains. */
 export function isDraining(error: unknown): boolean {
   return error instanceof RpcError && error.code === DRAINING;
 }
 
-/** Milliseconds that a refusal asks to wait; 0 where it says nothing. */
+/** Milliseconds that a refusal asks to wait; 0 if it names none. */
 export function askedDelayMs(error: unknown): number {
   const asked = fieldOf(fieldOf(error, 'data'), 'retryAfterMs');
   return typeof asked === 'number' ? asked : 0;
 }
 
-/** No room to keep output: more of it does not come by waiting. */
+/** Whether the server has no room to keep output. Waiting does not help. */
 function lacksReplayBudget(error: RpcError): boolean {
   return error.code === OVERLOADED && fieldOf(error.data, 'bound') === 'replayBudget';
 }
@@ -118,7 +118,7 @@ function afterRefusal(error: RpcError, facts: CommandFacts): NextStep {
   if (lacksReplayBudget(error) && facts.mayBeOrdinary) return { goesTo: 'sameServer', asOrdinary: true };
   const { detachReason } = facts;
   if (error.reason === 'detached' && detachReason !== undefined) {
-    // The reader is slow and nobody else has come: it goes on where it stopped.
+    // Only the reader was slow, and no other writer has attached: it goes on where it stopped.
     if (detachReason === 'fellBehind') return { goesTo: 'sameServer' };
     const details = { detached: detachReason, cause: error };
     throw new NoReply('unknown', `The command goes on without this client (${detachReason})`, details);

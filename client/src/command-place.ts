@@ -1,4 +1,5 @@
-/** Where a command can be spoken to now: its session and its name there, and waiting for the next place after a break. Knows no reply. */
+/** The session that a command is on now and its name there, and waiting for the next one after a break. Knows no reply. */
+import { Change } from './change.js';
 import { fieldOf } from './errors.js';
 import { ConnectionEnded } from './rpc-connection.js';
 import type { Session } from './session.js';
@@ -12,7 +13,7 @@ export interface Place {
 /** The places of one command, one after the other. */
 export class CommandPlace {
   #current: Place | undefined;
-  #waiters: (() => void)[] = [];
+  readonly #change = new Change();
   #hasEnded = false;
 
   get current(): Place | undefined {
@@ -26,7 +27,7 @@ export class CommandPlace {
 
   set(place: Place): void {
     this.#current = place;
-    this.#wake();
+    this.#change.happen();
   }
 
   clear(): void {
@@ -36,14 +37,14 @@ export class CommandPlace {
   end(): void {
     this.#hasEnded = true;
     this.clear();
-    this.#wake();
+    this.#change.happen();
   }
 
   /** The present place, or the next one; not the given one again. Undefined when the command has ended. */
   async wait(other?: Place): Promise<Place | undefined> {
     while (!this.#hasEnded) {
       if (this.#current !== undefined && this.#current !== other) return this.#current;
-      await new Promise<void>((resolve) => this.#waiters.push(resolve));
+      await this.#change.wait();
     }
     return undefined;
   }
@@ -66,11 +67,5 @@ export class CommandPlace {
         if (fieldOf(error, 'reason') !== 'processNotFound' && !(error instanceof ConnectionEnded)) throw error;
       }
     }
-  }
-
-  #wake(): void {
-    const waiters = this.#waiters;
-    this.#waiters = [];
-    for (const resolve of waiters) resolve();
   }
 }

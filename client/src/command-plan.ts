@@ -47,7 +47,7 @@ export function execParams(
   return canDetach ? { ...params, window: { bytes }, detachable } : params;
 }
 
-/** The first attachment of this client to a command that somebody else started. */
+/** The first attachment of this client to a command that it did not start. */
 export function attachParams({ attach, size, windowBytes }: CommandPlan, processId: string): AttachParams {
   const { key = '', from, role, takeover, screen } = attach ?? {};
   const isWriter = role === 'writer';
@@ -63,7 +63,7 @@ export function attachParams({ attach, size, windowBytes }: CommandPlan, process
   };
 }
 
-/** The return of this client to a command, where it stopped. Its own attachment may still be there, so it takes over. */
+/** The return of this client to a command, at the position where it stopped. Takes over, because its own old attachment may still be there. */
 export function returnParams(
   plan: CommandPlan,
   processId: string,

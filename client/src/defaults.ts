@@ -3,13 +3,13 @@ import type { CaptureBounds } from './capture.js';
 import type { DetachablePlan } from './command-plan.js';
 import type { DetachableOptions, HeadAndTail } from './options.js';
 
-/** Milliseconds for a connection. As long as most programs wait for a server. */
+/** Milliseconds to open a connection: as long as most programs wait for a server. */
 export const CONNECT_TIMEOUT_MS = 10_000;
-/** Milliseconds for an answer. Longer than any answer takes that is no command's end. */
+/** Milliseconds to wait for an answer. Only the end of a command takes longer. */
 export const REQUEST_TIMEOUT_MS = 30_000;
-/** Milliseconds for an orderly end: a server that stands still must not hold a program. */
+/** Milliseconds for the server to answer a Close: a server that stands still must not hold up the program. */
 export const CLOSE_TIMEOUT_MS = 2_000;
-/** Milliseconds of coming back: as long as the server keeps a command by default. */
+/** Milliseconds of trying to connect again: as long as the server keeps a command by default. */
 export const RECONNECT_MAX_MS = 60_000;
 /** Milliseconds between signs of life: below the 30 s at which the strictest balancers cut. */
 export const HEARTBEAT_MS = 15_000;
@@ -17,9 +17,9 @@ export const HEARTBEAT_MS = 15_000;
 export const FORCE_KILL_AFTER_MS = 5_000;
 /** Bytes kept of each stream, as execa has it. */
 export const MAX_BUFFER_BYTES = 100_000_000;
-/** Bytes per stream under way: the least that the server keeps for whoever comes back, so that no break loses a byte. */
+/** Bytes per stream under way. The server keeps at least as many for the next attachment, so a break loses no byte. */
 export const WINDOW_BYTES = 1024 * 1024;
-/** What is kept of a terminal's output for a reader that comes late. */
+/** What is kept of a terminal's output for readers that begin late. */
 const TERMINAL_BUFFER: HeadAndTail = { head: 64 * 1024, tail: 1024 * 1024 };
 
 /** What is kept of the output. */
@@ -35,7 +35,7 @@ export function detachableParams(wanted: boolean | DetachableOptions): Detachabl
   return { key, ttlMs, replayBytes, whenFull };
 }
 
-/** Most bytes per stream under way. Never more than is kept for whoever comes back. */
+/** Most bytes per stream under way. Never more than the server keeps for the next attachment. */
 export function windowBytes(window = WINDOW_BYTES, detachable?: boolean | DetachableOptions): number {
   const { replayBytes = window } = typeof detachable === 'object' ? detachable : {};
   return Math.max(1, Math.min(window, replayBytes));

@@ -1,6 +1,6 @@
-/** Every error the client throws by purpose, except {@link ExecError} and its kin, which carry a result. Knows no protocol. */
+/** The errors that the client throws, except those that carry a result ({@link ExecError} and its relatives). Knows no protocol. */
 
-/** What is known of a connection that did not come about. */
+/** What is known of a connection that could not be opened. */
 export interface ConnectErrorDetails {
   /** HTTP status of the answer, where there was one and the platform shows it (browsers do not). */
   readonly status?: number | undefined;
@@ -12,8 +12,8 @@ export interface ConnectErrorDetails {
 }
 
 /**
- * No connection to a server: nobody listens, the upgrade was refused, the answer is not execwire's, or it took too long. The message says
- * what was met and what to do.
+ * No connection to a server: no server listens, it refused the upgrade, its answer is not execwire's, or it took too long. The message says
+ * what happened and what to do.
  *
  * @example
  * import { connect, ConnectError } from 'execwire-client';
@@ -32,7 +32,7 @@ export class ConnectError extends Error {
   readonly code: string | undefined;
 
   constructor(message: string, details: ConnectErrorDetails = {}) {
-    super(message, details.cause === undefined ? {} : { cause: details.cause });
+    super(message, details);
     this.name = 'ConnectError';
     this.status = details.status;
     this.retryAfterMs = details.retryAfterMs;
@@ -40,9 +40,17 @@ export class ConnectError extends Error {
   }
 }
 
-/** @param url as it was opened; its query is not shown */
+/** @param url as it was opened; its query, and the name and password in it, are not shown, in the reason neither */
 export function cannotConnect(url: string, why: string, details: ConnectErrorDetails = {}): ConnectError {
-  return new ConnectError(`Cannot connect to ${url.split('?', 1)[0]}: ${why}`, details);
+  const shown = shownUrl(url);
+  // A reason that quotes the URL would show what is left out of it; so would its cause.
+  const isQuoted = why.includes(url);
+  return new ConnectError(`Cannot connect to ${shown}: ${isQuoted ? 'Invalid URL' : why}`, isQuoted ? {} : details);
+}
+
+function shownUrl(url: string): string {
+  // Up to the last `@`, because a password may hold an unescaped `/`, `?` or `@`.
+  return url.replace(/^(\w+:\/\/)?.*@/s, '$1…@').replace(/\?.*/s, '');
 }
 
 /**

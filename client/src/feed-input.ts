@@ -1,4 +1,4 @@
-/** Writes a whole input to a command, as fast as it is read. Knows no kind of input and no result. */
+/** Writes a whole input to a command, as fast as the command reads it. Knows no kind of input and no result. */
 import { isStdinClosed } from './input-feed.js';
 import { type Input, piecesOf } from './input-source.js';
 import type { RemoteCommand } from './remote-command.js';
@@ -19,7 +19,7 @@ export async function feedInput(input: Input, command: RemoteCommand): Promise<v
   }
 }
 
-/** Tells the source of an input that nobody reads it any more. */
+/** Tells the source of an input that it is no longer read. */
 function stop(input: Input, pieces: AsyncGenerator<Uint8Array, void, undefined>): void {
   // A stream of Node that waits for data cannot be ended through its iterator.
   const { destroy } = input as { destroy?: unknown };

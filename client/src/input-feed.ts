@@ -5,7 +5,7 @@
 import { concat } from './capture.js';
 import { RpcError } from './errors.js';
 
-/** One `write`, before it is told who it is for. */
+/** One `write`, without the name of its command. */
 export interface InputMessage {
   readonly bytes: Uint8Array;
   readonly closeStdin: boolean;
@@ -27,7 +27,7 @@ const INVALID_REQUEST = -32600;
 
 /** The input of one command. */
 export class InputFeed {
-  /** All bytes that were ever handed to the connection, counted. */
+  /** Number of bytes that were handed to the connection so far. */
   sentTo = 0;
   readonly #send: SendInput;
   readonly #maxBytes: () => Promise<number | undefined>;
@@ -56,7 +56,7 @@ export class InputFeed {
     return closed;
   }
 
-  /** Nothing is taken any more: the command has ended, or refuses. What is under way still gets its own answer. */
+  /** Rejects this and all later input: the command has ended, or the server refuses. A message under way still gets its own answer. */
   fail(error: Error): void {
     this.#failure ??= error;
     if (!this.#isSending) this.#rejectAll(this.#failure);
@@ -96,7 +96,7 @@ export class InputFeed {
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const { closes, resolve, reject } of waiting) {
-      // Input that was to be closed is closed.
+      // The input is closed, as was asked.
       if (closes && isStdinClosed(error)) resolve();
       else reject(error);
     }

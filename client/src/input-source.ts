@@ -49,16 +49,11 @@ export function bytesOf(chunk: unknown): Uint8Array {
 
 /** The pieces of an input, in order. Returning early cancels a stream. */
 export async function* piecesOf(input: Input): AsyncGenerator<Uint8Array, void, undefined> {
-  if (typeof input === 'string' || input instanceof Uint8Array || !(Symbol.iterator in input || isAsync(input))) {
-    if (typeof input === 'object' && 'getReader' in input) yield* piecesOfWebStream(input);
-    else yield bytesOf(input);
-    return;
-  }
-  for await (const chunk of input) yield bytesOf(chunk);
-}
-
-function isAsync(input: object): input is AsyncIterable<InputChunk> {
-  return Symbol.asyncIterator in input;
+  const isObject = typeof input === 'object' && !(input instanceof Uint8Array);
+  if (isObject && (Symbol.iterator in input || Symbol.asyncIterator in input)) {
+    for await (const chunk of input) yield bytesOf(chunk);
+  } else if (isObject && 'getReader' in input) yield* piecesOfWebStream(input);
+  else yield bytesOf(input);
 }
 
 /** Not every browser can iterate a stream. */

@@ -10,25 +10,15 @@ const LONGEST_LINE = 8 * 1024 * 1024;
  */
 export async function* linesOf(read: () => AsyncIterable<OutputChunk>): AsyncGenerator<string, void, undefined> {
   const splitters = { stdout: new LineSplitter(), stderr: new LineSplitter() };
-  for await (const { stream, bytes } of lastLinesBefore(read())) {
-    if (bytes === undefined) {
-      yield* splitters.stdout.end();
-      yield* splitters.stderr.end();
-    } else yield* splitters[stream].push(bytes);
-  }
-}
-
-/** Tells of the end of the pieces before a failure of the command is thrown: its last line is shown first. */
-async function* lastLinesBefore(
-  chunks: AsyncIterable<OutputChunk>,
-): AsyncGenerator<{ stream: OutputChunk['stream']; bytes: Uint8Array | undefined }, void, undefined> {
-  let failure: { error: unknown } | undefined;
+  let failure: { readonly error: unknown } | undefined;
   try {
-    yield* chunks;
+    for await (const { stream, bytes } of read()) yield* splitters[stream].push(bytes);
   } catch (error) {
+    // The last line comes before the failure of the command is thrown.
     failure = { error };
   }
-  yield { stream: 'stdout', bytes: undefined };
+  yield* splitters.stdout.end();
+  yield* splitters.stderr.end();
   if (failure !== undefined) throw failure.error;
 }
 

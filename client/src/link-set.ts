@@ -1,10 +1,11 @@
 /**
- * All links of one box: the one that takes new work, those that drain, those that lead to commands elsewhere. Hands on what they tell. Knows no
- * command.
+ * All links of one box: the one that takes new work, those to draining servers, and those to commands on other servers. Passes on what they report.
+ * Knows no command.
  */
 import { affinityOf, newAffinity } from './affinity.js';
 import { GOING_AWAY } from './command-fate.js';
 import { Link, type LinkEvents, type LinkSettings } from './link.js';
+import { Listeners } from './listeners.js';
 import type { BoxStatus } from './options.js';
 import type { Platform } from './platform.js';
 import type { CommandHome } from './remote-command.js';
@@ -26,16 +27,16 @@ export class LinkSet implements CommandHome, LinkEvents {
   /** What the server of new work says of itself. */
   server: InitializeResult = {};
   readonly retryMaxMs: number;
-  readonly statusListeners = new Set<(status: BoxStatus) => void>();
-  /** Listeners to notifications, by method. */
-  readonly listeners = new Map<string, Set<Listener>>();
-  /** Who answers requests of the server, by method. */
+  readonly statusListeners: Listeners<BoxStatus>;
+  /** The program's answers to requests of the server, by method. */
   readonly answerers = new Map<string, Listener>();
+  /** Listeners to notifications, by method. */
+  readonly #listeners = new Map<string, Listeners<unknown>>();
   readonly #settings: LinkSetSettings;
   readonly #closing = new AbortController();
   /** Links with an open connection. */
   readonly #online = new Set<Link>();
-  /** Links to servers that this box was not connected to by itself, by affinity. */
+  /** Links to the servers of commands that other clients started, by affinity. */
   readonly #elsewhere = new Map<string, Link>();
   #current: Link;
   #wasOnline = false;
@@ -43,6 +44,7 @@ export class LinkSet implements CommandHome, LinkEvents {
   constructor(settings: LinkSetSettings) {
     this.#settings = settings;
     this.platform = settings.platform;
+    this.statusListeners = new Listeners(settings.reportError);
     this.retryMaxMs = settings.reconnectMaxMs;
     this.#current = this.#newLink(settings.affinity, false);
   }
@@ -74,17 +76,15 @@ export class LinkSet implements CommandHome, LinkEvents {
     this.#tell({ state: 'closed' });
   }
 
-  /** Calls what belongs to the program, and lives on when it throws. */
-  call(listener: () => unknown): void {
-    try {
-      listener();
-    } catch (error) {
-      this.#settings.reportError(error);
-    }
+  /** The listeners to a notification. */
+  listenersTo(method: string): Listeners<unknown> {
+    const listeners = this.#listeners.get(method) ?? new Listeners(this.#settings.reportError);
+    this.#listeners.set(method, listeners);
+    return listeners;
   }
 
   onNotification(method: string, params: unknown): void {
-    for (const listener of [...(this.listeners.get(method) ?? [])]) this.call(() => listener(params));
+    this.#listeners.get(method)?.tell(params);
   }
 
   onRequest(method: string, params: unknown): Promise<unknown> | undefined {
@@ -105,7 +105,7 @@ export class LinkSet implements CommandHome, LinkEvents {
     if (this.#elsewhere.get(link.affinity) === link) this.#elsewhere.delete(link.affinity);
     if (link !== this.#current || this.isClosed) return;
     this.#tell({ state: 'away', code, reason });
-    // Told to go to another server, the next one is not to be found at the old one's place in a balancer.
+    // The server said to go to another one: with the old affinity a balancer would lead to the same server.
     if (GOING_AWAY.includes(code)) link.retire();
     this.#comeBack();
   }
@@ -117,7 +117,7 @@ export class LinkSet implements CommandHome, LinkEvents {
   onRetired(link: Link): void {
     if (link !== this.#current) return;
     this.#tell({ state: 'draining' });
-    // While it is being closed it tells of its end next.
+    // Without a connection its end is reported next, and comes back then.
     if (link.current !== undefined) this.#comeBack();
   }
 
@@ -125,7 +125,7 @@ export class LinkSet implements CommandHome, LinkEvents {
     return new Link(affinity, { ...this.#settings, isKnown, closing: this.#closing.signal }, this);
   }
 
-  /** Opens the next connection before somebody needs it. */
+  /** Opens the next connection at once, so that the next request need not wait for it. */
   #comeBack(): void {
     if (this.retryMaxMs > 0)
       this.linkForWork()
@@ -134,6 +134,6 @@ export class LinkSet implements CommandHome, LinkEvents {
   }
 
   #tell(status: BoxStatus): void {
-    for (const listener of [...this.statusListeners]) this.call(() => listener(status));
+    this.statusListeners.tell(status);
   }
 }

@@ -1,9 +1,9 @@
 /**
- * The way to one server, over as many connections as it takes: opens the next one when one breaks. Knows no command; commands ask it for the
- * session of the moment.
+ * The connections to one server, one after the other: opens the next one when one breaks. Knows no command; commands ask it for the present
+ * session.
  *
  *     away ⇄ online → retired (the server drains: no new work) → closed
- *      └─ offline: given up; the next that asks tries again
+ *      └─ offline: given up; the next request tries again
  */
 import type { AbortSignalLike } from './abort-signal.js';
 import { newKey } from './affinity.js';
@@ -19,7 +19,7 @@ const NOT_NOW = [429, 502, 503, 504];
 /** HTTP answers that a second attempt with the same credential would get again. */
 const REFUSED = [401, 403];
 
-/** How a link keeps itself up. */
+/** How a link connects, and connects again. */
 export interface LinkSettings extends SessionSettings {
   /** Address of the server at a key. */
   readonly urlOf: (key: string) => string;
@@ -27,7 +27,7 @@ export interface LinkSettings extends SessionSettings {
   readonly reconnectMaxMs: number;
   /** Milliseconds for an orderly end of a connection. */
   readonly closeTimeoutMs: number;
-  /** Whether such a server was met before: then it is tried for as long as a lost one. */
+  /** Whether the box was connected before: the server is then tried for as long as after a break. */
   readonly isKnown: boolean;
   /** Aborts when the box is closed. */
   readonly closing: AbortSignalLike;
@@ -36,16 +36,13 @@ export interface LinkSettings extends SessionSettings {
 /** What the owner of a link hears. None of them may throw. */
 export interface LinkEvents extends Pick<SessionEvents, 'onNotification' | 'onRequest'> {
   onOnline(link: Link, session: Session): void;
-  /** A connection ended that nobody closed here. */
+  /** A connection ended that this client did not close. */
   onAway(link: Link, end: ConnectionEnded): void;
-  /** The attempts to come back were given up. */
+  /** The link gave up connecting again. */
   onOffline(link: Link, error: Error): void;
   /** The server drains: it takes no new work. */
   onRetired(link: Link): void;
 }
-
-/** Thrown when a link is closed by its owner. Stays inside the client. */
-export class LinkClosed extends Error {}
 
 /** One server's connections, one after the other. */
 export class Link implements SessionEvents {
@@ -76,7 +73,7 @@ export class Link implements SessionEvents {
 
   /** The open session, or the next one. @throws {Error} when none comes, with the last reason */
   session(): Promise<Session> {
-    if (this.#settings.closing.aborted) return Promise.reject(new LinkClosed('The box was closed'));
+    if (this.#settings.closing.aborted) return Promise.reject(new Error('The box was closed'));
     if (this.#session !== undefined) return Promise.resolve(this.#session);
     this.#opening ??= this.#open().finally(() => {
       this.#opening = undefined;
@@ -123,7 +120,7 @@ export class Link implements SessionEvents {
         const asked = error instanceof ConnectError ? error.retryAfterMs : undefined;
         const delayMs = backOffMs(attempt, random, asked);
         if (leftMs > 0) await sleep(clock, Math.min(delayMs, leftMs), this.#settings.closing);
-        if (this.#settings.closing.aborted) throw new LinkClosed('The box was closed', { cause: error });
+        if (this.#settings.closing.aborted) throw new Error('The box was closed', { cause: error });
         if (delayMs >= leftMs) {
           if (!isFirst) this.#events.onOffline(this, error as Error);
           throw error;
@@ -140,9 +137,9 @@ export class Link implements SessionEvents {
   #adopt(session: Session): Session {
     if (this.#settings.closing.aborted) {
       session.rpc.drop();
-      throw new LinkClosed('The box was closed');
+      throw new Error('The box was closed');
     }
-    // It may have ended in the moment between its opening and now, when nobody listened.
+    // It may have ended between its opening and now, before this link was told of its end.
     if (session.rpc.ended !== undefined)
       throw new ConnectError(session.rpc.ended.message, { cause: session.rpc.ended });
     this.#session = session;
@@ -156,6 +153,6 @@ export class Link implements SessionEvents {
 function isWorthAnother(error: unknown, isFirst: boolean): boolean {
   if (!(error instanceof ConnectError)) return isRefusedForNow(error);
   const { status } = error;
-  // The first time nobody knows whether there is such a server; later there was one, and it may come back as anything.
+  // Before the first connection it is unknown whether there is such a server. Later there was one, and while it restarts any error is possible.
   return isFirst ? status !== undefined && NOT_NOW.includes(status) : status === undefined || !REFUSED.includes(status);
 }

@@ -1,7 +1,9 @@
-/** The package in Node. The only file that imports something. */
+/** The package in Node. The only file that imports another package. */
 import { WebSocket } from 'ws';
 import type { Box } from './box.js';
+import { CheckedBox } from './checked-box.js';
 import { type Host, openBox } from './open-box.js';
+import { checkOptions } from './option-check.js';
 import type { ConnectOptions } from './options.js';
 import { hostClock } from './platform.js';
 import { activeTrace } from './trace.js';
@@ -9,7 +11,7 @@ import { refusalError, type WebSocketLike } from './websocket-transport.js';
 
 export * from './public.js';
 
-/** What `ws` tells beyond a browser's socket: the answer to a refused upgrade, and an end at once. */
+/** What a socket of `ws` has and a browser's has not: the answer to a refused upgrade, and an end at once. */
 interface WsSocket extends WebSocketLike {
   on?(
     event: 'unexpected-response',
@@ -21,9 +23,9 @@ interface WsSocket extends WebSocketLike {
   terminate?(): void;
 }
 
-/** What to do about the codes that an operating system gives most. */
+/** What to do about the most frequent error codes of operating systems. */
 const ADVICE: Readonly<Record<string, string>> = {
-  ECONNREFUSED: 'nobody listens there; is the server running?',
+  ECONNREFUSED: 'no server listens there; is it running?',
   ENOENT: 'there is no such socket file; is the server running?',
   ENOTFOUND: 'the name of the host is unknown',
   EAI_AGAIN: 'the name of the host cannot be resolved now',
@@ -42,6 +44,7 @@ const host: Host = {
   decodeBase64: (text) => Buffer.from(text, 'base64'),
   clock: hostClock,
   random: Math.random,
+  Box: CheckedBox,
   traceContext: activeTrace,
   openSocket: (url, protocols) => new WebSocket(socketUrl(url), protocols),
   adviceOn: (code) => (ADVICE[code] === undefined ? undefined : `${code}: ${ADVICE[code]}`),
@@ -49,13 +52,12 @@ const host: Host = {
     if (socket.terminate === undefined) socket.close();
     else socket.terminate();
   },
-  onRefusal(socket: WsSocket, refused) {
+  onRefusal(socket: WsSocket, url, refused) {
     socket.on?.('unexpected-response', (request, { statusCode = 0, headers }) => {
       const text = (name: string): string | undefined => {
         const value = headers[name];
         return typeof value === 'string' ? value : undefined;
       };
-      const url = (socket as { url?: string }).url ?? 'the server';
       refused(
         refusalError(url, { status: statusCode, retryAfter: text('retry-after'), contentType: text('content-type') }),
       );
@@ -73,6 +75,7 @@ function socketUrl(url: string): string {
 /**
  * Connects to a server.
  * @param url such as `ws://127.0.0.1:4500` or `wss://host/path`; in Node also `unix:///path`
+ * @throws {TypeError} when the URL or an option is wrong
  * @throws {ConnectError} when there is no connection within `connectTimeout`, or it is refused
  * @throws {RpcError} when the server refuses the first request
  *
@@ -83,6 +86,12 @@ function socketUrl(url: string): string {
  * console.log(stdout); // Linux
  * await other.close();
  */
-export function connect(url: string, options: ConnectOptions = {}): Promise<Box> {
+export async function connect(url: string, options: ConnectOptions = {}): Promise<Box> {
+  if (typeof url !== 'string' || url === '') {
+    throw new TypeError(
+      `connect needs the URL of a server, such as ws://127.0.0.1:4500, and got ${JSON.stringify(url)}`,
+    );
+  }
+  checkOptions('connect', options);
   return openBox(host, url, options);
 }

@@ -1,6 +1,6 @@
 /** Connects: turns options and a platform into a box with its first connection. Knows no platform by name. */
 import { affinityOf, newAffinity, urlWithKey } from './affinity.js';
-import { Box } from './box.js';
+import type { Box } from './box.js';
 import * as defaults from './defaults.js';
 import { LinkSet } from './link-set.js';
 import type { ConnectOptions } from './options.js';
@@ -13,7 +13,9 @@ import { openWebSocket, type WebSocketHooks, type WebSocketLike } from './websoc
 /** What differs between browsers and Node. */
 export interface Host extends Omit<Platform, 'openTransport'>, WebSocketHooks {
   readonly openSocket: (url: string, protocols: string[]) => WebSocketLike;
-  /** The trace context of a request, where the program does not give it. */
+  /** The class of boxes. */
+  readonly Box: typeof Box;
+  /** The trace context of a request, unless the program gives its own. */
   readonly traceContext: TraceSource;
 }
 
@@ -43,13 +45,13 @@ export async function openBox(host: Host, url: string, options: ConnectOptions):
   });
   if (options.onStatus !== undefined) links.statusListeners.add(options.onStatus);
   for (const [method, listener] of Object.entries(options.notifications ?? {})) {
-    links.listeners.set(method, new Set([listener as (params: unknown) => void]));
+    links.listenersTo(method).add(listener as (params: unknown) => void);
   }
   await links.linkForWork().session();
-  return new Box(links, reportError);
+  return new host.Box(links, reportError);
 }
 
-function reconnectMaxMs({ reconnect = true }: ConnectOptions): number {
-  if (reconnect === false) return 0;
-  return reconnect === true ? defaults.RECONNECT_MAX_MS : (reconnect.maxMs ?? defaults.RECONNECT_MAX_MS);
+function reconnectMaxMs({ reconnect }: ConnectOptions): number {
+  const { maxMs = defaults.RECONNECT_MAX_MS } = typeof reconnect === 'object' ? reconnect : {};
+  return reconnect === false ? 0 : maxMs;
 }

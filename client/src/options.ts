@@ -1,4 +1,4 @@
-/** What can be said about a connection and about a command, with every default. Knows no behaviour. */
+/** The options of connections and commands, with their defaults. Knows no behaviour. */
 import type { AbortSignalLike } from './abort-signal.js';
 import type { Input } from './input-source.js';
 import type { TraceSource } from './trace.js';
@@ -7,7 +7,7 @@ import type { WebSocketLike } from './websocket-transport.js';
 import type { NotificationName, Notifications } from './wire.js';
 
 /**
- * How a box comes back after its connection broke.
+ * How a box connects again after its connection broke.
  *
  * @example
  * import type { ReconnectOptions } from 'execwire-client';
@@ -15,7 +15,7 @@ import type { NotificationName, Notifications } from './wire.js';
  * await using patient = await connect('ws://127.0.0.1:4500', { reconnect });
  */
 export interface ReconnectOptions {
-  /** Milliseconds of trying before it gives up. The next request tries again. Default 60000. */
+  /** Milliseconds of trying before it gives up. The next request then tries again. Default 60000. */
   readonly maxMs?: number;
 }
 
@@ -34,23 +34,23 @@ export interface ConnectOptions {
   readonly name?: string;
   /** Version of the program, for the server's log. Default that of this package. */
   readonly version?: string;
-  /** Time for a connection: to be opened and answered. The first `connect` gives up behind it. Default 10000. */
+  /** Time to open a connection and to get the first answer. `connect` rejects after it. Default 10000. */
   readonly connectTimeout?: number;
   /** Time for the answer to a request that is no command. Default 30000. */
   readonly requestTimeout?: number;
-  /** Time for the server to answer an orderly end. Default 2000. */
+  /** Time for the server to answer when the box is closed. Default 2000. */
   readonly closeTimeout?: number;
-  /** How to come back after a break; false: not at all. Default `{ maxMs: 60000 }`. */
+  /** How to connect again after a break; false: not at all. Default `{ maxMs: 60000 }`. */
   readonly reconnect?: boolean | ReconnectOptions;
-  /** Interval at which the server is to show that it lives, 100 to 3600000; after three without a word the connection counts as broken. 0: never asked for. Default 15000. */
+  /** Interval of the server's heartbeats, 100 to 3600000; when nothing has come for three of them, the connection counts as broken. 0: no heartbeats. Default 15000. */
   readonly heartbeat?: number;
   /** A key of {@link Run.key}: connects to the server that has this command, where a balancer stands before several. Default: any server. */
   readonly key?: string;
-  /** Hears what happens to the connections. {@link Box.onStatus} adds more. Default: nobody. */
+  /** Is called with what happens to the connections. {@link Box.onStatus} adds more listeners. Default: none. */
   readonly onStatus?: (status: BoxStatus) => void;
-  /** Listeners that are there before the first notification can come; {@link Box.on} adds more. Default: none. */
+  /** Listeners that are added before the first notification can come; {@link Box.on} adds more. Default: none. */
   readonly notifications?: { readonly [N in NotificationName]?: (params: Notifications[N]) => void };
-  /** Hears what listeners of this program throw; a connection never breaks by them. Default: `console.error`. */
+  /** Is called with what the program's listeners throw; a connection never breaks by it. Default: `console.error`. */
   readonly onError?: (error: unknown) => void;
   /** Trace context of each request. Default: in Node the active one of the program's OpenTelemetry, where it has registered one; none in browsers. */
   readonly traceContext?: TraceSource;
@@ -61,8 +61,8 @@ export interface ConnectOptions {
 }
 
 /**
- * What happens to the connections of a box: `online` with one, `away` while it tries to come back, `offline` when it gave up (the next request
- * tries again), `draining` when the server takes no new work, `closed` at the end.
+ * What happens to the connections of a box: `online` when there is one, `away` while the box tries to connect again, `offline` when it gave up (the
+ * next request tries again), `draining` when the server takes no new work, `closed` at the end.
  *
  * @example
  * import type { BoxStatus } from 'execwire-client';
@@ -103,11 +103,11 @@ export interface TerminalSize {
 export interface DetachableOptions {
   /** Its name; 16 to 128 of `A-Za-z0-9._~-`. Default: a random one, which also leads balancers to its server. */
   readonly key?: string;
-  /** Milliseconds that it lives with nobody attached, and that its end is kept. Default 60000. */
+  /** Milliseconds that it lives while no client is attached, and that the server keeps its result. Default 60000. */
   readonly ttl?: number;
-  /** Bytes of output per stream kept for whoever comes back. Default 1 MiB, or less where the server allows less. */
+  /** Bytes of output per stream that the server keeps for the next attachment. Default 1 MiB, or less if the server allows less. */
   readonly replayBytes?: number;
-  /** With nobody attached: `pause` waits, so that no byte is lost; `drop` runs on and forgets the oldest output. Default `pause`. */
+  /** While no client is attached and the room is full: `pause` makes the command wait, so that no byte is lost; `drop` lets it run and forgets the oldest output. Default `pause`. */
   readonly whenFull?: 'pause' | 'drop';
 }
 
@@ -148,7 +148,7 @@ export interface CommonOptions {
   readonly forceKillAfter?: number;
   /** Bytes of output per stream kept for the result: from the start, or from both ends. Default 100 MB; for terminals 64 KiB and the last 1 MiB. */
   readonly maxBuffer?: number | HeadAndTail;
-  /** Bytes of output per stream that may wait here for a reader; then the command is slowed. Default 1 MiB. */
+  /** Bytes of output per stream that may wait in this client for a reader; at more the command is slowed. At least 1. Default 1 MiB. */
   readonly window?: number;
 }
 
@@ -177,7 +177,7 @@ export interface ExecOptions<E extends Encoding = 'utf8'> extends CommonOptions 
   readonly input?: Input;
   /** `pipe` keeps the input open for {@link Run.write}. Default `ignore`, or `pipe` with `input`. */
   readonly stdin?: 'pipe' | 'ignore';
-  /** Whether output is kept for the result. Without, it waits for the first reader. Default true. */
+  /** Whether output is kept for the result. If not, it waits for the first reader. Default true. */
   readonly buffer?: boolean;
   /** Captured output as text or as `Uint8Array`. Default `utf8`. */
   readonly encoding?: E;
@@ -185,7 +185,7 @@ export interface ExecOptions<E extends Encoding = 'utf8'> extends CommonOptions 
   readonly all?: boolean;
   /** Takes one newline off the end of captured text. Default true. */
   readonly stripFinalNewline?: boolean;
-  /** Whether a failure throws. Without, every end gives a result; only a refusal of the server throws. Default true. */
+  /** Whether a failure rejects. If not, every end gives a result, and only a refusal of the server rejects. Default true. */
   readonly reject?: boolean;
   /** Whether it outlives its connections. Default false. */
   readonly detachable?: boolean | DetachableOptions;
@@ -202,14 +202,14 @@ export interface ExecOptions<E extends Encoding = 'utf8'> extends CommonOptions 
  * await term.kill('SIGKILL');
  */
 export interface TerminalOptions extends CommonOptions, Partial<TerminalSize> {
-  /** Whether it outlives its connections, for 60 s by default. Where the server cannot, it is an ordinary one. Default true. */
+  /** Whether it outlives its connections, for 60 s by default. It is an ordinary one if the server does not support that. Default true. */
   readonly detachable?: boolean | DetachableOptions;
-  /** Whether it comes back from a break with a picture of the screen, and not with the output that was missed. Default false. */
+  /** Whether a picture of the screen comes after a break in place of the output that was missed. Default false. */
   readonly redraw?: boolean;
 }
 
 /**
- * How to come to a command that runs already, or has ended and is kept.
+ * How to attach to a command that runs, or has ended and is kept.
  *
  * @example
  * import type { AttachOptions } from 'execwire-client';
@@ -220,16 +220,16 @@ export interface TerminalOptions extends CommonOptions, Partial<TerminalSize> {
  */
 export interface AttachOptions<E extends Encoding = 'utf8'>
   extends Omit<ExecOptions<E>, 'cwd' | 'env' | 'timeout' | 'detachable' | 'input' | 'stdin'> {
-  /** Positions from which on output is wanted, in bytes. Default: the oldest that is kept. */
+  /** Positions in bytes at which the output begins. Default: the oldest that is kept. */
   readonly from?: { readonly stdout?: number; readonly stderr?: number };
   /** `observer` reads only. Default `writer`. */
   readonly role?: 'writer' | 'observer';
-  /** Whether another writer is sent away. Default true. */
+  /** Whether to replace another writer, who is then detached. Default true. */
   readonly takeover?: boolean;
 }
 
 /**
- * How to come to a terminal.
+ * How to attach to a terminal.
  *
  * @example
  * import type { AttachTerminalOptions } from 'execwire-client';
@@ -243,7 +243,7 @@ export interface AttachOptions<E extends Encoding = 'utf8'>
 export interface AttachTerminalOptions
   extends Omit<TerminalOptions, 'cwd' | 'env' | 'timeout' | 'detachable'>,
     Pick<AttachOptions, 'from' | 'role' | 'takeover'> {
-  /** Begins with a picture of the screen, and not with old output. Default true, unless `from` is given. */
+  /** Whether the output begins with a picture of the screen, and not with old output. Default true, unless `from` is given. */
   readonly screen?: boolean;
 }
 
@@ -257,8 +257,8 @@ export interface AttachTerminalOptions
  * console.log((await shell.run('pwd')).output); // /
  */
 export interface ShellOptions extends Pick<CommonOptions, 'cwd' | 'env' | 'window' | 'maxBuffer'> {
-  /** Which one. Default `bash`, or `sh` where there is none. */
+  /** Which shell. Default `bash`, or `sh` if there is no bash. */
   readonly shell?: 'bash' | 'sh';
-  /** Whether it outlives its connections, for 60 s by default. Where the server cannot, it is an ordinary command. Default true. */
+  /** Whether it outlives its connections, for 60 s by default. It is an ordinary command if the server does not support that. Default true. */
   readonly detachable?: boolean | DetachableOptions;
 }

@@ -1,5 +1,6 @@
 /** The queue of one reader of a command's output. Knows no other reader and no wire. */
 import type { OutputChunk } from './capture.js';
+import { Change } from './change.js';
 import type { StreamName } from './wire.js';
 
 /** Output that a reader leaves unread before it is given up, on servers that cannot wait for it (no windows): 64 MiB. */
@@ -7,7 +8,7 @@ const UNREAD_LIMIT_BYTES = 64 * 1024 * 1024;
 
 interface Queued {
   readonly chunk: OutputChunk;
-  /** Whether it came after the reader did; only such bytes hold the server back. */
+  /** Whether it came after the reader began; only such bytes hold the server back. */
   readonly isLive: boolean;
 }
 
@@ -25,8 +26,7 @@ export class OutputView {
   readonly #streams: readonly StreamName[];
   readonly #hooks: OutputViewHooks;
   #queue: Queued[];
-  #change: Promise<void> | undefined;
-  #wake: () => void = () => {};
+  readonly #change = new Change();
   #hasEnded = false;
   #failure: Error | undefined;
 
@@ -42,12 +42,12 @@ export class OutputView {
     this.#queue.push({ chunk, isLive: true });
     this.unread[stream] += bytes.length;
     if (this.unread[stream] > UNREAD_LIMIT_BYTES && !this.#hooks.isBounded()) this.#fail();
-    this.#changed();
+    this.#change.happen();
   }
 
   end(): void {
     this.#hasEnded = true;
-    this.#changed();
+    this.#change.happen();
   }
 
   /** The next piece; undefined at the end. @throws {Error} when output was dropped because this reader stood still */
@@ -57,10 +57,7 @@ export class OutputView {
       if (queued !== undefined) return this.#take(queued);
       if (this.#failure !== undefined) throw this.#failure;
       if (this.#hasEnded) return undefined;
-      this.#change ??= new Promise((resolve) => {
-        this.#wake = resolve;
-      });
-      await this.#change;
+      await this.#change.wait();
     }
   }
 
@@ -88,10 +85,5 @@ export class OutputView {
     this.#queue = [];
     this.unread.stdout = 0;
     this.unread.stderr = 0;
-  }
-
-  #changed(): void {
-    this.#change = undefined;
-    this.#wake();
   }
 }

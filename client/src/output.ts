@@ -3,6 +3,7 @@
  * holds the count back, and with it the server. Knows no wire message and no text.
  */
 import type { Capture, OutputChunk } from './capture.js';
+import { Listeners } from './listeners.js';
 import { OutputView } from './output-view.js';
 import type { Offsets, StreamName } from './wire.js';
 
@@ -54,8 +55,9 @@ const BOTH: readonly StreamName[] = ['stdout', 'stderr'];
 export class Output {
   readonly #settings: OutputSettings;
   readonly #views = new Set<OutputView>();
-  readonly #listeners = new Set<(event: OutputEvent) => void>();
-  readonly #gapListeners = new Set<(gap: OutputGap) => void>();
+  readonly #listeners: Listeners<OutputEvent>;
+  /** Listeners to gaps. */
+  readonly gaps: Listeners<OutputGap>;
   readonly #received = { stdout: 0, stderr: 0 };
   /** Waits for the first reader where nothing is captured. */
   #waiting: OutputView | undefined;
@@ -63,6 +65,8 @@ export class Output {
 
   constructor(settings: OutputSettings) {
     this.#settings = settings;
+    this.#listeners = new Listeners(settings.reportError);
+    this.gaps = new Listeners(settings.reportError);
     if (settings.capture === undefined) this.#waiting = this.#addView(BOTH, []);
   }
 
@@ -71,7 +75,7 @@ export class Output {
     return this.#received;
   }
 
-  /** Bytes that are here and that some reader has not taken. */
+  /** Bytes that came and that the slowest reader has not taken. */
   unread(stream: StreamName): number {
     let most = 0;
     for (const view of this.#views) most = Math.max(most, view.unread[stream]);
@@ -90,13 +94,13 @@ export class Output {
     this.#deliver({ stream: 'stdout', bytes, offset: this.#received.stdout, isScreen: true });
   }
 
-  /** Bytes that will never come; a stream begins behind them. */
+  /** Skips bytes that will never come. */
   gap(stream: StreamName, to: number): void {
     const from = this.#received[stream];
     if (to <= from) return;
     this.#settings.capture?.skip(stream, to - from);
     this.#received[stream] = to;
-    for (const listener of [...this.#gapListeners]) this.#call(() => listener({ stream, from, to }));
+    this.gaps.tell({ stream, from, to });
     this.#processed(stream);
   }
 
@@ -105,7 +109,7 @@ export class Output {
     Object.assign(this.#received, offsets);
   }
 
-  /** Nothing follows. */
+  /** The output has ended. */
   end(): void {
     this.#hasEnded = true;
     for (const view of this.#views) view.end();
@@ -113,15 +117,11 @@ export class Output {
 
   /** Calls back with every piece of output from now on, in order; where nothing is captured, with what waits for a reader first. */
   listen(listener: (event: OutputEvent) => void): () => void {
-    for (const event of this.#waiting?.take(BOTH) ?? []) this.#call(() => listener(event as OutputEvent));
-    this.#listeners.add(listener);
+    const remove = this.#listeners.add(listener);
+    // While output waits for the first reader, this is the only listener.
+    for (const event of this.#waiting?.take(BOTH) ?? []) this.#listeners.tell(event as OutputEvent);
     this.#release();
-    return () => this.#listeners.delete(listener);
-  }
-
-  listenToGaps(listener: (gap: OutputGap) => void): () => void {
-    this.#gapListeners.add(listener);
-    return () => this.#gapListeners.delete(listener);
+    return remove;
   }
 
   /** A reader of the given streams, from the oldest output that is kept. */
@@ -158,7 +158,7 @@ export class Output {
     const { stream, bytes } = event;
     this.#settings.capture?.push(stream, bytes);
     for (const view of this.#views) view.push(event);
-    for (const listener of [...this.#listeners]) this.#call(() => listener(event));
+    this.#listeners.tell(event);
     this.#processed(stream);
   }
 
@@ -169,7 +169,7 @@ export class Output {
     return view;
   }
 
-  /** Somebody reads: what nobody reads is no longer waited for. */
+  /** There is a reader or a listener now: output no longer waits for the first one. */
   #release(): void {
     const waiting = this.#waiting;
     if (waiting === undefined) return;
@@ -180,13 +180,5 @@ export class Output {
 
   #processed(stream: StreamName): void {
     this.#settings.onProcessed(stream, this.#received[stream] - this.unread(stream));
-  }
-
-  #call(listener: () => void): void {
-    try {
-      listener();
-    } catch (error) {
-      this.#settings.reportError(error);
-    }
   }
 }

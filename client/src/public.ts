@@ -1,4 +1,4 @@
-/** Everything that a program may import from the package, beside `connect`, which is made for each platform. */
+/** Everything that a program may import from the package, except `connect`, which each platform has its own of. */
 export type { AbortSignalLike } from './abort-signal.js';
 export type { Box } from './box.js';
 export type { OutputChunk } from './capture.js';

@@ -237,7 +237,11 @@ export class RemoteCommand implements CommandListener {
       this.#wasSent = true;
       if (!isAttach) this.#serverId = serverId;
       this.place.set({ session, processId });
-      return (await answer) as ExecReply;
+      const reply = (await answer) as ExecReply;
+      const { exitCode } = reply ?? {};
+      // Exit codes of POSIX have eight bits.
+      if (Number.isInteger(exitCode) && exitCode >= 0 && exitCode <= 0xff) return reply;
+      throw unknownBy(`the reply is not valid: exitCode is ${exitCode}`);
     } finally {
       session.release(processId);
     }

@@ -1,8 +1,8 @@
-/** What a command left behind, and the errors that carry it. Knows no wire and no connection. */
+/** The result of a command, and the errors that carry one. Knows no wire and no connection. */
 
 /**
- * Why a command ended: by itself, by a signal of somebody else, by its timeout, because this client asked, for want of memory; or that nobody can
- * tell.
+ * Why a command ended: `exited` by itself, `signal` by a signal that this client did not send, `timeout` by its timeout, `terminated` because this client
+ * asked, `outOfMemory` for lack of memory, `lost` with its connection or its server; `unknown` if the server could not be asked.
  *
  * @example
  * import type { Cause } from 'execwire-client';
@@ -23,7 +23,7 @@ export type Cause = 'exited' | 'signal' | 'timeout' | 'terminated' | 'outOfMemor
 export type Captured = string | Uint8Array;
 
 /**
- * What a command left behind.
+ * The result of a command.
  *
  * @example
  * import type { Result } from 'execwire-client';
@@ -33,7 +33,7 @@ export type Captured = string | Uint8Array;
 export interface Result<T extends Captured = string> {
   /** Program and arguments; empty after {@link Box.attach}, since the server does not repeat them. */
   readonly command: readonly string[];
-  /** As the server sent it: the program's own, 128+n after signal n, 124 after the timeout. Undefined where no server said. */
+  /** As the server sent it: the program's own, 128+n after signal n, 124 after the timeout. Undefined if the server sent none. */
   readonly exitCode: number | undefined;
   /** Name of the signal that ended it, such as `SIGTERM`. */
   readonly signal: string | undefined;
@@ -52,48 +52,32 @@ export interface Result<T extends Captured = string> {
   readonly cause: Cause;
 }
 
-/** An error with all fields of a result; read from the result, so that an error that is shown does not show everything twice. */
+/** An error with all fields of a result. They are not enumerable, so that a printed error does not show everything twice. */
 abstract class CommandError<T extends Captured> extends Error {
   /** Everything that is known of the command. */
   readonly result: Result<T>;
+  declare readonly command: readonly string[];
+  declare readonly exitCode: number | undefined;
+  declare readonly signal: string | undefined;
+  declare readonly timedOut: boolean;
+  declare readonly stdout: T;
+  declare readonly stderr: T;
+  declare readonly all: T | undefined;
+  declare readonly truncated: Result<T>['truncated'];
+  declare readonly durationMs: number;
 
   constructor(name: string, message: string, result: Result<T>, cause: unknown) {
     super(message, { cause });
     this.name = name;
     this.result = result;
-  }
-
-  get command(): readonly string[] {
-    return this.result.command;
-  }
-  get exitCode(): number | undefined {
-    return this.result.exitCode;
-  }
-  get signal(): string | undefined {
-    return this.result.signal;
-  }
-  get timedOut(): boolean {
-    return this.result.timedOut;
-  }
-  get stdout(): T {
-    return this.result.stdout;
-  }
-  get stderr(): T {
-    return this.result.stderr;
-  }
-  get all(): T | undefined {
-    return this.result.all;
-  }
-  get truncated(): Result<T>['truncated'] {
-    return this.result.truncated;
-  }
-  get durationMs(): number {
-    return this.result.durationMs;
+    for (const [field, value] of Object.entries(result)) {
+      if (field !== 'cause') Object.defineProperty(this, field, { value });
+    }
   }
 }
 
 /**
- * A command that did not end well: another exit code than 0, a signal, its timeout, an abort. Has all fields of the {@link Result}; `cause` is that of
+ * A command that failed: another exit code than 0, a signal, its timeout, an abort. Has all fields of the {@link Result}; `cause` is that of
  * the result, or what the `input` threw.
  *
  * @example
@@ -132,7 +116,7 @@ export class LostError<T extends Captured = string> extends CommandError<T> {
   }
 }
 
-/** What is known where an outcome is not. */
+/** What is known of a command or request whose outcome is unknown. */
 export interface UnknownOutcomeDetails<T extends Captured> {
   readonly result?: Result<T> | undefined;
   readonly wasSent: boolean;
@@ -141,8 +125,8 @@ export interface UnknownOutcomeDetails<T extends Captured> {
 }
 
 /**
- * Nobody can say what became of a command or a request: no server was reachable in time, another one answered, or this client left the
- * command by its own wish or because another client took it over.
+ * The outcome of a command or a request is unknown: no server was reachable in time, another one answered, its reply is not valid, or this client has
+ * detached from the command, by its own wish or because another client took it over.
  *
  * @example
  * import { UnknownOutcomeError } from 'execwire-client';
@@ -155,7 +139,7 @@ export interface UnknownOutcomeDetails<T extends Captured> {
 export class UnknownOutcomeError<T extends Captured = string> extends Error {
   /** What is known of the command; undefined for a request that is none. */
   readonly result: Result<T> | undefined;
-  /** False where it was certainly not started: it never left this client. */
+  /** False if it was certainly not started, because it never left this client. */
   readonly wasSent: boolean;
   /** Why this client is no longer attached; undefined when a connection or a server is at fault. */
   readonly detached: 'takeover' | 'requested' | undefined;

@@ -1,4 +1,5 @@
 /** JSON-RPC 2.0 over one transport, both ways: ids in flight, answers, and what the server asks. Knows no method and no reconnect. */
+import { Change } from './change.js';
 import { messageOf, RpcError, type WireError } from './errors.js';
 import type { Cancel, Clock } from './platform.js';
 import type { Transport, TransportEnd, TransportListener } from './transport.js';
@@ -8,7 +9,7 @@ const METHOD_NOT_FOUND = -32601;
 const INTERNAL_ERROR = -32603;
 /** Close code of a side that is done (RFC 6455, section 7.4.1). */
 const DONE = 1000;
-/** Code under which an end is told when the server breaks the protocol (likewise). It is not sent: browsers refuse to. */
+/** Code that this client reports when the server breaks the protocol (likewise). It is not sent, because browsers refuse to. */
 const BROKEN = 1002;
 
 /** The connection ended before an answer came. Stays inside the client. */
@@ -26,10 +27,10 @@ export class ConnectionEnded extends Error {
 /** No answer within the time for it. Stays inside the client. */
 export class NoAnswer extends Error {}
 
-/** What a connection tells. None of them may throw. */
+/** What a connection reports. None of them may throw. */
 export interface RpcEvents {
   onNotification(method: string, params: unknown): void;
-  /** Answers a request of the server: the result, or a rejection. Undefined where nobody knows the method. */
+  /** Answers a request of the server: the result, or a rejection. Undefined if the program does not answer the method. */
   onRequest(method: string, params: unknown): Promise<unknown> | undefined;
   onEnd(end: ConnectionEnded): void;
 }
@@ -55,6 +56,7 @@ export class RpcConnection implements TransportListener {
   readonly #clock: Clock;
   readonly #events: RpcEvents;
   readonly #pending = new Map<number, Pending>();
+  readonly #closed = new Change();
   #transport: Transport | undefined;
   #nextId = 1;
 
@@ -106,13 +108,9 @@ export class RpcConnection implements TransportListener {
     if (this.ended !== undefined) return;
     this.#transport?.close(DONE, 'done');
     const cancel = this.#clock.after(timeoutMs, () => this.drop());
-    await new Promise<void>((resolve) => {
-      this.#onClosed = resolve;
-      if (this.ended !== undefined) resolve();
-    });
+    if (this.ended === undefined) await this.#closed.wait();
     cancel();
   }
-  #onClosed: () => void = () => {};
 
   /** Ends the connection at once. */
   drop(): void {
@@ -121,18 +119,13 @@ export class RpcConnection implements TransportListener {
 
   onText(text: string): void {
     this.lastReceivedAt = this.#clock.now();
-    let message: Record<string, unknown>;
     try {
-      message = JSON.parse(text);
-    } catch {
-      this.onEnd({ code: BROKEN, reason: 'not JSON' });
+      this.#receive(JSON.parse(text));
+    } catch (thrown) {
+      // No JSON, or a notification that is not what it has to be: nothing that follows can be relied on.
+      this.onEnd({ code: BROKEN, reason: messageOf(thrown) });
       this.drop();
-      return;
     }
-    if (typeof message?.method === 'string') {
-      if (message.id === undefined) this.#events.onNotification(message.method, message.params);
-      else void this.#answer(message.id, message.method, message.params);
-    } else if (typeof message?.id === 'number') this.#settle(message.id, message);
   }
 
   onEnd(end: TransportEnd): void {
@@ -144,8 +137,15 @@ export class RpcConnection implements TransportListener {
       cancelTimeout?.();
       reject(this.ended);
     }
-    this.#onClosed();
+    this.#closed.happen();
     this.#events.onEnd(this.ended);
+  }
+
+  #receive(message: Record<string, unknown>): void {
+    if (typeof message?.method === 'string') {
+      if (message.id === undefined) this.#events.onNotification(message.method, message.params);
+      else void this.#answer(message.id, message.method, message.params);
+    } else if (typeof message?.id === 'number') this.#settle(message.id, message);
   }
 
   #settle(id: number, { error, result }: Record<string, unknown>): void {
@@ -175,7 +175,7 @@ export class RpcConnection implements TransportListener {
     try {
       if (this.ended === undefined) this.#transport?.send(text);
     } catch {
-      // The transport is closing; nobody waits for this message.
+      // The transport is closing, and this message needs no answer.
     }
   }
 }

@@ -49,15 +49,15 @@ export function resultOfReply<T extends Captured>(
   const seemsTimedOut = timeoutMs !== undefined && reply.exitCode === TIMEOUT_EXIT_CODE && elapsedMs >= timeoutMs;
   const timedOut = reply.timedOut ?? seemsTimedOut;
   const result: Result<T> = {
-    ...captured<T>(settings, circumstances),
-    command: settings.command,
+    ...knownResult<T>(settings, circumstances),
     exitCode: reply.exitCode,
     signal: reply.signal ?? undefined,
     timedOut,
     durationMs: reply.durationMs ?? elapsedMs,
     cause: causeOf(reply, timedOut, circumstances),
   };
-  const hasFailed = reply.exitCode !== 0 || timedOut || wasAborted || inputFailure !== undefined;
+  const hasFailed =
+    reply.exitCode !== 0 || result.signal !== undefined || timedOut || wasAborted || inputFailure !== undefined;
   if (hasFailed && settings.throwsOn === 'failure') {
     throw new ExecError(result, { aborted: wasAborted, cause: inputFailure?.error });
   }
@@ -72,12 +72,7 @@ export function resultOfNoReply<T extends Captured>(
 ): Result<T> {
   const wasNeverRun = circumstances.wasAborted && !noReply.wasSent;
   const result: Result<T> = {
-    ...captured<T>(settings, circumstances),
-    command: settings.command,
-    exitCode: undefined,
-    signal: undefined,
-    timedOut: false,
-    durationMs: circumstances.elapsedMs,
+    ...knownResult<T>(settings, circumstances),
     cause: wasNeverRun ? 'terminated' : noReply.kind,
   };
   if (settings.throwsOn === 'nothing') return result;
@@ -99,16 +94,22 @@ function causeOf(reply: ExecReply, timedOut: boolean, { wasAborted, wasKillAsked
   return wasKillAsked ? 'terminated' : 'signal';
 }
 
-function captured<T extends Captured>(
-  { encoding, all, stripFinalNewline }: ResultSettings,
-  { capture }: Circumstances,
-): Pick<Result<T>, 'stdout' | 'stderr' | 'all' | 'truncated'> {
+/** What is known without a reply. */
+function knownResult<T extends Captured>(
+  { command, encoding, all, stripFinalNewline }: ResultSettings,
+  { capture, elapsedMs }: Circumstances,
+): Omit<Result<T>, 'cause'> {
   const of = (streams: readonly StreamName[]): T => {
     if (encoding === 'bytes') return (capture?.join(streams) ?? new Uint8Array(0)) as T;
     const text = capture?.text(streams) ?? '';
     return (stripFinalNewline ? text.replace(/\r?\n$/, '') : text) as T;
   };
   return {
+    command,
+    exitCode: undefined,
+    signal: undefined,
+    timedOut: false,
+    durationMs: elapsedMs,
     stdout: of(['stdout']),
     stderr: of(['stderr']),
     ...(all ? { all: of(['stdout', 'stderr']) } : {}),

@@ -1,4 +1,4 @@
-/** One command as its caller holds it: a promise of its result and a live handle. Knows no connection. */
+/** The handle of one command: a promise of its result, and methods while it runs. Knows no connection. */
 
 import type { AbortSignalLike } from './abort-signal.js';
 import { Capture, type CaptureBounds, type OutputChunk } from './capture.js';
@@ -27,13 +27,13 @@ export interface RunSettings extends ResultSettings {
 }
 
 const BOTH: readonly StreamName[] = ['stdout', 'stderr'];
-/** Milliseconds that `waitFor` waits by default: a prompt that does not come in half a minute never comes. */
+/** Milliseconds that `waitFor` waits by default: a prompt that has not come in half a minute will not come. */
 const WAIT_FOR_MS = 30_000;
 /** Characters of output in the message of a wait that failed. */
 const SHOWN_OUTPUT = 500;
 
 /**
- * A command that runs: await it for its result, or hold it to read, write, resize and kill.
+ * A command that runs: await it for its result; read, write, resize and kill it meanwhile.
  *
  * @example
  * const run = box.exec(['sh', '-c', 'echo one; echo two']);
@@ -86,7 +86,7 @@ export class Run<T extends Captured = string> implements Promise<Result<T>> {
     return this.#started;
   }
 
-  /** Standard output, from its beginning as far as it is kept. A reader that stops slows the command; one that leaves does not. */
+  /** Standard output, from its beginning as far as it is kept. A reader that pauses slows the command; one that leaves its loop does not. */
   get stdout(): AsyncIterable<Uint8Array> {
     return this.#bytes(['stdout']);
   }
@@ -115,16 +115,16 @@ export class Run<T extends Captured = string> implements Promise<Result<T>> {
   }
 
   /**
-   * Calls back with each piece of output from now on, exactly once and in order, over every break of the connection.
+   * Calls back with each piece of output from now on, exactly once and in order, also when the connection breaks.
    * @returns takes the listener away
    */
   onOutput(listener: (event: OutputEvent) => void): () => void {
     return this.#output.listen(listener);
   }
 
-  /** Calls back for output that was lost to this client: only of commands that drop it while nobody is attached. @returns takes the listener away */
+  /** Calls back for output that this client will never get: commands with `whenFull: 'drop'` lose some while no client is attached. @returns takes the listener away */
   onGap(listener: (gap: OutputGap) => void): () => void {
-    return this.#output.listenToGaps(listener);
+    return this.#output.gaps.add(listener);
   }
 
   /** Writes to standard input; resolves when the server has accepted it. Needs `stdin: 'pipe'`. @throws {RpcError} `stdinClosed`, `stdinNotStreamed` */
@@ -169,7 +169,7 @@ export class Run<T extends Captured = string> implements Promise<Result<T>> {
   }
 
   /**
-   * Leaves the command, which goes on for its `ttl`; the promise of the result then rejects with {@link UnknownOutcomeError}.
+   * Detaches from the command, which goes on for its `ttl`; the promise of the result then rejects with {@link UnknownOutcomeError}.
    * @throws {RpcError} `notDetachable`
    */
   async detach(): Promise<void> {
@@ -225,11 +225,12 @@ export class Run<T extends Captured = string> implements Promise<Result<T>> {
 
   async #kill(signal: string): Promise<void> {
     if (this.#command.abandon()) return;
-    const graceMs = this.#settings.forceKillAfterMs;
-    if (signal === 'SIGKILL') await this.#command.place.request('command/exec/terminate', () => ({}));
-    else if (signal === 'SIGTERM')
-      await this.#command.place.request('command/exec/terminate', () => ({ signal, graceMs }));
-    else await this.#command.place.request('command/exec/signal', () => ({ signal }));
+    const isTerm = signal === 'SIGTERM';
+    const method = isTerm || signal === 'SIGKILL' ? 'terminate' : 'signal';
+    // `terminate` without params kills at once.
+    const params =
+      signal === 'SIGKILL' ? {} : { signal, graceMs: isTerm ? this.#settings.forceKillAfterMs : undefined };
+    await this.#command.place.request(`command/exec/${method}`, () => params);
   }
 
   /** What the input throws ends the command, and is the cause of its error. */
@@ -252,7 +253,7 @@ export class Run<T extends Captured = string> implements Promise<Result<T>> {
   }
 
   #read(streams: readonly StreamName[]): AsyncIterableIterator<OutputChunk> {
-    // The reader is told of a failure at its end.
+    // The reader throws the failure at its end, so the promise need not be looked at.
     this.#result.catch(() => {});
     return this.#output.read(streams);
   }
@@ -266,7 +267,7 @@ export class Run<T extends Captured = string> implements Promise<Result<T>> {
   }
 }
 
-/** Nobody has to look at it: what matters of a failure is in the result of the command. */
+/** Marks a rejection as handled, so that the caller may ignore it: the result of the command tells of every failure that matters. */
 function quiet<T>(promise: Promise<T>): Promise<T> {
   promise.catch(() => {});
   return promise;

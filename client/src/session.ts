@@ -1,6 +1,6 @@
 /**
- * One initialized connection: what the server is and can, which command a notification belongs to, and whether the server still lives.
- * Knows no reconnect.
+ * One initialized connection: what its server can do, which command a notification belongs to, and whether the server is still there. Knows no
+ * reconnect.
  */
 import { type AbortSignalLike, orAborted } from './abort-signal.js';
 import { randomName } from './affinity.js';
@@ -19,20 +19,20 @@ import type {
 
 /** The subprotocol asked for when a token travels as one, too. */
 const SUBPROTOCOL = 'execwire.v1';
-/** A token travels as a subprotocol: browsers set no headers, and some routers delete them. */
+/** A token is sent as a subprotocol, because browsers cannot set headers and some proxies delete them. */
 const BEARER_PREFIX = 'execwire.bearer.';
-/** Heartbeats that may fail to come before the server counts as gone: one may be late. */
+/** Heartbeats without which the connection counts as broken. */
 const MISSED_HEARTBEATS = 3;
-/** Bytes of a message beside the base64 of a write: method, ids and names, generously. */
+/** Most bytes of a `write` message without its base64: method, ids and names. */
 const WRITE_ENVELOPE_BYTES = 4_096;
 /** Frame limit of servers that name none: the default of execwire's `--max-frame-bytes`. */
 const DEFAULT_FRAME_BYTES = 16 * 1024 * 1024;
-/** Most bytes of input in one message. A larger one only delays what comes behind it. */
+/** Most bytes of input in one message. A larger message only delays the next ones. */
 const LARGEST_WRITE_BYTES = 512 * 1024;
-/** Random bytes of a processId: ids of this client and those of a program that sends its own do not meet. */
+/** Random bytes of a processId, so that it never equals one that the program chooses for its own requests. */
 const ID_BYTES = 5;
 
-/** What one command hears of its connection. */
+/** What a command is told by its connection. */
 export interface CommandListener {
   onOutput(delta: Notifications['command/exec/outputDelta']): void;
   onAttached(attached: Notifications['command/exec/attached']): void;
@@ -41,7 +41,7 @@ export interface CommandListener {
   onDetached(reason: Notifications['command/exec/detached']['reason']): void;
 }
 
-/** What the owner of a session hears. None of them may throw. */
+/** What the owner of a session is told. None of them may throw. */
 export interface SessionEvents {
   onNotification(method: string, params: unknown): void;
   onRequest(method: string, params: unknown): Promise<unknown> | undefined;
@@ -68,7 +68,7 @@ export class Session implements RpcEvents {
   info: InitializeResult = {};
   /** Whether commands can outlive this connection, and windows are kept. */
   canDetach = false;
-  /** Most bytes under way that the server still has when a connection breaks. */
+  /** Most bytes under way that the server keeps when a connection breaks. */
   maxWindowBytes = 1;
   /** Most bytes of input in one `write`. */
   maxWriteBytes = 1;
@@ -86,11 +86,12 @@ export class Session implements RpcEvents {
     this.rpc = new RpcConnection(settings.platform.clock, this);
   }
 
-  /** Says hello. @throws {RpcError | ConnectionEnded} */
+  /** Sends `initialize`, and keeps what the server says. @throws {RpcError | ConnectionEnded} */
   async initialize(): Promise<void> {
-    this.info = ((await this.request('initialize', this.#settings.initialize)) ?? {}) as InitializeResult;
+    this.info = (await this.request('initialize', this.#settings.initialize)) ?? {};
     this.rpc.notify('initialized', {});
-    const { limits = {}, serverId } = this.info;
+    const { serverId } = this.info;
+    const limits = this.info.limits ?? {};
     this.canDetach = limits.maxReplayBytes !== undefined || serverId !== undefined;
     this.maxWindowBytes = Math.max(1, limits.maxReplayBytes ?? Number.MAX_SAFE_INTEGER);
     // Base64 makes four characters of three bytes.
@@ -98,7 +99,7 @@ export class Session implements RpcEvents {
     this.maxWriteBytes = Math.max(1, Math.min(LARGEST_WRITE_BYTES, Math.floor(fitting)));
   }
 
-  /** Whether the server says what a close code of its own means: 1001 and 1012 come only when nothing sent was left running. */
+  /** Whether the server is execwire: its close codes 1001 and 1012 say that it has not begun what has no answer. */
   get isExecwire(): boolean {
     return this.info.serverInfo?.name === 'execwire';
   }
@@ -114,7 +115,9 @@ export class Session implements RpcEvents {
     this.#commands.delete(processId);
   }
 
-  /** Sends a request and waits for its answer, for ever if it is about the life of a command. Errors as {@link RpcConnection.request}. */
+  /**
+   * Sends a request and waits for its answer; without a timeout if the answer comes only when a command ends or reads. Errors as {@link RpcConnection.request}.
+   */
   request<M extends RequestName>(method: M, params: Requests[M]['params']): Promise<Requests[M]['result']>;
   request(method: string, params: object): Promise<unknown>;
   request(method: string, params: object): Promise<unknown> {
@@ -192,8 +195,8 @@ export async function openSession(
 }
 
 /**
- * Drops a connection on which nothing has come for three heartbeats. Counts its own ticks and no time: a program that was stopped for an hour
- * finds its messages waiting, and must read them first.
+ * Drops a connection on which nothing has come for three heartbeats. Counts its own ticks and not the time, because a program that was stopped for an
+ * hour must first read the messages that have come meanwhile.
  */
 function watchSilence(rpc: RpcConnection, { platform, initialize }: SessionSettings): Cancel {
   const intervalMs = initialize.capabilities?.heartbeatMs ?? 0;

@@ -30,7 +30,7 @@ __execwire_mark() { __execwire=\${__execwire:-$?}; command printf %s "$1$2"; com
  * Typed behind it in bash. There a failure under `set -e` would end the shell and lose its variables: it interrupts the line instead, as Ctrl-C does.
  * `exit` says no word of its own, and traps hold in every line.
  */
-const BASH_PREPARATION = `set +H +o history; unset HISTFILE MAILCHECK TMOUT
+const BASH_PREPARATION = `set +H +o history; unset TMOUT
 exit() { command exit "$@" 2>/dev/null; }
 set -ET; trap '__execwire_code=$?; if [[ $BASHPID == $$ && $- == *e* ]]; then __execwire=$__execwire_code; command kill -INT $$; fi' ERR
 `;

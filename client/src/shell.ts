@@ -1,16 +1,17 @@
-/** A live shell, one line at a time, whose directory and variables persist. Knows no connection and nothing of what is typed. */
+/** A live shell that runs one line at a time, and whose directory and variables persist. Knows no connection and no shell syntax. */
 import { randomName } from './affinity.js';
 import { Capture, type CaptureBounds } from './capture.js';
 import { RpcError } from './errors.js';
+import { Listeners } from './listeners.js';
 import type { Cancel, Clock } from './platform.js';
 import type { Run } from './run.js';
 import { LineEnd, preparation, SHELL_COMMANDS, type ShellKind, typedLine, typedMark } from './shell-script.js';
 
 /** Random bytes of a mark. */
 const MARK_BYTES = 16;
-/** Bytes that programs in the background write between two lines and that the next line shows: the last 64 KiB. */
+/** Most bytes of output between two lines, by programs in the background, that the next line shows. */
 const KEPT_BETWEEN = 64 * 1024;
-/** Milliseconds between two interrupts of a line that goes on: a list of commands may catch one and go on with the next. */
+/** Milliseconds between two interrupts: a program may catch one and go on, and then the line goes on. */
 const INTERRUPT_EVERY_MS = 1_000;
 /** Interrupts before the shell is killed. */
 const INTERRUPTS = 3;
@@ -28,7 +29,7 @@ const INTERRUPTS = 3;
 export interface ShellRunOptions {
   /** Milliseconds until the line is interrupted as by Ctrl-C. Default: never. */
   readonly timeout?: number;
-  /** Calls back with output as it comes. Default: nobody. */
+  /** Is called with output as it comes. Default: none. */
   readonly onOutput?: (text: string) => void;
 }
 
@@ -42,7 +43,7 @@ export interface ShellRunOptions {
  * console.log(exitCode, output); // 1 /
  */
 export interface ShellResult {
-  /** Exit code of the line, or of the shell where the line ended it; undefined where none was told. */
+  /** Exit code of the line, or of the shell if the line ended it; undefined after a timeout if the shell told none. */
   readonly exitCode: number | undefined;
   /** Standard output and standard error of the line, without one newline at its end. */
   readonly output: string;
@@ -51,7 +52,7 @@ export interface ShellResult {
   readonly timedOut: boolean;
   /** After a timeout: whether the shell lives on with its variables. */
   readonly recovered: boolean;
-  /** Whether the shell was started anew for this line, because an earlier one had ended it. */
+  /** Whether a new shell was started for this line, because an earlier line ended the last one. */
   readonly restarted: boolean;
   readonly durationMs: number;
 }
@@ -68,7 +69,7 @@ export interface ShellSettings {
 interface LiveShell {
   readonly run: Run;
   readonly kind: ShellKind;
-  /** Takes output of the present line. */
+  /** Takes the output of the present line. */
   onOutput: (stream: 'stdout' | 'stderr', latin1: string) => void;
 }
 
@@ -95,8 +96,9 @@ export class Shell {
   }
 
   /**
-   * Runs a line, which may be a script of many. Resolves whatever its exit code; a syntax error is an ordinary one. Its input is empty.
-   * @throws {RpcError | LostError | UnknownOutcomeError} when there is no shell, or it is gone with its server
+   * Runs a line, which may be a script of many lines. Resolves with any exit code; that of a syntax error is 2. The input of the line is empty. In `sh` a
+   * failure under `set -e` ends the shell, as `exit` does; bash ends only the line.
+   * @throws {RpcError | LostError | UnknownOutcomeError} when the shell cannot start, or is lost with its server
    */
   run(line: string, options: ShellRunOptions = {}): Promise<ShellResult> {
     const result = this.#last.then(() => this.#run(line, options));
@@ -118,7 +120,7 @@ export class Shell {
   }
 
   async #run(line: string, { timeout, onOutput }: ShellRunOptions): Promise<ShellResult> {
-    const { clock, bounds } = this.#settings;
+    const { clock, bounds, reportError } = this.#settings;
     const restarted = this.#live === undefined && this.#wasStarted;
     const live = this.#live ?? (await this.#start());
     const startedAt = clock.now();
@@ -126,11 +128,13 @@ export class Shell {
     const end = new LineEnd(mark);
     const capture = new Capture(bounds);
     const decoder = new TextDecoder();
+    const listeners = new Listeners<string>(reportError);
+    if (onOutput !== undefined) listeners.add(onOutput);
     const keep = (latin1: string): void => {
       if (latin1 === '') return;
       const bytes = Uint8Array.from(latin1, (character) => character.charCodeAt(0));
       capture.push('stdout', bytes);
-      if (onOutput !== undefined) this.#tell(onOutput, decoder.decode(bytes, { stream: true }));
+      listeners.tell(decoder.decode(bytes, { stream: true }));
     };
     keep(this.#between);
     this.#between = '';
@@ -221,13 +225,5 @@ export class Shell {
       cancel = this.#interrupt(live, mark, left - 1);
     });
     return () => cancel();
-  }
-
-  #tell(listener: (text: string) => void, text: string): void {
-    try {
-      listener(text);
-    } catch (error) {
-      this.#settings.reportError(error);
-    }
   }
 }

@@ -1,6 +1,6 @@
-/** Finds out the process number of a command that was started. Knows no output. */
+/** Finds out the process number of a started command. Knows no output. */
 import { RpcError } from './errors.js';
-import type { Clock } from './platform.js';
+import { type Clock, sleep } from './platform.js';
 import type { RemoteCommand } from './remote-command.js';
 
 /**
@@ -14,7 +14,7 @@ import type { RemoteCommand } from './remote-command.js';
  * await run.end();
  */
 export interface Started {
-  /** Number of its process on the server's machine; undefined where the server does not say, or when it has ended before it could be asked. */
+  /** Number of its process on the server's machine; undefined if the server does not say, or if the command ended before the server was asked. */
   readonly pid: number | undefined;
   /** Its name, for {@link Box.attach}; undefined for a command that ends with its connection. */
   readonly key: string | undefined;
@@ -30,11 +30,11 @@ export async function startedOf(command: RemoteCommand, clock: Clock): Promise<S
   return Promise.race([attached, ended, listed(command, clock)]);
 }
 
-/** A command that ends with its connection is announced by nobody: the server is asked for it. */
+/** Asks the server for the process number, because it announces only commands that outlive their connection. */
 async function listed(command: RemoteCommand, clock: Clock): Promise<Started> {
   for (;;) {
     const place = await command.place.wait();
-    // Its end tells the caller, or its announcement.
+    // The caller also waits for the command's end and for its announcement.
     if (place === undefined || command.isKeptBy(place.session)) return new Promise(() => {});
     try {
       const { commands } = await place.session.request('command/exec/list', {});
@@ -44,6 +44,6 @@ async function listed(command: RemoteCommand, clock: Clock): Promise<Started> {
       // Servers of this protocol need not have a list.
       if (error instanceof RpcError) return { pid: undefined, key: undefined };
     }
-    await new Promise<void>((resolve) => clock.after(LOOK_AGAIN_MS, resolve));
+    await sleep(clock, LOOK_AGAIN_MS);
   }
 }

@@ -1,4 +1,4 @@
-/** A terminal as its caller holds it. Knows no connection. */
+/** The handle of one terminal. Knows no connection. */
 import type { OutputChunk } from './capture.js';
 import type { InputChunk } from './input-source.js';
 import type { TerminalSize } from './options.js';
@@ -39,16 +39,16 @@ export class Terminal {
   constructor(run: Run, screenOf: () => Promise<string>) {
     this.#run = run;
     this.#screenOf = screenOf;
-    // Most terminals are left, and nobody asks how they ended.
+    // Most programs do not ask how a terminal ended.
     run.catch(() => {});
   }
 
-  /** How it ended, whatever the exit code. @throws {RpcError | LostError | UnknownOutcomeError} when there is no exit code */
+  /** How it ended, with any exit code. @throws {RpcError | LostError | UnknownOutcomeError} when there is no exit code */
   get result(): Promise<TerminalResult> {
     return this.#run.then();
   }
 
-  /** Name of the terminal, for {@link Box.attachTerminal}; undefined where it ends with its connection. */
+  /** Name of the terminal, for {@link Box.attachTerminal}; undefined if it ends with its connection. */
   get key(): string | undefined {
     return this.#run.key;
   }
@@ -58,12 +58,12 @@ export class Terminal {
     return this.#run.started;
   }
 
-  /** What it writes. A reader that stops slows the program; one that leaves does not. */
+  /** What it writes. A reader that pauses slows the program; one that leaves its loop does not. */
   get output(): AsyncIterable<Uint8Array> {
     return this.#run.stdout;
   }
 
-  /** The same with a mark on pictures of the screen, for a program that draws on a terminal of its own and must empty it first. */
+  /** The same, with pictures of the screen marked: a program that shows them on a terminal of its own must empty it first. */
   get chunks(): AsyncIterable<OutputChunk> {
     return this.#run.chunks;
   }
@@ -73,7 +73,7 @@ export class Terminal {
     return this.#run.onOutput(listener);
   }
 
-  /** Calls back for output that was lost to this client. @returns takes the listener away */
+  /** Calls back for output that this client will never get. @returns takes the listener away */
   onGap(listener: (gap: OutputGap) => void): () => void {
     return this.#run.onGap(listener);
   }
@@ -103,14 +103,14 @@ export class Terminal {
     return this.#run.waitFor(expectation, options);
   }
 
-  /** Leaves it; it lives on for its `ttl`. */
+  /** Detaches from it; it goes on for its `ttl`. */
   detach(): Promise<void> {
     return this.#run.detach();
   }
 
   /**
    * What is on the screen: text with escape sequences that draw it on an empty terminal of the same size.
-   * @throws {Error} where the terminal is not detachable, since the server then keeps no screen
+   * @throws {Error} when the terminal is not detachable, because the server then keeps no screen
    */
   screen(): Promise<string> {
     return this.#screenOf();

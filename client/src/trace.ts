@@ -18,7 +18,7 @@ export type TraceSource = () => TraceCarrier | undefined;
 /** Where `@opentelemetry/api` 1.x keeps what was registered, for all its copies in a program; the 1 is its major version. */
 const REGISTERED = Symbol.for('opentelemetry.js.api.1');
 
-/** Of what is kept there, the two parts that are needed: who knows the active context, and who writes it out. */
+/** The two parts that are needed of it: one gives the active context, the other writes it as headers. */
 interface RegisteredApi {
   readonly context?: { active(): unknown };
   readonly propagation?: {

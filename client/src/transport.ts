@@ -71,11 +71,11 @@ export interface TransportRequest {
   readonly url: string;
   /** Subprotocols to offer. */
   readonly protocols: readonly string[];
-  /** Hears everything from the first message on. */
+  /** Takes every message, from the first one on. */
   readonly listener: TransportListener;
-  /** Gives up when it aborts. */
+  /** The opening is given up when it aborts. */
   readonly signal: AbortSignalLike;
 }
 
-/** Opens a transport. @throws {ConnectError} when there is none to be had */
+/** Opens a transport. @throws {ConnectError} when it cannot */
 export type OpenTransport = (request: TransportRequest) => Promise<Transport>;

@@ -43,7 +43,7 @@ interface Waiting {
   readonly resolve: (met: Met | NotMet) => void;
 }
 
-/** The output that no wait has passed yet. Each wait begins behind what the last one met. */
+/** The output that no wait has passed yet. Each wait begins after the match of the last one. */
 export class Expecter {
   readonly #clock: Clock;
   readonly #decoder = new TextDecoder('utf-8', { ignoreBOM: true });
@@ -101,8 +101,8 @@ export class Expecter {
       this.#cancelIdle = this.#clock.after(expectation.idle, () => this.#meet('', [], this.#text.length));
       return;
     }
-    const found = find(this.#text, expectation);
-    if (found !== undefined) this.#meet(found.match, found.groups, found.at);
+    const [match, groups, at] = find(this.#text, expectation);
+    if (at >= 0) this.#meet(match, groups, at);
   }
 
   #meet(match: string, groups: readonly (string | undefined)[], at: number): void {
@@ -119,15 +119,10 @@ export class Expecter {
   }
 }
 
-function find(
-  text: string,
-  expectation: string | RegExp,
-): { match: string; groups: (string | undefined)[]; at: number } | undefined {
-  if (typeof expectation === 'string') {
-    const at = text.indexOf(expectation);
-    return at < 0 ? undefined : { match: expectation, groups: [], at };
-  }
+/** @returns the match, its groups, and its position; -1 where there is none */
+function find(text: string, expectation: string | RegExp): [string, (string | undefined)[], number] {
+  if (typeof expectation === 'string') return [expectation, [], text.indexOf(expectation)];
   // Without these flags a pattern keeps a position of its own from one text to the next.
   const found = new RegExp(expectation.source, expectation.flags.replace(/[gy]/g, '')).exec(text);
-  return found === null ? undefined : { match: found[0], groups: found.slice(1), at: found.index };
+  return found === null ? ['', [], -1] : [found[0], found.slice(1), found.index];
 }

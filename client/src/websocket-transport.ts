@@ -12,7 +12,6 @@ import type { Transport, TransportRequest } from './transport.js';
  * await using other = await connect('ws://127.0.0.1:4500', { openSocket });
  */
 export interface WebSocketLike {
-  readonly readyState: number;
   addEventListener(type: 'open', listener: () => void): void;
   addEventListener(type: 'error', listener: (event: unknown) => void): void;
   addEventListener(type: 'message', listener: (event: { data: unknown }) => void): void;
@@ -24,15 +23,14 @@ export interface WebSocketLike {
 /** What differs between browsers and Node. */
 export interface WebSocketHooks {
   /** Reports why the server refused the upgrade. Browsers do not say. */
-  readonly onRefusal?: (socket: WebSocketLike, refused: (error: ConnectError) => void) => void;
+  readonly onRefusal?: (socket: WebSocketLike, url: string, refused: (error: ConnectError) => void) => void;
   /** What a code of the operating system means and what to do. Browsers give none. */
   readonly adviceOn?: (code: string) => string | undefined;
   /** Ends a socket at once. Default: an ordinary close, since browsers have nothing else. */
   readonly drop?: (socket: WebSocketLike) => void;
 }
 
-const OPEN = 1;
-/** Code of an end that nobody announced (RFC 6455, section 7.4.1). */
+/** Code of an end without a Close frame (RFC 6455, section 7.4.1). */
 const ABNORMAL = 1006;
 
 /** Waits until a socket is open. @throws {ConnectError} */
@@ -45,34 +43,29 @@ export function openWebSocket(
   return new Promise((resolve, reject) => {
     let isOpen = false;
     let hasEnded = false;
-    const end = (code: number, reason: string): void => {
+    /** @param error why the socket did not open, if it is not open yet */
+    const end = (error: ConnectError, code = ABNORMAL, reason = ''): void => {
       if (hasEnded) return;
       hasEnded = true;
       if (isOpen) listener.onEnd({ code, reason });
-    };
-    const giveUp = (error: ConnectError): void => {
-      hasEnded = true;
-      signal.removeEventListener('abort', abort);
-      reject(error);
+      else reject(error);
     };
     const abort = (): void => {
-      giveUp(cannotConnect(url, `given up`, { cause: signal.reason }));
+      if (isOpen) return;
+      end(cannotConnect(url, 'given up', { cause: signal.reason }));
       drop(socket);
     };
-    hooks.onRefusal?.(socket, giveUp);
+    hooks.onRefusal?.(socket, url, end);
     socket.addEventListener('open', () => {
       if (hasEnded) return;
       isOpen = true;
-      signal.removeEventListener('abort', abort);
       resolve({
-        send(text) {
-          if (socket.readyState !== OPEN) throw new Error('The connection is closing');
-          socket.send(text);
-        },
+        // A socket that is closing drops the text, and its end is told next.
+        send: (text) => socket.send(text),
         close: (code, reason) => socket.close(code, reason),
         drop() {
           drop(socket);
-          end(ABNORMAL, 'dropped');
+          end(cannotConnect(url, 'dropped'));
         },
       });
     });
@@ -80,11 +73,10 @@ export function openWebSocket(
       if (!hasEnded) listener.onText(String(data));
     });
     socket.addEventListener('error', (event) => {
-      if (!isOpen && !hasEnded) giveUp(connectErrorOf(url, event, hooks.adviceOn));
+      if (!isOpen) end(connectErrorOf(url, event, hooks.adviceOn));
     });
     socket.addEventListener('close', ({ code, reason }) => {
-      if (isOpen) end(code, reason);
-      else if (!hasEnded) giveUp(cannotConnect(url, `closed with ${code} before it was open`));
+      end(cannotConnect(url, `closed with ${code} before it was open`), code, reason);
     });
     if (signal.aborted) abort();
     else signal.addEventListener('abort', abort);
@@ -98,7 +90,7 @@ function connectErrorOf(url: string, event: unknown, adviceOn: WebSocketHooks['a
   return cannotConnect(url, String(said), { cause, code });
 }
 
-/** Why a server that speaks HTTP did not upgrade, in one sentence. */
+/** Says in one sentence why an HTTP server did not open a WebSocket. */
 export function refusalError(
   url: string,
   answer: { status: number; retryAfter?: string | undefined; contentType?: string | undefined },

@@ -171,13 +171,13 @@ export interface ListedCommand {
   readonly startedAtMs: number;
   /** Name of a detachable command; null for others. */
   readonly key?: string | null;
-  /** What this connection is to it; null when it is not attached. */
+  /** Role of this connection; null when it is not attached. */
   readonly role?: 'writer' | 'observer' | null;
   /** Number of attachments of all connections. */
   readonly attachments?: number;
   readonly stdout?: StreamRange;
   readonly stderr?: StreamRange;
-  /** When it is forgotten or ended, in milliseconds since 1970; null while somebody is attached. */
+  /** When it is ended or forgotten, in milliseconds since 1970; null while a client is attached. */
   readonly expiresAtMs?: number | null;
   readonly exitCode?: number | null;
   readonly command?: string[];

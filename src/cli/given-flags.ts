@@ -1,8 +1,8 @@
 /** Reads the flags of a command line from a command's table; they end at the first word that is none, or at `--`. Knows no flag. */
 import { parseArgs } from 'node:util';
+import { nearestWord } from '../../client/src/nearest.js';
 import type { Flag } from './command.js';
 import { CliError } from './exit-codes.js';
-import { nearestWord } from './nearest.js';
 
 /** What a command line said. */
 export class GivenFlags {

@@ -1,10 +1,10 @@
 /** `execwire kill`: signals a command that is kept on a server. */
 import { constants } from 'node:os';
+import { nearestWord } from '../../client/src/nearest.js';
 import { CONNECTION_FLAGS, JSON_FLAG, withConnection } from './connection.js';
 import { describedCommand, requiredWord } from './described-command.js';
 import { CliError } from './exit-codes.js';
 import { keptCommand } from './kept-commands.js';
-import { nearestWord } from './nearest.js';
 import { printJson } from './out-stream.js';
 
 export const kill = describedCommand({

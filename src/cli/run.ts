@@ -1,11 +1,12 @@
 /** The first word of a command line picks the command; a line that begins with a flag is one of `serve`. */
+
+import { nearestWord } from '../../client/src/nearest.js';
 import { readRequest } from '../config/flags.js';
 import { version } from '../version.js';
 import type { CliCommand } from './command.js';
 import { completionCommand } from './completion.js';
 import { EXIT_FAILURE } from './exit-codes.js';
 import { overviewText } from './help.js';
-import { nearestWord } from './nearest.js';
 import { START_PATIENCE_MS, writeToStderr } from './say.js';
 import { schema } from './schema.js';
 import { serveCommand } from './serve-command.js';

@@ -1,7 +1,7 @@
 // From flags and variables to one frozen configuration, and listen URLs. Starts nothing.
 import t from 'tap';
+import { nearestWord } from '../../client/src/nearest.js';
 import { overviewText, serveHelpText } from '../../src/cli/help.js';
-import { nearestWord } from '../../src/cli/nearest.js';
 import { ConfigError, limitsOf, options, readConfig } from '../../src/config/config.js';
 import { flagOf, readRequest, variableOf } from '../../src/config/flags.js';
 import { parseListenUrl } from '../../src/config/listen-address.js';

@@ -276,10 +276,10 @@ t.test('ordinary command is lost, and its processes are gone, when the box is cl
   t.match(await other.exec(['true'], { reject: false }), { exitCode: undefined, cause: 'unknown' });
 });
 
-t.test('connect says in one line what it met when nobody is there or the answer is no WebSocket', async (t) => {
-  const nobody = await failureOf(connect('ws://127.0.0.1:1'));
-  t.ok(nobody instanceof ConnectError);
-  t.match(nobody, { code: 'ECONNREFUSED', message: /^Cannot connect to ws:\/\/127\.0\.0\.1:1: ECONNREFUSED[^\n]*$/ });
+t.test('connect says in one line what happened when no server listens or the answer is no WebSocket', async (t) => {
+  const refused = await failureOf(connect('ws://127.0.0.1:1'));
+  t.ok(refused instanceof ConnectError);
+  t.match(refused, { code: 'ECONNREFUSED', message: /^Cannot connect to ws:\/\/127\.0\.0\.1:1: ECONNREFUSED[^\n]*$/ });
   t.match(await failureOf(connect(`${server.url}/healthz`)), { status: 400, message: /is this the address/ });
   await t.rejects(connect(server.url, { name: 'no\nheader' }), /Invalid clientInfo.name/);
 });

@@ -456,7 +456,7 @@ t.test('reader that takes nothing holds the server at its window, and gets the r
 });
 
 t.test(
-  'output waits for the first reader when nothing is kept, and what nobody reads then holds nothing',
+  'output waits for the first reader when nothing is kept, and a stream without a reader then holds nothing up',
   async (t) => {
     const { server, connect } = fakeSetup();
     const box = await connect();

@@ -14,7 +14,7 @@ const ENTRY = join(CLIENT, 'src/node.ts');
 const BUILT = join(CLIENT, 'dist/node.js');
 /** The address that examples write. */
 const DOCUMENTED_URL = 'ws://127.0.0.1:4500';
-/** What examples may use without a word, beside `connect`. */
+/** What examples may use without an import or a declaration, in addition to `connect`. */
 const BOX_DECLARATION = "import type { Box } from 'execwire-client';\ndeclare global { var box: Box; }\n";
 
 /** An example with the import of `connect` that it leaves out. */

@@ -1,6 +1,7 @@
 /** A box on a fake server and a clock that stands still. Knows no test. */
 import { decodeBase64, encodeBase64 } from '../../client/src/base64.js';
 import type { Box } from '../../client/src/box.js';
+import { CheckedBox } from '../../client/src/checked-box.js';
 import { openBox } from '../../client/src/open-box.js';
 import type { ConnectOptions } from '../../client/src/options.js';
 import { FakeServer } from './fake-server.js';
@@ -21,6 +22,7 @@ export function fakeSetup(): FakeSetup {
     decodeBase64,
     // Without chance the delays are the longest ones.
     random: () => 0,
+    Box: CheckedBox,
     traceContext: () => undefined,
     openSocket: () => {
       throw new Error('the fake server has no socket');

@@ -194,10 +194,10 @@ export class FakeServer {
   readonly commands: FakeCommand[] = [];
   /** Answers to upgrades, one each, before connections are accepted again. */
   readonly refusals: ConnectError[] = [];
-  /** Answers to requests of a method, one each, in place of the usual ones; `silence` for none. */
-  readonly answers: { method: string; answer: Refusal | 'silence' }[] = [];
+  /** Answers to requests of a method, one each, in place of the usual ones: a refusal, any reply, or none. */
+  readonly answers: { method: string; answer: Refusal | { readonly reply: unknown } | 'silence' }[] = [];
   serverId: string | undefined = 'server-1';
-  /** Nobody is there. */
+  /** Whether no server listens. */
   isGone = false;
   #restarts = 0;
   limits: Record<string, number> = { maxReplayBytes: 67_108_864, maxFrameBytes: 16_777_216 };
@@ -216,13 +216,13 @@ export class FakeServer {
     return newest;
   }
 
-  /** A connection whose client's upgrade is accepted, with nobody answering on it when `isSilent`. */
+  /** Whether connections are accepted and then get no answer. */
   isSilent = false;
 
   readonly openTransport: OpenTransport = async (request) => {
     const refused = this.refusals.shift();
     if (refused !== undefined) throw refused;
-    if (this.isGone) throw new ConnectError('Cannot connect: nobody is there', { code: 'ECONNREFUSED' });
+    if (this.isGone) throw new ConnectError('Cannot connect: no server listens', { code: 'ECONNREFUSED' });
     const connection = new FakeConnection(this, request);
     this.connections.push(connection);
     return connection;
@@ -247,9 +247,11 @@ export class FakeServer {
     if (id === undefined || method === undefined) return;
     const at = this.answers.findIndex((answer) => answer.method === method);
     const [planned] = at < 0 ? [] : this.answers.splice(at, 1);
-    if (planned?.answer === 'silence') return;
-    if (planned !== undefined) connection.refuse(id, planned.answer);
-    else this.#serve(connection, id, method, params);
+    const answer = planned?.answer;
+    if (answer === 'silence') return;
+    if (answer === undefined) this.#serve(connection, id, method, params);
+    else if ('reply' in answer) connection.reply(id, answer.reply);
+    else connection.refuse(id, answer);
   }
 
   /** A connection has ended: its ordinary commands are killed, the others are left. */
