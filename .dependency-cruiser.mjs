@@ -62,7 +62,7 @@ const OWNERS = [
   { package: '@opentelemetry/(?!api/)[^/]+', owners: ['src/telemetry/sdk'] },
   { package: 'prom-client', owners: ['src/telemetry/prometheus'] },
   { package: 'zod', owners: ['src/protocol', 'src/policy', 'src/config'], types: ['src/session'] },
-  { package: '@xterm/[^/]+', owners: ['src/commands/screen-terminal', 'src/commands/terminal-'] },
+  { package: '@xterm/[^/]+', owners: ['src/commands/screen-terminal'], types: ['src/commands'] },
   { package: 'jose', owners: ['src/auth'] },
   { package: '(pino|pino-pretty)', owners: ['src/log'] },
   { package: 'ws', owners: ['client/src/node'] },
