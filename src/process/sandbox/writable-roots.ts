@@ -103,9 +103,10 @@ export async function protectedPaths(
   const found = new Map<string, ProtectedPath>();
   for (const { path: root, isFolder, guardsMissing, lookup } of roots) {
     if (!isFolder) continue;
-    for (const name of PROTECTED_NAMES) {
-      const named = join(root, name);
-      const entry = await lookup.lstat(named);
+    const names = PROTECTED_NAMES.map((name) => join(root, name));
+    const entries = await Promise.all(names.map((named) => lookup.lstat(named)));
+    for (const [index, named] of names.entries()) {
+      const entry = entries[index];
       if (entry === undefined) {
         if (guardsMissing) found.set(named, { path: named, identity: undefined });
         continue;
