@@ -177,6 +177,6 @@ export function commandText(command: readonly string[]): string {
 }
 
 /** A word that a shell takes as it is. */
-export function shellQuoted(word: string): string {
+function shellQuoted(word: string): string {
   return `'${word.replaceAll("'", `'\\''`)}'`;
 }

@@ -6,7 +6,6 @@
  * prints a mark: to the output, where it separates what came before, and to standard error, which no line can reach, with the exit code. The mark is
  * random, made for this line, and printed of two halves, so that a shell that shows what it is about to run does not show it.
  */
-import { shellQuoted } from './result.js';
 import type { StreamName } from './wire.js';
 
 /** Which shell is meant. */
@@ -21,42 +20,53 @@ export const SHELL_COMMANDS: Readonly<Record<ShellKind, readonly string[]>> = {
 /** Stands around the mark on standard error. */
 const FRAME = '\u001e';
 
-/** Typed first: no prompts, and the function that prints the mark. Without history, `set -u` or a function of the same name it still works. */
-const PREPARATION = `PS1= PS2= __execwire=
-__execwire_mark() { __execwire=\${__execwire:-$?}; command printf %s "$1$2"; command printf '\\036%s %s\\036' "$1$2" "$__execwire" >&2; __execwire=; }
-`;
+/**
+ * Descriptor of the output. Standard output itself is closed to everything but lines, so that prompts, traces and the user's DEBUG traps write nothing into
+ * the output of a line. Other shells than bash have no such traps, and no descriptors of two digits.
+ */
+const OUTPUT: Readonly<Record<ShellKind, number>> = { bash: 39, sh: 1 };
 
 /**
- * Typed behind it in bash. There a failure under `set -e` would end the shell and lose its variables: it interrupts the line instead, as Ctrl-C does.
- * `exit` says no word of its own, and traps hold in every line.
+ * What is typed before the first line: no prompts, and the function that prints the mark. It works without history, under `set -u`, with any IFS, and when
+ * the user has a function or an alias with the name of a builtin: `command` passes by functions, and the backslash by aliases.
+ *
+ * In bash a failure under `set -e` would end the shell and lose its variables: the ERR trap interrupts the line instead, as Ctrl-C does. `exit` does not
+ * print its name, and traps hold in every line.
  */
-const BASH_PREPARATION = `set +H +o history; unset TMOUT
-exit() { command exit "$@" 2>/dev/null; }
-set -ET; trap '__execwire_code=$?; if [[ $BASHPID == $$ && $- == *e* ]]; then __execwire=$__execwire_code; command kill -INT $$; fi' ERR
-`;
-
-/** What is typed before the first line. */
 export function preparation(kind: ShellKind): string {
-  return kind === 'bash' ? PREPARATION + BASH_PREPARATION : PREPARATION;
+  const common = `PS1= PS2= __execwire=
+__execwire_mark() { __execwire=\${__execwire:-$?}; \\command printf %s "$1$2" >&${OUTPUT[kind]}; \\command printf '\\036%s %s\\036' "$1$2" "$__execwire" >&2; __execwire=; }
+`;
+  return kind === 'sh'
+    ? common
+    : `${common}exec 39>&1 >&2
+set +H +o history; unset TMOUT
+exit() { \\command exit "$@" 2>/dev/null; }
+set -ET; trap '__execwire_code=$?; if [[ $BASHPID == "$$" && $- == *e* ]]; then __execwire=$__execwire_code; \\command kill -INT "$$"; fi' ERR
+`;
 }
 
 /**
- * What is typed to run a line. Bash reads it as a file: what it runs by `eval` counts as typed, and for what is typed it wants a terminal whenever a program
- * dies by a signal. Other shells have no such wish, and give up a file when they are interrupted.
- * @param mark letters and digits that nobody can guess
+ * What is typed to run a line. The shell reads it as a file: `return` then ends the line and not the shell, and bash does not want a terminal when a program
+ * dies by a signal.
+ * @param mark letters and digits that cannot be guessed
  */
 export function typedLine(kind: ShellKind, line: string, mark: string): string {
-  const surroundings = '</dev/null 2>&1 1>&2';
-  if (kind === 'sh') return `command eval ${shellQuoted(line)} ${surroundings}\n${typedMark(mark)}`;
   // Not the whole mark: a shell that shows what it is about to run shows this.
   const end = mark.slice(mark.length / 2);
-  return `command . /dev/fd/8 8<<'${end}' ${surroundings}\nexec 8<&-\n${line}\n${end}\n${typedMark(mark)}`;
+  const surroundings = kind === 'bash' ? '>&39 2>&1 39>&-' : '2>&1 1>&2';
+  return `\\command . /dev/stdin <<'${end}' ${surroundings}\n{ \\command exec </dev/null; } >/dev/null 2>&1\n${line}\n${end}\n${typedMark(mark)}`;
 }
 
 /** What is typed to have the mark printed. */
 export function typedMark(mark: string): string {
   const half = mark.length / 2;
   return `__execwire_mark ${mark.slice(0, half)} ${mark.slice(half)}\n`;
+}
+
+/** What is typed after Ctrl-C, which may have eaten the mark, and may still eat the first character. The exit code is that of SIGINT. */
+export function typedAgain(mark: string): string {
+  return `\n\n__execwire=130\n${typedMark(mark)}`;
 }
 
 /** Finds the end of one line in what a shell writes. */

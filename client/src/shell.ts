@@ -1,11 +1,12 @@
 /** A live shell that runs one line at a time, and whose directory and variables persist. Knows no connection and no shell syntax. */
+import type { AbortSignalLike } from './abort-signal.js';
 import { randomName } from './affinity.js';
 import { Capture, type CaptureBounds } from './capture.js';
 import { RpcError } from './errors.js';
 import { Listeners } from './listeners.js';
-import type { Cancel, Clock } from './platform.js';
+import { type Clock, sleep } from './platform.js';
 import type { Run } from './run.js';
-import { LineEnd, preparation, SHELL_COMMANDS, type ShellKind, typedLine, typedMark } from './shell-script.js';
+import { LineEnd, preparation, SHELL_COMMANDS, type ShellKind, typedAgain, typedLine } from './shell-script.js';
 
 /** Random bytes of a mark. */
 const MARK_BYTES = 16;
@@ -146,32 +147,34 @@ export class Shell {
         if (end.isReached) resolve('reached');
       };
     });
-    let timedOut = false;
+    const over = new AbortController();
+    let interrupted: Promise<void> | undefined;
     const cancel =
       timeout === undefined
         ? () => {}
         : clock.after(timeout, () => {
-            timedOut = true;
-            cancelInterrupts = this.#interrupt(live, mark, INTERRUPTS);
+            interrupted = this.#interrupt(live, mark, over.signal).catch(() => {});
           });
-    let cancelInterrupts: Cancel = () => {};
     live.run.write(typedLine(live.kind, line, mark)).catch(() => {});
     try {
       const how = await Promise.race([reached, live.run]);
       if (how !== 'reached') this.#live = undefined;
       keep(end.rest());
       const text = capture.text(['stdout']).replace(/\r?\n$/, '');
-      const recovered = timedOut && how === 'reached';
+      const timedOut = interrupted !== undefined;
       const exitCode = how === 'reached' ? end.exitCode : timedOut ? undefined : how.exitCode;
       const durationMs = clock.now() - startedAt;
-      // Passes the marks that were typed more than once.
-      if (recovered && live.kind === 'sh') await this.#run(':', {});
+      cancel();
+      over.abort();
+      await interrupted;
+      // The interrupt may come at the very end of the line and eat some of what is typed next: the shell proves by a new mark that it takes lines.
+      if (timedOut && how === 'reached') await this.#run(':', {});
       return {
         exitCode,
         output: text,
         truncated: capture.leftOut('stdout'),
         timedOut,
-        recovered,
+        recovered: timedOut && this.#live !== undefined,
         restarted,
         durationMs,
       };
@@ -180,7 +183,7 @@ export class Shell {
       throw error;
     } finally {
       cancel();
-      cancelInterrupts();
+      over.abort();
       live.onOutput = (stream, latin1) => {
         if (stream === 'stdout') this.#between = (this.#between + latin1).slice(-KEPT_BETWEEN);
       };
@@ -216,14 +219,13 @@ export class Shell {
   }
 
   /** Presses Ctrl-C until the line ends, and then kills the shell. */
-  #interrupt(live: LiveShell, mark: string, left: number): Cancel {
-    void live.run.kill(left === 0 ? 'SIGKILL' : 'SIGINT');
-    if (left === 0) return () => {};
-    // An interrupted `sh` forgets what was typed already, a bash does not.
-    if (live.kind === 'sh') void live.run.write(typedMark(mark));
-    let cancel = this.#settings.clock.after(INTERRUPT_EVERY_MS, () => {
-      cancel = this.#interrupt(live, mark, left - 1);
-    });
-    return () => cancel();
+  async #interrupt(live: LiveShell, mark: string, over: AbortSignalLike): Promise<void> {
+    for (let left = INTERRUPTS; left > 0; left -= 1) {
+      await live.run.kill('SIGINT');
+      await live.run.write(typedAgain(mark));
+      await sleep(this.#settings.clock, INTERRUPT_EVERY_MS, over);
+      if (over.aborted) return;
+    }
+    await live.run.kill('SIGKILL');
   }
 }
