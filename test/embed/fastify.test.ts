@@ -88,8 +88,9 @@ t.test('closing the app lets commands finish and ends what does not, and the ser
   const { app, url } = await serve(t, {
     flags: ['--ws-auth', 'none', '--drain-timeout', '2s', '--kill-grace', '100ms'],
   });
-  const [child = 0] = childrenOf(process.pid).filter((pid) => isAlive(pid));
   const box = await connect(url, { reconnect: false });
+  const child = Number((await box.exec(['sh', '-c', 'echo $PPID'])).stdout);
+  t.ok(isAlive(child));
   const draining = new Promise<void>((resolve) => box.onStatus(({ state }) => state === 'draining' && resolve()));
   const finishing = box.exec(['sh', '-c', 'echo ready; read line; echo "$line"'], { stdin: 'pipe' });
   const endless = box.exec(['sleep', '600'], { reject: false });

@@ -120,8 +120,8 @@ t.test('start under a known key never runs twice', async (t) => {
   const again = View.start(client, { command, env: { B: null, A: '1' }, detachable: { key, ttlMs: 1 } });
   await again.begun();
   t.equal(again.attached.resumed, true, 'the order of names in `env` is no matter, nor are other fields');
-  t.equal(writer.detached, 'takeover');
   t.equal(await messageOf(writer.reply), 'detached: takeover');
+  t.equal(writer.detached, 'takeover');
   await again.write('x', { closeStdin: true });
   t.equal((await again.reply).result.exitCode, 0);
   const ended = View.start(client, { command, env, detachable: { key } });

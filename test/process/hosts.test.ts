@@ -1,15 +1,27 @@
 // Starts on hosts that lack something, or that have names and variables that are not UTF-8.
 import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { buildSync } from 'esbuild';
 import t from 'tap';
 
-const FIXTURE = fileURLToPath(new URL('../fixtures/start-once.ts', import.meta.url));
+/** Built, because the loader of the tests does not start in a directory whose name is not UTF-8. */
+const FIXTURE = join(t.testdir(), 'start-once.mjs');
+buildSync({
+  entryPoints: [fileURLToPath(new URL('../fixtures/start-once.ts', import.meta.url))],
+  outfile: FIXTURE,
+  bundle: true,
+  packages: 'external',
+  platform: 'node',
+  format: 'esm',
+  target: 'node20',
+});
 const TERMINAL = { rows: 24, cols: 80 };
 const NEEDS_ROOT = process.getuid?.() !== 0 && 'mounting needs root';
 
 /** Runs a shell script that prepares the host and then runs `"$@"`, which starts the commands. @returns the outcome of each */
 function startsAfter(script: string, starts: readonly object[]): Record<string, unknown>[] {
-  const fixture = [process.execPath, ...process.execArgv, FIXTURE, JSON.stringify(starts)];
+  const fixture = [process.execPath, FIXTURE, JSON.stringify(starts)];
   const { stdout, stderr } = spawnSync('sh', ['-ec', script, 'sh', ...fixture], { encoding: 'utf8' });
   const lines = stdout.split('\n').filter((line) => line !== '');
   if (lines.length !== starts.length) throw new Error(`${lines.length} of ${starts.length} results: ${stderr}`);
