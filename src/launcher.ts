@@ -69,6 +69,8 @@ function runServer(): void {
     setTimeout(() => writeCache(script, cacheFile), WRITE_CACHE_AFTER_MS).unref();
 }
 
+// FIRST: without a listener SIGUSR1 opens Node's debugger, through which every user of this host could run code here. `serve` adds its own.
+process.on('SIGUSR1', () => {});
 const argv = process.argv.slice(2);
 if (CLIENT_WORDS.includes(argv[0] ?? '')) createRequire(bundle)('./client-commands.cjs').runClientCommand(argv);
 else runServer();

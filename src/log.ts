@@ -2,6 +2,7 @@
  * The log: pino's JSON lines on standard error, because standard output may carry only messages. Owns its level at run time and what may never be
  * logged. A full disk or a reader that has stopped costs lines, never time. Knows nothing of what is logged.
  */
+import { writeSync } from 'node:fs';
 import pino, { type BaseLogger, type DestinationStream, type Logger } from 'pino';
 
 const STDERR_FD = 2;
@@ -48,14 +49,7 @@ export function createLog(options: LogOptions): ServerLog {
   // This makes a pipe or a socket on descriptor 2 non-blocking. Otherwise a write into a full one would stop a thread for ever.
   const isTerminal = fd === STDERR_FD && process.stderr.isTTY === true;
   const gate = new Gate();
-  let isExiting = false;
-  let exitDeadlineMs = 0;
-  const sink = pino.destination({
-    dest: fd,
-    sync: false,
-    maxLength: MAX_WAITING_BYTES,
-    retryEAGAIN: () => !isExiting || performance.now() < exitDeadlineMs,
-  } as Parameters<typeof pino.destination>[0]);
+  const sink = pino.destination({ dest: fd, sync: false, maxLength: MAX_WAITING_BYTES });
   let droppedLines = 0;
   sink.on('drop', () => {
     droppedLines += 1;
@@ -70,11 +64,9 @@ export function createLog(options: LogOptions): ServerLog {
   });
   // BEFORE pino's own handler, which would wait for ever for a reader that has stopped.
   process.prependListener('exit', () => {
-    isExiting = true;
-    exitDeadlineMs = performance.now() + FLUSH_AT_EXIT_MS;
-    // `flushSync` would retry for ever on a full disk.
-    if (isBroken) sink.destroy();
-    else flushAndEnd(sink, gate);
+    const deadlineMs = performance.now() + FLUSH_AT_EXIT_MS;
+    if (!isBroken) writeHeld(sink, gate, () => performance.now() < deadlineMs);
+    sink.destroy();
   });
   // Not pino's own `redact`: its wildcards copy every line (measured: an eighth of what a connection allocates).
   const formatters = { log: censorLine, bindings: censorLine };
@@ -151,12 +143,41 @@ async function prettySink(sink: Sink): Promise<DestinationStream> {
   }
 }
 
-function flushAndEnd(sink: Sink, gate: Gate): void {
+/** Fields of sonic-boom that hold what it has not written; a test finds out when a new version has others. */
+interface HeldLines {
+  readonly fd: number;
+  /** Whether `_writingBuf` is on its way to the kernel. */
+  readonly _writing: boolean;
+  readonly _writingBuf: string | Buffer;
+  readonly _bufs: readonly (string | Buffer)[];
+}
+
+/** Milliseconds between two looks at a pipe that is full. */
+const LOOK_AGAIN_MS = 10;
+
+/**
+ * Writes what the log holds, at the exit. Not by sonic-boom's `flushSync`, which repeats a write for ever when it fails with anything but EAGAIN: with
+ * EPIPE once the reader of a pipe has gone, with ENOSPC on a full disk.
+ */
+function writeHeld(sink: Sink, gate: Gate, mayWait: () => boolean): void {
   try {
     gate.open(sink);
-    sink.flushSync();
+    const { fd, _writing, _writingBuf, _bufs } = sink as unknown as HeldLines;
+    const held = _writing ? _bufs : [_writingBuf, ..._bufs];
+    let rest = Buffer.concat(held.map((lines) => (typeof lines === 'string' ? Buffer.from(lines) : lines)));
+    while (rest.length > 0) rest = rest.subarray(writtenBytes(fd, rest, mayWait));
   } catch {
-    // Standard error takes nothing more, and there is no other place to report that.
+    // Standard error does not take it, and there is no other place to say so.
   }
-  sink.destroy();
+}
+
+/** Writes once, or waits a moment where there is no room. @returns bytes written @throws {Error} when it can never be written, or not in time */
+function writtenBytes(fd: number, bytes: Buffer, mayWait: () => boolean): number {
+  try {
+    return writeSync(fd, bytes);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EAGAIN' || !mayWait()) throw error;
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT)), 0, 0, LOOK_AGAIN_MS);
+    return 0;
+  }
 }

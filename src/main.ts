@@ -1,4 +1,5 @@
 /** The program: runs its command line and ends with the exit code. */
+import { endProgram } from './cli/end-program.js';
 import { run } from './cli/run.js';
 import { loadLibc } from './process/libc.js';
 import { startsUnderWay } from './process/start-process.js';
@@ -10,7 +11,7 @@ async function exit(code: number): Promise<never> {
     killUnfinishedStarts();
     (await loadLibc()).exitAtOnce?.(code);
   }
-  process.exit(code);
+  endProgram(code);
 }
 
 run(process.argv.slice(2)).then(
@@ -18,6 +19,6 @@ run(process.argv.slice(2)).then(
   exit,
   (error: unknown) => {
     process.stderr.write(`execwire: ${error instanceof Error ? error.stack : String(error)}\n`);
-    process.exit(1);
+    endProgram(1);
   },
 );

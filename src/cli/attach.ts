@@ -23,7 +23,11 @@ export const attach = describedCommand({
     ...CONNECTION_FLAGS,
   ],
   notes: `Shows the output that is kept, or the screen of a terminal, and goes on from there; ends with the command's own exit code. Another
-client that writes to the command is sent away, unless you observe. In a terminal ctrl-p ctrl-q detaches and ~. disconnects.`,
+client that writes to the command is sent away, unless you observe.
+
+Of a command with a terminal ctrl-p ctrl-q detaches and ~. at the start of a line disconnects. To a command without one ctrl-c is sent as
+SIGINT, which ends most commands: to look without that risk, use --observe or \`execwire logs -f\`. Standard input is sent to a command that
+was started with -i.`,
   examples: [
     ['execwire attach "$key"', 'Comes back to what `execwire exec -d` started.'],
     ['execwire attach --observe "$key"', 'Watches it; ctrl-c leaves.'],
@@ -50,7 +54,7 @@ async function attachPipes(
   const run = connection.box.attach(key, { role: isObserver ? 'observer' : 'writer', buffer: false });
   try {
     const result = await runOnPipes(run, connection, {
-      feedsInput: sendsInput,
+      feedsInput: sendsInput && 'attached',
       printsOutput: true,
       onSignal: isObserver ? 'leave' : 'sendOn',
       isKept: true,
@@ -78,7 +82,7 @@ async function attachTerminal(
   const terminal = connection.box.attachTerminal(key, {
     role: isObserver ? 'observer' : 'writer',
     redraw: true,
-    // What has ended has no screen that could change: its output is shown.
+    // The screen of a command that has ended cannot change: its output is shown.
     screen: command.state !== 'ended' && process.stdout.isTTY === true,
     ...(isObserver ? {} : LocalTerminal.size()),
   });

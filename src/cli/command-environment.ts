@@ -5,6 +5,8 @@ import type { Flag } from './command.js';
 import { CliError } from './exit-codes.js';
 import type { GivenFlags } from './given-flags.js';
 
+const LF = 0x0a;
+
 export const ENVIRONMENT_FLAGS: readonly Flag[] = [
   {
     name: 'env',
@@ -25,29 +27,49 @@ export function commandEnvironment(given: GivenFlags): Record<string, string> {
   const environment: Record<string, string> = Object.create(null);
   for (const file of given.texts('env-file')) {
     for (const [index, line] of linesOf(file).entries()) {
-      const text = line.trimStart();
-      if (text !== '' && !text.startsWith('#')) assign(environment, text, `--env-file ${file}, line ${index + 1}`);
+      const where = `--env-file ${file}, line ${index + 1}`;
+      const text = textOf(line, where).trimStart();
+      if (text !== '' && !text.startsWith('#')) assign(environment, text, where);
     }
   }
-  for (const text of given.texts('env')) assign(environment, text, `-e ${text}`);
+  for (const text of given.texts('env')) assign(environment, text, '-e');
   return environment;
 }
 
 function assign(environment: Record<string, string>, text: string, where: string): void {
   const equals = text.indexOf('=');
   const name = equals < 0 ? text : text.slice(0, equals);
+  if (/^export\s/.test(name)) {
+    throw new CliError(`${where}: \`export\` is a word of shells, and this is a list of NAME=VALUE: leave it out`);
+  }
   if (name === '' || /\s/.test(name)) throw new CliError(`${where}: \`${name}\` is no name of a variable`);
+  if (text.includes('\0')) throw new CliError(`${where}: ${name} has a NUL byte in it, which no variable can have`);
   const value = equals < 0 ? ownVariable(name) : text.slice(equals + 1);
   // As docker does it: a variable that is not set here is not set there.
   if (value !== undefined) environment[name] = value;
 }
 
-function linesOf(file: string): string[] {
+/** The lines of a file as bytes, so that a line which is no UTF-8 can be named. */
+function linesOf(file: string): Buffer[] {
+  let rest: Buffer;
   try {
-    return readFileSync(file, 'utf8')
-      .replace(/^\ufeff/, '')
-      .split(/\r?\n/);
+    rest = readFileSync(file);
   } catch (error) {
     throw new CliError(`--env-file ${file}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  const lines: Buffer[] = [];
+  for (let end = rest.indexOf(LF); end >= 0; end = rest.indexOf(LF)) {
+    lines.push(rest.subarray(0, end));
+    rest = rest.subarray(end + 1);
+  }
+  return [...lines, rest];
+}
+
+/** One line without its end. A byte order mark at its start is left out by the decoder. */
+function textOf(line: Buffer, where: string): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(line).replace(/\r$/, '');
+  } catch {
+    throw new CliError(`${where}: it is not UTF-8, and a variable cannot be sent otherwise`);
   }
 }

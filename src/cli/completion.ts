@@ -5,8 +5,12 @@ import { CliError } from './exit-codes.js';
 import { printText } from './out-stream.js';
 
 const SHELLS = { bash: bashScript, zsh: zshScript, fish: fishScript } as const;
-/** Commands whose word is the key of a command that is kept. */
-const TAKES_KEY = ['attach', 'logs', 'kill'];
+/** Commands whose word is the key of a command that is kept, and the command that lists such keys. */
+const KEYS_OF: Readonly<Record<string, string>> = {
+  attach: 'execwire ls -qa',
+  logs: 'execwire ls -qa',
+  kill: 'execwire ls -q',
+};
 
 /** @param commandsOf all commands, this one included; called when it runs */
 export function completionCommand(commandsOf: () => Promise<readonly CliCommand[]>): CliCommand {
@@ -33,7 +37,7 @@ function wordsOf({ flags }: CliCommand): string {
   return flags.flatMap(({ name, short }) => [`--${name}`, ...(short === undefined ? [] : [`-${short}`])]).join(' ');
 }
 
-/** A text in single quotes, as these shells read it. */
+/** A text in single quotes; bash, zsh and fish read it alike. */
 function quoted(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`;
 }
@@ -53,7 +57,9 @@ ${cases.join('\n')}
   esac
   case $command:$word in
     *:-*) COMPREPLY=($(compgen -W "$flags" -- "$word")) ;;
-    ${TAKES_KEY.map((name) => `${name}:*`).join(' | ')}) COMPREPLY=($(compgen -W "$(execwire ls -q 2>/dev/null)" -- "$word")) ;;
+${Object.entries(KEYS_OF)
+  .map(([name, list]) => `    ${name}:*) COMPREPLY=($(compgen -W "$(${list} 2>/dev/null)" -- "$word")) ;;`)
+  .join('\n')}
     completion:*) COMPREPLY=($(compgen -W '${Object.keys(SHELLS).join(' ')}' -- "$word")) ;;
     *) COMPREPLY=($(compgen -f -- "$word")) ;;
   esac
@@ -78,7 +84,9 @@ ${described.join('\n')}
   fi
   if [[ $PREFIX != -* ]]; then
     case $words[2] in
-      ${TAKES_KEY.join(' | ')}) compadd -- \${(f)"$(execwire ls -q 2>/dev/null)"}; return ;;
+${Object.entries(KEYS_OF)
+  .map(([name, list]) => `      ${name}) compadd -- \${(f)"$(${list} 2>/dev/null)"}; return ;;`)
+  .join('\n')}
       completion) compadd -- ${Object.keys(SHELLS).join(' ')}; return ;;
     esac
     _files
@@ -97,8 +105,8 @@ function fishScript(commands: readonly CliCommand[]): string {
     `complete -c execwire -n __fish_use_subcommand -f -a ${name} -d ${quoted(summary)}`,
     ...flags.map((flag) => fishFlag(name, flag)),
   ]);
-  const keys = TAKES_KEY.map(
-    (name) => `complete -c execwire -n '__fish_seen_subcommand_from ${name}' -f -a '(execwire ls -q 2>/dev/null)'`,
+  const keys = Object.entries(KEYS_OF).map(
+    ([name, list]) => `complete -c execwire -n '__fish_seen_subcommand_from ${name}' -f -a '(${list} 2>/dev/null)'`,
   );
   return `# Completion of execwire for fish.\n${[...lines, ...keys].join('\n')}\n`;
 }

@@ -1,10 +1,11 @@
-/** Connects to the server that flags and environment name, and says in one line each what becomes of the connection. Knows no command. */
+/** Connects to the server that the flags or the environment name, and says in one line when the connection breaks. Knows no command. */
 import { readFileSync } from 'node:fs';
-import { type Box, type ConnectOptions, connect, RpcError } from '../../client/src/node.js';
+import { fieldOf, messageOf } from '../../client/src/errors.js';
+import { type Box, ConnectError, type ConnectOptions, connect, RpcError } from '../../client/src/node.js';
 import { tokenFromEnvironment, urlFromEnvironment } from '../config/client-settings.js';
 import { version } from '../version.js';
 import type { Flag } from './command.js';
-import { CliError } from './exit-codes.js';
+import { CliError, unforeseenText } from './exit-codes.js';
 import type { GivenFlags } from './given-flags.js';
 import { say } from './say.js';
 
@@ -23,7 +24,7 @@ export interface ConnectionOptions {
   readonly reconnects?: boolean;
 }
 
-/** Milliseconds for an orderly end: everything that matters has been said by then. */
+/** Milliseconds that the connection may take to close in order: everything that matters has been sent by then. */
 const CLOSE_TIMEOUT_MS = 1_000;
 /** Milliseconds of coming back, as `execwire exec` promises. */
 const RECONNECT_MAX_MS = 60_000;
@@ -57,7 +58,7 @@ export class Connection {
 
   /** Whether commands can outlive their connections there. */
   get keepsCommands(): boolean {
-    return this.box.server.limits?.maxReplayBytes !== undefined;
+    return fieldOf(this.box.server.limits, 'maxReplayBytes') !== undefined;
   }
 
   close(): Promise<void> {
@@ -75,6 +76,7 @@ export async function openConnection(
     name: 'execwire',
     version,
     closeTimeout: CLOSE_TIMEOUT_MS,
+    onError: (error) => say(unforeseenText(error)),
     reconnect: reconnects && { maxMs: RECONNECT_MAX_MS },
     ...(key === undefined ? {} : { key }),
     ...credential(given),
@@ -82,8 +84,11 @@ export async function openConnection(
   try {
     return new Connection(await connect(url, options), url, reconnects);
   } catch (error) {
-    if (!(error instanceof RpcError)) throw error;
-    throw new CliError(`${url} answers, but not as an execwire server does: ${error.message}`);
+    if (error instanceof ConnectError || error instanceof CliError) throw error;
+    const reason = error instanceof RpcError ? error.reason : undefined;
+    throw new CliError(`${url} answers, but not as an execwire server does: ${messageOf(error)}`, undefined, {
+      reason,
+    });
   }
 }
 
@@ -94,10 +99,15 @@ export async function withConnection<T>(
   action: (connection: Connection) => Promise<T>,
 ): Promise<T> {
   const connection = await openConnection(given, options);
+  let isAnswered = true;
   try {
     return await action(connection);
+  } catch (error) {
+    isAnswered = !(error instanceof CliError && error.details.serverHangs === true);
+    throw error;
   } finally {
-    await connection.close();
+    // The end of the program closes it otherwise.
+    if (isAnswered) await connection.close();
   }
 }
 
@@ -108,13 +118,22 @@ export function serverUrl(given: GivenFlags): string {
     throw new CliError('no server named: give --url ws://HOST:PORT, or set EXECWIRE_URL; `execwire serve` starts one');
   }
   if (/^wss?:\/\/[^/]|^unix:\/\/\//.test(url)) return url;
-  const meant = /^https?:\/\//.test(url) ? `; did you mean ${url.replace(/^http/, 'ws')}?` : '';
+  const meant = meantUrl(url);
+  const advice = meant === undefined ? '' : `; did you mean ${meant}?`;
+  // `say` leaves the password out of what is a URL; this may be one whose scheme is missing.
+  const shown = url.includes('://') ? url : url.replace(/^[^/]*@/, '');
   throw new CliError(
-    `the URL \`${url}\` is none of a server: expected ws://HOST:PORT, wss://HOST or unix:///PATH${meant}`,
+    `the URL \`${shown}\` is none of a server: expected ws://HOST:PORT, wss://HOST or unix:///PATH${advice}`,
   );
 }
 
-/** Read for each connection, so that one that is renewed is taken. */
+function meantUrl(url: string): string | undefined {
+  if (/^https?:\/\//.test(url)) return url.replace(/^http/, 'ws');
+  if (url.startsWith('/')) return `unix://${url}`;
+  return /^(\[[\da-f:]+\]|[\w.-]+):\d+(\/|$)/i.test(url) ? `ws://${url}` : undefined;
+}
+
+/** The file is read again for each connection, so that a renewed credential is used. */
 function credential(given: GivenFlags): Pick<ConnectOptions, 'token'> {
   const file = given.text('token-file');
   if (file !== undefined) {

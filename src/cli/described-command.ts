@@ -1,9 +1,9 @@
-/** Makes a command of a description: its help, the reading of its flags, and the one place where failures become exit codes. Knows no command. */
+/** Makes a command of a description: its help, its flags, and the one place where failures become a line, a document and an exit code. Knows no command. */
 import type { CliCommand, Flag } from './command.js';
-import { CliError, cliErrorOf, EXIT_BROKEN_PIPE } from './exit-codes.js';
-import { type GivenFlags, readGivenFlags } from './given-flags.js';
-import { BrokenPipeError } from './out-stream.js';
-import { say } from './say.js';
+import { CliError, cliErrorOf, EXIT_BROKEN_PIPE, EXIT_FAILURE, unforeseenText } from './exit-codes.js';
+import { asksForJson, type GivenFlags, readGivenFlags } from './given-flags.js';
+import { BrokenPipeError, printJson, printText } from './out-stream.js';
+import { safeLine, say } from './say.js';
 
 /** A command as its file describes it. */
 export interface CommandDescription {
@@ -37,21 +37,39 @@ export function describedCommand(description: CommandDescription): CliCommand {
       try {
         const given = readGivenFlags(name, argv, flags);
         if (given.has('help')) {
-          process.stdout.write(help());
-          return 0;
+          return await printHelp(help());
         }
         const excess = given.words[maxWords];
         if (excess !== undefined) throw new CliError(`unexpected word \`${excess}\`; see \`execwire ${name} --help\``);
         return await description.run(given);
       } catch (error) {
-        if (error instanceof BrokenPipeError) return EXIT_BROKEN_PIPE;
-        const known = cliErrorOf(error);
-        if (known === undefined) throw error;
-        say(known.message);
-        return known.exitCode;
+        return tellFailure(error, asksForJson(argv, flags));
       }
     },
   };
+}
+
+/** Prints a text that was asked for in place of running anything. @returns the exit code */
+export async function printHelp(text: string): Promise<number> {
+  try {
+    await printText(text);
+    return 0;
+  } catch (error) {
+    return tellFailure(error, false);
+  }
+}
+
+/** Says what went wrong in one line, and in a document where one was asked for. @returns the exit code */
+async function tellFailure(error: unknown, asDocument: boolean): Promise<number> {
+  if (error instanceof BrokenPipeError) return EXIT_BROKEN_PIPE;
+  const { message, exitCode, details } = cliErrorOf(error) ?? new CliError(unforeseenText(error), EXIT_FAILURE);
+  say(message);
+  if (asDocument) {
+    const { reason = null, document } = details;
+    // Standard error has said it, also where this cannot be written.
+    await printJson({ ...document, error: { message: safeLine(message), exitCode, reason } }).catch(() => {});
+  }
+  return exitCode;
 }
 
 /** The one word that a command needs. @throws {CliError} */

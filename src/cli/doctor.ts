@@ -1,33 +1,35 @@
 /** `execwire doctor`: looks at this host, or at a server by its URL, and says of what it found what to do. */
 import { closeSync, constants, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { ConnectError, fieldOf } from '../../client/src/errors.js';
 import { urlFromEnvironment } from '../config/client-settings.js';
 import { givenDescriptorLimit } from '../process/environment.js';
 import { loadLibc } from '../process/libc.js';
 import { pidsLeft } from '../process/pids-left.js';
 import type { SandboxHost } from '../process/sandbox/sandbox-host.js';
 import { Sandboxes } from '../process/sandbox/sandboxes.js';
-import { CONNECTION_FLAGS, JSON_FLAG, withConnection } from './connection.js';
+import { CONNECTION_FLAGS, type Connection, JSON_FLAG, withConnection } from './connection.js';
 import { describedCommand } from './described-command.js';
-import { cliErrorOf } from './exit-codes.js';
+import { CliError, cliErrorOf, exitCodeOfResult, unforeseenText } from './exit-codes.js';
 import type { GivenFlags } from './given-flags.js';
 import { printJson, printText } from './out-stream.js';
+import { safeLine } from './say.js';
 
-/** One thing that was looked at. */
+/** One thing that doctor has looked at. */
 export interface Finding {
   readonly name: string;
   readonly isGood: boolean;
-  /** What was met. */
+  /** What doctor found. */
   readonly found: string;
   /** What to do about it; absent where it is good. */
   readonly advice?: string;
 }
 
-/** It found something, as `systemctl is-system-running` and other such looks end. */
+/** Something is not as it should be. `systemctl is-system-running` ends so, too. */
 const EXIT_FOUND = 1;
 /** The oldest Node that `package.json` takes. */
 const OLDEST_NODE = [20, 19] as const;
-/** Descriptors under which a server refuses much: each connection takes one and each command up to four. */
+/** A server with fewer descriptors refuses much: each connection takes one, and each command up to four. */
 const FEW_DESCRIPTORS = 1024;
 /** Processes that a small server needs. */
 const FEW_PROCESSES = 64;
@@ -38,16 +40,21 @@ export const doctor = describedCommand({
   name: 'doctor',
   summary: 'Looks at this host, or at a server, and says what to do.',
   usage: '[flags]',
-  flags: [JSON_FLAG, ...CONNECTION_FLAGS],
-  notes: `Without --url and EXECWIRE_URL it looks at what a server on this host could do: Node, native parts, terminals, limits, sandbox, control
-group. With one it looks at that server. Ends with 1 when something is not as it should be.`,
+  flags: [
+    { name: 'host', description: 'Looks at this host, also where EXECWIRE_URL names a server.' },
+    JSON_FLAG,
+    ...CONNECTION_FLAGS,
+  ],
+  notes: `With --host, or without --url and EXECWIRE_URL, it looks at what a server on this host could do: Node, native parts, terminals, limits,
+sandbox, control group. Otherwise it looks at that server. Ends with 1 when something is not as it should be.`,
   examples: [
-    ['execwire doctor', 'Looks at this host.'],
+    ['execwire doctor --host', 'Looks at this host.'],
     ['execwire doctor --url ws://127.0.0.1:4500', 'Looks at a server.'],
   ],
   maxWords: 0,
   async run(given) {
-    const isRemote = given.has('url') || urlFromEnvironment() !== undefined;
+    if (given.has('host') && given.has('url')) throw new CliError('--host and --url contradict each other: give one');
+    const isRemote = !given.has('host') && (given.has('url') || urlFromEnvironment() !== undefined);
     const findings = await (isRemote ? serverFindings(given) : hostFindings());
     if (given.has('json')) await printJson(findings);
     else await printText(findings.map(lineOf).join(''));
@@ -56,7 +63,7 @@ group. With one it looks at that server. Ends with 1 when something is not as it
 });
 
 function lineOf({ name, isGood, found, advice }: Finding): string {
-  return `${isGood ? 'ok  ' : 'LOOK'}  ${name}: ${found}${advice === undefined ? '' : `\n      ${advice}`}\n`;
+  return `${isGood ? 'ok  ' : 'LOOK'}  ${name}: ${safeLine(found)}${advice === undefined ? '' : `\n      ${advice}`}\n`;
 }
 
 function finding(name: string, isGood: boolean, found: string, advice: string): Finding {
@@ -159,47 +166,44 @@ function textOf(path: string): string {
 
 async function serverFindings(given: GivenFlags): Promise<Finding[]> {
   try {
-    return await withConnection(given, { reconnects: false }, async ({ box, url, keepsCommands }) => {
-      const { serverInfo, limits = {} } = box.server;
-      const { exitCode } = await box.exec(['sh', '-c', 'exit 0'], { reject: false });
-      const { sandbox } = limits as {
-        readonly sandbox?: { readonly landlockAbi: number; readonly notEnforced: readonly string[] };
-      };
-      const enforces = sandbox !== undefined && sandbox.landlockAbi > 0;
-      return [
-        finding('server', true, `${serverInfo?.name ?? 'unknown'} ${serverInfo?.version ?? ''} at ${url}`, ''),
-        finding(
-          'commands',
-          exitCode === 0,
-          `sh -c 'exit 0' ended with ${exitCode ?? 'nothing'}`,
-          'look into the log of the server',
-        ),
-        finding(
-          'coming back',
-          keepsCommands,
-          keepsCommands ? 'commands outlive connections' : 'commands end with their connection',
-          'take a newer server',
-        ),
-        finding(
-          'sandbox',
-          enforces,
-          enforces
-            ? `Landlock ${sandbox.landlockAbi}; not enforced: ${sandbox.notEnforced.join(', ') || 'nothing'}`
-            : 'policies are refused',
-          'run `execwire doctor` on that host',
-        ),
-      ];
-    });
+    return await withConnection(given, { reconnects: false }, lookAtServer);
   } catch (error) {
-    const known = cliErrorOf(error);
-    if (known === undefined) throw error;
-    return [
-      finding(
-        'server',
-        false,
-        known.message,
-        'start one with `execwire serve --listen ws://127.0.0.1:4500`, or mend --url and the token',
-      ),
-    ];
+    const found = cliErrorOf(error)?.message ?? `it does not answer as a server does: ${unforeseenText(error)}`;
+    return [finding('server', false, safeLine(found), adviceOn(error))];
   }
+}
+
+async function lookAtServer({ box, url, keepsCommands }: Connection): Promise<Finding[]> {
+  const { serverInfo, limits } = box.server;
+  const [name, version] = [fieldOf(serverInfo, 'name'), fieldOf(serverInfo, 'version')];
+  const exitCode = exitCodeOfResult(await box.exec(['sh', '-c', 'exit 0'], { reject: false }));
+  const sandbox = fieldOf(limits, 'sandbox');
+  const [landlockAbi, gaps] = [fieldOf(sandbox, 'landlockAbi'), fieldOf(sandbox, 'notEnforced')];
+  const enforces = typeof landlockAbi === 'number' && landlockAbi > 0;
+  const notEnforced = Array.isArray(gaps) ? gaps.join(', ') : '';
+  return [
+    finding('server', true, safeLine(`${name ?? 'unknown'} ${version ?? ''} at ${url}`), ''),
+    finding('commands', exitCode === 0, `sh -c 'exit 0' ended with ${exitCode}`, 'look into the log of the server'),
+    finding(
+      'coming back',
+      keepsCommands,
+      keepsCommands ? 'commands outlive connections' : 'commands end with their connection',
+      'take a newer server',
+    ),
+    finding(
+      'sandbox',
+      enforces,
+      enforces ? `Landlock ${landlockAbi}; not enforced: ${notEnforced || 'nothing'}` : 'policies are refused',
+      'run `execwire doctor` on that host',
+    ),
+  ];
+}
+
+/** What to do about a server that cannot be looked at. */
+function adviceOn(error: unknown): string {
+  const status = error instanceof ConnectError ? error.status : undefined;
+  if (status === 401) return 'give the credential of this server: --token-file FILE, or EXECWIRE_TOKEN';
+  if (status === 403) return 'the server does not let this client in: look at its --allow-origin and --allow-host';
+  if (status === 429 || status === 503) return 'try again later, or raise --max-connections of the server';
+  return 'start one with `execwire serve --listen ws://127.0.0.1:4500`, or mend --url and the token';
 }

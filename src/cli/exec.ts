@@ -4,16 +4,17 @@ import { type DetachableOptions, RpcError, type Run } from '../../client/src/nod
 import type { Result } from '../../client/src/result.js';
 import { CONNECTION_FLAGS, type Connection, JSON_FLAG, withConnection } from './connection.js';
 import { describedCommand } from './described-command.js';
-import { CliError, exitCodeOfResult } from './exit-codes.js';
+import { CliError, cliErrorOf, exitCodeOfResult } from './exit-codes.js';
 import type { GivenFlags } from './given-flags.js';
+import { forgetEnded } from './kept-commands.js';
+import { leaveThere } from './leave-there.js';
 import { LocalTerminal } from './local-terminal.js';
-import { printJson, printText } from './out-stream.js';
+import { printJson } from './out-stream.js';
 import { asUnknown, runOnPipes } from './pipe-session.js';
 import { resultDocument } from './result-document.js';
 import { say } from './say.js';
 import { isKept, keepingOptions, START_FLAGS, startOptions } from './start-options.js';
 import { openTerminal, TERMINAL_FLAGS } from './start-terminal.js';
-import { durationText } from './terminal-session.js';
 
 export const exec = describedCommand({
   name: 'exec',
@@ -35,8 +36,11 @@ export const exec = describedCommand({
     ...CONNECTION_FLAGS,
   ],
   notes: `Nothing passes through a shell unless you name one. Standard output and standard error stay apart, and the exit code is the command's own.
-Without -it SIGINT, SIGTERM, SIGHUP and SIGQUIT are sent on. With -it ctrl-p ctrl-q detaches, ~. at the start of a line disconnects, and
-~? lists such keys.
+Without -it SIGINT, SIGTERM, SIGHUP and SIGQUIT are sent to the command; where the server does not answer, a second one ends execwire
+with 255. With -it ctrl-p ctrl-q detaches, ~. at the start of a line disconnects, and ~? lists such keys.
+
+-d with -i first sends standard input to its end, when that is a pipe or a file. From a terminal or /dev/null, and with -t, it sends nothing:
+the command's input stays open for \`execwire attach\`. -d with the --key of a command that is there starts nothing and says so.
 
 Exit codes: the command's own; 128+n when signal n ended it; 124 after --timeout; 125 when execwire failed (wrong flag, no server,
 refused); 126 when the program cannot be executed; 127 when there is none; 255 when the connection is lost and nobody knows the outcome.`,
@@ -72,32 +76,6 @@ async function runExec(given: GivenFlags): Promise<number> {
   });
 }
 
-/** Starts a command, prints its key, and goes. */
-async function leaveThere(
-  given: GivenFlags,
-  connection: Connection,
-  start: ReturnType<typeof startOptions>,
-): Promise<number> {
-  const { box } = connection;
-  const detachable = keepingOptions(given, connection);
-  const command = [...given.words];
-  const left = given.has('tty')
-    ? box.terminal(command, { ...start, detachable, ...LocalTerminal.size() })
-    : box.exec(command, { ...start, detachable, stdin: given.has('interactive') ? 'pipe' : 'ignore', buffer: false });
-  // A refused start fails both, and is told once.
-  const result: PromiseLike<unknown> = 'result' in left ? left.result : left;
-  result.then(undefined, () => {});
-  const { key, pid } = await left.started;
-  // It may have ended already: then its end is kept.
-  await left.detach().catch(() => {});
-  if (given.has('json')) await printJson({ key, pid });
-  else await printText(`${key}\n`);
-  const { ttl } = detachable;
-  const expires = new Date(Date.now() + ttl).toISOString().replace(/\.\d+/, '');
-  say(`kept until ${expires} unless somebody attaches before (${durationText(ttl)}, --ttl)`);
-  return 0;
-}
-
 async function execOnPipes(
   given: GivenFlags,
   connection: Connection,
@@ -127,15 +105,16 @@ async function execOnPipes(
       run = begin(false);
       result = await hold(run);
     }
-    // Kept for whoever comes back, and nobody will.
-    if (!kept && run.key !== undefined) void connection.box.forget(run.key).catch(() => {});
+    const code = exitCodeOfResult(result);
+    if (!kept && run.key !== undefined) await forgetEnded(connection.box, run.key);
     if (isJson) await printJson(resultDocument(result));
-    return exitCodeOfResult(result);
+    return code;
   } catch (error) {
-    if (isJson && error instanceof Error && 'result' in error && error.result !== undefined) {
-      await printJson(resultDocument(error.result as Result));
-    }
-    throw asUnknown(error, run);
+    const failure = asUnknown(error, run);
+    const result = error instanceof Error && 'result' in error ? (error.result as Result | undefined) : undefined;
+    const known = cliErrorOf(failure);
+    if (result === undefined || known === undefined) throw failure;
+    throw new CliError(known.message, known.exitCode, { ...known.details, document: resultDocument(result) });
   }
 }
 

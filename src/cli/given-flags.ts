@@ -48,19 +48,8 @@ const MAX_DURATION_MS = 2 ** 31 - 1;
 
 /** @throws {CliError} naming the flag, and the nearest right one */
 export function readGivenFlags(command: string, argv: readonly string[], flags: readonly Flag[]): GivenFlags {
-  const options = Object.fromEntries(
-    flags.map(({ name, short, placeholder }) => [
-      name,
-      {
-        type: placeholder === undefined ? ('boolean' as const) : ('string' as const),
-        ...(short === undefined ? {} : { short }),
-      },
-    ]),
-  );
-  // Not strict: the sentences are ours.
-  const { tokens } = parseArgs({ args: [...argv], options, strict: false, allowPositionals: true, tokens: true });
   const texts = new Map<string, string[]>();
-  for (const token of tokens) {
+  for (const token of tokensOf(argv, flags)) {
     if (token.kind === 'positional') return new GivenFlags(texts, argv.slice(token.index));
     if (token.kind === 'option-terminator') return new GivenFlags(texts, argv.slice(token.index + 1));
     const flag = flags.find(({ name }) => name === token.name);
@@ -74,6 +63,30 @@ export function readGivenFlags(command: string, argv: readonly string[], flags: 
     texts.set(flag.name, [...(texts.get(flag.name) ?? []), token.value ?? '']);
   }
   return new GivenFlags(texts, []);
+}
+
+/** Whether a command line asks for a JSON document, also where another flag of it is wrong. */
+export function asksForJson(argv: readonly string[], flags: readonly Flag[]): boolean {
+  if (!flags.some(({ name }) => name === 'json')) return false;
+  for (const token of tokensOf(argv, flags)) {
+    if (token.kind !== 'option') return false;
+    if (token.name === 'json') return true;
+  }
+  return false;
+}
+
+function tokensOf(argv: readonly string[], flags: readonly Flag[]) {
+  const options = Object.fromEntries(
+    flags.map(({ name, short, placeholder }) => [
+      name,
+      {
+        type: placeholder === undefined ? ('boolean' as const) : ('string' as const),
+        ...(short === undefined ? {} : { short }),
+      },
+    ]),
+  );
+  // Not strict, so that the messages are this program's own.
+  return parseArgs({ args: [...argv], options, strict: false, allowPositionals: true, tokens: true }).tokens;
 }
 
 function unknownFlag(command: string, given: string, flags: readonly Flag[]): CliError {

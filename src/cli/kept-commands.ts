@@ -1,15 +1,51 @@
 /** Finds the commands that a server keeps for this principal, and shows them in lines. Knows no flag. */
 import type { Box, ListedCommand } from '../../client/src/node.js';
 import { commandText } from '../../client/src/result.js';
-import { CliError } from './exit-codes.js';
+import { CliError, cliErrorOf } from './exit-codes.js';
+import { withoutControls } from './say.js';
+import { isAnsweredInTime } from './told-to-end.js';
 
 /** A command with a key. */
 export type KeptCommand = ListedCommand & { readonly key: string };
 
-/** All of this principal, in the order of their start. */
+/** All commands of this principal, in the order of their start. @throws {CliError} where the server's list is none */
+export async function listedCommands(box: Box): Promise<ListedCommand[]> {
+  let commands: unknown;
+  try {
+    commands = await box.list({ scope: 'principal', details: true });
+  } catch (error) {
+    throw cliErrorOf(error) === undefined ? wrongList() : error;
+  }
+  if (!Array.isArray(commands) || !commands.every(isListed)) throw wrongList();
+  return commands;
+}
+
+function wrongList(): CliError {
+  return new CliError('the server answers with something that is no list of commands; is it an execwire server?');
+}
+
+/** Whether a row has what is shown of it. */
+function isListed(row: unknown): row is ListedCommand {
+  if (typeof row !== 'object' || row === null) return false;
+  const { state, pid, key, startedAtMs, command } = row as Record<string, unknown>;
+  return (
+    typeof state === 'string' &&
+    (typeof pid === 'number' || pid === null) &&
+    (typeof key === 'string' || key === null || key === undefined) &&
+    typeof startedAtMs === 'number' &&
+    (command === undefined || (Array.isArray(command) && command.every((word) => typeof word === 'string')))
+  );
+}
+
+/** Those of this principal that have a key, in the order of their start. @throws {CliError} */
 export async function keptCommands(box: Box): Promise<KeptCommand[]> {
-  const commands = await box.list({ scope: 'principal', details: true });
+  const commands = await listedCommands(box);
   return commands.filter((command): command is KeptCommand => typeof command.key === 'string');
+}
+
+/** Drops a command that has ended: it was kept for a client that comes back, and this one has its result. Waits, so that the request is sent. */
+export async function forgetEnded(box: Box, key: string): Promise<void> {
+  await isAnsweredInTime(box.forget(key));
 }
 
 /** @throws {CliError} where there is none, with where to look */
@@ -20,14 +56,14 @@ export async function keptCommand(box: Box, key: string): Promise<KeptCommand> {
   return found;
 }
 
-/** Every value of a terminal line that came from somewhere else: what could steer the terminal is shown as `?`. */
+/** A command as people would type it; empty where the server does not say. */
 export function commandLine({ command = [] }: Pick<ListedCommand, 'command'>): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
-  return commandText(command).replace(/[\u0000-\u001f\u007f-\u009f]/g, '?');
+  return commandText(command);
 }
 
-/** Columns of text, as wide as their widest value; the last one is not filled. */
-export function tableText(rows: readonly (readonly string[])[]): string {
+/** Columns of text, as wide as their widest value; the last one is not filled. Characters that could steer the terminal are shown as `?`. */
+export function tableText(values: readonly (readonly string[])[]): string {
+  const rows = values.map((row) => row.map(withoutControls));
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
   return rows
     .map(

@@ -42,11 +42,13 @@ function signalName(given: string): string {
   const byNumber = names.find((name) => String(constants.signals[name as NodeJS.Signals]) === given);
   const name = byNumber ?? `SIG${given.toUpperCase().replace(/^SIG/, '')}`;
   if (names.includes(name)) return name;
-  const nearest = nearestWord(
-    name.slice('SIG'.length),
-    names.map((each) => each.slice('SIG'.length)),
-  );
-  throw new CliError(
-    `-s ${given}: there is no such signal${nearest === undefined ? '' : `; did you mean ${nearest}?`}`,
-  );
+  const isNumber = /^\d+$/.test(given);
+  const nearest = isNumber
+    ? undefined
+    : nearestWord(
+        name.slice('SIG'.length),
+        names.map((each) => each.slice('SIG'.length)),
+      );
+  const advice = nearest === undefined ? 'expected a name such as TERM, or its number' : `did you mean ${nearest}?`;
+  throw new CliError(`-s ${given}: there is no such signal; ${advice}`);
 }

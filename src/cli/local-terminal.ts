@@ -22,21 +22,21 @@ export class LocalTerminal {
     return process.stdin.isTTY === true;
   }
 
-  /** Size of the window; undefined where nothing of this program is connected to it. */
+  /** Size of the window; undefined where neither standard output nor standard error is a terminal. */
   static size(): WindowSize | undefined {
     const [cols, rows] = [process.stdout, process.stderr].find(({ isTTY }) => isTTY === true)?.getWindowSize() ?? [];
     return cols === undefined || rows === undefined || cols === 0 || rows === 0 ? undefined : { cols, rows };
   }
 
-  /** Hands every key on, and nothing to the program's signals. */
+  /** Switches to raw mode: every key comes here as bytes, ctrl-c included, and none makes a signal. */
   enterRaw(): void {
     this.#isRaw = true;
     this.#setRaw();
-    // Also reached by an error that nobody caught.
+    // An uncaught error ends the program by an exit, too.
     process.once('exit', this.#onExit);
   }
 
-  /** Takes the terminal again after somebody stopped this program and gave it back. */
+  /** Switches to raw mode again, after this program was stopped and the shell has set its own modes. */
   reenterRaw(): void {
     if (!this.#isRaw) return;
     process.stdin.setRawMode(false);

@@ -1,8 +1,9 @@
 /** `execwire logs`: prints the output that a server keeps of a command, and follows it. */
+import { fieldOf } from '../../client/src/errors.js';
 import type { Run, StreamName, StreamRange } from '../../client/src/node.js';
 import { CONNECTION_FLAGS, type Connection, withConnection } from './connection.js';
 import { describedCommand, requiredWord } from './described-command.js';
-import { exitCodeOfResult } from './exit-codes.js';
+import { CliError, exitCodeOfResult } from './exit-codes.js';
 import { keptCommand } from './kept-commands.js';
 import { standardError, standardOutput } from './out-stream.js';
 import { asUnknown, runOnPipes } from './pipe-session.js';
@@ -44,9 +45,14 @@ async function follow(connection: Connection, key: string): Promise<number> {
 
 /** Prints up to where the output is at the moment. */
 async function printKept({ box }: Connection, key: string): Promise<number> {
-  const kept = new Promise<Kept>((resolve) => {
-    box.on('command/exec/attached', ({ stdout, stderr }) => resolve({ stdout, stderr }));
+  const kept = new Promise<Kept>((resolve, reject) => {
+    box.on('command/exec/attached', (attached) => {
+      const [stdout, stderr] = [fieldOf(attached, 'stdout'), fieldOf(attached, 'stderr')];
+      if (isRange(stdout) && isRange(stderr)) resolve({ stdout, stderr });
+      else reject(new CliError('the server does not say what it keeps of the output; is it an execwire server?'));
+    });
   });
+  kept.catch(() => {});
   const run = box.attach(key, { role: 'observer', buffer: false, reject: false });
   // An unknown key has no end; its refusal is the result.
   await printWhatIsKept(run, await Promise.race([kept, run.then(() => kept)]));
@@ -55,6 +61,10 @@ async function printKept({ box }: Connection, key: string): Promise<number> {
 }
 
 type Kept = Readonly<Record<StreamName, StreamRange>>;
+
+function isRange(value: unknown): value is StreamRange {
+  return typeof fieldOf(value, 'oldest') === 'number' && typeof fieldOf(value, 'next') === 'number';
+}
 
 async function printWhatIsKept(run: Run, kept: Kept): Promise<void> {
   const printed = { stdout: kept.stdout.oldest, stderr: kept.stderr.oldest };

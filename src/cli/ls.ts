@@ -3,23 +3,31 @@ import { CONNECTION_FLAGS, JSON_FLAG, withConnection } from './connection.js';
 import { describedCommand } from './described-command.js';
 import { commandLine, type KeptCommand, keptCommands, tableText } from './kept-commands.js';
 import { printJson, printText } from './out-stream.js';
+import { withoutControls } from './say.js';
 import { durationText } from './terminal-session.js';
 
 export const ls = describedCommand({
   name: 'ls',
   summary: 'Lists the commands that are kept on the server.',
   usage: '[flags]',
-  flags: [{ name: 'quiet', short: 'q', description: 'Prints only the keys.' }, JSON_FLAG, ...CONNECTION_FLAGS],
+  flags: [
+    { name: 'quiet', short: 'q', description: 'Prints only the keys, of commands that run.' },
+    { name: 'all', short: 'a', description: 'With -q: the keys of those that have ended, too.' },
+    JSON_FLAG,
+    ...CONNECTION_FLAGS,
+  ],
   examples: [
-    ['execwire ls', 'Shows them with their state and age.'],
+    ['execwire ls', 'Shows them with their state and age, for as long as they are kept.'],
     ['execwire ls -q | xargs -n 1 execwire kill', 'Ends all that run.'],
   ],
   maxWords: 0,
   async run(given) {
     const commands = await withConnection(given, {}, ({ box }) => keptCommands(box));
     if (given.has('json')) await printJson(commands);
-    else if (given.has('quiet')) await printText(commands.map(({ key }) => `${key}\n`).join(''));
-    else
+    else if (given.has('quiet')) {
+      const listed = commands.filter(({ state }) => given.has('all') || state !== 'ended');
+      await printText(listed.map(({ key }) => `${withoutControls(key)}\n`).join(''));
+    } else
       await printText(tableText([['KEY', 'STATE', 'AGE', 'ATTACHED', 'EXPIRES', 'COMMAND'], ...commands.map(rowOf)]));
     return 0;
   },

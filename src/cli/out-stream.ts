@@ -2,10 +2,10 @@
 import type { Writable } from 'node:stream';
 import { CliError } from './exit-codes.js';
 
-/** Nobody reads standard output any more. */
+/** The reader of standard output or standard error has gone. */
 export class BrokenPipeError extends Error {}
 
-/** Bytes that wait here before a writer waits, too: what is behind it on the other stream goes on. */
+/** Bytes that may wait in this process before `write` waits. Until then a full stream does not hold up the other one. */
 const HIGH_WATER_BYTES = 256 * 1024;
 
 /** One stream of this process. */
@@ -15,7 +15,7 @@ export class OutStream {
   readonly #stream: Writable;
   #failure: Error | undefined;
 
-  /** @param name as it is told when it cannot be written */
+  /** @param name of the stream in error messages */
   constructor(stream: Writable, name: string) {
     this.#stream = stream;
     this.failed = new Promise((_resolve, reject) => {

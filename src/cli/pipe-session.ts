@@ -1,44 +1,40 @@
-/** One command whose output goes to this program's pipes, and whose input and signals come from here. Knows no flag and no terminal. */
+/** One command between this program's pipes: prints its output, sends it input and signals. Knows no flag and no terminal. */
 import type { Result, Run } from '../../client/src/node.js';
-import { ExecError, RpcError, UnknownOutcomeError } from '../../client/src/node.js';
+import { ExecError, UnknownOutcomeError } from '../../client/src/node.js';
 import type { Connection } from './connection.js';
-import { CliError, EXIT_UNKNOWN, exitCodeOfSignal } from './exit-codes.js';
+import { CliError, cliErrorOf, EXIT_UNKNOWN, exitCodeOfSignal, unforeseenText } from './exit-codes.js';
 import { BrokenPipeError, standardError, standardOutput } from './out-stream.js';
 import { say } from './say.js';
-import { type EndSignal, takeEndSignals } from './told-to-end.js';
+import { sendStandardInput } from './standard-input.js';
+import { type EndSignal, Insistence, isAnsweredInTime, takeEndSignals } from './told-to-end.js';
 
 /** How a command is held. */
 export interface PipeSessionOptions {
-  /** Whether it reads what this program reads. */
-  readonly feedsInput: boolean;
-  /** Whether its output is printed as it comes. Without, somebody else reads it. */
+  /** Whether standard input is sent to the command; `attached` when somebody else has started it, and may have given it no input. */
+  readonly feedsInput: boolean | 'attached';
+  /** Whether output is printed as it comes. False where it is captured. */
   readonly printsOutput: boolean;
-  /** What signals to this program do: they are sent on, or this program leaves the command alone. */
+  /** What a signal to this program does: it is sent to the command, or this program leaves the command alone. */
   readonly onSignal: 'sendOn' | 'leave';
   /** Whether the command goes on when this program loses its reader or its terminal. */
   readonly isKept: boolean;
 }
 
-/** Milliseconds that a signal may take to reach the server when this program ends next. */
-const LAST_WORDS_MS = 2_000;
-
-/** This program leaves a command that goes on. */
+/** This program leaves a command that may go on. */
 export class LeftError extends CliError {}
 
 /**
  * Holds a command until its end.
  * @throws {BrokenPipeError} when nobody reads; the command is then ended, unless it is kept
- * @throws {LeftError} when a signal made this program leave
+ * @throws {LeftError} when a signal made this program leave, or the server did not answer when the signal was sent on
  * @throws {RpcError | LostError | UnknownOutcomeError} as the run does
  */
 export async function runOnPipes(run: Run, connection: Connection, options: PipeSessionOptions): Promise<Result> {
   const giveBack = takeEndSignalsFor(run, connection, options);
   const result = resultOf(run);
   result.catch(() => {});
-  run.onGap(({ stream, from, to }) =>
-    say(`${to - from} bytes of ${stream} are lost: the server does not keep them any more`),
-  );
-  if (options.feedsInput) void feed(run);
+  run.onGap(({ stream, from, to }) => say(`${to - from} bytes of ${stream} are lost: the server no longer keeps them`));
+  if (options.feedsInput !== false) void sendStandardInput(run, { isAttached: options.feedsInput === 'attached' });
   try {
     if (options.printsOutput) await Promise.race([print(run), giveBack.left]);
     return await Promise.race([result, giveBack.left]);
@@ -48,7 +44,7 @@ export async function runOnPipes(run: Run, connection: Connection, options: Pipe
     }
     throw error;
   } finally {
-    giveBack.signals();
+    if (!giveBack.isLeaving()) giveBack.signals();
   }
 }
 
@@ -69,14 +65,14 @@ async function print(run: Run): Promise<void> {
   };
   for await (const { stream, bytes } of piecesOf(run)) {
     if (stream === 'stdout') await streams.stdout.write(bytes);
-    // A program whose standard error nobody reads can still be useful.
+    // The command goes on when only its standard error has no reader.
     else await streams.stderr.write(bytes).catch(onStderrFailure);
   }
   await streams.stdout.flush();
   await streams.stderr.flush().catch(onStderrFailure);
 }
 
-/** The pieces of output; a failure of the command is told by its result. */
+/** The pieces of output. A failure of the command only ends them: its result reports it. */
 async function* piecesOf(run: Run): AsyncGenerator<{ stream: 'stdout' | 'stderr'; bytes: Uint8Array }> {
   const pieces = run.chunks[Symbol.asyncIterator]();
   try {
@@ -90,66 +86,69 @@ async function* piecesOf(run: Run): AsyncGenerator<{ stream: 'stdout' | 'stderr'
   }
 }
 
-/** Sends standard input on, to its end or until the command reads no more. */
-async function feed(run: Run): Promise<void> {
-  // A start that is refused for want of room is sent again as another one, which must get all of the input.
-  const hasStarted = await run.started.then(
-    () => true,
-    () => false,
-  );
-  if (!hasStarted) return;
-  try {
-    for await (const chunk of process.stdin) await run.write(chunk as Uint8Array);
-    await run.end();
-  } catch (error) {
-    const isRefused =
-      error instanceof RpcError && error.reason !== 'stdinClosed' && error.reason !== 'stdinNotStreamed';
-    if (isRefused) say(`standard input is not sent on: ${error.message}`);
-  } finally {
-    process.stdin.pause();
-  }
-}
-
 function takeEndSignalsFor(
   run: Run,
   connection: Connection,
   { onSignal, isKept }: PipeSessionOptions,
-): { left: Promise<never>; signals: () => void } {
+): { left: Promise<never>; isLeaving: () => boolean; signals: () => void } {
+  let isLeaving = false;
   let leave: (error: LeftError) => void = () => {};
   const left = new Promise<never>((_resolve, reject) => {
-    leave = reject;
+    leave = (error) => {
+      // The program ends next, and a further signal must not change its exit code.
+      isLeaving = true;
+      reject(error);
+    };
   });
   left.catch(() => {});
+  const insistence = new Insistence();
+  let unanswered = 0;
+  const sendOn = async (signal: EndSignal): Promise<void> => {
+    unanswered += 1;
+    if (await isAnsweredInTime(run.kill(signal))) {
+      unanswered -= 1;
+      if (unanswered === 0) insistence.reset();
+    } else leave(unansweredError(signal, run));
+  };
   const signals = takeEndSignals((signal: EndSignal) => {
     if (onSignal === 'leave' || (signal === 'SIGHUP' && isKept)) {
       leave(new LeftError(`left by ${signal}; the command goes on${whereTo(run)}`, exitCodeOfSignal(signal)));
     } else if (connection.isAway) {
-      leave(
-        new LeftError(
-          `left by ${signal} without a connection: what becomes of the command is unknown${whereTo(run)}`,
-          EXIT_UNKNOWN,
-        ),
-      );
-    } else void run.kill(signal).catch(() => {});
+      const message = `left by ${signal} without a connection: what becomes of the command is unknown${whereTo(run)}`;
+      leave(new LeftError(message, EXIT_UNKNOWN));
+    } else if (insistence.isInsisting(signal)) leave(unansweredError(signal, run));
+    else void sendOn(signal);
   });
-  return { left, signals };
+  return { left, isLeaving: () => isLeaving, signals };
+}
+
+/** The end of a program that was told to end and could not pass it on. */
+export function unansweredError(signal: NodeJS.Signals, run: { readonly key: string | undefined }): LeftError {
+  const look = whereTo(run) || '; `execwire ls` lists what runs there';
+  return new LeftError(
+    `left by ${signal}: the server does not answer, and what becomes of the command is unknown${look}`,
+    EXIT_UNKNOWN,
+    { serverHangs: true },
+  );
 }
 
 async function endOrLeave(run: Run, { onSignal, isKept }: PipeSessionOptions): Promise<void> {
   const end = onSignal === 'leave' || isKept ? run.detach() : run.kill('SIGTERM');
-  await Promise.race([end.catch(() => {}), new Promise((resolve) => setTimeout(resolve, LAST_WORDS_MS))]);
+  await isAnsweredInTime(end);
 }
 
-/** Says of an outcome that nobody knows where to look; other errors stay as they are. */
+/** Says where to look for a command whose outcome is unknown; an error after which it is known stays as it is. */
 export function asUnknown(error: unknown, { key }: { readonly key: string | undefined }): unknown {
+  const look = key === undefined ? '' : `; \`execwire attach ${key}\` finds it if it is kept somewhere`;
+  if (!(error instanceof BrokenPipeError) && cliErrorOf(error) === undefined)
+    return new CliError(`the outcome is unknown: ${unforeseenText(error)}${look}`, EXIT_UNKNOWN);
   if (!(error instanceof UnknownOutcomeError) || !error.wasSent) return error;
   if (error.detached === 'takeover')
     return new CliError(`another client has taken over ${key ?? 'the command'}`, EXIT_UNKNOWN);
-  const look = key === undefined ? '' : `; \`execwire attach ${key}\` finds it if it is kept somewhere`;
   return new CliError(`the outcome is unknown: ${error.message}${look}`, EXIT_UNKNOWN);
 }
 
-/** How to come to a command again. */
+/** Says how to come back to a command that has a key. */
 function whereTo({ key }: { readonly key: string | undefined }): string {
   return key === undefined ? '' : `; \`execwire attach ${key}\` comes back to it`;
 }

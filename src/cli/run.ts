@@ -5,13 +5,14 @@ import { readRequest } from '../config/flags.js';
 import { version } from '../version.js';
 import type { CliCommand } from './command.js';
 import { completionCommand } from './completion.js';
+import { printHelp } from './described-command.js';
 import { EXIT_FAILURE } from './exit-codes.js';
 import { overviewText } from './help.js';
-import { START_PATIENCE_MS, writeToStderr } from './say.js';
+import { say } from './say.js';
 import { schema } from './schema.js';
 import { serveCommand } from './serve-command.js';
 
-/** The commands that need the server's own code. */
+/** The commands that are part of the server's bundle. */
 const OWN_COMMANDS: readonly CliCommand[] = [serveCommand, schema, completionCommand(allCommands)];
 
 /** Runs one command line. @param argv without the program @returns the exit code */
@@ -19,18 +20,18 @@ export async function run(argv: readonly string[]): Promise<number> {
   const [word = '', ...rest] = argv;
   if (word === '' || word.startsWith('-')) {
     const request = readRequest(argv);
-    if (request === 'help') return print(overviewText(await allCommands()));
-    return request === 'version' ? print(`${version}\n`) : serveCommand.run(argv);
+    if (request === 'help') return printHelp(overviewText(await allCommands()));
+    return request === 'version' ? printHelp(`${version}\n`) : serveCommand.run(argv);
   }
   if (word === 'help') return help(rest);
-  if (word === 'version') return print(`${version}\n`);
+  if (word === 'version') return printHelp(`${version}\n`);
   const own = OWN_COMMANDS.find(({ name }) => name === word);
   if (own !== undefined) return own.run(rest);
   const commands = await allCommands();
   return commands.find(({ name }) => name === word)?.run(rest) ?? unknown(word, commands);
 }
 
-/** Loaded when they are named: a server needs none of them. */
+/** Loads the other commands, which a server does not need. */
 async function allCommands(): Promise<readonly CliCommand[]> {
   const { clientCommands } = await import('./client-commands.js');
   const { doctor } = await import('./doctor.js');
@@ -39,19 +40,14 @@ async function allCommands(): Promise<readonly CliCommand[]> {
 
 async function help([name]: readonly string[]): Promise<number> {
   const commands = await allCommands();
-  if (name === undefined || name.startsWith('-')) return print(overviewText(commands));
+  if (name === undefined || name.startsWith('-')) return printHelp(overviewText(commands));
   const command = commands.find((candidate) => candidate.name === name);
-  return command === undefined ? unknown(name, commands) : print(command.help());
+  return command === undefined ? unknown(name, commands) : printHelp(command.help());
 }
 
 function unknown(word: string, commands: readonly CliCommand[]): number {
   const nearest = nearestWord(word, [...commands.map(({ name }) => name), 'help']);
   const advice = nearest === undefined ? '' : ` did you mean \`${nearest}\`?`;
-  writeToStderr(`execwire: unknown command \`${word}\`;${advice} see \`execwire help\`\n`, START_PATIENCE_MS);
+  say(`unknown command \`${word}\`;${advice} see \`execwire help\``);
   return EXIT_FAILURE;
-}
-
-function print(text: string): number {
-  process.stdout.write(text);
-  return 0;
 }

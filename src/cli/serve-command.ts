@@ -4,6 +4,7 @@ import { flagOf, readRequest } from '../config/flags.js';
 import type { Option } from '../config/option-kinds.js';
 import { version } from '../version.js';
 import type { CliCommand } from './command.js';
+import { printHelp } from './described-command.js';
 import { serveHelpText } from './help.js';
 import { serve } from './serve.js';
 
@@ -19,7 +20,6 @@ export const serveCommand: CliCommand = {
   async run(argv) {
     const request = readRequest(argv);
     if (request === undefined) return serve(argv);
-    process.stdout.write(request === 'help' ? serveHelpText() : `${version}\n`);
-    return 0;
+    return printHelp(request === 'help' ? serveHelpText() : `${version}\n`);
   },
 };

@@ -14,7 +14,7 @@ import { banner, ListenError, listen } from '../server/listener.js';
 import { buildMetricsApp } from '../server/metrics-app.js';
 import type { Sdk } from '../telemetry/sdk.js';
 import { version } from '../version.js';
-import { START_PATIENCE_MS, writeToStderr } from './say.js';
+import { START_PATIENCE_MS, safeLine, say, writeToStderr } from './say.js';
 import { handleSignals } from './signals.js';
 
 /** The flags or the environment are wrong. */
@@ -23,7 +23,7 @@ const EXIT_USAGE = 2;
 const EXIT_FAILURE = 1;
 /** How long the last connections have to go when everything is said. */
 const CLOSE_TIMEOUT_MS = 3000;
-/** How long the last spans have to reach their receiver: a second try comes after a second, which is too late to wait for. */
+/** How long the last spans have to reach their receiver. This includes one repeated attempt, which comes after a second. */
 const TELEMETRY_TIMEOUT_MS = 1500;
 
 /** Serves until it is told to end. @returns the exit code */
@@ -53,11 +53,12 @@ export async function serve(argv: readonly string[]): Promise<number> {
     app = await buildApp(config, log.logger, { sdk, droppedLogLines: () => log.droppedLines });
     await app.ready();
   } catch (error) {
-    return refuse(`execwire cannot start: ${error instanceof Error ? error.message : String(error)}`, EXIT_FAILURE);
+    return refuse(`cannot start: ${error instanceof Error ? error.message : String(error)}`, EXIT_FAILURE);
   }
   signals.endInOrder({
     drain: () => app.drain(),
     killCommands: () => app.killCommands(),
+    sayDraining: () => sayDraining(app.commands.running, config.drainDelayMs + config.drainTimeoutMs),
     logUnforeseen: (error) => app.log.fatal({ err: error }, 'unforeseen error: the server drains and ends'),
   });
 
@@ -71,15 +72,15 @@ export async function serve(argv: readonly string[]): Promise<number> {
     await app.close();
     return refuse(error.message, EXIT_FAILURE);
   }
-  // A socket that nobody knows of must not keep a server that has drained.
+  // With a limit, because a socket that never closes must not keep a server that has drained.
   await Promise.race([app.close(), new Promise((resolve) => setTimeout(resolve, CLOSE_TIMEOUT_MS))]);
-  // AFTER the last connection has gone: a drain is what one wants to watch.
+  // AFTER the last connection has gone, because a drain should be visible in the metrics to its end.
   await metricsApp?.close();
   await sdk?.shutdown(TELEMETRY_TIMEOUT_MS);
   return signals.exitCode;
 }
 
-/** Loads the SDK if the environment asks for it: half a second and 40 MB that nobody else shall pay. */
+/** Loads the SDK only if the environment asks for it, because it takes half a second and 40 MB. */
 async function loadTelemetry({ telemetry }: Config, log: FastifyBaseLogger): Promise<Sdk | undefined> {
   if (!telemetry.traces && !telemetry.metrics) return undefined;
   const { startSdk } = await import('../telemetry/sdk.js');
@@ -124,7 +125,18 @@ async function serveListener(
   await app.drain();
 }
 
+/** Tells whoever pressed ctrl-c why the server does not end at once. In a pipe there are only the lines of the log. */
+function sayDraining(commands: number, limitMs: number): void {
+  if (process.stderr.isTTY !== true || commands === 0) return;
+  const running = commands === 1 ? 'one command runs and has' : `${commands} commands run and have`;
+  // The terminal has shown ^C on this line.
+  writeToStderr('\n');
+  say(`draining: ${running} up to ${limitMs / 1000} s; a second ctrl-c ends everything at once`);
+}
+
+/** @param message one line for each problem */
 function refuse(message: string, code: number): number {
-  writeToStderr(`${message}\n`, START_PATIENCE_MS);
+  const lines = message.split('\n').map((line) => `execwire: ${safeLine(line)}\n`);
+  writeToStderr(lines.join(''), START_PATIENCE_MS);
   return code;
 }

@@ -7,12 +7,15 @@
  * Handlers are set before the service exists, so that a signal during the start is not lost.
  */
 import { constants } from 'node:os';
+import { endProgram } from './end-program.js';
 
 /** What can be ended. */
 export interface Endable {
   drain(): Promise<void>;
   /** Kills every command at once; resolves when none is left, which takes the kernel a moment. */
   killCommands(): Promise<void>;
+  /** Tells the person at the terminal that the drain has begun. */
+  sayDraining(): void;
   /** Logs an uncaught error. */
   logUnforeseen(error: unknown): void;
 }
@@ -45,19 +48,22 @@ export function handleSignals(): Signals {
   function drain(): void {
     isDraining = true;
     service?.drain().catch((error: unknown) => {
-      process.stderr.write(`drain failed: ${String(error)}\n`);
-      process.exit(EXIT_FAILURE);
+      process.stderr.write(`execwire: drain failed: ${String(error)}\n`);
+      endProgram(EXIT_FAILURE);
     });
   }
 
   function onSignal(signal: 'SIGINT' | 'SIGTERM' | 'SIGHUP', forcing: boolean): void {
     const isFirst = !isSignalled;
     isSignalled = true;
-    if (!isDraining) drain();
-    else if (forcing && !isFirst) {
+    if (!isDraining) {
+      service?.sayDraining();
+      drain();
+    } else if (forcing && !isFirst) {
       // The drain may be over before the killing; the process ends with this code in that case, too.
-      killedCode ??= SIGNAL_EXIT_BASE + constants.signals[signal];
-      const exit = (): never => process.exit(killedCode);
+      const code = SIGNAL_EXIT_BASE + constants.signals[signal];
+      killedCode ??= code;
+      const exit = (): never => endProgram(killedCode ?? code);
       setTimeout(exit, KILL_TIMEOUT_MS);
       if (service === undefined) exit();
       else service.killCommands().then(exit, exit);
@@ -68,8 +74,8 @@ export function handleSignals(): Signals {
   function onUnforeseen(error: unknown): void {
     errors += 1;
     if (service === undefined) {
-      process.stderr.write(`execwire cannot start: ${error instanceof Error ? error.stack : String(error)}\n`);
-      process.exit(EXIT_FAILURE);
+      process.stderr.write(`execwire: cannot start: ${error instanceof Error ? error.stack : String(error)}\n`);
+      endProgram(EXIT_FAILURE);
     }
     if (errors <= MAX_LOGGED_ERRORS) service.logUnforeseen(error);
     if (!isDraining) drain();
@@ -77,7 +83,7 @@ export function handleSignals(): Signals {
 
   process.on('SIGINT', () => onSignal('SIGINT', true));
   process.on('SIGTERM', () => onSignal('SIGTERM', true));
-  // A terminal that closes may send several.
+  // Never ends at once: a terminal that closes may send several.
   process.on('SIGHUP', () => onSignal('SIGHUP', false));
   process.on('uncaughtException', onUnforeseen);
   return {

@@ -1,4 +1,5 @@
-/** What `exec` and `shell` share: the flags that say how a command starts and how long it is kept, and what is made of them. Knows no session. */
+/** The flags that `exec` and `shell` share: how a command starts and how long it is kept. Knows no session. */
+import { fieldOf } from '../../client/src/errors.js';
 import type { CommonOptions, DetachableOptions } from '../../client/src/node.js';
 import type { Flag } from './command.js';
 import { commandEnvironment, ENVIRONMENT_FLAGS } from './command-environment.js';
@@ -8,11 +9,16 @@ import type { GivenFlags } from './given-flags.js';
 
 export const START_FLAGS: readonly Flag[] = [
   ...ENVIRONMENT_FLAGS,
-  { name: 'workdir', short: 'w', placeholder: 'DIR', description: 'Directory to run it in.' },
+  {
+    name: 'workdir',
+    short: 'w',
+    placeholder: 'DIR',
+    description: "Directory to run it in; a relative one begins at the server's.",
+  },
   {
     name: 'key',
     placeholder: 'KEY',
-    description: 'Keeps it under this name, 16 to 128 of A-Za-z0-9._~-; a second exec with the key comes to it.',
+    description: 'Keeps it under this name, 16 to 128 of A-Za-z0-9._~-; a second exec with the key attaches to it.',
   },
   {
     name: 'ttl',
@@ -25,7 +31,7 @@ export const START_FLAGS: readonly Flag[] = [
 const KEPT_TTL_MS = 3_600_000;
 const KEY = /^[A-Za-z0-9._~-]{16,128}$/;
 
-/** What both kinds of commands have. @throws {CliError} */
+/** The options that commands on pipes and in terminals have. @throws {CliError} */
 export function startOptions(given: GivenFlags): Pick<CommonOptions, 'cwd' | 'env' | 'timeout'> {
   const cwd = given.text('workdir');
   const timeout = given.durationMs('timeout');
@@ -36,12 +42,13 @@ export function startOptions(given: GivenFlags): Pick<CommonOptions, 'cwd' | 'en
   };
 }
 
-/** Whether the command is to live on without this program. @throws {CliError} */
+/** Whether the command goes on without this program. @throws {CliError} */
 export function isKept(given: GivenFlags): boolean {
   const key = given.text('key');
   if (key !== undefined && !KEY.test(key)) throw new CliError(`--key ${key}: expected 16 to 128 of A-Za-z0-9._~-`);
   const kept = given.has('detach') || key !== undefined;
   if (given.has('ttl') && !kept) throw new CliError('--ttl needs -d or --key');
+  if (given.durationMs('ttl') === 0) throw new CliError(`--ttl ${given.text('ttl')}: expected a time above 0`);
   if (kept && given.has('no-reconnect')) throw new CliError('--no-reconnect contradicts -d and --key');
   return kept;
 }
@@ -53,9 +60,16 @@ export function keepingOptions(
 ): DetachableOptions & { readonly ttl: number } {
   const { limits } = connection.box.server;
   if (!connection.keepsCommands) throw new CliError('this server keeps no commands: leave -d and --key out');
-  const ceiling = limits?.maxDetached ?? 0;
-  const byDefault = ceiling > 0 ? Math.min(KEPT_TTL_MS, ceiling) : KEPT_TTL_MS;
+  const said = fieldOf(limits, 'maxDetached');
+  // 0 stands for no ceiling.
+  const ceilingMs = typeof said === 'number' && said > 0 ? said : Number.POSITIVE_INFINITY;
   const key = given.text('key');
+  const ttl = given.durationMs('ttl') ?? Math.min(KEPT_TTL_MS, ceilingMs);
+  if (ttl > ceilingMs) {
+    throw new CliError(
+      `--ttl ${given.text('ttl')}: this server keeps commands for ${ceilingMs / 1000} s at most (its --max-detached)`,
+    );
+  }
   // `drop`: nobody is there to read, and the command must not stand still.
-  return { ttl: given.durationMs('ttl') ?? byDefault, whenFull: 'drop', ...(key === undefined ? {} : { key }) };
+  return { ttl, whenFull: 'drop', ...(key === undefined ? {} : { key }) };
 }

@@ -5,7 +5,7 @@ import type { Flag } from './command.js';
 import type { Connection } from './connection.js';
 import type { GivenFlags } from './given-flags.js';
 import { LocalTerminal } from './local-terminal.js';
-import { say } from './say.js';
+import { sayOnRawTerminal } from './say.js';
 import { keepingOptions } from './start-options.js';
 import { showTerminal } from './terminal-session.js';
 import { DEFAULT_DETACH_KEYS, parseDetachKeys } from './typed-keys.js';
@@ -43,7 +43,7 @@ export async function openTerminal(
   const term = ownVariable('TERM');
   const terminal = connection.box.terminal(command, {
     ...start,
-    // The program draws for the terminal that is here.
+    // The program draws for the local terminal.
     env: { ...(term === undefined ? {} : { TERM: term }), ...start.env },
     ...LocalTerminal.size(),
     redraw: true,
@@ -54,7 +54,7 @@ export async function openTerminal(
   if (mayBeKept) {
     const noteWhenOrdinary = (): void => {
       if (terminal.key === undefined)
-        say('the server has no room to keep output: this command ends with its connection\r');
+        sayOnRawTerminal('the server has no room to keep output: this command ends with its connection');
     };
     void terminal.started.then(noteWhenOrdinary, () => {});
   }

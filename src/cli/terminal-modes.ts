@@ -17,9 +17,9 @@ const FOLLOWED = new Set([
   '1049',
   '2004',
 ]);
-/** Shown by default, and hidden by programs: the other way round than the rest. */
+/** The cursor, whose mode is on by default: programs switch this one off, and the others on. */
 const CURSOR = '25';
-/** Longest sequence that is waited for at the end of a piece, in characters. */
+/** Longest beginning of a sequence that is kept from the end of a piece, in characters. */
 const MAX_UNFINISHED = 64;
 const ESC = '\u001b';
 const SEQUENCE = new RegExp(`${ESC}(?:\\[\\?([\\d;]+)([hl])|([=>c])|(\\[!p))`, 'g');
@@ -35,7 +35,7 @@ export class TerminalModes {
 
   /** Takes output on its way to the terminal. */
   follow(bytes: Uint8Array): void {
-    // What matters is ASCII.
+    // Escape sequences are ASCII.
     const text = this.#unfinished + Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
     for (const [, modes = '', end, single, softReset] of text.matchAll(SEQUENCE)) {
       for (const mode of modes.split(';')) this.#set(mode, end === 'h');

@@ -1,17 +1,17 @@
 /**
- * One remote terminal shown in the local one: keys go there, output comes here, sizes follow, and the local terminal is as it was on every way out.
- * Knows no flag.
+ * Shows one remote terminal in the local one: sends keys and sizes, prints output, and gives the local terminal back however it ends. Knows no flag.
  *
- *     shown → ended (exit code of the command) | detached (0) | disconnected (255) | told to end (128 + signal)
+ *     shown → ended (exit code of the command) | detached (0) | disconnected (255) | told to end (128 + signal; 255 without an answer)
  */
 import type { Terminal } from '../../client/src/node.js';
 import type { Connection } from './connection.js';
 import { EXIT_UNKNOWN, exitCodeOfResult, exitCodeOfSignal } from './exit-codes.js';
+import { forgetEnded } from './kept-commands.js';
 import { LocalTerminal } from './local-terminal.js';
 import { standardOutput } from './out-stream.js';
-import { asUnknown } from './pipe-session.js';
-import { say, writeToStderr } from './say.js';
-import { takeEndSignals } from './told-to-end.js';
+import { asUnknown, unansweredError } from './pipe-session.js';
+import { say, sayOnRawTerminal, writeToStderr } from './say.js';
+import { Insistence, isAnsweredInTime, takeEndSignals } from './told-to-end.js';
 import { TypedKeys } from './typed-keys.js';
 
 /** How a terminal is shown. */
@@ -21,7 +21,7 @@ export interface TerminalSessionOptions {
   readonly input: 'types' | 'watches' | 'ignores';
   /** Whether the remote window follows the local one. Default true. */
   readonly setsSize?: boolean;
-  /** What becomes of the command when this program is told to end: it ends, too; it ends but for the loss of the local terminal; or it goes on. */
+  /** What becomes of the command when this program is told to end: it ends; it ends unless the local terminal is lost; or it goes on. */
   readonly whenToldToEnd: 'ends' | 'survivesHangup' | 'goesOn';
   /** Milliseconds that the command lives when it is left; undefined where that is not known. */
   readonly ttlMs?: number | undefined;
@@ -29,11 +29,9 @@ export interface TerminalSessionOptions {
 
 /** Bytes of keys on their way before no more are read: a paste of megabytes must not be held here. */
 const MAX_UNSENT_BYTES = 256 * 1024;
-/** Milliseconds that a last request may take when this program ends next. */
-const LAST_WORDS_MS = 2_000;
 const CTRL_C = 0x03;
 const HELP_LINES = ['~.  disconnects (exit code 255)', '~?  shows this list', '~~  types ~'];
-/** Signals that end a program by default, beside those that ask it to: the terminal must be given back first. */
+/** Further signals that end a program by default. They are handled, because the terminal must be given back first. */
 const OTHER_SIGNALS = [
   'SIGUSR2',
   'SIGALRM',
@@ -52,7 +50,7 @@ export async function showTerminal(
   try {
     return await session.run();
   } finally {
-    session.leave();
+    session.end();
   }
 }
 
@@ -63,10 +61,15 @@ class TerminalSession {
   readonly #local = new LocalTerminal();
   readonly #keys: TypedKeys;
   readonly #undo: (() => void)[] = [];
+  readonly #insistence = new Insistence();
+  #giveSignalsBack: () => void = () => {};
   #unsentBytes = 0;
+  #isToldToEnd = false;
   #finish: (code: number) => void = () => {};
-  readonly #left = new Promise<number>((resolve) => {
+  #fail: (error: Error) => void = () => {};
+  readonly #left = new Promise<number>((resolve, reject) => {
     this.#finish = resolve;
+    this.#fail = reject;
   });
 
   constructor(terminal: Terminal, connection: Connection, options: TerminalSessionOptions) {
@@ -82,15 +85,14 @@ class TerminalSession {
 
   async run(): Promise<number> {
     const { input } = this.#options;
-    this.#connection.onAway = (text) => this.#show(text);
+    this.#connection.onAway = sayOnRawTerminal;
     // BEFORE the terminal is changed: a signal that ends this program at once would leave it so.
-    this.#undo.push(takeEndSignals((signal) => void this.#toldToEnd(signal)));
-    for (const signal of OTHER_SIGNALS) process.on(signal, this.#onOtherSignal);
+    this.#takeSignals();
     const takesKeys = input !== 'ignores';
     if (takesKeys) {
       this.#local.enterRaw();
       this.#undo.push(this.#local.onKeys((bytes) => this.#onKeys(bytes)));
-      // The terminal is gone, and with it whoever typed.
+      // The terminal is gone.
       process.stdin.once('end', () => void this.#toldToEnd('SIGHUP'));
     }
     if (this.#setsSize)
@@ -99,20 +101,35 @@ class TerminalSession {
     return await Promise.race([this.#untilEnd(), this.#left]);
   }
 
-  /** Gives everything back. */
-  leave(): void {
+  /** Gives everything back, but for the signals where one has ended the session: a further one must not change the exit code. */
+  end(): void {
+    this.#leave();
+    if (!this.#isToldToEnd) this.#giveSignalsBack();
+  }
+
+  /** Gives the terminal back. Signals still come here: a second one must end this program while it waits for an answer. */
+  #leave(): void {
     process.off('SIGCONT', this.#onContinue);
     this.#local.restore();
     for (const undo of this.#undo.splice(0)) undo();
-    for (const signal of OTHER_SIGNALS) process.off(signal, this.#onOtherSignal);
     this.#connection.onAway = say;
+  }
+
+  #takeSignals(): void {
+    const told = (signal: NodeJS.Signals): void => void this.#toldToEnd(signal);
+    const giveBack = takeEndSignals(told);
+    for (const signal of OTHER_SIGNALS) process.on(signal, told);
+    this.#giveSignalsBack = () => {
+      giveBack();
+      for (const signal of OTHER_SIGNALS) process.off(signal, told);
+    };
   }
 
   async #untilEnd(): Promise<number> {
     const output = standardOutput();
     const pieces = this.#terminal.chunks[Symbol.asyncIterator]();
     for (;;) {
-      // A failure of the command is told by its result.
+      // A failure of the command is reported by its result below.
       const next = await pieces.next().catch(() => undefined);
       if (next === undefined || next.done === true) break;
       const { bytes, isScreen } = next.value;
@@ -125,9 +142,7 @@ class TerminalSession {
       throw asUnknown(error, this.#terminal);
     });
     const { key } = this.#terminal;
-    // Kept for whoever comes back, and nobody will.
-    if (this.#options.whenToldToEnd === 'ends' && key !== undefined)
-      void this.#connection.box.forget(key).catch(() => {});
+    if (this.#options.whenToldToEnd === 'ends' && key !== undefined) await forgetEnded(this.#connection.box, key);
     return exitCodeOfResult(result);
   }
 
@@ -149,19 +164,19 @@ class TerminalSession {
       this.#unsentBytes -= bytes.length;
       if (this.#unsentBytes <= MAX_UNSENT_BYTES) process.stdin.resume();
     };
-    // What the command does not read any more is lost, as in any terminal.
+    // Keys that the command no longer reads are lost, as in any terminal.
     this.#terminal.write(bytes).then(sent, sent);
   }
 
   async #detach(): Promise<void> {
     const { key } = this.#terminal;
     if (key === undefined) {
-      this.#show('this command ends with its connection, and cannot be detached; ~. disconnects');
+      sayOnRawTerminal('this command ends with its connection, and cannot be detached; ~. disconnects');
       return;
     }
-    await this.#lastly(this.#terminal.detach());
-    this.leave();
-    writeToStderr(`detached: ${key}\n`);
+    await isAnsweredInTime(this.#terminal.detach());
+    this.#leave();
+    writeToStderr(`${ownLine()}detached: ${key}\n`);
     const { ttlMs } = this.#options;
     if (ttlMs !== undefined)
       say(`it is kept for ${durationText(ttlMs)} with nobody attached; \`execwire attach ${key}\` comes back`);
@@ -169,24 +184,29 @@ class TerminalSession {
   }
 
   #disconnect(): void {
-    this.leave();
+    this.#leave();
     const { key } = this.#terminal;
+    writeToStderr(ownLine());
     say(`disconnected${key === undefined ? '' : `; \`execwire attach ${key}\` comes back while it is kept`}`);
     this.#finish(EXIT_UNKNOWN);
   }
 
   /** Ends the command, or leaves it where it is kept, and then this program. */
   async #toldToEnd(signal: NodeJS.Signals): Promise<void> {
-    // FIRST: whatever the server does, the terminal is given back.
-    this.leave();
-    const { whenToldToEnd } = this.#options;
-    if (whenToldToEnd === 'ends' || (whenToldToEnd === 'survivesHangup' && signal !== 'SIGHUP')) {
-      await this.#lastly(this.#terminal.kill('SIGTERM'));
+    // FIRST: the terminal is given back, whatever the server does.
+    this.#leave();
+    const isInsisting = this.#insistence.isInsisting(signal);
+    if (this.#isToldToEnd) {
+      if (isInsisting) this.#fail(unansweredError(signal, this.#terminal));
+      return;
     }
-    this.#finish(exitCodeOfSignal(signal));
+    this.#isToldToEnd = true;
+    const { whenToldToEnd } = this.#options;
+    const endsCommand = whenToldToEnd === 'ends' || (whenToldToEnd === 'survivesHangup' && signal !== 'SIGHUP');
+    if (!endsCommand || (await isAnsweredInTime(this.#terminal.kill('SIGTERM'))))
+      this.#finish(exitCodeOfSignal(signal));
+    else this.#fail(unansweredError(signal, this.#terminal));
   }
-
-  readonly #onOtherSignal = (signal: NodeJS.Signals): void => void this.#toldToEnd(signal);
 
   readonly #onContinue = (): void => {
     this.#local.reenterRaw();
@@ -195,8 +215,8 @@ class TerminalSession {
   };
 
   #showHelp(): void {
-    this.#show(
-      ['keys at the start of a line:', ...HELP_LINES, `${this.#detachText()}detaches (exit code 0)`].join('\r\n  '),
+    sayOnRawTerminal(
+      ['keys at the start of a line:', ...HELP_LINES, `${this.#detachText()}detaches (exit code 0)`].join('\n  '),
     );
   }
 
@@ -206,15 +226,11 @@ class TerminalSession {
     );
     return `${names.join(' ')}  `;
   }
+}
 
-  /** One line between the output of the program: a raw terminal needs its own carriage return. */
-  #show(text: string): void {
-    writeToStderr(`\r\nexecwire: ${text}\r\n`);
-  }
-
-  async #lastly(request: Promise<unknown>): Promise<void> {
-    await Promise.race([request.catch(() => {}), new Promise((resolve) => setTimeout(resolve, LAST_WORDS_MS))]);
-  }
+/** Goes in front of a line that stands behind the output of a program, which may have stopped in the middle of a line. */
+function ownLine(): string {
+  return process.stderr.isTTY === true ? '\n' : '';
 }
 
 /** A duration as people say it. */

@@ -4,7 +4,7 @@ import { mayColour } from '../config/client-settings.js';
 import { CONNECTION_FLAGS, type Connection, JSON_FLAG, withConnection } from './connection.js';
 import { describedCommand } from './described-command.js';
 import { exitCodeOfSignal } from './exit-codes.js';
-import { bytesText, commandLine, tableText } from './kept-commands.js';
+import { bytesText, commandLine, listedCommands, tableText } from './kept-commands.js';
 import { LocalTerminal } from './local-terminal.js';
 import { printJson, printText } from './out-stream.js';
 import { takeEndSignals } from './told-to-end.js';
@@ -19,6 +19,13 @@ const TO_LINE_END = `${ESC}[K`;
 const TO_SCREEN_END = `${ESC}[J`;
 const Q = 0x71;
 const CTRL_C = 0x03;
+
+/** Columns that are left for the command before its key is cut. */
+const LEAST_COMMAND_COLS = 30;
+/** Characters of a key that is cut: its end tells keys of one client apart. */
+const LEAST_KEY_COLS = 9;
+/** Columns between two values. */
+const GAP_COLS = 2;
 
 /** One look at a command. */
 interface Look {
@@ -52,7 +59,7 @@ export const top = describedCommand({
 });
 
 function look({ box }: Connection): Promise<ListedCommand[]> {
-  return box.list({ scope: 'principal', details: true });
+  return listedCommands(box);
 }
 
 /** @returns the exit code, when somebody ends it */
@@ -83,7 +90,7 @@ async function watch(connection: Connection): Promise<number> {
     for (;;) {
       const commands = await Promise.race([look(connection), finished]);
       if (typeof commands === 'number') return commands;
-      draw(pictureOf(commands, earlier), notice);
+      draw(pictureOf(commands, earlier, LocalTerminal.size()?.cols), notice);
       const pause = new Promise<undefined>((resolve) => setTimeout(() => resolve(undefined), INTERVAL_MS));
       const code = await Promise.race([pause, finished]);
       if (code !== undefined) return code;
@@ -106,8 +113,11 @@ function draw(picture: string, notice: string): void {
   process.stdout.write(`${HOME}${shown.map((line) => `${line}${TO_LINE_END}\r\n`).join('')}${TO_SCREEN_END}`);
 }
 
-/** @param earlier the last look at each command by its pid, which is brought up to date */
-function pictureOf(commands: readonly ListedCommand[], earlier: Map<number, Look>): string {
+/**
+ * @param earlier the last look at each command by its pid, which is brought up to date
+ * @param cols width of the window; keys are cut so that the command can be seen. Default: nothing is cut
+ */
+function pictureOf(commands: readonly ListedCommand[], earlier: Map<number, Look>, cols?: number): string {
   const atMs = performance.now();
   const rows = commands.map((command) => {
     const { key, pid, state, cpuMs, rssBytes, bytesIn = 0, bytesOut = 0, attachments = 0, startedAtMs } = command;
@@ -131,5 +141,22 @@ function pictureOf(commands: readonly ListedCommand[], earlier: Map<number, Look
   });
   const living = new Set(commands.map(({ pid }) => pid));
   for (const pid of earlier.keys()) if (!living.has(pid)) earlier.delete(pid);
-  return tableText([['KEY', 'PID', 'STATE', 'CPU%', 'MEMORY', 'IN', 'OUT', 'ATTACHED', 'COMMAND'], ...rows]);
+  const table = [['KEY', 'PID', 'STATE', 'CPU%', 'MEM', 'IN', 'OUT', 'ATT', 'COMMAND'], ...rows];
+  return tableText(cols === undefined ? table : withShortKeys(table, cols));
+}
+
+/** Cuts the keys, which are in the first column, as far as the command in the last one needs it. */
+function withShortKeys(table: readonly (readonly string[])[], cols: number): readonly (readonly string[])[] {
+  const columns = table[0]?.length ?? 0;
+  const widthOf = (column: number): number => Math.max(...table.map((row) => row[column]?.length ?? 0));
+  let others = GAP_COLS * (columns - 1);
+  for (let column = 1; column < columns - 1; column += 1) others += widthOf(column);
+  const room = Math.max(LEAST_KEY_COLS, cols - others - LEAST_COMMAND_COLS);
+  return table.map(([key = '', ...row]) => [shortKey(key, room), ...row]);
+}
+
+function shortKey(key: string, cols: number): string {
+  if (key.length <= cols) return key;
+  const end = Math.floor((cols - 1) / 2);
+  return `${key.slice(0, cols - 1 - end)}…${key.slice(-end)}`;
 }

@@ -42,7 +42,7 @@ export function parseDetachKeys(text: string): Buffer {
 /** What is typed in one session. */
 export class TypedKeys {
   readonly #detachKeys: Buffer;
-  /** How many of the detach keys were typed last. They are held back: only the next key tells what they were. */
+  /** How many of the detach keys were typed last. They are held back until the next key shows whether they detach. */
   #matched = 0;
   #isLineStart = true;
   #hasTilde = false;
@@ -73,12 +73,12 @@ export class TypedKeys {
     return typed;
   }
 
-  /** Takes one key. @returns whether the detach keys are complete; those that turn out to be something else go out */
+  /** Takes one key. Held keys that do not detach go to `out`. @returns whether the detach keys are complete */
   #matches(byte: number, out: number[]): boolean {
     const keys = this.#detachKeys;
     if (keys.length === 0) return false;
     while (this.#matched > 0 && keys[this.#matched] !== byte) {
-      // The held keys are not the beginning, but a later one of them may be.
+      // The held keys do not detach, but the last of them may begin the sequence again.
       const held = keys.subarray(0, this.#matched);
       let next = this.#matched - 1;
       while (next > 0 && !held.subarray(held.length - next).equals(keys.subarray(0, next))) next -= 1;
@@ -93,7 +93,7 @@ export class TypedKeys {
     return true;
   }
 
-  /** Takes one key that detaches nothing. @returns what it asks for */
+  /** Takes one key that is none of the detach keys, and sends it or reads it behind `~`. @returns what it asks for */
   #escape(byte: number, out: number[]): 'disconnect' | 'help' | undefined {
     if (this.#hasTilde) {
       this.#hasTilde = false;

@@ -37,13 +37,13 @@ export function readFlags(argv: readonly string[], options: Readonly<Record<stri
   for (const token of tokens) {
     if (token.kind === 'option-terminator') continue;
     if (token.kind === 'positional') {
-      problems.push(`unexpected argument \`${token.value}\`; see --help`);
+      problems.push(`unexpected argument \`${token.value}\`; see \`execwire serve --help\``);
       continue;
     }
     const name = token.rawName.startsWith('--') ? names.get(token.name) : undefined;
     const option = name === undefined ? undefined : options[name];
     if (name === undefined || option === undefined) {
-      problems.push(`unknown flag ${token.rawName}; see --help`);
+      problems.push(`unknown flag \`${token.rawName}\` of serve; see \`execwire serve --help\``);
       continue;
     }
     const text = token.value ?? (option.placeholder === undefined ? 'true' : undefined);

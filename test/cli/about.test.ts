@@ -1,15 +1,16 @@
 // `execwire doctor`, `schema`, `completion`, `help`: what the program says about itself and its host.
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import t from 'tap';
 import { clientCommands } from '../../src/cli/client-commands.js';
 import { CLIENT_WORDS } from '../../src/cli/client-words.js';
-import { SERVER } from '../support/server-process.js';
+import { SERVER, ServerProcess } from '../support/server-process.js';
 import { CliProcess, cliSetup } from './cli-process.js';
 
 const run = (...args: string[]) => new CliProcess(args).ended;
+const ROOT = resolve(import.meta.dirname, '../..');
 const ALL = ['serve', 'exec', 'shell', 'attach', 'ls', 'logs', 'kill', 'top', 'doctor', 'schema', 'completion'];
 
 t.test('launcher knows the words of the commands that talk to a server', (t) => {
@@ -92,5 +93,37 @@ t.test('doctor looks at the host, or at a server, and ends with 1 when it found 
   t.match(await setup.run(['doctor']), {
     stdout: new RegExp(`^ok {4}server: execwire .* at ${setup.url}\nok {4}commands: `),
   });
+  const byHost = await setup.run(['doctor', '--host']);
+  t.match(byHost.stdout, /^(ok|LOOK) +Node: /, 'also where a variable names a server');
+  t.match(await setup.run(['doctor', '--host', '--url', setup.url]), { code: 125, stderr: /contradict/ });
   t.match(await run('doctor', '--url', 'ws://127.0.0.1:1'), { code: 1, stdout: /^LOOK {2}server: .*ECONNREFUSED/ });
+});
+
+t.test('doctor says how to give the credential when a server wants one', async (t) => {
+  const token = join(t.testdir({ token: 'right' }), 'token');
+  chmodSync(token, 0o600);
+  const server = new ServerProcess({ flags: ['--ws-auth', 'capability-token', '--ws-token-file', token] });
+  t.teardown(() => server.crash());
+  await server.untilListening();
+  const { code, stdout } = await run('doctor', '--url', server.url);
+  t.equal(code, 1);
+  t.match(
+    stdout,
+    /^LOOK {2}server: .*HTTP 401.*\n +give the credential of this server: --token-file FILE, or EXECWIRE_TOKEN\n$/,
+  );
+  t.match(await run('doctor', '--url', server.url, '--token-file', token), { stdout: /^ok {4}server/ });
+});
+
+t.test('npm start gives commands none of the variables that npm adds', async (t) => {
+  const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+  const script = scripts.start.replace('npm run --silent build', 'true').replace(':4500', ':0');
+  t.not(script, scripts.start);
+  const argv = ['sh', '-c', script];
+  const env = { npm_package_name: 'execwire', npm_config_x: 'two\nlines', KEPT: 'yes' };
+  const server = new ServerProcess({ argv, env, cwd: ROOT });
+  t.teardown(() => server.crash());
+  await server.untilListening();
+  const { stdout } = await run('exec', '--url', server.url, 'env');
+  t.match(stdout, /^KEPT=yes$/m);
+  t.notMatch(stdout, /^npm_/m);
 });

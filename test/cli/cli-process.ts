@@ -2,7 +2,7 @@
  * Runs the built command line as it is installed, since Node takes flags such as `--env-file` for its own elsewhere: through pipes, or in a real terminal. The terminal is one of a test server, whose client sees every byte of it. Knows
  * no command.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Test } from 'tap';
 import { type Box, connect, type Terminal, type TerminalOptions } from '../../client/src/node.js';
@@ -23,6 +23,10 @@ export interface CliOptions {
   readonly input?: string;
   /** Variables beside the inherited ones. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Whether it reads /dev/null, as what is started by hand in the background does. Default: a pipe. */
+  readonly hasNoInput?: boolean;
+  /** Descriptor that is its standard output. Default: a pipe that is read. */
+  readonly stdoutFd?: number;
 }
 
 /** Without what tap puts into the environment of every child: its hooks slow each start. */
@@ -41,8 +45,9 @@ export class CliProcess {
   stderr = '';
   #onOutput: () => void = () => {};
 
-  constructor(args: readonly string[], { env = {} }: CliOptions = {}) {
-    this.child = spawn(SERVER, [...args], { stdio: 'pipe', env: environment(env) });
+  constructor(args: readonly string[], { env = {}, hasNoInput = false, stdoutFd }: CliOptions = {}) {
+    const stdio: StdioOptions = [hasNoInput ? 'ignore' : 'pipe', stdoutFd ?? 'pipe', 'pipe'];
+    this.child = spawn(SERVER, [...args], { stdio, env: environment(env) });
     this.child.stdout?.setEncoding('utf8').on('data', (text: string) => {
       this.stdout += text;
       this.#onOutput();

@@ -170,8 +170,11 @@ t.test('command line asks for help or the version when it says so before a `--`'
 
 t.test('flags end at `--` when a line has one', (t) => {
   t.same(problemsOf(['--max-processes', '7', '--']), []);
-  t.same(problemsOf(['--', '--max-processes']), ['unexpected argument `--max-processes`; see --help']);
-  t.same(problemsOf(['-x', '--listen']), ['unknown flag -x; see --help', '--listen needs a value: --listen URL']);
+  t.same(problemsOf(['--', '--max-processes']), ['unexpected argument `--max-processes`; see `execwire serve --help`']);
+  t.same(problemsOf(['-x', '--listen']), [
+    'unknown flag `-x` of serve; see `execwire serve --help`',
+    '--listen needs a value: --listen URL',
+  ]);
   t.end();
 });
 

@@ -1,4 +1,5 @@
 // Commands that outlive the command line: `exec -d`, `ls`, `logs`, `attach` and `kill`, through pipes.
+import { closeSync, openSync } from 'node:fs';
 import t from 'tap';
 import { until } from '../support/until.js';
 import { cliSetup, endOf } from './cli-process.js';
@@ -8,7 +9,7 @@ const KEY = /^[A-Za-z0-9._~-]{16,128}\n$/;
 t.test('exec -d prints the key, and the other commands find it until it is over', async (t) => {
   const setup = await cliSetup(t);
   const script = 'echo out; echo err >&2; read line; echo "read $line"; exit 5';
-  const started = await setup.run(['exec', '-d', '-i', '--', 'sh', '-c', script]);
+  const started = await setup.run(['exec', '-d', '-i', '--', 'sh', '-c', script], { hasNoInput: true });
   t.match(started, {
     code: 0,
     stdout: KEY,
@@ -45,7 +46,8 @@ t.test('exec -d prints the key, and the other commands find it until it is over'
     code: 125,
     stderr: `execwire: ${key} has ended already, with exit code 5\n`,
   });
-  t.equal((await endOf(setup.inTerminal(['ls', '-q']))).text, `${key}\r\n`);
+  t.equal((await setup.run(['ls', '-q'])).stdout, '', 'kill could do nothing to it');
+  t.equal((await endOf(setup.inTerminal(['ls', '-qa']))).text, `${key}\r\n`);
 });
 
 t.test('kill ends a command that is kept, or signals it', async (t) => {
@@ -68,7 +70,7 @@ t.test('kill ends a command that is kept, or signals it', async (t) => {
 
 t.test('observer that is told to end leaves the command alone, and a second writer sends the first away', async (t) => {
   const setup = await cliSetup(t);
-  const { stdout } = await setup.run(['exec', '-d', '-i', '--', 'sh', '-c', 'echo ready; cat']);
+  const { stdout } = await setup.run(['exec', '-d', '-i', '--', 'sh', '-c', 'echo ready; cat'], { hasNoInput: true });
   const key = stdout.trim();
   const observer = setup.start(['attach', '--observe', key]);
   const first = setup.start(['attach', key]);
@@ -97,8 +99,19 @@ t.test('commands with a wrong key or word end with 125 and say what to do', asyn
     code: 125,
     stderr: /there is no such signal; did you mean TERM\?/,
   });
+  t.match(await setup.run(['kill', '-s', '99', unknown]), {
+    code: 125,
+    stderr: /^execwire: -s 99: there is no such signal; expected a name such as TERM, or its number\n$/,
+  });
   t.match(await setup.run(['shell']), { code: 125, stderr: /shell needs a terminal on standard input/ });
-  t.match(await setup.run(['exec', '-d', '--ttl', '2h', 'true']), { code: 125, stderr: /--max-detached/ });
+  t.match(await setup.run(['exec', '-d', '--ttl', '2h', 'true']), {
+    code: 125,
+    stderr: /^execwire: --ttl 2h: this server keeps commands for 3600 s at most \(its --max-detached\)\n$/,
+  });
+  t.match(await setup.run(['exec', '-d', '--ttl', '0', 'true']), {
+    code: 125,
+    stderr: /^execwire: --ttl 0: expected a time above 0\n$/,
+  });
 });
 
 t.test('exec with a key comes to the command that has it', async (t) => {
@@ -110,4 +123,66 @@ t.test('exec with a key comes to the command that has it', async (t) => {
   t.equal(second.stdout, first.stdout, 'it ran once');
   const other = await setup.run(['exec', '--key', 'a-key-of-my-own-0001', '--', 'true']);
   t.match(other, { code: 125, stderr: /belongs to another command/ });
+});
+
+t.test('exec -d -i sends a pipe to its end, and leaves the input open for attach when there is none', async (t) => {
+  const setup = await cliSetup(t);
+  const fed = await setup.run(['exec', '-d', '-i', '--', 'sort'], { input: 'pear\napple\n' });
+  t.match(await setup.run(['logs', '-f', fed.stdout.trim()]), { code: 0, stdout: 'apple\npear\n' });
+  const open = await setup.run(['exec', '-d', '-i', '--', 'cat'], { hasNoInput: true });
+  t.match(await setup.run(['attach', open.stdout.trim()], { input: 'later\n' }), { code: 0, stdout: 'later\n' });
+});
+
+t.test('attach says that input is not sent on when the command was started without -i or reads no more', async (t) => {
+  const setup = await cliSetup(t);
+  const begun = await setup.run(['exec', '-d', '--', 'sleep', '600']);
+  const key = begun.stdout.trim();
+  const attached = setup.start(['attach', key]);
+  attached.child.stdin?.write('to nobody\n');
+  await attached.untilSaid(/^execwire: standard input is not sent on: the command was started without -i\n/, 'stderr');
+  attached.child.kill('SIGTERM');
+  t.match(await attached.ended, { code: 143, stderr: /^[^\n]+\n$/ });
+  const withoutInput = await setup.run(['attach', key]);
+  t.match(withoutInput, { code: 143, stderr: '' }, 'nothing was dropped');
+  t.match(await setup.run(['attach', key], { input: 'to nobody\n' }), {
+    code: 143,
+    stderr: /^(execwire: standard input is not sent on: [^\n]*\n)?$/,
+  });
+});
+
+t.test('exec -d says that it started nothing when its key belongs to a command that runs or has ended', async (t) => {
+  const setup = await cliSetup(t);
+  const key = 'a-key-of-my-own-0002';
+  const args = ['exec', '-d', '--json', '--key', key, '--', 'sh', '-c', 'read line; exit 4'];
+  const first = await setup.run(['exec', '-i', ...args.slice(1)], { hasNoInput: true });
+  t.match(JSON.parse(first.stdout), { key, pid: Number, resumed: false, exitCode: null });
+  const second = await setup.run(['exec', '-i', ...args.slice(1)], { input: 'a line\n' });
+  t.match(JSON.parse(second.stdout), { key, resumed: true, exitCode: null });
+  t.equal(second.stderr, `execwire: ${key} runs already: nothing was started, and no input is sent\n`);
+  t.match(await setup.run(['attach', key], { input: 'a line\n' }), { code: 4 });
+  const third = await setup.run(['exec', '-i', ...args.slice(1)], { hasNoInput: true });
+  t.match({ ...third, stdout: JSON.parse(third.stdout) }, { code: 0, stdout: { key, resumed: true, exitCode: 4 } });
+  t.match(
+    third.stderr,
+    /^execwire: \S+ has run already and ended with exit code 4: nothing was started; `execwire logs/,
+  );
+});
+
+t.test('exec -d ends its command when its key cannot be printed', async (t) => {
+  const setup = await cliSetup(t);
+  const full = openSync('/dev/full', 'w');
+  t.teardown(() => closeSync(full));
+  const unseen = await setup.run(['exec', '-d', '--', 'sleep', '600'], { stdoutFd: full });
+  t.match(unseen, {
+    code: 125,
+    stderr: /^execwire: cannot write to standard output: ENOSPC[^\n]*; the command is ended\n$/,
+  });
+  await until('nothing runs there', async () => (await setup.run(['ls', '-q'])).stdout === '');
+});
+
+t.test('ls lists no command that an ordinary exec has seen end', async (t) => {
+  const setup = await cliSetup(t);
+  t.match(await setup.run(['exec', '--', 'sh', '-c', 'exit 3']), { code: 3 });
+  t.match(await endOf(setup.inTerminal(['exec', '-it', '--', 'true'])), { code: 0 });
+  t.match(await setup.run(['ls']), { code: 0, stdout: /^KEY [^\n]*\n$/ });
 });

@@ -1,12 +1,13 @@
 // `execwire exec` through pipes and in a terminal that only shows it: every row of the table of exit codes, its flags, its signals.
 
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer as createHttpServer } from 'node:http';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { WebSocketServer } from 'ws';
+import { selfSignedCertificate } from '../auth/self-signed-certificate.js';
 import { ServerProcess } from '../support/server-process.js';
 import { until } from '../support/until.js';
 import { CliProcess, cliSetup, endOf } from './cli-process.js';
@@ -37,6 +38,9 @@ t.test('exec ends with the code of the table, through pipes and in a terminal', 
   const folder = mkdtempSync(join(tmpdir(), 'execwire-cli-'));
   t.teardown(() => rmSync(folder, { recursive: true }));
   writeFileSync(join(folder, 'token'), 'secret');
+  const [exported, latin] = [join(folder, 'exported'), join(folder, 'latin')];
+  writeFileSync(exported, 'A=1\nexport B=2\n');
+  writeFileSync(latin, Buffer.from('# one\n# two\nA=\xe9\n', 'latin1'));
   const rows: readonly [args: string[], code: number, said: RegExp][] = [
     [['exec', '--', 'true'], 0, /^$/],
     [['exec', 'sh', '-c', 'echo said; exit 3'], 3, /^said\r?\n$/],
@@ -62,6 +66,10 @@ t.test('exec ends with the code of the table, through pipes and in a terminal', 
     [['exec', '--url', unreachable, 'true'], 125, /ECONNREFUSED: no server listens there; is it running\?/],
     [['exec', '--url', 'unix:///no/such/socket', 'true'], 125, /there is no such socket file/],
     [['exec', '--url', 'http://127.0.0.1:1', 'true'], 125, /did you mean ws:\/\/127\.0\.0\.1:1\?/],
+    [['exec', '--url', '127.0.0.1:1', 'true'], 125, /did you mean ws:\/\/127\.0\.0\.1:1\?/],
+    [['exec', '--url', '/run/execwire', 'true'], 125, /did you mean unix:\/\/\/run\/execwire\?/],
+    [['exec', '--env-file', exported, 'true'], 125, /exported, line 2: `export` is a word of shells.*leave it out/],
+    [['exec', '--env-file', latin, 'true'], 125, /latin, line 3: it is not UTF-8/],
     [['exec', '--token-file', '/no/such/file', 'true'], 125, /--token-file \/no\/such\/file: ENOENT/],
   ];
   for (const [args, code, said] of rows) {
@@ -241,4 +249,75 @@ t.test('exec runs an ordinary command with a note when the server has no room to
     stdout: 'all of it',
     stderr: note,
   });
+});
+
+t.test('exec --json prints a document with the error when it is refused or its flags are wrong', async (t) => {
+  const setup = await cliSetup(t);
+  const rows: readonly [args: string[], code: number, error: object][] = [
+    [['exec', '--json', '--', '/no/such/program'], 127, { reason: 'spawnFailed', message: /no such file/ }],
+    [['exec', '--json', '--timeout', 'soon', 'true'], 125, { reason: null, message: /expected a duration/ }],
+    [['exec', '--json', '--timuot=3', 'true'], 125, { message: /unknown flag/ }],
+    [['kill', '--json', 'no-such-key-at-all'], 125, { message: /no command with the key/ }],
+    [['ls', '--json', '--url', 'ws://127.0.0.1:1'], 125, { message: /ECONNREFUSED/ }],
+  ];
+  for (const [args, exitCode, error] of rows) {
+    const { code, stdout } = await setup.run(args);
+    t.equal(code, exitCode, args.join(' '));
+    t.match(JSON.parse(stdout), { error: { exitCode, ...error } }, args.join(' '));
+  }
+  t.equal((await setup.run(['exec', '--timuot', '3', 'echo', '--json'])).stdout, '', 'that flag is one of the command');
+});
+
+t.test('errors never show the password of a URL', async (t) => {
+  const port = await closedPort();
+  for (const args of [['exec', 'true'], ['ls', '--json'], ['doctor'], ['doctor', '--json']]) {
+    for (const scheme of ['ws://', 'http://', '']) {
+      const url = `${scheme}user:pass%20word@127.0.0.1:${port}/path`;
+      const { code, stdout, stderr } = await new CliProcess(args, { env: { EXECWIRE_URL: url } }).ended;
+      t.not(code, 0);
+      t.notMatch(stdout + stderr, /pass/, `${args.join(' ')} ${url}`);
+    }
+  }
+});
+
+t.test('exec names the cause when TLS does not fit', async (t) => {
+  const folder = t.testdir();
+  const { cert, key } = selfSignedCertificate('localhost');
+  writeFileSync(join(folder, 'cert'), cert);
+  writeFileSync(join(folder, 'key'), key, { mode: 0o600 });
+  const flags = ['--tls-cert', join(folder, 'cert'), '--tls-key', join(folder, 'key')];
+  const [secure, plain] = [new ServerProcess({ flags }), new ServerProcess({})];
+  t.teardown(() => Promise.all([secure.crash(), plain.crash()]));
+  await Promise.all([secure.untilListening(), plain.untilListening()]);
+  const run = (url: string, env = {}) => new CliProcess(['exec', '--url', url, 'echo', 'in'], { env }).ended;
+  t.match(await run(secure.url), {
+    code: 125,
+    stderr: /^execwire: [^\n]*the certificate is not trusted; NODE_EXTRA_CA_CERTS can name its authority\n$/,
+  });
+  t.match(await run(secure.url, { NODE_EXTRA_CA_CERTS: join(folder, 'cert') }), { code: 0, stdout: 'in\n' });
+  t.match(await run(plain.url.replace('ws:', 'wss:')), { code: 125, stderr: /^execwire: [^\n]*TLS[^\n]*\n$/ });
+  t.match(await run(secure.url.replace('wss:', 'ws:')), {
+    code: 125,
+    stderr: /^execwire: Cannot connect to [^\n]*\n$/,
+  });
+});
+
+t.test('texts that were asked for end with 125 when they cannot be written', async (t) => {
+  const full = openSync('/dev/full', 'w');
+  t.teardown(() => closeSync(full));
+  for (const args of [
+    ['--help'],
+    ['help', 'exec'],
+    ['exec', '--help'],
+    ['serve', '--help'],
+    ['--version'],
+    ['schema', '--openrpc'],
+  ]) {
+    const ended = await new CliProcess(args, { stdoutFd: full }).ended;
+    t.match(
+      ended,
+      { code: 125, stderr: /^execwire: cannot write to standard output: ENOSPC[^\n]*\n$/ },
+      args.join(' '),
+    );
+  }
 });

@@ -1,10 +1,15 @@
 // `execwire exec -it`, `shell`, `attach` and `top` in a real terminal: codes, keys, sizes, and that the terminal is given back on every way out.
+import { existsSync, writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
+import { join } from 'node:path';
 import { spawn as openTerminal } from 'node-pty';
 import t, { type Test } from 'tap';
 import type { Terminal } from '../../client/src/node.js';
 import { SERVER, ServerProcess } from '../support/server-process.js';
+import { until } from '../support/until.js';
 import { type CliSetup, cliSetup, endOf } from './cli-process.js';
+
+const ESC = '\u001b';
 
 /** Runs a command line between two looks at the terminal's settings. The line behind them says whether they are the same, and the exit code. */
 function between(setup: CliSetup, line: string, options = {}): Terminal {
@@ -58,7 +63,7 @@ t.test('ctrl-p ctrl-q detaches with 0, attach draws the screen again, and ~. dis
   const first = between(setup, `$CLI exec -it -- sh -c ${quoted(script)}`);
   await first.waitFor('alternate');
   await first.write('\u0010\u0011');
-  const { before: restored } = await first.waitFor('detached: ');
+  const { before: restored } = await first.waitFor('\r\ndetached: ');
   t.match(restored, /\[\?1049l.*\[\?25h/s, 'the modes of the program are off');
   const { match: key } = await first.waitFor(/[\w.]{20,}/);
   await first.waitFor('same 0');
@@ -143,6 +148,111 @@ t.test('top draws a table until q, and gives the terminal back', async (t) => {
   await term.waitFor('same 0');
   await term.result;
   await setup.run(['kill', stdout.trim()]);
+});
+
+t.test('top shows the command also in a narrow window, and no colour where NO_COLOR is set', async (t) => {
+  const setup = await cliSetup(t);
+  const { stdout } = await setup.run(['exec', '-d', '--', 'sleep', '60601']);
+  const key = stdout.trim();
+  for (const cols of [80, 100]) {
+    const term = between(setup, '$CLI top', { cols, rows: 30, env: { NO_COLOR: '' } });
+    const { before, match } = await term.waitFor(/sleep 60601/);
+    t.match(
+      `${before}${match}`,
+      new RegExp(`${key.slice(0, 4)}\\S*…\\S*${key.slice(-4)} `),
+      `the key is cut at ${cols}`,
+    );
+    t.match(before, `${ESC}[7m`, 'the heading is shown in reverse');
+    await term.write('q');
+    await term.waitFor('same 0');
+  }
+  const plain = between(setup, '$CLI top', { cols: 80, rows: 30, env: { NO_COLOR: '1' } });
+  const { before } = await plain.waitFor(/sleep 60601/);
+  t.notOk(before.includes(`${ESC}[7m`), 'the heading has no colour');
+  await plain.write('q');
+  await plain.waitFor('same 0');
+  await setup.run(['kill', key]);
+});
+
+t.test('attach --observe shows a terminal, sends no key, and ctrl-c leaves it', async (t) => {
+  const setup = await cliSetup(t);
+  const script = 'echo begun; read line; echo "got $line"; exit 6';
+  const { stdout } = await setup.run(['exec', '-d', '-t', '--', 'sh', '-c', script]);
+  const key = stdout.trim();
+  const observer = between(setup, `$CLI attach --observe ${key}`);
+  await observer.waitFor('begun');
+  await observer.write('typed\r');
+  await observer.write('\u0003');
+  await observer.waitFor('same 130');
+  const last = between(setup, `$CLI attach --observe ${key}`);
+  await last.waitFor('begun');
+  const writer = between(setup, `$CLI attach ${key}`);
+  await writer.waitFor('begun');
+  await writer.write('a line\r');
+  await writer.waitFor('got a line');
+  await writer.waitFor('same 6');
+  await last.waitFor('got a line');
+  await last.waitFor('same 6');
+});
+
+t.test('exec -it takes the terminal again when it was stopped and goes on', async (t) => {
+  const setup = await cliSetup(t);
+  const folder = t.testdir();
+  const at = (name: string): string => quoted(join(folder, name));
+  const remote = 'trap "echo caught; exit 3" INT; echo ready; while :; do sleep 0.05; done';
+  // Not by more of its words: the script of the outer shell has them, too.
+  const find = `-P $$ -f '^node -- '`;
+  const stopping = `(until [ -e ${at('shown')} ]; do sleep 0.05; done; pkill -STOP ${find}; stty sane < /dev/tty; touch ${at('stopped')}; pkill -CONT ${find}; touch ${at('goes-on')})`;
+  const term = between(setup, `${stopping} & $CLI exec -it -- sh -c ${quoted(remote)}`);
+  await term.waitFor('ready');
+  writeFileSync(join(folder, 'shown'), '');
+  await until('it goes on', () => existsSync(join(folder, 'goes-on')));
+  // Ctrl-c is a key of the remote program only where the terminal is raw again.
+  await until('the terminal is raw', async () => {
+    const { pid } = await term.started;
+    const { stdout } = await setup.box.exec(['sh', '-c', `stty -a < /proc/${pid}/fd/0`]);
+    return stdout.includes('-isig');
+  });
+  await term.write('\u0003');
+  await term.waitFor('caught');
+  await term.waitFor('same 3');
+});
+
+t.test('exec -it gives the terminal back when it fails by an error that nobody foresaw', async (t) => {
+  const setup = await cliSetup(t);
+  const planted = join(t.testdir(), 'planted.cjs');
+  writeFileSync(planted, "process.on('SIGTRAP', () => { throw new Error('planted'); });");
+  const line = `NODE_OPTIONS=--require=${planted} $CLI exec -it -- sh -c 'printf "\\033[?1049hfull screen"; exec sleep 60'`;
+  const term = between(setup, line);
+  await term.waitFor('full screen');
+  const { pid } = await term.started;
+  await setup.box.exec(['pkill', '-TRAP', '-P', String(pid), '-f', 'exec -it']);
+  const { before } = await term.waitFor('same 125');
+  t.match(before, /execwire: unforeseen error: Error: planted/);
+  t.match(before, `${ESC}[?1049l`, 'the modes of the program are off');
+  for (const { key } of await setup.box.list()) if (typeof key === 'string') await setup.box.kill(key);
+});
+
+t.test('serve says at ctrl-c what it waits for, and a second one ends everything', async (t) => {
+  const setup = await cliSetup(t);
+  const term = between(setup, '$CLI serve --listen ws://127.0.0.1:0');
+  const { match } = await term.waitFor(/ws:\/\/127\.0\.0\.1:\d+/);
+  await term.waitFor('healthz: ');
+  t.match(await setup.run(['exec', '-d', '--url', match, '--', 'sleep', '600']), { code: 0 });
+  await term.write('\u0003');
+  await term.waitFor(
+    '\nexecwire: draining: one command runs and has up to 30 s; a second ctrl-c ends everything at once\r\n',
+  );
+  await term.write('\u0003');
+  await term.waitFor('same 130');
+});
+
+t.test('serve ends by SIGHUP and not by an abort when its terminal is gone', async (t) => {
+  const window = openTerminal(SERVER, ['serve', '--listen', 'ws://127.0.0.1:0'], { env: { ...process.env } });
+  const ended = new Promise((resolve) => window.onExit(resolve));
+  await new Promise<void>((resolve) => window.onData((text) => text.includes('healthz') && resolve()));
+  (window as unknown as { destroy(): void }).destroy();
+  t.same(await ended, { exitCode: 0, signal: constants.signals.SIGHUP });
 });
 
 t.test('exec goes on after a broken connection with one line, and with -it the screen is drawn again', async (t) => {

@@ -291,7 +291,7 @@ t.test('unix socket is mode 0600 when it can first be connected to', async (t) =
     const link = join(folder, 'link');
     symlinkSync(target, link);
     const { status, stderr } = refusedStart('--listen', `unix://${link}`);
-    t.same([status, stderr], [1, `cannot listen on ${link}: a file that is no socket is in the way\n`]);
+    t.same([status, stderr], [1, `execwire: cannot listen on ${link}: a file that is no socket is in the way\n`]);
     t.equal(statSync(target).size, 8);
   });
 });

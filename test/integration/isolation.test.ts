@@ -253,11 +253,11 @@ t.test('server does not start when it cannot run commands as the user', async (t
   }
   const unknown = start([], '--run-as', 'no-such-user');
   t.equal(unknown.status, 1);
-  t.match(unknown.stderr, /^execwire cannot start: --run-as no-such-user: the host knows no such user$/m);
+  t.match(unknown.stderr, /^execwire: cannot start: --run-as no-such-user: the host knows no such user$/m);
   await t.test('because it is not root', { skip: NOBODY_ONLY }, async (t) => {
     const { status, stderr } = start(AS_NOBODY, '--run-as', 'daemon');
     t.equal(status, 1);
-    t.match(stderr, /^execwire cannot start: --run-as daemon: only root can run commands as another user$/m);
+    t.match(stderr, /^execwire: cannot start: --run-as daemon: only root can run commands as another user$/m);
   });
 });
 

@@ -2,7 +2,7 @@
 
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, constants, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -108,6 +108,48 @@ t.test(
     t.same(await server.stop(), { code: 0, signal: null });
   },
 );
+
+/** What a log does when the process exits. */
+function exitOf(
+  t: Test,
+  make: () => ReturnType<typeof createLog>,
+): { log: ReturnType<typeof createLog>; exit: () => void } {
+  const log = make();
+  // It was put in front of all others.
+  const [onExit] = process.listeners('exit');
+  if (onExit === undefined) throw new Error('the log does not listen for the exit');
+  t.teardown(() => process.off('exit', onExit));
+  return { log, exit: () => onExit(0) };
+}
+
+t.test('log writes what it holds when the process exits', async (t) => {
+  const file = join(t.testdir({ log: '' }), 'log');
+  const { log, exit } = exitOf(t, () => createLog({ level: 'info', fd: openSync(file, 'a'), pretty: false }));
+  await log.release();
+  // The first one is on its way, and the others wait for it.
+  for (const line of ['first', 'second', 'third']) log.logger.info(line);
+  exit();
+  t.match(readFileSync(file, 'utf8'), /"second".*\n.*"third".*\n/);
+});
+
+t.test('log gives up when the process exits and the reader of its full pipe has gone', async (t) => {
+  const fifo = join(t.testdir(), 'fifo');
+  spawnSync('mkfifo', [fifo]);
+  const reader = openSync(fifo, 'r+');
+  const writer = openSync(fifo, constants.O_WRONLY | constants.O_NONBLOCK);
+  t.throws(
+    () => {
+      for (;;) writeSync(writer, Buffer.alloc(4096));
+    },
+    { code: 'EAGAIN' },
+  );
+  const { log, exit } = exitOf(t, () => createLog({ level: 'info', fd: writer, pretty: false }));
+  await log.release();
+  for (const line of ['first', 'second', 'third']) log.logger.info(line);
+  closeSync(reader);
+  exit();
+  t.pass('the exit goes on');
+});
 
 t.test('SIGUSR1 toggles debug, and starts no debugger', async (t) => {
   const server = await startServer(t);

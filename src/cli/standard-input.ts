@@ -1,0 +1,62 @@
+/** Sends this program's standard input to a command, and says what is not sent. Knows no flag. */
+import { fstatSync } from 'node:fs';
+import { fieldOf } from '../../client/src/errors.js';
+import type { Run } from '../../client/src/node.js';
+import { say } from './say.js';
+
+const STDIN_FD = 0;
+
+/** Whether standard input is a pipe, a socket or a file, and no terminal and no /dev/null. */
+export function hasStandardInput(): boolean {
+  try {
+    const input = fstatSync(STDIN_FD);
+    return input.isFIFO() || input.isFile() || input.isSocket();
+  } catch {
+    // It is closed.
+    return false;
+  }
+}
+
+/**
+ * Sends standard input to its end, or until the command reads no more. Never throws.
+ * @param isAttached whether somebody else has started the command, so that a closed input is worth a line
+ */
+export async function sendStandardInput(
+  run: Pick<Run, 'started' | 'write' | 'end'>,
+  { isAttached }: { readonly isAttached: boolean },
+): Promise<void> {
+  // A start that is refused for want of room is sent again as another one, which must get all of the input.
+  const hasStarted = await run.started.then(
+    () => true,
+    () => false,
+  );
+  if (!hasStarted) return;
+  let hasSent = false;
+  try {
+    for await (const chunk of process.stdin) {
+      try {
+        await run.write(chunk as Uint8Array);
+      } catch (error) {
+        sayNotSent(error, isAttached && !hasSent);
+        return;
+      }
+      hasSent = true;
+    }
+  } catch (error) {
+    say(`cannot read standard input: ${error instanceof Error ? error.message : String(error)}`);
+  } finally {
+    process.stdin.pause();
+  }
+  // A command without input has none to close.
+  await run.end().catch(() => {});
+}
+
+/** @param saysClosed whether it is a surprise that the command reads no more; a program such as `head` does so all the time */
+function sayNotSent(error: unknown, saysClosed: boolean): void {
+  const reason = fieldOf(error, 'reason');
+  if (reason === 'stdinNotStreamed') say('standard input is not sent on: the command was started without -i');
+  else if (reason === 'stdinClosed') {
+    if (saysClosed) say('standard input is not sent on: that of the command is closed');
+  } else if (reason !== undefined)
+    say(`standard input is not sent on: ${error instanceof Error ? error.message : String(error)}`);
+}

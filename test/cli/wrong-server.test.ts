@@ -1,0 +1,170 @@
+// The commands that talk to a server, when it answers wrongly or not at all: one line, the right exit code, and an end by signals.
+import t from 'tap';
+import { CliProcess, cliSetup, endOf } from './cli-process.js';
+import { fakeServer, GOOD_SERVER } from './fake-server.js';
+
+const KEY = 'a-key-that-is-long-enough';
+const ROW = { processId: null, pid: 7, tty: false, state: 'running', startedAtMs: 0, key: KEY };
+/** Results that no execwire server sends, and the commands that ask for them. */
+const WRONG: readonly (readonly [results: readonly unknown[], commands: readonly (readonly string[])[]])[] = [
+  [
+    [
+      null,
+      'text',
+      { commands: null },
+      { commands: [null] },
+      { commands: [{}] },
+      { commands: [{ ...ROW, command: 'text' }] },
+    ],
+    [['ls'], ['top', '--json'], ['kill', KEY]],
+  ],
+  [
+    [null, 'text', [], { exitCode: 256 }, { exitCode: '0' }, { exitCode: null }, { exitCode: -1 }, { exitCode: 0.5 }],
+    [['exec', 'true'], ['exec', '--json', 'true'], ['doctor']],
+  ],
+];
+
+t.test('commands say in one line that a server is wrong, and never end with 0, when its results are', async (t) => {
+  for (const [results, commands] of WRONG) {
+    for (const wrong of results) {
+      const env = { EXECWIRE_URL: await fakeServer(t, () => ({ result: wrong })) };
+      const ends = commands.map(async (args) => ({ args, end: await new CliProcess(args, { env }).ended }));
+      for (const { args, end } of await Promise.all(ends)) {
+        const title = `${args.join(' ')}: ${JSON.stringify(wrong)}: ${end.stderr}${end.stdout}`;
+        const isDoctor = args[0] === 'doctor';
+        t.ok(isDoctor ? end.code === 1 : end.code === 125 || end.code === 255, `${end.code} of ${title}`);
+        if (!isDoctor) t.match(end.stderr, /^execwire: [^\n]+\n$/, title);
+        t.notMatch(end.stdout + end.stderr, /^undefined$|\n {4}at /m, title);
+        if (args.includes('--json')) t.match(JSON.parse(end.stdout), { error: { message: String } }, title);
+      }
+    }
+  }
+});
+
+t.test('commands say in one line that a server is wrong when it says wrong things of itself', async (t) => {
+  for (const wrong of [null, 'text', { limits: null, serverInfo: { name: {} } }]) {
+    const url = await fakeServer(t, () => ({ result: null }), wrong);
+    for (const args of [['ls'], ['exec', 'true'], ['exec', '-d', 'true'], ['doctor']]) {
+      const { code, stdout, stderr } = await new CliProcess(args, { env: { EXECWIRE_URL: url } }).ended;
+      const title = `${args.join(' ')}: ${JSON.stringify(wrong)}: ${stderr}${stdout}`;
+      t.ok([1, 125, 255].includes(code ?? 0), `${code} of ${title}`);
+      t.notMatch(stdout + stderr, /^undefined$|\n {4}at /m, title);
+    }
+  }
+});
+
+t.test('what a server says cannot steer the terminal when it is shown', async (t) => {
+  const key = 'key-\u001b]0;title\u0007-and-more';
+  const url = await fakeServer(t, ({ method }) =>
+    method === 'command/exec/list'
+      ? { result: { commands: [{ ...ROW, key, state: 'run\u001b[2Jning', command: ['a\u001b[31m'] }] } }
+      : undefined,
+  );
+  for (const args of [['ls'], ['ls', '-q'], ['top', '--once']]) {
+    const { code, stdout } = await new CliProcess(args, { env: { EXECWIRE_URL: url } }).ended;
+    t.equal(code, 0);
+    t.notOk(stdout.includes('\u001b'), stdout);
+  }
+  const refusing = await fakeServer(t, ({ id }, socket) => {
+    socket.send(
+      JSON.stringify({ id, error: { code: -32600, message: 'no\u001b[2J\nand no', data: { reason: 'policy' } } }),
+    );
+    return undefined;
+  });
+  const refused = await new CliProcess(['exec', '--json', 'true'], { env: { EXECWIRE_URL: refusing } }).ended;
+  t.match(refused, { code: 125, stderr: 'execwire: no?[2J and no\n' });
+  t.same(JSON.parse(refused.stdout), { error: { message: 'no?[2J and no', exitCode: 125, reason: 'policy' } });
+});
+
+t.test('exec ends with 255 and says where to look when it is told to end and the server hangs', async (t) => {
+  const setup = await cliSetup(t);
+  const script = 'echo ready; exec sleep 60';
+  const piped = setup.start(['exec', '--', 'sh', '-c', script]);
+  const twice = setup.start(['exec', '--', 'sh', '-c', script]);
+  const { stdout } = await setup.run(['exec', '-d', '--', 'sh', '-c', script]);
+  const key = stdout.trim();
+  const attached = setup.start(['attach', key]);
+  const followed = setup.start(['logs', '-f', key]);
+  for (const each of [piped, twice, attached, followed]) await each.untilSaid(/ready\n/);
+  setup.server.signal('SIGSTOP');
+  try {
+    piped.child.kill('SIGINT');
+    attached.child.kill('SIGTERM');
+    followed.child.kill('SIGINT');
+    twice.child.kill('SIGINT');
+    const again = setInterval(() => twice.child.kill('SIGTERM'), 50);
+    t.match(await twice.ended, {
+      code: 255,
+      stderr:
+        /^execwire: left by SIGTERM: the server does not answer, [^\n]*; `execwire attach \S+` comes back to it\n$/,
+    });
+    clearInterval(again);
+    t.match(await piped.ended, {
+      code: 255,
+      stderr:
+        /^execwire: left by SIGINT: the server does not answer, [^\n]*; `execwire attach \S+` comes back to it\n$/,
+    });
+    t.match(await attached.ended, {
+      code: 255,
+      stderr: new RegExp(`left by SIGTERM: the server does not answer, .*attach ${key}`),
+    });
+    t.match(await followed.ended, { code: 130, stderr: /left by SIGINT; the command goes on; / });
+  } finally {
+    setup.server.signal('SIGCONT');
+  }
+  // A signal that was sent before may have ended it.
+  await setup.run(['kill', key]);
+});
+
+t.test('exec -d ends with 255 when it is told to end before the server says anything', async (t) => {
+  let asked: () => void = () => {};
+  const isAsked = new Promise<void>((resolve) => {
+    asked = resolve;
+  });
+  const url = await fakeServer(t, () => void asked(), GOOD_SERVER);
+  const left = new CliProcess(['exec', '-d', '--', 'true'], { env: { EXECWIRE_URL: url } });
+  await isAsked;
+  left.child.kill('SIGINT');
+  t.match(await left.ended, {
+    code: 255,
+    stdout: '',
+    stderr: /^execwire: left by SIGINT before the server said [^\n]*`execwire ls`[^\n]*\n$/,
+  });
+});
+
+t.test('exec -it gives the terminal back and ends with 255 when it is told to end and the server hangs', async (t) => {
+  const local = await cliSetup(t);
+  const setup = await cliSetup(t);
+  const line = `$CLI exec -it -- sh -c 'echo ready; exec sleep 60'`;
+  const script = `before=$(stty -g); ${line}; code=$?; [ "$before" = "$(stty -g)" ] && echo "same $code"`;
+  const term = local.program(['bash', '-c', script], { env: { EXECWIRE_URL: setup.url } });
+  await term.waitFor('ready');
+  setup.server.signal('SIGSTOP');
+  try {
+    const { pid } = await term.started;
+    await local.box.exec(['pkill', '-TERM', '-P', String(pid), '-f', 'exec -it']);
+    const { before } = await term.waitFor('same 255');
+    t.match(before, /execwire: left by SIGTERM: the server does not answer/);
+  } finally {
+    setup.server.signal('SIGCONT');
+  }
+  await term.result;
+});
+
+t.test('top ends with 130 on ctrl-c when the server hangs', async (t) => {
+  const local = await cliSetup(t);
+  const url = await fakeServer(t, () => undefined);
+  const term = local.inTerminal(['top'], { env: { EXECWIRE_URL: url } });
+  await term.waitFor('\u001b[?1049h');
+  await term.write('\u0003');
+  t.equal((await endOf(term)).code, 130);
+});
+
+t.test('SIGUSR1 opens no debugger in a command that talks to a server', async (t) => {
+  const setup = await cliSetup(t);
+  const piped = setup.start(['exec', '--', 'sh', '-c', 'echo ready; exec sleep 60']);
+  await piped.untilSaid(/ready\n/);
+  piped.child.kill('SIGUSR1');
+  piped.child.kill('SIGTERM');
+  t.match(await piped.ended, { code: 143, stderr: '' });
+});
