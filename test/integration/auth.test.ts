@@ -219,7 +219,7 @@ t.test('server does not start when a reachable listener has no authentication', 
   t.same([status, stdout], [1, '']);
   t.equal(
     stderr,
-    'refusing to start non-loopback websocket listener 0.0.0.0:0 without auth; configure `--ws-auth capability-token` or ' +
+    'execwire: refusing to start non-loopback websocket listener 0.0.0.0:0 without auth; configure `--ws-auth capability-token` or ' +
       '`--ws-auth signed-bearer-token` (or say `--ws-auth none` where something else keeps strangers out)\n',
   );
   const missing = refusedStart(
