@@ -223,7 +223,7 @@ t.test('no timing reads the wall clock, which may jump', (t) => {
     'src/commands/table.ts': '`startedAtMs` of a listed command is a date for people',
     'src/dialects/command-exec/command-list.ts': '`expiresAtMs` of a listed command is a date for people',
     'src/telemetry/': 'spans carry dates',
-    'src/cli/exec.ts': 'the end of a kept command is shown as a date',
+    'src/cli/leave-there.ts': 'the end of a kept command is shown as a date',
     'src/cli/ls.ts': 'dates of the server are shown as ages',
     'src/cli/top.ts': 'the first reading counts from the date of the start',
   };

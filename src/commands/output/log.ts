@@ -206,7 +206,11 @@ export class OutputLog implements OutputSink, BudgetShare {
     }
     const neededFrom = this.#neededFrom();
     if (this.#options.retention !== undefined || neededFrom < this.#next) this.#keep(bytes, offset);
-    for (const viewer of [...this.#viewers]) if (viewer.cursor < this.#next || viewer.port.isFull) this.pump(viewer);
+    for (const viewer of [...this.#viewers]) {
+      // One that was behind already is pumped when it acknowledges or its client reads; looking at it at each chunk would slow the writer.
+      if (viewer.cursor < offset) continue;
+      if (viewer.cursor < this.#next || viewer.port.isFull) this.pump(viewer);
+    }
     this.#trim();
   }
 
