@@ -9,7 +9,7 @@ const CAPABILITIES = { experimentalApi: true };
 /** From the last start until memory is read. */
 const SETTLE_MS = 1_000;
 /** Rounds of an interleaved comparison: fewer give no interval for a small difference. */
-const ROUNDS = 15;
+const ROUNDS = 45;
 const QUICK_ROUNDS = 3;
 
 let keys = 0;
