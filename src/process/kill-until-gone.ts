@@ -49,8 +49,11 @@ export async function killUntilGone(targets: readonly TreeTarget[]): Promise<num
   for (let waitedMs = 0; (left.length > 0 || scan.isRestless) && waitedMs < WAITS_MS; ) {
     await new Promise((resolve) => setTimeout(resolve, delayMs));
     waitedMs += delayMs;
+    const startedAtMs = performance.now();
     left = kill(scan);
-    delayMs = scan.isRestless ? LOOKING_MS : Math.min(2 * delayMs, MAX_DELAY_MS);
+    // At most half of the time is spent on looks, which take long where the host's whole table has to be read.
+    const lookedMs = Math.ceil(performance.now() - startedAtMs);
+    delayMs = scan.isRestless ? Math.max(LOOKING_MS, lookedMs) : Math.min(2 * delayMs, MAX_DELAY_MS);
   }
   return left;
 }

@@ -25,6 +25,10 @@ export interface ProcEntry {
 const STAT_BYTES = 1024;
 /** Index of `env_start`, field 50, among the fields after the name, which is field 2. */
 const STAT_ENV_START = 47;
+/** Index of `flags`, field 9, among the fields after the name. */
+const STAT_FLAGS = 6;
+/** In `flags`: a thread of the kernel, which has no environment (PF_KTHREAD, linux/sched.h). */
+const KERNEL_THREAD = 0x0020_0000;
 /** Room for most lists of children and most environments. */
 const SHARED_BYTES = 65_536;
 /** How the kernel refuses the environment of another user's process (proc(5), ptrace(2)). */
@@ -128,19 +132,23 @@ function readChildrenOfThread(pid: number, task: number | string): number[] | un
 export function startedWith(entry: ProcEntry, variable: string): string | undefined | null {
   // /proc hides it, so there is no environment to read.
   if (entry.startTime === undefined) return undefined;
-  const before = environmentAddress(entry.pid);
+  const fields = readStat(entry.pid);
+  if ((Number(fields?.[STAT_FLAGS] ?? 0) & KERNEL_THREAD) !== 0) return undefined;
+  const before = environmentAddress(fields);
   const environ = readEnviron(entry);
   if (environ === 'hidden') return undefined;
   const value = environ === 'gone' ? undefined : valueIn(environ, variable);
   if (value !== undefined) return value;
   // Each program has its environment at an address of its own, so a read between two programs proves nothing.
-  const isSettled = entry.headless ? environ !== 'gone' : before !== 0 && before === environmentAddress(entry.pid);
+  const isSettled = entry.headless
+    ? environ !== 'gone'
+    : before !== 0 && before === environmentAddress(readStat(entry.pid));
   return isSettled ? undefined : null;
 }
 
 /** Address of its environment (`env_start` of proc(5)). 0 while it has no memory of its own, and for a process of another user. */
-function environmentAddress(pid: number): number {
-  return Number(readStat(pid)?.[STAT_ENV_START] ?? 0);
+function environmentAddress(fields: readonly string[] | undefined): number {
+  return Number(fields?.[STAT_ENV_START] ?? 0);
 }
 
 function readEnviron({ pid, headless }: ProcEntry): Buffer | 'gone' | 'hidden' {

@@ -181,6 +181,17 @@ async function guardian(marker: string, lines: string): Promise<void> {
   reaped();
 }
 
+const KERNEL_THREAD = readProcTable().find(({ pid, parent }) => pid === 2 && parent === 0);
+
+t.test(
+  'a look at the whole table settles when it meets threads of the kernel, which have no environment',
+  { skip: KERNEL_THREAD === undefined && 'no thread of the kernel can be seen here' },
+  (t) => {
+    if (KERNEL_THREAD !== undefined) t.equal(startedWith(KERNEL_THREAD, MARKER_VARIABLE), undefined);
+    t.end();
+  },
+);
+
 t.test('the guardian kills no process that has the number of an ended command', async (t) => {
   const strangers = await Promise.all(
     [1, 2].map(() => start({ argv: ['sh', '-c', 'sleep 600 & echo ready; exec sleep 600'] })),
