@@ -206,11 +206,9 @@ export class OutputLog implements OutputSink, BudgetShare {
     }
     const neededFrom = this.#neededFrom();
     if (this.#options.retention !== undefined || neededFrom < this.#next) this.#keep(bytes, offset);
-    for (const viewer of [...this.#viewers]) {
-      // One that was behind already is pumped when it acknowledges or its client reads; looking at it at each chunk would slow the writer.
-      if (viewer.cursor < offset) continue;
-      if (viewer.cursor < this.#next || viewer.port.isFull) this.pump(viewer);
-    }
+    // Those that were behind already are pumped when they acknowledge or read. To look at them at each chunk would slow the writer.
+    const others = this.#viewers.filter(({ cursor }) => cursor >= offset);
+    for (const viewer of others) if (viewer.cursor < this.#next || viewer.port.isFull) this.pump(viewer);
     this.#trim();
   }
 
