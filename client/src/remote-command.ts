@@ -138,7 +138,9 @@ export class RemoteCommand implements CommandListener {
   }
 
   onAttached(attached: Notifications['command/exec/attached']): void {
-    const { stdout, stderr, stdinAccepted } = attached;
+    const { stdout, stderr, stdinAccepted, replayBytes } = attached;
+    // A command that keeps less than a window may wait for an acknowledgement before the window is full.
+    this.#windowBytes = Math.min(this.#windowBytes, replayBytes ?? this.#windowBytes);
     if (this.#isAttached) {
       // Another writer was there in the meantime: our next byte comes behind theirs.
       this.#inputShift += Math.max(0, stdinAccepted - this.#inputShift - this.input.sentTo);

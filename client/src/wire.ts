@@ -259,6 +259,7 @@ export interface Notifications {
     readonly stdout: StreamRange;
     readonly stderr: StreamRange;
     readonly stdinAccepted: number;
+    readonly replayBytes?: number;
   };
   'command/exec/gap': Named & { readonly stream: StreamName; readonly from: number; readonly to: number };
   'command/exec/screen': Named & {

@@ -48,7 +48,10 @@ export async function leaveThere(
     }
     if (existing !== undefined) sayExisting(existing, sendsInput);
     else if (sendsInput) {
-      const signal = await Promise.race([sendStandardInput(left, { isAttached: false }), toldToEnd]);
+      const sent = sendStandardInput(left, { isAttached: false }).catch(async (error) => {
+        throw await endedUnseen(left, error);
+      });
+      const signal = await Promise.race([sent, toldToEnd]);
       if (signal !== undefined) throw partlySent(signal, key);
     }
     // It may have ended already: then its end is kept.

@@ -34,10 +34,11 @@ export async function runOnPipes(run: Run, connection: Connection, options: Pipe
   const result = resultOf(run);
   result.catch(() => {});
   run.onGap(({ stream, from, to }) => say(`${to - from} bytes of ${stream} are lost: the server no longer keeps them`));
-  if (options.feedsInput !== false) void sendStandardInput(run, { isAttached: options.feedsInput === 'attached' });
+  const stop = Promise.race([giveBack.left, inputFailure(run, options)]);
+  stop.catch(() => {});
   try {
-    if (options.printsOutput) await Promise.race([print(run), giveBack.left]);
-    return await Promise.race([result, giveBack.left]);
+    if (options.printsOutput) await Promise.race([print(run), stop]);
+    return await Promise.race([result, stop]);
   } catch (error) {
     if (error instanceof BrokenPipeError || (error instanceof CliError && !(error instanceof LeftError))) {
       await endOrLeave(run, options);
@@ -46,6 +47,12 @@ export async function runOnPipes(run: Run, connection: Connection, options: Pipe
   } finally {
     if (!giveBack.isLeaving()) giveBack.signals();
   }
+}
+
+/** Feeds the command. Never resolves; rejects when standard input cannot be read to its end. */
+async function inputFailure(run: Run, { feedsInput }: PipeSessionOptions): Promise<never> {
+  if (feedsInput !== false) await sendStandardInput(run, { isAttached: feedsInput === 'attached' });
+  return new Promise(() => {});
 }
 
 /** The result, also of a command that failed. */

@@ -2,15 +2,16 @@
 import { fstatSync } from 'node:fs';
 import { fieldOf } from '../../client/src/errors.js';
 import type { Run } from '../../client/src/node.js';
+import { CliError } from './exit-codes.js';
 import { say } from './say.js';
 
 const STDIN_FD = 0;
 
-/** Whether standard input is a pipe, a socket or a file, and no terminal and no /dev/null. */
+/** Whether standard input is a pipe, a socket, a file or, by mistake, a directory, and no terminal and no /dev/null. */
 export function hasStandardInput(): boolean {
   try {
     const input = fstatSync(STDIN_FD);
-    return input.isFIFO() || input.isFile() || input.isSocket();
+    return input.isFIFO() || input.isFile() || input.isSocket() || input.isDirectory();
   } catch {
     // It is closed.
     return false;
@@ -18,7 +19,8 @@ export function hasStandardInput(): boolean {
 }
 
 /**
- * Sends standard input to its end, or until the command reads no more. Never throws.
+ * Sends standard input to its end, or until the command reads no more.
+ * @throws {CliError} when it cannot be read to its end; its end is then not sent, because the command would take a part for the whole
  * @param isAttached whether somebody else has started the command, so that a closed input is worth a line
  */
 export async function sendStandardInput(
@@ -31,6 +33,8 @@ export async function sendStandardInput(
     () => false,
   );
   if (!hasStarted) return;
+  // Node reads nothing from it, and takes that for its end.
+  if (isDirectory()) throw unreadable('it is a directory');
   let hasSent = false;
   try {
     for await (const chunk of process.stdin) {
@@ -43,12 +47,24 @@ export async function sendStandardInput(
       hasSent = true;
     }
   } catch (error) {
-    say(`cannot read standard input: ${error instanceof Error ? error.message : String(error)}`);
+    throw unreadable(error instanceof Error ? error.message : String(error));
   } finally {
     process.stdin.pause();
   }
   // A command without input has none to close.
   await run.end().catch(() => {});
+}
+
+function isDirectory(): boolean {
+  try {
+    return fstatSync(STDIN_FD).isDirectory();
+  } catch {
+    return false;
+  }
+}
+
+function unreadable(why: string): CliError {
+  return new CliError(`cannot read standard input to its end: ${why}`);
 }
 
 /** @param saysClosed whether it is a surprise that the command reads no more; a program such as `head` does so all the time */

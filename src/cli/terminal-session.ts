@@ -36,7 +36,10 @@ const OTHER_SIGNALS = [
   'SIGUSR2',
   'SIGALRM',
   'SIGVTALRM',
+  'SIGPROF',
+  'SIGIO',
   'SIGXCPU',
+  'SIGSYS',
   'SIGABRT',
 ] as const satisfies readonly NodeJS.Signals[];
 

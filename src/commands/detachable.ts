@@ -29,6 +29,8 @@ export interface DetachableOptions {
   readonly identity: string;
   /** Milliseconds it lives with nobody attached, and is kept after its end. Infinity for no limit. */
   readonly ttlMs: number;
+  /** Bytes kept of each stream. */
+  readonly replayBytes: number;
   readonly logs: Readonly<Partial<Record<OutputName, OutputLog>>>;
   readonly screen: CommandScreen | undefined;
   readonly clock: Clock;

@@ -102,6 +102,7 @@ export class Detachables {
       principal: start.principal,
       identity: start.identity,
       ttlMs: start.ttlMs,
+      replayBytes: start.replayBytes,
       logs: Object.fromEntries(streams.map((stream) => [stream, outputs[stream]])),
       screen: this.#screen(start.tty, outputs.stdout),
       clock,

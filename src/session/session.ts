@@ -22,6 +22,9 @@ export interface Agreement {
   readonly heartbeatMs: number | undefined;
 }
 
+/** The first heartbeat comes so early, because a client that has heard none cannot tell a dead connection from a server that sends none. */
+const FIRST_HEARTBEAT_MS = 100;
+
 /** One connection's session. */
 export class Session {
   readonly connection: Connection;
@@ -76,8 +79,13 @@ export class Session {
     this.#agreement = agreement;
     this.#cancelDeadline?.();
     this.#cancelDeadline = undefined;
-    if (agreement.heartbeatMs === undefined) return;
-    this.#heartbeat = setInterval(() => this.notify('server/heartbeat', {}), agreement.heartbeatMs);
+    const { heartbeatMs } = agreement;
+    if (heartbeatMs === undefined) return;
+    const beat = (): void => this.notify('server/heartbeat', {});
+    this.#heartbeat = setTimeout(() => {
+      beat();
+      this.#heartbeat = setInterval(beat, heartbeatMs);
+    }, FIRST_HEARTBEAT_MS);
   }
 
   /** To be called when the connection has ended. */

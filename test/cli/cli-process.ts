@@ -25,6 +25,8 @@ export interface CliOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Whether it reads /dev/null, as what is started by hand in the background does. Default: a pipe. */
   readonly hasNoInput?: boolean;
+  /** Descriptor that is its standard input. Default: a pipe. */
+  readonly stdinFd?: number;
   /** Descriptor that is its standard output. Default: a pipe that is read. */
   readonly stdoutFd?: number;
 }
@@ -45,8 +47,8 @@ export class CliProcess {
   stderr = '';
   #onOutput: () => void = () => {};
 
-  constructor(args: readonly string[], { env = {}, hasNoInput = false, stdoutFd }: CliOptions = {}) {
-    const stdio: StdioOptions = [hasNoInput ? 'ignore' : 'pipe', stdoutFd ?? 'pipe', 'pipe'];
+  constructor(args: readonly string[], { env = {}, hasNoInput = false, stdinFd, stdoutFd }: CliOptions = {}) {
+    const stdio: StdioOptions = [stdinFd ?? (hasNoInput ? 'ignore' : 'pipe'), stdoutFd ?? 'pipe', 'pipe'];
     this.child = spawn(SERVER, [...args], { stdio, env: environment(env) });
     this.child.stdout?.setEncoding('utf8').on('data', (text: string) => {
       this.stdout += text;

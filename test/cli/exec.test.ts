@@ -204,6 +204,19 @@ t.test('exec sends signals on when it is told to end, and ends with what the com
   t.match(await plain.ended, { code: 143, signal: null });
 });
 
+t.test('exec ends its command with 125 when standard input cannot be read to its end', async (t) => {
+  const setup = await cliSetup(t);
+  const folder = openSync(t.testdir(), 'r');
+  t.teardown(() => closeSync(folder));
+  for (const flags of [['-i'], ['-i', '-d']]) {
+    const { code, stderr } = await setup.start(['exec', ...flags, '--', 'cat'], { stdinFd: folder }).ended;
+    t.equal(code, 125, flags.join(' '));
+    t.match(stderr, /cannot read standard input to its end: it is a directory/);
+  }
+  const list = () => setup.box.list({ scope: 'principal' });
+  await until('both commands have ended', async () => (await list()).every(({ state }) => state === 'ended'));
+});
+
 t.test('exec ends quietly with 141 and ends its command when nobody reads its output', async (t) => {
   const setup = await cliSetup(t);
   const cut = setup.start(['exec', '--', 'sh', '-c', 'while echo y; do :; done']);

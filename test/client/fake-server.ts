@@ -371,6 +371,7 @@ export class FakeServer {
       stdout: range('stdout'),
       stderr: range('stderr'),
       stdinAccepted: command.stdin.length,
+      replayBytes: 1_048_576,
     });
   }
 

@@ -161,6 +161,19 @@ t.test(
   },
 );
 
+t.test('a command that pauses and keeps less than a window goes on when a client comes to it', async (t) => {
+  const { connect } = await setup(t);
+  const box = await connect();
+  const total = 3_000_000;
+  for (const replayBytes of [1000, 65_536, 250_000]) {
+    const job = box.exec(['head', '-c', String(total), '/dev/zero'], { detachable: { replayBytes } });
+    const { key = '' } = await job.started;
+    await job.detach();
+    const { stdout } = await box.attach(key, { from: { stdout: 0 } });
+    t.equal(stdout.length, total, `${replayBytes} bytes are kept`);
+  }
+});
+
 t.test(
   'an ordinary command is lost and its processes are gone when the connection breaks, and the box goes on',
   async (t) => {

@@ -173,6 +173,22 @@ t.test('session calls back when initialize is late, and not once it has come or 
   t.end();
 });
 
+t.test('first heartbeat comes early, so that a client knows what to wait for', (t) => {
+  const time = standingTime(t);
+  const { session, transport } = fresh();
+  initialize(session, { clientInfo: { name: 'a', version: '1' }, capabilities: { heartbeatMs: 15_000 } });
+  const beats = () => transport.messages.length;
+  time.pass(100);
+  t.equal(beats(), 1);
+  time.pass(14_999);
+  t.equal(beats(), 1);
+  time.pass(1);
+  t.equal(beats(), 2);
+  session.close();
+  t.equal(time.pending, 0);
+  t.end();
+});
+
 t.test('session does not count a standstill of the server against a client', (t) => {
   const time = standingTime(t);
   const { session } = fresh();

@@ -80,6 +80,7 @@ export class NotifyingPort implements AttachmentPort {
       stdout: keptRange(command, 'stdout'),
       stderr: keptRange(command, 'stderr'),
       stdinAccepted: running.input?.nextOffset ?? 0,
+      replayBytes: command.options.replayBytes,
     });
     events.attached(this.#facts(), isResumed);
   }

@@ -138,6 +138,11 @@ export const attachServerNotifications = {
         .describe(
           'Position behind the last byte of input that was accepted or waits for that: the `offset` of the next new byte.',
         ),
+      replayBytes: z
+        .number()
+        .describe(
+          'Bytes that are kept of each stream. The writer of a command that pauses acknowledges before so many are unacknowledged, or the command waits for it and it for the command.',
+        ),
     }),
     description: 'The view begins: sent before any output.',
   },

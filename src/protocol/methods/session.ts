@@ -24,7 +24,7 @@ const initializeParams = z.object({
         .max(3_600_000)
         .nullish()
         .describe(
-          'Asks for a `server/heartbeat` notification every so many milliseconds, 100 to 3600000. Default none.',
+          'Asks for a `server/heartbeat` notification every so many milliseconds, 100 to 3600000; the first comes after 100. Default none.',
         ),
     })
     .nullish()
