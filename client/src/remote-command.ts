@@ -105,9 +105,8 @@ export class RemoteCommand implements CommandListener {
 
   /** Ends it here if it was not sent yet. @returns whether that was so */
   abandon(): boolean {
-    if (this.#wasSent) return false;
-    this.#giveUp.abort(neverSent());
-    return true;
+    if (!this.#wasSent) this.#giveUp.abort(neverSent());
+    return !this.#wasSent;
   }
 
   async resize(size: WireSize): Promise<void> {
@@ -118,8 +117,8 @@ export class RemoteCommand implements CommandListener {
   /** Tells the server what is processed, a few times a window. */
   acknowledge(stream: StreamName, offset: number): void {
     const place = this.place.current;
-    if (place === undefined || !place.session.canDetach) return;
-    if (offset - this.#acknowledged[stream] < this.#windowBytes / ACKS_PER_WINDOW) return;
+    if (place?.session.canDetach !== true || offset - this.#acknowledged[stream] < this.#windowBytes / ACKS_PER_WINDOW)
+      return;
     this.#acknowledged[stream] = offset;
     place.session.rpc.notify('command/exec/ack', { processId: place.processId, stream, offset });
   }
@@ -128,10 +127,7 @@ export class RemoteCommand implements CommandListener {
     this.#hasStarted = true;
     const bytes = this.#home.platform.decodeBase64(deltaBase64);
     const next = this.#output.received[stream];
-    if (offset === undefined || offset === next) {
-      this.#output.push(stream, bytes);
-      return;
-    }
+    if (offset === undefined || offset === next) return this.#output.push(stream, bytes);
     // Bytes that came before a break are not told twice; bytes that are missing without a word are a gap.
     if (offset > next) this.#output.gap(stream, offset);
     this.#output.push(stream, bytes.subarray(Math.max(0, next - offset)));
