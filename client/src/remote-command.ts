@@ -127,10 +127,10 @@ export class RemoteCommand implements CommandListener {
     this.#hasStarted = true;
     const bytes = this.#home.platform.decodeBase64(deltaBase64);
     const next = this.#output.received[stream];
-    if (offset === undefined || offset === next) return this.#output.push(stream, bytes);
+    const start = offset ?? next;
     // Bytes that came before a break are not told twice; bytes that are missing without a word are a gap.
-    if (offset > next) this.#output.gap(stream, offset);
-    this.#output.push(stream, bytes.subarray(Math.max(0, next - offset)));
+    if (start > next) this.#output.gap(stream, start);
+    this.#output.push(stream, bytes.subarray(Math.max(0, next - start)));
   }
 
   onAttached(attached: Notifications['command/exec/attached']): void {
