@@ -4,11 +4,11 @@
 import { OutputLog } from '../src/commands/output/log.js';
 import { Viewer } from '../src/commands/output/viewer.js';
 import { DeltaEncoder } from '../src/dialects/command-exec/delta-encoder.js';
-import { medianInterval } from './statistics.mjs';
+import { medianInterval, ratiosInTurn } from './statistics.mjs';
 
 const CHUNK_BYTES = 64 * 1024;
 const CHUNKS = 2_000;
-const ROUNDS = 61;
+const ROUNDS = 45;
 
 const chunk = Buffer.alloc(CHUNK_BYTES, 'some text of a program\n');
 
@@ -53,18 +53,7 @@ function throughLog() {
 
 straight();
 throughLog();
-const ratios = [];
-for (let round = 0; round < ROUNDS; round += 1) {
-  // Which comes first changes, because the second finds the caches warm.
-  if (round % 2 === 0) {
-    const alone = straight();
-    ratios.push(throughLog() / alone);
-  } else {
-    const logged = throughLog();
-    ratios.push(logged / straight());
-  }
-}
-const { median, low, high } = medianInterval(ratios);
+const { median, low, high } = medianInterval(await ratiosInTurn(straight, throughLog, ROUNDS));
 const interval = `95 % between ${low.toFixed(4)} and ${high.toFixed(4)}`;
 console.log(
   `through the log by straight: ${median.toFixed(4)} (${interval}), ${ROUNDS} rounds of ${CHUNKS} deltas of 64 KiB`,

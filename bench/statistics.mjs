@@ -39,6 +39,21 @@ export function medianInterval(values) {
 }
 
 /**
+ * Measures two ways in turn, each round one, other, other, one, so that a drift within a round affects both.
+ * @param {() => number | Promise<number>} one @param {() => number | Promise<number>} other @param {number} rounds
+ * @returns {Promise<number[]>} for each round the figures of the other divided by those of the one
+ */
+export async function ratiosInTurn(one, other, rounds) {
+  const ratios = [];
+  while (ratios.length < rounds) {
+    const first = await one();
+    const others = (await other()) + (await other());
+    ratios.push(others / (first + (await one())));
+  }
+  return ratios;
+}
+
+/**
  * Milliseconds that each call of `step` took, one after the other; a number that it resolves to counts instead.
  * @param {{ count: number, maxMs: number, warmUp?: number }} bounds
  * @param {(n: number) => Promise<number | void>} step

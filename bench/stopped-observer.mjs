@@ -2,7 +2,7 @@
 
 import { RpcConnection } from './rpc-connection.mjs';
 import { COMMAND_MARK } from './server-process.mjs';
-import { medianInterval } from './statistics.mjs';
+import { medianInterval, ratiosInTurn } from './statistics.mjs';
 
 const CAPABILITIES = { experimentalApi: true };
 /** Written before the clock starts: more than the queues of a connection hold, so that an observer that does not read is stopped by then. */
@@ -67,18 +67,15 @@ async function measureOnce(port, bytes, isObserved) {
 }
 
 /**
- * Each round measures alone, beside, beside, alone, so that a drift within a round affects both.
  * @param {number} port @param {{ bytes: number, rounds: number }} options
  * @returns {Promise<number[]>} for each round the speed beside a stopped observer divided by the speed alone
  */
-export async function stoppedObserverRatios(port, { bytes, rounds }) {
-  const ratios = [];
-  while (ratios.length < rounds) {
-    const alone = await measureOnce(port, bytes, false);
-    const beside = (await measureOnce(port, bytes, true)) + (await measureOnce(port, bytes, true));
-    ratios.push(beside / (alone + (await measureOnce(port, bytes, false))));
-  }
-  return ratios;
+export function stoppedObserverRatios(port, { bytes, rounds }) {
+  return ratiosInTurn(
+    () => measureOnce(port, bytes, false),
+    () => measureOnce(port, bytes, true),
+    rounds,
+  );
 }
 
 /** The same as a median with the interval that holds the true one in 95 of 100 cases. @param {number} port @param {{ bytes: number, rounds: number }} options */

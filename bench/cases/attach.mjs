@@ -1,7 +1,7 @@
 // Cases: coming back to commands. How fast kept output is replayed, how soon it begins, and what keeping it costs in memory and speed.
 
 import { COMMAND_MARK, ServerProcess } from '../server-process.mjs';
-import { medianInterval, pause, percentile, sample } from '../statistics.mjs';
+import { medianInterval, pause, percentile, ratiosInTurn, sample } from '../statistics.mjs';
 import { stoppedObserverRatios } from '../stopped-observer.mjs';
 
 const MIB = 1024 * 1024;
@@ -192,20 +192,14 @@ export const attachMemory = {
 };
 
 /**
- * Compares two ways in turn, each round one, other, other, one.
+ * Compares two ways in turn, after one run of each that does not count.
  * @param {() => Promise<number>} one @param {() => Promise<number>} other @param {boolean} quick
  * @returns {Promise<{ median: number, low: number, high: number }>} of the speed of the other divided by that of the one
  */
 async function compare(one, other, quick) {
   await one();
   await other();
-  const ratios = [];
-  while (ratios.length < (quick ? QUICK_ROUNDS : ROUNDS)) {
-    const first = await one();
-    const others = (await other()) + (await other());
-    ratios.push(others / (first + (await one())));
-  }
-  return medianInterval(ratios);
+  return medianInterval(await ratiosInTurn(one, other, quick ? QUICK_ROUNDS : ROUNDS));
 }
 
 /** @param {string} what @returns {Record<string, import('../case.mjs').Metric>} */
