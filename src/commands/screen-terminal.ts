@@ -2,10 +2,9 @@
  * A terminal without a window, by @xterm/headless, and its picture as bytes for another terminal. Loads the library when the first terminal is made.
  * Knows no command.
  */
-import type { Terminal } from '@xterm/headless';
 import type { TerminalSize } from '../process/os-process.js';
 import { boundTerminal, requireBoundedSize } from './terminal-bounds.js';
-import { innerOf, parserPlace } from './terminal-inner.js';
+import { parse, parserPlace } from './terminal-inner.js';
 import { pictureOf } from './terminal-picture.js';
 import { SavedRow } from './terminal-saved-row.js';
 import { UnfinishedSequence } from './unfinished-sequence.js';
@@ -68,12 +67,4 @@ export async function makeHeadlessTerminal(size: TerminalSize): Promise<Headless
     },
     dispose: () => terminal.dispose(),
   };
-}
-
-/** An error of the library must end this terminal alone. By its public name it parses in a timer, where an error would end the server. */
-function parse(terminal: Terminal, bytes: Buffer): Promise<void> | undefined {
-  const inner = innerOf(terminal);
-  if (inner.writeSync === undefined) return new Promise((resolve) => terminal.write(bytes, resolve));
-  inner.writeSync(bytes);
-  return undefined;
 }

@@ -79,6 +79,18 @@ export function innerOf(terminal: Terminal): InnerTerminal {
   return (terminal as unknown as { _core?: InnerTerminal })._core ?? {};
 }
 
+/**
+ * Gives bytes to a terminal. An error of the library must end this terminal alone: by its public name it parses in a timer, where an error would end the
+ * server, and which takes longer.
+ * @returns resolves when the bytes are parsed; undefined when they are @throws {Error} when the library fails
+ */
+export function parse(terminal: Terminal, bytes: Buffer): Promise<void> | undefined {
+  const inner = innerOf(terminal);
+  if (inner.writeSync === undefined) return new Promise((resolve) => terminal.write(bytes, resolve));
+  inner.writeSync(bytes);
+  return undefined;
+}
+
 /** Where the parser of a terminal is. */
 export function parserPlace(terminal: Terminal): ParserPlace {
   const state = innerOf(terminal)._inputHandler?._parser?.currentState ?? GROUND;

@@ -1,7 +1,7 @@
 /** A terminal without a window on the client's side, and everything that a user of it would see. Knows no server. */
 import headless from '@xterm/headless';
 import { boundTerminal } from '../../src/commands/terminal-bounds.js';
-import { innerOf } from '../../src/commands/terminal-inner.js';
+import { parse } from '../../src/commands/terminal-inner.js';
 
 const { Terminal } = headless;
 type Terminal = InstanceType<typeof Terminal>;
@@ -32,10 +32,7 @@ export class ShownTerminal {
 
   /** Resolves when the bytes are shown. */
   async write(bytes: Buffer): Promise<void> {
-    // By its public name it parses in a timer, which would take most of the time of a property.
-    const inner = innerOf(this.#terminal);
-    if (inner.writeSync === undefined) await new Promise<void>((resolve) => this.#terminal.write(bytes, resolve));
-    else inner.writeSync(bytes);
+    await parse(this.#terminal, bytes);
   }
 
   resize(rows: number, cols: number): void {
