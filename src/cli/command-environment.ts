@@ -1,5 +1,6 @@
 /** The environment that `-e` and `--env-file` give to a command, by docker's rules. Knows no server. */
 import { readFileSync } from 'node:fs';
+import { messageOf } from '../../client/src/errors.js';
 import { ownVariable } from '../config/client-settings.js';
 import type { Flag } from './command.js';
 import { CliError } from './exit-codes.js';
@@ -55,7 +56,7 @@ function linesOf(file: string): Buffer[] {
   try {
     rest = readFileSync(file);
   } catch (error) {
-    throw new CliError(`--env-file ${file}: ${error instanceof Error ? error.message : String(error)}`);
+    throw new CliError(`--env-file ${file}: ${messageOf(error)}`);
   }
   const lines: Buffer[] = [];
   for (let end = rest.indexOf(LF); end >= 0; end = rest.indexOf(LF)) {

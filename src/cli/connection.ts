@@ -149,7 +149,7 @@ function readToken(file: string): string {
   try {
     token = readFileSync(file, 'utf8').trim();
   } catch (error) {
-    throw new CliError(`--token-file ${file}: ${error instanceof Error ? error.message : String(error)}`);
+    throw new CliError(`--token-file ${file}: ${messageOf(error)}`);
   }
   if (token === '') throw new CliError(`--token-file ${file}: the file is empty`);
   return token;

@@ -44,12 +44,12 @@ export async function leaveThere(
       await printKey(given, { key, pid: pid ?? null, existing });
     } catch (error) {
       if (wasThere) throw error;
-      throw await endedUnseen(left, error);
+      throw await endedInstead(left, error);
     }
     if (existing !== undefined) sayExisting(existing, sendsInput);
     else if (sendsInput) {
       const sent = sendStandardInput(left, { isAttached: false }).catch(async (error) => {
-        throw await endedUnseen(left, error);
+        throw await endedInstead(left, error);
       });
       const signal = await Promise.race([sent, toldToEnd]);
       if (signal !== undefined) throw partlySent(signal, key);
@@ -93,8 +93,8 @@ async function printKey(
   await printJson({ key, pid, resumed: existing !== undefined, exitCode: existing?.exitCode ?? null });
 }
 
-/** Ends a command whose key could not be printed. @returns the error to throw */
-async function endedUnseen(left: Run | Terminal, error: unknown): Promise<unknown> {
+/** Ends a command that cannot be left as it was asked for. @returns the error to throw */
+async function endedInstead(left: Run | Terminal, error: unknown): Promise<unknown> {
   await isAnsweredInTime(left.kill('SIGTERM'));
   const known = cliErrorOf(error);
   return known === undefined ? error : new CliError(`${known.message}; the command is ended`);

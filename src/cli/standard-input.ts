@@ -1,6 +1,6 @@
 /** Sends this program's standard input to a command, and says what is not sent. Knows no flag. */
-import { fstatSync } from 'node:fs';
-import { fieldOf } from '../../client/src/errors.js';
+import { fstatSync, type Stats } from 'node:fs';
+import { fieldOf, messageOf } from '../../client/src/errors.js';
 import type { Run } from '../../client/src/node.js';
 import { CliError } from './exit-codes.js';
 import { say } from './say.js';
@@ -9,13 +9,8 @@ const STDIN_FD = 0;
 
 /** Whether standard input is a pipe, a socket, a file or, by mistake, a directory, and no terminal and no /dev/null. */
 export function hasStandardInput(): boolean {
-  try {
-    const input = fstatSync(STDIN_FD);
-    return input.isFIFO() || input.isFile() || input.isSocket() || input.isDirectory();
-  } catch {
-    // It is closed.
-    return false;
-  }
+  const input = standardInput();
+  return input !== undefined && (input.isFIFO() || input.isFile() || input.isSocket() || input.isDirectory());
 }
 
 /**
@@ -34,7 +29,7 @@ export async function sendStandardInput(
   );
   if (!hasStarted) return;
   // Node reads nothing from it, and takes that for its end.
-  if (isDirectory()) throw unreadable('it is a directory');
+  if (standardInput()?.isDirectory() === true) throw unreadable('it is a directory');
   let hasSent = false;
   try {
     for await (const chunk of process.stdin) {
@@ -47,7 +42,7 @@ export async function sendStandardInput(
       hasSent = true;
     }
   } catch (error) {
-    throw unreadable(error instanceof Error ? error.message : String(error));
+    throw unreadable(messageOf(error));
   } finally {
     process.stdin.pause();
   }
@@ -55,11 +50,12 @@ export async function sendStandardInput(
   await run.end().catch(() => {});
 }
 
-function isDirectory(): boolean {
+/** What standard input is; undefined when it is closed. */
+function standardInput(): Stats | undefined {
   try {
-    return fstatSync(STDIN_FD).isDirectory();
+    return fstatSync(STDIN_FD);
   } catch {
-    return false;
+    return undefined;
   }
 }
 
@@ -73,6 +69,5 @@ function sayNotSent(error: unknown, saysClosed: boolean): void {
   if (reason === 'stdinNotStreamed') say('standard input is not sent on: the command was started without -i');
   else if (reason === 'stdinClosed') {
     if (saysClosed) say('standard input is not sent on: that of the command is closed');
-  } else if (reason !== undefined)
-    say(`standard input is not sent on: ${error instanceof Error ? error.message : String(error)}`);
+  } else if (reason !== undefined) say(`standard input is not sent on: ${messageOf(error)}`);
 }

@@ -5,7 +5,7 @@ import { TreeScan, type TreeTarget } from './tree-scan.js';
 
 /** Waits between looks at killed processes, in ms all together. A killed process needs a moment to end, and longer while the kernel has much to do. */
 const WAITS_MS = 2000;
-/** Longest wait between two looks, in ms. The first is 1 ms, and each is twice as long as the one before. */
+/** Longest wait between two looks, in ms. The first is 1 ms, and each is twice as long as the one before, unless a look finds something new. */
 const MAX_DELAY_MS = 500;
 /** Looks in a row while each finds a new process: a tree that forks as fast as it can loses this race quickly. */
 const LOOKS_AT_ONCE = 4;

@@ -21,7 +21,6 @@ const READ_AT_START =
   /^(?:LD_|GLIBC_|GCONV_|GETCONF_|LOCPATH$|LOCALDOMAIN$|HOSTALIASES$|MALLOC_|MUSL_|NIS_PATH$|NLSPATH$|RESOLV_|RES_|TMPDIR$|TZDIR$|GCOV_|LLVM_PROFILE_|[A-Z]+SAN_)/;
 /** Arguments: a directory, then the program and its own. */
 const GO_AND_RUN = ['/bin/sh', '-c', 'cd -- "$1" && shift && exec "$@"', 'sh'] as const;
-
 /** Arguments: the program and its own. */
 const RUN = ['/bin/sh', '-c', 'exec "$@"', 'sh'] as const;
 
