@@ -1,0 +1,52 @@
+/** What a file is: kind, size and times. Knows no wire. */
+import type { BigIntStats } from 'node:fs';
+import { lstat, stat } from 'node:fs/promises';
+import { type FileAccess, holding } from './file-access.js';
+import { filing } from './file-error.js';
+import { absolutePath, type FilePath } from './file-path.js';
+
+/** Nanoseconds of one millisecond. */
+const NS_PER_MS = 1_000_000n;
+
+/** Links are followed for all of it but `isSymlink`. */
+export interface FileMetadata {
+  readonly isDirectory: boolean;
+  readonly isFile: boolean;
+  /** Whether the path itself is a symbolic link. */
+  readonly isSymlink: boolean;
+  /** Bytes. */
+  readonly size: number;
+  /** Permission bits, such as 0o644. */
+  readonly mode: number;
+  /** Milliseconds since 1970; 0 where the file system keeps no such time. */
+  readonly createdAtMs: number;
+  /** Milliseconds since 1970. */
+  readonly modifiedAtMs: number;
+}
+
+/** @throws {FileError} `notFound`, also for a link that leads to nothing */
+export function readMetadata(access: FileAccess, path: FilePath): Promise<FileMetadata> {
+  const clean = absolutePath(path);
+  return filing(async () => {
+    const stats = await holding(access.reach(clean, 'read'), ({ path: at }) => stat(at, { bigint: true }));
+    return metadataOf(stats, await isSymlink(access, clean));
+  });
+}
+
+/** @param isSymlink of the path that led to it */
+export function metadataOf(stats: BigIntStats, isSymlink: boolean): FileMetadata {
+  return {
+    isDirectory: stats.isDirectory(),
+    isFile: stats.isFile(),
+    isSymlink,
+    size: Number(stats.size),
+    mode: Number(stats.mode & 0o7777n),
+    createdAtMs: Number(stats.birthtimeNs / NS_PER_MS),
+    modifiedAtMs: Number(stats.mtimeNs / NS_PER_MS),
+  };
+}
+
+async function isSymlink(access: FileAccess, path: Buffer): Promise<boolean> {
+  if (access.isRoot(path)) return false;
+  return (await holding(access.enter(path, 'read'), ({ path: at }) => lstat(at))).isSymbolicLink();
+}

@@ -1,0 +1,82 @@
+/** Opens a file for reading, and reads a whole one. Knows no wire. */
+import { type BigIntStats, constants } from 'node:fs';
+import { type FileHandle, open, stat } from 'node:fs/promises';
+import { type FileAccess, holding } from './file-access.js';
+import { FileError, filing } from './file-error.js';
+import { absolutePath, type FilePath } from './file-path.js';
+
+/** Never waits for the writer of a named pipe, and never makes a terminal the server's own. */
+const FOR_READING = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY;
+/** Bytes asked for in one read of a file whose size is not known, such as those of /proc. */
+const CHUNK_BYTES = 64 * 1024;
+
+/** An open file. The caller closes `handle`. */
+export interface OpenedFile {
+  readonly handle: FileHandle;
+  readonly stats: BigIntStats;
+}
+
+/**
+ * Opens a regular file for reading, links followed.
+ * @throws {FileError} `notAFile` for folders, devices, pipes and sockets, which are not opened
+ */
+export function openFile(access: FileAccess, path: FilePath): Promise<OpenedFile> {
+  return filing(() => holding(access.reach(absolutePath(path), 'read'), ({ path: at }) => openRegular(access, at)));
+}
+
+/** Opens what a path of `node:fs` names, which the caller came to by `access`. @param flags added to those for reading, such as O_NOFOLLOW */
+export async function openRegular(access: FileAccess, at: Buffer, flags = 0): Promise<OpenedFile> {
+  // BEFORE the open, because opening a device may do something.
+  if (flags === 0) requireFile(await stat(at, { bigint: true }));
+  const handle = await open(at, FOR_READING | flags);
+  try {
+    const stats = await handle.stat({ bigint: true });
+    requireFile(stats);
+    await access.checkContent(handle, stats);
+    return { handle, stats };
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
+}
+
+function requireFile(stats: BigIntStats): void {
+  if (!stats.isFile()) throw new FileError('notAFile', 'the path is not a file');
+}
+
+/**
+ * Reads a whole file.
+ * @throws {FileError} `tooLarge` beyond `maxBytes`
+ */
+export async function readFile(
+  access: FileAccess,
+  path: FilePath,
+  { maxBytes }: { readonly maxBytes: number },
+): Promise<Buffer> {
+  const { handle, stats } = await openFile(access, path);
+  try {
+    return await filing(() => readAll(handle, Number(stats.size), maxBytes));
+  } finally {
+    await handle.close();
+  }
+}
+
+async function readAll(handle: FileHandle, size: number, maxBytes: number): Promise<Buffer> {
+  if (size > maxBytes) throw tooLarge(maxBytes);
+  const chunks: Buffer[] = [];
+  let total = 0;
+  for (;;) {
+    // One byte more than the size, so that the end of an ordinary file is found without a second buffer.
+    const chunk = Buffer.allocUnsafe(Math.min(Math.max(size + 1 - total, CHUNK_BYTES), maxBytes + 1 - total));
+    const { bytesRead } = await handle.read(chunk, 0, chunk.length, null);
+    if (bytesRead === 0)
+      return chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks, total);
+    total += bytesRead;
+    if (total > maxBytes) throw tooLarge(maxBytes);
+    chunks.push(chunk.subarray(0, bytesRead));
+  }
+}
+
+function tooLarge(maxBytes: number): FileError {
+  return new FileError('tooLarge', `file is too large to read: limit is ${maxBytes} bytes`);
+}
