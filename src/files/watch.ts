@@ -13,6 +13,8 @@ import { absolutePath, type FilePath, joinPath, splitPath } from './file-path.js
 
 /** Changes that come within this time are told together, as in the reference. */
 const MERGE_MS = 200;
+/** A folder is watched by this name in it, which no entry has, so that a change of the folder itself is told apart from one of an entry. */
+const ITSELF = '.';
 /** Distinct paths of one report; more than that is told as a change of the watched folder itself. */
 const MAX_CHANGED_PATHS = 10_000;
 
@@ -133,8 +135,9 @@ class Watching implements PathWatch {
       try {
         // A watch of a file would not see it replaced.
         if (!(await stat(reached.path)).isDirectory()) throw errnoError('ENOTDIR');
-        const watcher = watchNode(reached.path, { encoding: 'buffer', persistent: false }, (_kind, name) => {
-          told(name ?? undefined);
+        const at = joinPath(reached.path, Buffer.from(ITSELF));
+        const watcher = watchNode(at, { encoding: 'buffer', persistent: false }, (_kind, name) => {
+          told(name === null || name.toString('latin1') === ITSELF ? undefined : name);
         });
         // The folder is gone or cannot be read any more: the look finds out.
         watcher.on('error', () => told(undefined));
@@ -149,12 +152,13 @@ class Watching implements PathWatch {
   #toldAbove(name: Buffer | undefined): void {
     if (name !== undefined && this.#awaited !== undefined && !name.equals(this.#awaited)) return;
     // Only the parent itself tells of the path; higher up, something on the way to it has changed.
-    if (this.#awaited !== undefined && this.#awaited.equals(splitPath(this.#path).name)) this.#add(this.#path);
+    if (this.#awaited?.equals(splitPath(this.#path).name)) this.#add(this.#path);
     this.#lookSoon();
   }
 
   #toldInside(name: Buffer | undefined): void {
     this.#add(name === undefined ? this.#path : joinPath(this.#path, name));
+    if (name === undefined) this.#lookSoon();
   }
 
   #add(path: Buffer): void {
