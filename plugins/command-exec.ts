@@ -1,11 +1,13 @@
-/** Serves the methods of `command/exec` over the app's commands. Knows no transport. */
+/** Serves the methods of `command/exec` and `process/spawn` over the app's commands. Knows no transport. */
 import fp from 'fastify-plugin';
 import { CaptureBudget } from '../src/commands/output/capture-budget.js';
 import type { Config } from '../src/config/config.js';
-import { type AddedToProcess, CommandExec } from '../src/dialects/command-exec/command-exec.js';
+import { CommandExec } from '../src/dialects/command-exec/command-exec.js';
+import type { AddedToProcess } from '../src/dialects/command-exec/command-exec-options.js';
 import type { ExecRequest } from '../src/dialects/command-exec/exec-request.js';
 import { acknowledge, createExecHandlers } from '../src/dialects/command-exec/handlers.js';
 import type { SandboxSettings } from '../src/dialects/command-exec/sandbox-request.js';
+import { createSpawnHandlers } from '../src/dialects/process-spawn/handlers.js';
 import { environmentOver, inheritedEnvironment } from '../src/process/environment.js';
 import type { Environment, ProcessSpec } from '../src/process/os-process.js';
 import { readTreeUsage } from '../src/process/tree-usage.js';
@@ -13,6 +15,7 @@ import { lookUpUser, type UserAccount } from '../src/process/user-account.js';
 import { workingDirectory } from '../src/process/working-directory.js';
 import { attachClientNotifications, attachMethods } from '../src/protocol/methods/attach.js';
 import { commandExecMethods } from '../src/protocol/methods/command-exec.js';
+import { processSpawnMethods } from '../src/protocol/methods/process-spawn.js';
 import { reachableCredential } from '../src/server/command-credential.js';
 import { type CommandSandboxOptions, commandSandbox } from '../src/server/command-sandbox.js';
 
@@ -64,6 +67,8 @@ export const commandExecPlugin = fp<{ config: Config }>(
     };
     const handlers = createExecHandlers({ exec, captures, ceilings, sandbox, usage: readTreeUsage });
     app.rpc.router.add({ ...commandExecMethods, ...attachMethods }, handlers);
+    const onError = (error: unknown): void => app.log.error({ err: error }, 'the end of a process could not be told');
+    app.rpc.router.add(processSpawnMethods, createSpawnHandlers({ exec, captures, sandbox, onError }));
     const { 'command/exec/ack': ack } = attachClientNotifications;
     app.rpc.router.onNotification('command/exec/ack', ack.params, (params, session) =>
       acknowledge(exec, params, session),

@@ -66,6 +66,8 @@ export interface CommandEnd {
   readonly timedOut: boolean;
   /** Milliseconds from the start to the exit of the process. */
   readonly durationMs: number;
+  /** Whether another process still held an output, which was cut. */
+  readonly outputCut: boolean;
 }
 
 /** An event for traces. */
@@ -274,6 +276,7 @@ export class Command {
       signal,
       timedOut: this.#timedOut,
       durationMs: this.#exitedAtMs - this.#startedAtMs,
+      outputCut: this.#wasCut,
     });
   }
 

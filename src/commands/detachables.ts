@@ -4,12 +4,13 @@
  */
 import type { OutputName, TerminalSize } from '../process/os-process.js';
 import type { Clock } from './clock.js';
+import type { CommandEvent } from './command.js';
 import { CommandError } from './command-error.js';
 import { DetachableCommand } from './detachable.js';
 import { OutputLog, type Retention } from './output/log.js';
 import { ReplayBudget } from './output/replay-budget.js';
 import { CommandScreen, FoldTurns, type MakeTerminal } from './screen.js';
-import type { CommandObservation, CommandStart, CommandTable } from './table.js';
+import type { CommandStart, CommandTable } from './table.js';
 
 /** Each takes a few KB, even with nothing to replay. */
 const MAX_ENDED = 10_000;
@@ -113,9 +114,11 @@ export class Detachables {
         table.closeOwner(owner);
       },
     });
-    const observation = tellingOfStart(start.start.observation, () => command.started());
+    const onEvent = (event: CommandEvent): void => {
+      if (event === 'started') command.started();
+    };
     try {
-      command.runs(table.start(owner, { ...start.start, observation, outputs }));
+      command.runs(table.start(owner, { ...start.start, onEvent, outputs }));
     } catch (error) {
       table.closeOwner(owner);
       for (const log of Object.values(outputs)) log.discard();
@@ -201,16 +204,4 @@ function oldestUnviewed(ended: Iterable<Set<DetachableCommand>>): DetachableComm
 
 function endedAtMs({ running, end }: DetachableCommand): number {
   return running.startedAtMs + (end?.durationMs ?? 0);
-}
-
-/** The same observation, which also learns of the start. */
-function tellingOfStart(observation: CommandObservation | undefined, onStarted: () => void): CommandObservation {
-  return {
-    env: observation?.env ?? {},
-    event: (event) => {
-      observation?.event(event);
-      if (event === 'started') onStarted();
-    },
-    ended: (report) => observation?.ended(report),
-  };
 }

@@ -36,6 +36,8 @@ export interface CommandStart {
   readonly readsInput: boolean;
   readonly outputs: Readonly<Record<OutputName, OutputSink>>;
   readonly observation: CommandObservation | undefined;
+  /** Called at each step of the command, after the observation. */
+  readonly onEvent?: ((event: CommandEvent) => void) | undefined;
 }
 
 export interface CommandTableOptions {
@@ -124,7 +126,10 @@ export class CommandTable {
     }
     const input = start.readsInput ? new CommandInput(this.#options.maxStdinBytes) : undefined;
     const command = new Command(this.#options.system, { process, marker, timeoutMs, input, outputs });
-    if (observation !== undefined) command.onEvent = (event) => observation.event(event);
+    command.onEvent = (event) => {
+      observation?.event(event);
+      start.onEvent?.(event);
+    };
     const ended = command.ended.then(
       (end) => {
         observation?.ended(report(running, end, undefined));

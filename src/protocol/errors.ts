@@ -234,6 +234,56 @@ export const errorTable = {
     message: (data) => `stdin offset ${data.offset} is ahead of ${data.next}`,
     description: 'A write that would leave a hole in the input.',
   },
+  emptyProcessHandle: {
+    code: INVALID_REQUEST,
+    message: () => 'processHandle must not be empty',
+    description: '`processHandle` has no character.',
+  },
+  relativeDirectory: {
+    code: INVALID_REQUEST,
+    message: (data) => `Invalid request: cwd ${quote(data.cwd)} is not an absolute path`,
+    description: '`process/spawn` takes an absolute `cwd` only.',
+  },
+  spawnSizeWithoutTty: {
+    code: INVALID_PARAMS,
+    message: () => 'process/spawn size requires tty: true',
+    description: '`size` was given for a process that has no terminal.',
+  },
+  spawnZeroSize: {
+    code: INVALID_PARAMS,
+    message: () => 'process size rows and cols must be greater than 0',
+    description: 'A terminal of a spawned process has at least one row and one column.',
+  },
+  spawnNegativeTimeout: {
+    code: INVALID_PARAMS,
+    message: (data) => `process/spawn timeoutMs must be non-negative, got ${data.timeoutMs}`,
+    description: '`timeoutMs` of `process/spawn` is negative.',
+  },
+  duplicateProcessHandle: {
+    code: INVALID_REQUEST,
+    message: (data) => `duplicate active process handle: ${quote(data.processHandle)}`,
+    description: 'This connection already runs a process under that handle.',
+  },
+  processHandleNotFound: {
+    code: INVALID_REQUEST,
+    message: (data) => `no active process for process handle ${quote(data.processHandle)}`,
+    description: 'No spawned process of this connection runs under that handle.',
+  },
+  processStdinNotStreamed: {
+    code: INVALID_REQUEST,
+    message: () => 'stdin streaming is not enabled for this process',
+    description: 'A write to a spawned process that was started without `streamStdin`.',
+  },
+  emptyProcessWrite: {
+    code: INVALID_PARAMS,
+    message: () => 'process/writeStdin requires deltaBase64 or closeStdin',
+    description: 'A write to a spawned process with nothing to do.',
+  },
+  processSpawnFailed: {
+    code: INTERNAL_ERROR,
+    message: (data) => `failed to spawn process: ${data.detail}`,
+    description: 'The program of `process/spawn` could not be started; `data.errno` says why.',
+  },
   invalidSignal: {
     code: INVALID_PARAMS,
     message: (data) => `unknown signal ${quote(data.signal)}; use a name such as "SIGTERM"`,

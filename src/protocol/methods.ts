@@ -5,12 +5,19 @@
 import type * as z from 'zod';
 import { attachClientNotifications, attachMethods, attachServerNotifications } from './methods/attach.js';
 import { commandExecMethods, commandExecServerNotifications } from './methods/command-exec.js';
+import { processSpawnMethods, processSpawnServerNotifications } from './methods/process-spawn.js';
 import { sessionClientNotifications, sessionMethods, sessionServerNotifications } from './methods/session.js';
 
 const { initialize, ...otherSessionMethods } = sessionMethods;
 
 /** Requests a client may send, in the order of the pages. */
-export const methods = { initialize, ...commandExecMethods, ...attachMethods, ...otherSessionMethods };
+export const methods = {
+  initialize,
+  ...commandExecMethods,
+  ...attachMethods,
+  ...processSpawnMethods,
+  ...otherSessionMethods,
+};
 
 /** Notifications a client may send. They are never answered. */
 export const clientNotifications = { ...sessionClientNotifications, ...attachClientNotifications };
@@ -19,6 +26,7 @@ export const clientNotifications = { ...sessionClientNotifications, ...attachCli
 export const serverNotifications = {
   ...commandExecServerNotifications,
   ...attachServerNotifications,
+  ...processSpawnServerNotifications,
   ...sessionServerNotifications,
 };
 

@@ -219,9 +219,14 @@ export function encodeError(id: RequestId | null, error: RpcError, jsonrpc: bool
   return `{${jsonrpc ? VERSION_MEMBER : ''}"id":${idText(id)},"error":${JSON.stringify(body)}}`;
 }
 
+/** The text before the params of a notification; `}` closes it. */
+export function notificationPrefix(method: string, jsonrpc: boolean): string {
+  return `{${jsonrpc ? VERSION_MEMBER : ''}"method":${JSON.stringify(method)},"params":`;
+}
+
 /** Writes a notification. */
 export function encodeNotification(method: string, params: unknown, jsonrpc: boolean): string {
-  return `{${jsonrpc ? VERSION_MEMBER : ''}"method":${JSON.stringify(method)},"params":${JSON.stringify(params ?? {})}}`;
+  return `${notificationPrefix(method, jsonrpc)}${JSON.stringify(params ?? {})}}`;
 }
 
 /** Writes a request of ours. */

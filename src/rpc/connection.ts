@@ -18,6 +18,7 @@ import {
   encodeRequest,
   encodeResult,
   type MaxBytesOf,
+  notificationPrefix,
   type RequestMessage,
   type ResponseMessage,
   resultPrefix,
@@ -113,7 +114,7 @@ export class Connection {
     return this.#state === 'open';
   }
 
-  /** Requests of the client that have no reply yet. */
+  /** Requests of the client that have no reply yet, and other work for which the connection stays open. */
   get inFlight(): number {
     return this.#inFlight;
   }
@@ -137,11 +138,26 @@ export class Connection {
     if (text !== undefined) this.outbox.send(text);
   }
 
+  /** Sends a notification that may be long; it counts against the bound on unread replies. @throws {Error} for params that are no JSON */
+  notifyResult(method: string, params: unknown): void {
+    if (!this.isOpen) return;
+    if (params instanceof ResultParts) {
+      const prefix = Buffer.from(notificationPrefix(method, this.mirrorsVersion));
+      this.outbox.replyParts([prefix, ...params.parts, CLOSING_BRACE]);
+    } else this.outbox.reply(encodeNotification(method, params, this.mirrorsVersion));
+  }
+
   /** Sends a request of the server's own; its answer goes to {@link ConnectionOptions.onResponse}. Does nothing once the connection closes. */
   request(id: number, method: string, params: unknown): void {
     if (!this.isOpen) return;
     const text = this.#encode(() => encodeRequest(id, method, params, this.mirrorsVersion));
     if (text !== undefined) this.outbox.send(text);
+  }
+
+  /** Counts as a request in flight until the returned function is called, once: work that goes on after its reply. */
+  holdOpen(): () => void {
+    this.#inFlight += 1;
+    return () => this.#landed();
   }
 
   /** Calls back once no request is in flight; at once if none is. */
@@ -208,12 +224,14 @@ export class Connection {
         (value) => this.#succeed(request, observation, value),
         (error) => this.#fail(request, observation, error),
       )
-      .finally(() => this.#landed());
+      .finally(() => {
+        this.budget.release();
+        this.#landed();
+      });
   }
 
   #landed(): void {
     this.#inFlight -= 1;
-    this.budget.release();
     if (this.#inFlight > 0 || this.#onIdle === undefined) return;
     const callback = this.#onIdle;
     this.#onIdle = undefined;

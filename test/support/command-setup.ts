@@ -10,6 +10,7 @@ import { type FakeProcess, FakeSystem, settled } from './fake-process.js';
 export class SlowSink implements OutputSink {
   receivedBytes = 0;
   truncated = false;
+  capReached = false;
   onResume = (): void => {};
   onCapReached = (): void => {};
   isSlow = false;

@@ -11,6 +11,7 @@ const FIRST_BLOCK_BYTES = 4096;
 export class Capture implements OutputSink {
   receivedBytes = 0;
   truncated = false;
+  capReached = false;
   onResume: () => void = () => {};
   onCapReached: () => void = () => {};
   readonly #capBytes: number;
@@ -32,6 +33,7 @@ export class Capture implements OutputSink {
       if (chunk.length > 0) this.truncated = true;
       return true;
     }
+    if (chunk.length > 0 && this.receivedBytes >= this.#capBytes) this.capReached = true;
     const room = this.#capBytes - this.#keptBytes;
     if (chunk.length > room) this.truncated = true;
     if (room === 0) return true;
@@ -95,6 +97,7 @@ export class Capture implements OutputSink {
     const size = Math.min(CAPTURE_BLOCK_BYTES, Math.max(FIRST_BLOCK_BYTES, this.#keptBytes, wantedBytes));
     if (!this.#budget.take(size)) {
       this.truncated = true;
+      this.capReached = true;
       this.#isClosed = true;
       return false;
     }

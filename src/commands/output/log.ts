@@ -33,6 +33,7 @@ export interface OutputLogOptions {
 export class OutputLog implements OutputSink, BudgetShare {
   receivedBytes = 0;
   truncated = false;
+  capReached = false;
   onResume: () => void = () => {};
   onCapReached: () => void = () => {};
   readonly #options: OutputLogOptions;
@@ -42,7 +43,6 @@ export class OutputLog implements OutputSink, BudgetShare {
   #ring: ByteRing | undefined;
   #forgotten: ForgottenBytes | undefined;
   #next = 0;
-  #capReached = false;
   #ended = false;
   #paused = false;
   #discarding = false;
@@ -120,7 +120,7 @@ export class OutputLog implements OutputSink, BudgetShare {
 
   /** Whether a viewer has got everything that will ever come. */
   hasSentAll(viewer: Viewer): boolean {
-    return this.#discarding || (this.#ended && viewer.cursor === this.#next && (!this.#capReached || viewer.toldCap));
+    return this.#discarding || (this.#ended && viewer.cursor === this.#next && (!this.capReached || viewer.toldCap));
   }
 
   take(chunk: Buffer): boolean {
@@ -128,15 +128,15 @@ export class OutputLog implements OutputSink, BudgetShare {
     if (this.#discarding) return true;
     const roomBytes = this.#options.capBytes - this.#next;
     if (chunk.length > roomBytes) this.truncated = true;
-    if (this.#capReached) return true;
+    if (this.capReached) return true;
     const bytes = chunk.length > roomBytes ? chunk.subarray(0, roomBytes) : chunk;
     const offset = this.#next;
     this.#next += bytes.length;
-    if (bytes.length === roomBytes) this.#capReached = true;
+    if (bytes.length === roomBytes) this.capReached = true;
     if (this.#direct !== undefined) this.#send(this.#direct, bytes, offset);
     else this.#share(bytes, offset);
-    if (this.#capReached) this.onCapReached();
-    this.#paused = !this.#capReached && this.#shouldWait();
+    if (this.capReached) this.onCapReached();
+    this.#paused = !this.capReached && this.#shouldWait();
     if (this.#paused) this.#tellOfWaiting();
     return !this.#paused;
   }
@@ -145,7 +145,7 @@ export class OutputLog implements OutputSink, BudgetShare {
     if (this.#ended) return;
     this.#ended = true;
     // An empty stream reaches a cap of 0, too.
-    if (this.#next === this.#options.capBytes) this.#capReached = true;
+    if (this.#next === this.#options.capBytes) this.capReached = true;
     for (const viewer of [...this.#viewers]) this.pump(viewer);
   }
 
@@ -174,7 +174,7 @@ export class OutputLog implements OutputSink, BudgetShare {
       const piece = this.#ring?.read(viewer.cursor, most) ?? NO_BYTES;
       this.#send(viewer, piece, viewer.cursor);
     }
-    if (this.#capReached && !viewer.toldCap && viewer.cursor === this.#next) this.#send(viewer, NO_BYTES, this.#next);
+    if (this.capReached && !viewer.toldCap && viewer.cursor === this.#next) this.#send(viewer, NO_BYTES, this.#next);
     if (viewer.port.isFull) viewer.port.whenWritable(viewer.onWritable);
     viewer.onProgress?.();
     this.#settle();
@@ -221,7 +221,7 @@ export class OutputLog implements OutputSink, BudgetShare {
 
   #send(viewer: Viewer, bytes: Buffer, offset: number): void {
     const end = offset + bytes.length;
-    const last = this.#capReached && end === this.#next;
+    const last = this.capReached && end === this.#next;
     // BEFORE the call, which may return here.
     viewer.cursor = end;
     if (last) viewer.toldCap = true;
@@ -282,7 +282,7 @@ export class OutputLog implements OutputSink, BudgetShare {
   /** A viewer got further, so less may have to be kept, and the source may go on. */
   #settle(): void {
     this.#trim();
-    if (this.#paused && (this.#capReached || !this.#shouldWait())) this.#resume();
+    if (this.#paused && (this.capReached || !this.#shouldWait())) this.#resume();
   }
 
   #resume(): void {

@@ -6,6 +6,8 @@ export interface OutputSink {
   readonly receivedBytes: number;
   /** Whether a byte was dropped at the cap. */
   readonly truncated: boolean;
+  /** Whether it has got as many bytes as it may, or could keep no more. */
+  readonly capReached: boolean;
   /** Set by the command: the source may go on after `take` has returned false. */
   onResume: () => void;
   /** Set by the command: the stream has reached its cap. Called at most once. */

@@ -4,54 +4,33 @@
  */
 import { principalKey } from '../../auth/principal-key.js';
 import type { Attachment } from '../../commands/attachment.js';
-import type { CommandEnd } from '../../commands/command.js';
+import type { CommandEnd, CommandEvent } from '../../commands/command.js';
 import { CommandError } from '../../commands/command-error.js';
 import type { DetachableCommand } from '../../commands/detachable.js';
 import type { Detachables } from '../../commands/detachables.js';
-import type { CaptureBudget } from '../../commands/output/capture-budget.js';
-import type { Owner } from '../../commands/owner.js';
-import type { CommandObservation, CommandStart, CommandTable } from '../../commands/table.js';
-import type { ProcessSpec } from '../../process/os-process.js';
+import type { CommandStart } from '../../commands/table.js';
 import { rpcError } from '../../protocol/errors.js';
 import type { Call } from '../../rpc/connection.js';
 import type { Session } from '../../session/session.js';
-import { type AttachmentEvents, NotifyingPort } from './attachment-port.js';
+import { NotifyingPort } from './attachment-port.js';
+import type { CommandExecOptions } from './command-exec-options.js';
 import { commandIdentity } from './command-identity.js';
-import type { DetachableRequest, ExecRequest, ViewRequest } from './exec-request.js';
+import type { DetachableRequest, DialectName, ExecRequest, ViewRequest } from './exec-request.js';
 import { allSent, outputsOf } from './ordinary-outputs.js';
 import { type NamedCommand, SessionCommands } from './session-commands.js';
-
-/** What a process gets in addition to its request. */
-export interface AddedToProcess {
-  readonly marker: string;
-  /** The owner of the command; a thread of a sandbox serves one owner at a time. */
-  readonly owner: Owner;
-  readonly traceEnv: Readonly<Record<string, string | null>>;
-}
-
-/** Makes the complete environment and the absolute directory of a child. @throws {SpawnError} for impossible names */
-export type PrepareProcess = (request: ExecRequest, added: AddedToProcess) => ProcessSpec;
-
-export interface CommandExecOptions {
-  readonly table: CommandTable;
-  readonly detachables: Detachables;
-  readonly captures: CaptureBudget;
-  readonly prepare: PrepareProcess;
-  /** Absolute directory of a request. */
-  readonly cwdOf: (request: ExecRequest) => string;
-  readonly maxProcessesPerConnection: number;
-  readonly maxBufferedBytes: number;
-  readonly isDraining: () => boolean;
-  readonly events: AttachmentEvents;
-  readonly observe?: ((request: ExecRequest, session: Session, call: Call) => CommandObservation) | undefined;
-  /** A request views a command that runs already. @param started what was asked for at its start */
-  readonly onReturn?: ((started: ExecRequest, call: Call) => void) | undefined;
-}
 
 /** How a command or a view of it ended. */
 export interface RanCommand {
   readonly end: CommandEnd;
   readonly named: NamedCommand;
+}
+
+/** A command that is answered at its start. */
+export interface SpawnedCommand {
+  /** Settles when the process exists. @throws {CommandError} {SpawnError} when there is none */
+  readonly started: Promise<unknown>;
+  /** As that of {@link CommandExec.run}. */
+  readonly ended: Promise<RanCommand>;
 }
 
 export class CommandExec {
@@ -93,8 +72,8 @@ export class CommandExec {
   }
 
   /** A command by its client's name for it; undefined for the names of other connections, too. */
-  find(session: Session, processId: string): NamedCommand | undefined {
-    return this.#sessions.get(session)?.find(processId);
+  find(session: Session, processId: string, dialect: DialectName = 'command/exec'): NamedCommand | undefined {
+    return this.#sessions.get(session)?.find(processId, dialect);
   }
 
   /**
@@ -115,6 +94,23 @@ export class CommandExec {
     if (this.#options.isDraining()) throw rpcError('serverDraining');
     const command = this.#startDetachable(request, detachable, { session, call, commands });
     return this.#view(command, this.#viewOfStart(request, processId, false), { session, call, commands });
+  }
+
+  /**
+   * Starts an ordinary command that is answered at its start.
+   * @throws {RpcError} duplicateProcessHandle
+   */
+  spawn(request: ExecRequest, session: Session, call: Call): SpawnedCommand {
+    const commands = this.#commandsOf(session, request.processId, request.dialect);
+    let tellStarted = (): void => {};
+    const started = new Promise<void>((resolve) => {
+      tellStarted = resolve;
+    });
+    const onEvent = (event: CommandEvent): void => {
+      if (event === 'started') tellStarted();
+    };
+    const ended = this.#runOrdinary(request, { session, call, commands }, onEvent);
+    return { started: Promise.race([started, ended]), ended };
   }
 
   /** Views a detachable command; the promise is that of its end. @throws {RpcError} duplicateProcessId @throws {CommandError} */
@@ -164,14 +160,16 @@ export class CommandExec {
     this.#options.table.closeOwner(commands.owner);
   }
 
-  #commandsOf(session: Session, processId: string | undefined): SessionCommands {
+  #commandsOf(session: Session, processId: string | undefined, dialect: DialectName = 'command/exec'): SessionCommands {
     let commands = this.#sessions.get(session);
     if (commands === undefined) {
       commands = new SessionCommands(this.#options.table.openOwner());
       this.#sessions.set(session, commands);
     }
-    if (processId !== undefined && commands.find(processId) !== undefined) {
-      throw rpcError('duplicateProcessId', { processId });
+    if (processId !== undefined && commands.find(processId, dialect) !== undefined) {
+      throw dialect === 'process/spawn'
+        ? rpcError('duplicateProcessHandle', { processHandle: processId })
+        : rpcError('duplicateProcessId', { processId });
     }
     return commands;
   }
@@ -182,15 +180,19 @@ export class CommandExec {
     }
   }
 
-  async #runOrdinary(request: ExecRequest, { session, call, commands }: Caller): Promise<RanCommand> {
+  async #runOrdinary(
+    request: ExecRequest,
+    { session, call, commands }: Caller,
+    onEvent?: (event: CommandEvent) => void,
+  ): Promise<RanCommand> {
     const { table, captures, maxBufferedBytes } = this.#options;
     this.#requireRoom(commands);
     table.requireRoom();
     if (!request.streamOutput && captures.isFull) throw new CommandError('noRoom', { bound: 'maxBufferedTotalBytes' });
     const { outputs, streams } = outputsOf(request, { session, captures, maxBufferedBytes });
-    const running = table.start(commands.owner, { ...this.#startOf(request, session, call), outputs });
-    const { processId } = request;
-    const named = { processId, running, request, detachable: undefined, attachment: undefined, streams };
+    const running = table.start(commands.owner, { ...this.#startOf(request, session, call), outputs, onEvent });
+    const { processId, dialect: viewedAs } = request;
+    const named = { processId, viewedAs, running, request, detachable: undefined, attachment: undefined, streams };
     commands.add(named);
     try {
       const end = await running.ended;
@@ -231,6 +233,7 @@ export class CommandExec {
     if (isResumed) onReturn?.(request, call);
     const named: NamedCommand = {
       processId,
+      viewedAs: 'command/exec',
       running: command.running,
       request,
       detachable: command,

@@ -49,7 +49,7 @@ export function listCommands(
   };
 }
 
-const NOT_VIEWED = { processId: undefined, attachment: undefined, streams: [] } as const;
+const NOT_VIEWED = { processId: undefined, viewedAs: 'command/exec', attachment: undefined, streams: [] } as const;
 
 interface DescribedCommand {
   readonly row: Row;
@@ -59,7 +59,7 @@ interface DescribedCommand {
 
 /** @param session the connection that can name it, if that is the asking one */
 function rowOf(
-  { processId, running, request, detachable, attachment, streams }: NamedCommand,
+  { processId, viewedAs, running, request, detachable, attachment, streams }: NamedCommand,
   session: Session | undefined,
 ): DescribedCommand {
   const { command, startedAtMs } = running;
@@ -69,7 +69,7 @@ function rowOf(
     return { oldest: next, next };
   };
   const row: Row = {
-    processId: session === undefined ? null : (processId ?? null),
+    processId: session === undefined || viewedAs !== 'command/exec' ? null : (processId ?? null),
     pid: end === undefined ? (command.pid ?? null) : null,
     tty: request.tty !== undefined,
     state: stateOf(running, detachable),
@@ -104,7 +104,7 @@ function detailsOf(
     rssBytes: usage?.rssBytes ?? null,
     bytesIn: input?.takenBytes ?? 0,
     bytesOut: outputs.stdout.receivedBytes + outputs.stderr.receivedBytes,
-    dialect: 'command/exec',
-    metadata: null,
+    dialect: request.dialect,
+    metadata: request.metadata ?? null,
   };
 }

@@ -1,10 +1,19 @@
 /**
- * Writes `command/exec/outputDelta` notifications straight into the buffer that is sent. Per stream everything but the bytes is made
+ * Writes notifications of output straight into the buffer that is sent. Per stream everything but the bytes is made
  * once; per chunk there is one base64 conversion and one copy. Measured against `JSON.stringify` and a string send on 64 KiB chunks:
  * some ten times the throughput (`npm run bench -- --only pipe-stream`). Knows no cap and no connection.
  */
 import type { OutputName } from '../../process/os-process.js';
 import { type EncodedMessage, MESSAGE_HEADROOM_BYTES, MESSAGE_TAILROOM_BYTES } from '../../rpc/transport.js';
+
+/** What a dialect calls its notifications of output, and in them the name of the command. */
+export interface DeltaNames {
+  readonly method: string;
+  readonly id: string;
+}
+
+export const EXEC_DELTAS: DeltaNames = { method: 'command/exec/outputDelta', id: 'processId' };
+export const SPAWN_DELTAS: DeltaNames = { method: 'process/outputDelta', id: 'processHandle' };
 
 /** Most bytes of output in one notification: one read of a pipe. */
 export const MAX_DELTA_BYTES = 64 * 1024;
@@ -32,6 +41,8 @@ export interface DeltaOptions {
   readonly jsonrpc: boolean;
   /** Whether each delta says where in its stream it begins. Default false. */
   readonly saysOffset?: boolean;
+  /** Default: those of `command/exec`. */
+  readonly names?: DeltaNames;
 }
 
 /** Encodes the deltas of one stream. */
@@ -41,11 +52,11 @@ export class DeltaEncoder {
   readonly #suffix: Buffer;
   readonly #lastSuffix: Buffer;
 
-  constructor(processId: string, stream: OutputName, { jsonrpc, saysOffset = false }: DeltaOptions) {
+  constructor(id: string, stream: OutputName, { jsonrpc, saysOffset = false, names = EXEC_DELTAS }: DeltaOptions) {
     this.#saysOffset = saysOffset;
     const version = jsonrpc ? '"jsonrpc":"2.0",' : '';
-    const params = `{"processId":${JSON.stringify(processId)},"stream":"${stream}","deltaBase64":"`;
-    this.#prefix = Buffer.from(`{${version}"method":"command/exec/outputDelta","params":${params}`);
+    const params = `{"${names.id}":${JSON.stringify(id)},"stream":"${stream}","deltaBase64":"`;
+    this.#prefix = Buffer.from(`{${version}"method":"${names.method}","params":${params}`);
     const end = saysOffset ? ',"offset":' : '}}';
     this.#suffix = Buffer.from(`","capReached":false${end}`);
     this.#lastSuffix = Buffer.from(`","capReached":true${end}`);

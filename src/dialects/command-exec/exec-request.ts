@@ -10,11 +10,11 @@ import type { MethodParams } from '../../protocol/methods.js';
 import { type DecidedSandbox, decideSandbox, NO_SANDBOX_SETTINGS, type SandboxSettings } from './sandbox-request.js';
 
 /** Bytes captured or sent per stream when the request names no cap. */
-const DEFAULT_OUTPUT_CAP_BYTES = 1024 * 1024;
+export const DEFAULT_OUTPUT_CAP_BYTES = 1024 * 1024;
 /** Milliseconds until a command is killed when the request names no timeout. */
-const DEFAULT_TIMEOUT_MS = 10_000;
+export const DEFAULT_TIMEOUT_MS = 10_000;
 /** Size of a terminal when the request names none: that of a VT100. */
-const DEFAULT_SIZE: TerminalSize = { rows: 24, cols: 80 };
+export const DEFAULT_SIZE: TerminalSize = { rows: 24, cols: 80 };
 /** Milliseconds a detachable command lives with nobody attached, when the request names no other time. */
 const DEFAULT_TTL_MS = 60_000;
 /** Bytes kept of each stream of a detachable command, when the request names no other number. */
@@ -35,9 +35,16 @@ export interface DetachableRequest {
   readonly waitsForWriter: boolean;
 }
 
+/** The protocol that a command was started by. */
+export type DialectName = 'command/exec' | 'process/spawn' | 'exec-server';
+
 /** A request with everything decided. */
 export interface ExecRequest {
+  readonly dialect: DialectName;
+  /** The description that its starter gave; for people and traces. */
+  readonly metadata: Readonly<Record<string, unknown>> | undefined;
   readonly argv: readonly [string, ...string[]];
+  /** The client's name for the command, in its dialect. */
   readonly processId: string | undefined;
   readonly tty: TerminalSize | undefined;
   readonly streamStdin: boolean;
@@ -97,6 +104,8 @@ export function decideExecRequest(
   if (!isSet(processId) && (streamStdin || streamOutput)) throw rpcError('processIdRequired');
   if ((isSet(params.detachable) || isSet(params.window)) && !streamOutput) throw rpcError('streamingRequired');
   return {
+    dialect: 'command/exec',
+    metadata: undefined,
     argv: [program, ...args],
     processId: processId ?? undefined,
     tty,

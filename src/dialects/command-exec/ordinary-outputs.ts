@@ -6,6 +6,7 @@ import type { OutputSink } from '../../commands/output/output-sink.js';
 import { Viewer } from '../../commands/output/viewer.js';
 import type { OutputName } from '../../process/os-process.js';
 import type { Session } from '../../session/session.js';
+import { EXEC_DELTAS, SPAWN_DELTAS } from './delta-encoder.js';
 import type { ExecRequest } from './exec-request.js';
 import type { NamedStream } from './session-commands.js';
 import { StreamPort } from './stream-port.js';
@@ -21,7 +22,7 @@ export interface OrdinaryOutputsOptions {
 
 /** Sinks for a command, with the views of its streamed outputs. */
 export function outputsOf(
-  { processId, streamOutput, outputCapBytes: capBytes, windowBytes }: ExecRequest,
+  { dialect, processId, streamOutput, outputCapBytes: capBytes, windowBytes }: ExecRequest,
   { session, captures, maxBufferedBytes }: OrdinaryOutputsOptions,
 ): { outputs: Record<OutputName, OutputSink>; streams: NamedStream[] } {
   if (!streamOutput || processId === undefined) {
@@ -30,7 +31,8 @@ export function outputsOf(
   }
   const saysOffset = windowBytes !== Number.POSITIVE_INFINITY;
   const streams = OUTPUTS.map((name) => {
-    const port = new StreamPort({ session, processId, stream: name, saysOffset, followsTaken: false });
+    const names = dialect === 'process/spawn' ? SPAWN_DELTAS : EXEC_DELTAS;
+    const port = new StreamPort({ session, processId, stream: name, names, saysOffset, followsTaken: false });
     const viewer = new Viewer({ port, from: 0, isLossless: true, windowBytes });
     const log = new OutputLog({ capBytes });
     log.add(viewer);

@@ -6,11 +6,13 @@ import type { Viewer } from '../../commands/output/viewer.js';
 import type { Owner } from '../../commands/owner.js';
 import type { RunningCommand } from '../../commands/running-command.js';
 import type { OutputName } from '../../process/os-process.js';
-import type { ExecRequest } from './exec-request.js';
+import type { DialectName, ExecRequest } from './exec-request.js';
 
 /** One command as one connection knows it. */
 export interface NamedCommand {
   readonly processId: string | undefined;
+  /** The dialect in which `processId` is a name. A view is one of `command/exec`, however its command was started. */
+  readonly viewedAs: DialectName;
   readonly running: RunningCommand;
   readonly request: ExecRequest;
   /** Given for a command that outlives its connection. */
@@ -34,24 +36,32 @@ export class SessionCommands {
   readonly all = new Set<NamedCommand>();
   /** Functions to call when replies that are held in pieces have left the process. */
   readonly heldReplies = new Set<() => void>();
-  readonly #byId = new Map<string, NamedCommand>();
+  readonly #byName = new Map<string, NamedCommand>();
 
   constructor(owner: Owner) {
     this.owner = owner;
   }
 
-  find(processId: string): NamedCommand | undefined {
-    return this.#byId.get(processId);
+  /** Each dialect has names of its own. */
+  find(processId: string, dialect: DialectName): NamedCommand | undefined {
+    return this.#byName.get(nameOf(processId, dialect));
   }
 
   add(named: NamedCommand): void {
     this.all.add(named);
-    if (named.processId !== undefined) this.#byId.set(named.processId, named);
+    const { processId, viewedAs } = named;
+    if (processId !== undefined) this.#byName.set(nameOf(processId, viewedAs), named);
   }
 
   remove(named: NamedCommand): void {
     this.all.delete(named);
-    const { processId } = named;
-    if (processId !== undefined && this.#byId.get(processId) === named) this.#byId.delete(processId);
+    const { processId, viewedAs } = named;
+    if (processId === undefined) return;
+    const name = nameOf(processId, viewedAs);
+    if (this.#byName.get(name) === named) this.#byName.delete(name);
   }
+}
+
+function nameOf(processId: string, dialect: DialectName): string {
+  return `${dialect} ${processId}`;
 }

@@ -2,16 +2,18 @@
 import type { OutputPort } from '../../commands/output/viewer.js';
 import type { OutputName } from '../../process/os-process.js';
 import type { Session } from '../../session/session.js';
-import { DeltaEncoder, MAX_DELTA_BYTES } from './delta-encoder.js';
+import { DeltaEncoder, type DeltaNames, EXEC_DELTAS, MAX_DELTA_BYTES } from './delta-encoder.js';
 
-const OUTPUT_DELTA = 'command/exec/outputDelta';
 /** After so many sent deltas their list is looked through, because deltas that the kernel has taken need no entry. */
 const SETTLE_EVERY = 256;
 
 export interface StreamPortOptions {
   readonly session: Session;
+  /** The client's name for the command. */
   readonly processId: string;
   readonly stream: OutputName;
+  /** Default: those of `command/exec`. */
+  readonly names?: DeltaNames;
   /** Whether deltas carry their offset. */
   readonly saysOffset: boolean;
   /** Whether {@link OutputPort.takenOffset} is used. */
@@ -31,9 +33,10 @@ export class StreamPort implements OutputPort {
 
   constructor(options: StreamPortOptions) {
     this.#options = options;
-    const { session, processId, stream, saysOffset } = options;
-    this.#encoder = new DeltaEncoder(processId, stream, { jsonrpc: session.connection.mirrorsVersion, saysOffset });
-    this.#isWanted = session.wants(OUTPUT_DELTA);
+    const { session, processId, stream, saysOffset, names = EXEC_DELTAS } = options;
+    const jsonrpc = session.connection.mirrorsVersion;
+    this.#encoder = new DeltaEncoder(processId, stream, { jsonrpc, saysOffset, names });
+    this.#isWanted = session.wants(names.method);
   }
 
   get isFull(): boolean {

@@ -6,9 +6,9 @@ import { empty, processId, signalName, terminalSize } from './fields.js';
 import type { MethodDefinition } from './method-definition.js';
 
 /** Most elements of `command`: as many one-byte arguments as fit into a message of usual length. */
-const MAX_ARGUMENTS = 131_072;
+export const MAX_ARGUMENTS = 131_072;
 /** Most variables of `env`: far more than programs use, and few enough to be checked within a turn of the event loop. */
-const MAX_VARIABLES = 10_000;
+export const MAX_VARIABLES = 10_000;
 /** Most roots of a sandbox: each costs a rule, and on some hosts a mount. */
 const MAX_ROOTS = 64;
 
@@ -79,6 +79,14 @@ const execParams = z.object({
     .describe('Experimental. Flow by acknowledgement: the client sends `command/exec/ack`. Default: none.'),
 });
 
+/** What was enforced, where it is more than the request asked for. */
+export const enforcedSandbox = z
+  .object({
+    type: z.string().describe('`readOnly` or `workspaceWrite`.'),
+    networkAccess: z.boolean().describe('Whether the command had a network.'),
+  })
+  .describe("What was enforced, where the operator's `--sandbox-minimum` asks for more than the request.");
+
 const execResult = z.object({
   exitCode: z
     .number()
@@ -96,13 +104,7 @@ const execResult = z.object({
     .optional()
     .describe('Experimental. Whether a cap dropped output.'),
   durationMs: z.number().optional().describe('Experimental. Milliseconds from start to exit.'),
-  sandbox: z
-    .object({
-      type: z.string().describe('`readOnly` or `workspaceWrite`.'),
-      networkAccess: z.boolean().describe('Whether the command had a network.'),
-    })
-    .optional()
-    .describe("What was enforced, where the operator's `--sandbox-minimum` asks for more than the request."),
+  sandbox: enforcedSandbox.optional(),
 });
 
 const runningCommand = z.object({
@@ -136,7 +138,10 @@ const runningCommand = z.object({
   rssBytes: z.number().nullish().describe('With `details`: resident memory of the same processes, likewise.'),
   bytesIn: z.number().optional().describe('With `details`: bytes of input that the process has taken.'),
   bytesOut: z.number().optional().describe('With `details`: bytes of output of all streams.'),
-  dialect: z.string().optional().describe('With `details`: the protocol it was started by, `command/exec`.'),
+  dialect: z
+    .string()
+    .optional()
+    .describe('With `details`: the protocol it was started by, `command/exec`, `process/spawn` or `exec-server`.'),
   metadata: z
     .record(z.string(), z.unknown())
     .nullish()

@@ -13,6 +13,11 @@ export const processId = shortString(MAX_PROCESS_ID_BYTES).describe(
   "The client's name for a running command, unique among this connection's running commands; at most 1024 bytes.",
 );
 
+/** Name of a spawned process on one connection; an empty one is refused later, with its own text. */
+export const processHandle = shortString(MAX_PROCESS_ID_BYTES).describe(
+  "The client's name for a spawned process, unique among this connection's running ones; 1 to 1024 bytes.",
+);
+
 /** Window size on the wire; 0 is refused later, with its own text. */
 export const terminalSize = z
   .object({

@@ -7,7 +7,7 @@ import { ResultParts } from '../../../src/rpc/connection.js';
 
 const MIB = 1024 * 1024;
 const UNCONFINED = { sandbox: { choice: { type: 'unconfined', network: true }, isRaised: false } } as const;
-const END = { exitCode: 0, signal: null, timedOut: false, durationMs: 1 };
+const END = { exitCode: 0, signal: null, timedOut: false, outputCut: false, durationMs: 1 };
 
 const budget = new CaptureBudget(1024 * MIB);
 

@@ -9,7 +9,8 @@ import {
   CommandTable,
   type CommandTableOptions,
 } from '../../../src/commands/table.js';
-import { CommandExec, type CommandExecOptions } from '../../../src/dialects/command-exec/command-exec.js';
+import { CommandExec } from '../../../src/dialects/command-exec/command-exec.js';
+import type { CommandExecOptions } from '../../../src/dialects/command-exec/command-exec-options.js';
 import { decideExecRequest, type ExecRequest } from '../../../src/dialects/command-exec/exec-request.js';
 import { asRpcError } from '../../../src/dialects/command-exec/refusals.js';
 import { SpawnError } from '../../../src/process/os-process.js';
