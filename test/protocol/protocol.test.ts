@@ -133,6 +133,10 @@ t.test('OpenRPC document holds every method with its schemas and every error wit
       'command/exec/attach',
       'command/exec/detach',
       'command/exec/forget',
+      'process/spawn',
+      'process/writeStdin',
+      'process/resizePty',
+      'process/kill',
       'rpc.discover',
     ],
   );

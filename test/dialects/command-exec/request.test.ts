@@ -17,6 +17,8 @@ function decideExecRequest(params: ExecParams): ExecRequest {
 
 t.test('exec request is decided with the defaults of the protocol when it names none', (t) => {
   t.same(decideExecRequest({ command: ['a', 'b'] }), {
+    dialect: 'command/exec',
+    metadata: undefined,
     argv: ['a', 'b'],
     processId: undefined,
     tty: undefined,
