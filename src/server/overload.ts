@@ -16,9 +16,12 @@ const LAST_PART = 1 / 2;
 export const DESCRIPTORS_PER_COMMAND = 10;
 /** A connection needs no further descriptor: its socket is already counted when the question is asked. */
 export const DESCRIPTORS_PER_CONNECTION = 0;
-/** Counting reads a directory with an entry per descriptor, so it is done at most this often. Between two counts, new starts and sockets are added. */
+/**
+ * Counting reads a directory with an entry per descriptor, so it is done at most this often. Between two counts, new starts and sockets are added. Those
+ * that end are not taken off: a socket tells its end after its descriptor is closed, so a count between the two would be lowered twice.
+ */
 const COUNT_EVERY_MS = 100;
-/** The sum is too high when commands end as fast as they start. So descriptors are counted again before a refusal, at most this often. */
+/** The sum is too high when commands and sockets end as fast as they start. So descriptors are counted again before a refusal, at most this often. */
 const RECOUNT_EVERY_MS = 10;
 /** Overload ends when every load is below this part of its bound. */
 const RECOVERED_AT = 0.9;
@@ -92,11 +95,6 @@ export class Overload {
     return isFree;
   }
 
-  /** Counts a socket that has closed. */
-  releaseSocket(): void {
-    this.#open -= 1;
-  }
-
   /** Whether new clients should go elsewhere. Overload ends only below {@link RECOVERED_AT}, so that a probe does not flap. */
   get isOverloaded(): boolean {
     const load = this.#load();
@@ -110,13 +108,14 @@ export class Overload {
 
   /** The highest load: the part of a bound that is taken. */
   #load(): number {
-    this.#count(COUNT_EVERY_MS);
+    this.#hasRoom(DESCRIPTORS_PER_COMMAND, this.#spare);
     const descriptors = (this.#open + DESCRIPTORS_PER_COMMAND) / (this.#limit - this.#spare);
     const { maxEventLoopDelayMs } = this.#options;
     const delay = maxEventLoopDelayMs === 0 ? 0 : this.loopDelay.maxMs / maxEventLoopDelayMs;
     return Math.max(descriptors, delay, ...this.#loads.map((load) => load()));
   }
 
+  /** Counts as often as the answer needs it. */
   #hasRoom(descriptors: number, reserve: number): boolean {
     this.#count(COUNT_EVERY_MS);
     if (this.#open + descriptors + reserve >= this.#limit) this.#count(RECOUNT_EVERY_MS);

@@ -18,7 +18,7 @@ const REFUSAL =
 export interface TcpAdmissionOptions {
   /** Connections of sessions. */
   readonly maxConnections: number;
-  readonly overload: Pick<Overload, 'takeSocket' | 'releaseSocket'>;
+  readonly overload: Pick<Overload, 'takeSocket'>;
 }
 
 /** Sees each connection before the server's own listeners do. */
@@ -55,7 +55,6 @@ export class TcpAdmission {
     const hasDescriptor = this.#overload.takeSocket();
     socket.once('close', () => {
       this.#open -= 1;
-      this.#overload.releaseSocket();
     });
     if (this.#open > this.#max || !hasDescriptor) return false;
     this.#admitted.add(socket);
@@ -63,17 +62,20 @@ export class TcpAdmission {
   }
 
   #refuse(socket: Socket): void {
-    const close = (): void => socket.destroySoon();
     socket.on('error', () => socket.destroy());
-    socket.end(REFUSAL);
     if (this.#waiting >= MAX_WAITING) {
-      close();
+      // The kernel takes the short answer before `write` returns, and `destroy` frees the descriptor before the next connection is accepted. An orderly
+      // end would hold it for a turn of the loop: in a burst libuv then runs out of descriptors and closes connections without an answer.
+      socket.write(REFUSAL);
+      socket.destroy();
       return;
     }
     this.#waiting += 1;
     socket.once('close', () => {
       this.#waiting -= 1;
     });
+    socket.end(REFUSAL);
+    const close = (): void => socket.destroySoon();
     // AFTER the request has come, because unread bytes turn the close into a reset, which may overtake the answer.
     socket.once('data', close);
     socket.once('end', close);

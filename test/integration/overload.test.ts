@@ -174,29 +174,33 @@ t.test('readyz is 503 while the event loop lags and returns after it', async (t)
 t.test('a server that runs out of descriptors refuses by name and closes no connection silently', async (t) => {
   const server = await startServer(t, { through: withDescriptors(160) });
   const clients: WireClient[] = [await server.session()];
-  let answer: Answer | undefined;
-  while (answer?.status !== 503 && clients.length < 160) {
-    try {
-      clients.push(await server.session());
-    } catch {
-      break;
-    }
+  let answer = await ask(server, { upgrade: true });
+  for (let asked = 0; answer.status !== 503 && asked < 160; asked += 1) {
+    // A session is refused when its descriptor is the first that is missing; then the next ask says so.
+    await server.session().then(
+      (client) => clients.push(client),
+      () => undefined,
+    );
     answer = await ask(server, { upgrade: true });
   }
-  t.equal(answer?.status, 503);
-  t.ok(Number(answer?.headers['retry-after']) > 0);
+  t.equal(answer.status, 503);
+  t.ok(Number(answer.headers['retry-after']) > 0);
   t.ok(clients.length > 20, `${clients.length} were let in`);
   t.match((await clients[0]?.exec(['true']))?.error, { ...FULL, data: { bound: 'descriptors' } });
   await server.logged('out of descriptors');
   t.equal((await server.get('/readyz')).status, 503);
 
-  const burst = await Promise.all(Array.from({ length: 300 }, () => ask(server, { upgrade: true })));
-  // An ask without an answer rejects. Some find the room of others that have just left.
+  // Only bursts that follow one another closely fill the queue of the listener with more peers than there are spare descriptors.
+  const answers: Answer[] = [];
+  for (let burst = 0; burst < 10; burst += 1) {
+    // An ask without an answer rejects. Some find the room of others that have just left.
+    answers.push(...(await Promise.all(Array.from({ length: 300 }, () => ask(server, { upgrade: true })))));
+  }
   t.ok(
-    burst.every(({ status }) => status === 503 || status === 101),
+    answers.every(({ status }) => status === 503 || status === 101),
     'each of a burst has its answer',
   );
-  t.ok(burst.some(({ status }) => status === 503));
+  t.ok(answers.some(({ status }) => status === 503));
   t.ok(
     clients.every(({ ws }) => ws.readyState === ws.OPEN),
     'no client that was let in was closed',

@@ -1,6 +1,7 @@
 // What counts as overload, with figures of the test.
 import t from 'tap';
 import { Overload } from '../../src/server/overload.js';
+import { until } from '../support/until.js';
 
 function overload(options: { maxEventLoopDelayMs?: number; limit?: number } = {}) {
   const state = { delayMs: 0, descriptors: 10, load: 0 };
@@ -43,6 +44,15 @@ t.test('event loop may lag by any time when its bound is 0', (t) => {
     t.notOk(unbounded.it.isOverloaded, `${delayMs} ms`);
   }
   t.end();
+});
+
+t.test('a burst of sockets that close at once is refused only until descriptors are counted again', async (t) => {
+  // 40 of 160 are spare, 20 for sockets that wait for their refusal.
+  const { it, state } = overload({ limit: 160 });
+  const taken = Array.from({ length: 200 }, () => it.takeSocket());
+  t.notOk(taken.at(-1), 'those that ended are not taken off, because a count may have seen it already');
+  state.descriptors = 20;
+  await until('counted again', () => it.takeSocket());
 });
 
 t.test('descriptors are short when open, requested and expected ones leave too few', (t) => {
