@@ -75,15 +75,15 @@ function renderPage(results) {
 # Benchmarks
 
 ${results.date}; ${machine.cores} cores (${machine.cpu}), ${machine.memoryGb} GB, Linux ${machine.kernel}, Node ${machine.node}; rounds: ${run.rounds}${run.quick ? ' with small sizes' : ''}, ${run.seconds} s.
-Client and servers share the machine, so absolute figures are its figures: compare ratios. Values are medians over the rounds, with
-the lowest and the highest behind; each round runs every server in turn, in a fresh process for each case.
+Client and servers share the machine, so absolute figures depend on it: compare ratios. Values are medians over the rounds, followed by
+the lowest and the highest; each round runs every server in turn, in a fresh process for each case.
 
 ${who.join('\n')}
 
 Run it: \`npm run build && npm run bench\`, or \`npm run bench:peers\` to measure the reference server beside it, or
 \`npm run bench -- --peer NAME='command with {port}'\` for any other server of the protocol.
 
-The client that measures reads frame headers only and does not decode output. Fed by a sender that does no work it takes
+The client that measures reads frame headers only and does not decode output. Fed by a sender that does no work, it takes
 ${show(ceiling.largeFramesMbPerSecond)} MB/s in deltas of 64 KiB, ${show(ceiling.smallFramesMbPerSecond)} MB/s in deltas of 4 KiB, and ${show(ceiling.requestsPerSecond)} replies/s to pipelined requests.
 
 ## Targets

@@ -16,8 +16,9 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const SECTION = fileURLToPath(new URL('./versions.md', import.meta.url));
 const RESULTS = fileURLToPath(new URL('./results/versions.json', import.meta.url));
 const BEFORE = 'before';
-/** The commit that 0.1.0 was made from. */
+/** The first build of 0.1.0, of 2026-11-22. CHANGELOG.md says what the name means. */
 const DEFAULT_REVISION = '0b7a01a';
+const DEFAULT_NAME = 'the first build of 0.1.0';
 /** With fewer rounds even the whole range holds the median less than 95 times of 100. */
 const FEWEST_ROUNDS = 6;
 /** Fewer rounds give no 95 % interval worth reading on a shared machine. */
@@ -25,7 +26,7 @@ const DEFAULT_ROUNDS = '15';
 const DEFAULT_CASES =
   'start,memory,round-trip,pipelined,true-pipes,true-pty,true-16,pipe-stream,pty-stream,stdin,echo,connections';
 const USAGE = `Usage: node bench/versions.mjs [options]
-  --revision REV      the earlier commit (default ${DEFAULT_REVISION}, release 0.1.0)
+  --revision REV      the earlier commit (default ${DEFAULT_REVISION}, ${DEFAULT_NAME})
   --before COMMAND    a server that is built already, {port} in its command; no commit is checked out then
   --rounds N          rounds, each with both servers in turn (default ${DEFAULT_ROUNDS})
   --only CASE,CASE    only these cases (default ${DEFAULT_CASES})
@@ -111,7 +112,7 @@ async function run(argv) {
   const quickArgs = ['--quick', '--rounds', values.rounds, '--only', values.only, '--json', RESULTS];
   const results = await main([...quickArgs, '--peer', `${BEFORE}=${before}`]);
   if (!results) return;
-  const earlier = values.revision === DEFAULT_REVISION ? 'release 0.1.0' : values.revision;
+  const earlier = values.revision === DEFAULT_REVISION ? DEFAULT_NAME : values.revision;
   const text = section(results, earlier);
   process.stdout.write(`\n${text}`);
   if (values.page) writeFileSync(SECTION, text);
