@@ -21,7 +21,7 @@ t.test('command ends with the exit code when it exits before the end of its outp
   run.process.say('err', 'stderr');
   run.process.endOutput('stderr');
   await settled();
-  t.same(run.end, { exitCode: 3, signal: null, timedOut: false, durationMs: 30 });
+  t.same(run.end, { exitCode: 3, signal: null, timedOut: false, outputCut: false, durationMs: 30 });
   t.same(run.stdout.events, ['out', 'late', 'end']);
   t.equal(run.stderr.bytes().toString(), 'err');
   t.equal(run.command.state, 'closed');
@@ -89,7 +89,7 @@ t.test('command is killed and answers 124 with what was captured when its timeou
   run.process.exit('SIGKILL');
   run.process.endOutput();
   await settled();
-  t.same(run.end, { exitCode: 124, signal: 'SIGKILL', timedOut: true, durationMs: 500 });
+  t.same(run.end, { exitCode: 124, signal: 'SIGKILL', timedOut: true, outputCut: false, durationMs: 500 });
   t.equal(run.stderr.bytes().toString(), 'partial');
   t.same(run.events, ['started', 'timeout', 'exited']);
 });

@@ -9,6 +9,8 @@ import { ResultParts } from '../../rpc/connection.js';
 const SLICE_BYTES = 64 * 1024;
 
 export interface CapturedText {
+  /** Fields beside the text that are known when it is complete. */
+  readonly more: () => Readonly<Record<string, unknown>>;
   readonly outputs: Readonly<Record<OutputName, OutputSink>>;
   readonly budget: CaptureBudget;
 }
@@ -20,13 +22,13 @@ export interface TextResult {
   readonly release?: () => void;
 }
 
-/** An object with these fields, `stdout` and `stderr`. The text of a streamed output is empty, because it was already sent. @param fields at least one */
+/** An object with some fields, `stdout` and `stderr`. The text of a streamed output is empty, because it was already sent. @param fields at least one */
 export async function withCapturedText(
-  fields: () => Readonly<Record<string, unknown>>,
-  { outputs: { stdout, stderr }, budget }: CapturedText,
+  fields: Readonly<Record<string, unknown>>,
+  { outputs: { stdout, stderr }, budget, more }: CapturedText,
 ): Promise<TextResult> {
   if (!isLong(stdout) && !isLong(stderr)) {
-    return { result: { ...fields(), stdout: textOf(stdout), stderr: textOf(stderr) } };
+    return { result: { ...fields, stdout: textOf(stdout), stderr: textOf(stderr), ...more() } };
   }
   const pieces = new HeldPieces(budget);
   await pieces.add(stdout);
@@ -34,7 +36,7 @@ export async function withCapturedText(
   await pieces.add(stderr);
   const stderrPieces = pieces.taken();
   // AFTER the pieces, because there may have been no room for some.
-  const head = JSON.stringify(fields()).slice(0, -1);
+  const head = JSON.stringify({ ...fields, ...more() }).slice(0, -1);
   const result = new ResultParts([
     Buffer.from(`${head},"stdout":"`),
     ...stdoutPieces,

@@ -19,7 +19,7 @@ export interface ExecResultOptions {
 /** The reply of a command, and a function to call when it has left the process. */
 export function execResult(options: ExecResultOptions): Promise<TextResult> {
   const { end, outputs, budget } = options;
-  return withCapturedText(() => ({ exitCode: end.exitCode, ...beyond(options) }), { outputs, budget });
+  return withCapturedText({ exitCode: end.exitCode }, { outputs, budget, more: () => beyond(options) });
 }
 
 function beyond({ end, request, outputs, experimental }: ExecResultOptions): Readonly<Record<string, unknown>> {

@@ -37,14 +37,15 @@ export function createSpawnHandlers({ exec, captures, sandbox, onError }: SpawnH
   async function tellEnd({ end, named }: RanCommand, session: Session): Promise<void> {
     const { processId: processHandle } = named;
     const { outputs } = named.running;
-    const fields = (): Readonly<Record<string, unknown>> => ({
-      processHandle,
-      exitCode: end.exitCode,
+    const more = (): Readonly<Record<string, unknown>> => ({
       stdoutCapReached: outputs.stdout.capReached,
       stderrCapReached: outputs.stderr.capReached,
       outputDrainTimedOut: end.outputCut,
     });
-    const { result, release } = await withCapturedText(fields, { outputs, budget: captures });
+    const { result, release } = await withCapturedText(
+      { processHandle, exitCode: end.exitCode },
+      { outputs, budget: captures, more },
+    );
     if (session.wants(EXITED)) session.connection.notifyResult(EXITED, result);
     if (release !== undefined) exec.holdReply(session, release);
   }
