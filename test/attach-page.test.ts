@@ -1,4 +1,4 @@
-// Owns that the examples of docs/attach.md do what the page says, against the built server. Knows nothing of what they show.
+// Runs the examples of docs/attach.md against the built server and compares what comes with the page. Knows no example.
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
@@ -9,7 +9,7 @@ import type { WireClient, WireMessage } from './support/wire-client.js';
 
 const PROJECT = resolve(import.meta.dirname, '..');
 const PAGE = readFileSync(resolve(PROJECT, 'docs/attach.md'), 'utf8');
-/** The address that the page's server has. */
+/** The server's address in the page. */
 const DOCUMENTED_URL = 'ws://127.0.0.1:4500';
 
 const server = await startServer(t);
@@ -31,7 +31,7 @@ t.test('programs of the attach page print what it shows when they are run', asyn
   const programs = blocksOf(PAGE, 'js');
   const outputs = blocksOf(PAGE, 'text');
   t.ok(programs.length > 0);
-  t.equal(programs.length, outputs.length, 'each has its output');
+  t.equal(programs.length, outputs.length, 'the page shows the output of each program');
   const printed = await Promise.all(programs.map(printedBy));
   for (const [at, text] of printed.entries()) t.equal(text, outputs[at], `program ${at + 1}`);
 });
@@ -55,9 +55,9 @@ t.test('frames of the attach page get the answers it shows when they are sent in
     clients.set(name, client);
     return client;
   };
-  // Lines between two that are sent may come in any order.
+  // Messages that the page shows between two sent lines may come in any order.
   let expected: RegExp[] = [];
-  const allCame = async (name: string): Promise<void> => {
+  const takeExpected = async (name: string): Promise<void> => {
     const client = await clientOf(name);
     const seen = shown.get(name) ?? [];
     shown.set(name, seen);
@@ -66,7 +66,7 @@ t.test('frames of the attach page get the answers it shows when they are sent in
       seen.push(came);
     }
     expected = [];
-    t.equal(client.messages.length, seen.length, `nothing but what is shown came to connection ${name}`);
+    t.equal(client.messages.length, seen.length, `only what the page shows came to connection ${name}`);
   };
   let name = '';
   for (const line of lines) {
@@ -75,10 +75,10 @@ t.test('frames of the attach page get the answers it shows when they are sent in
       expected.push(linePattern(line.slice(3)));
       continue;
     }
-    if (name !== '') await allCame(name);
+    if (name !== '') await takeExpected(name);
     name = given;
     if (mark === '>') (await clientOf(name)).send(line.slice(3));
     else (await clientOf(name)).terminate();
   }
-  await allCame(name);
+  await takeExpected(name);
 });

@@ -1,5 +1,5 @@
-// The whole check, `npm test`: one line a step and a file, what failed below it, and the total as the last line.
-// Knows which steps there are, and not how they work.
+// The whole check, `npm test`. Prints a line for each step and each test file, its failures below it, and the total as the last line.
+// Knows which steps there are, not how they work.
 import { chdir } from 'node:process';
 import { docProblems } from './check/doc-references.mjs';
 import { packageProblems } from './check/package-contents.mjs';
@@ -7,7 +7,7 @@ import { runBin, runNode } from './check/run-tool.mjs';
 import { newSeed } from './check/seed.mjs';
 import { TapOutput } from './check/tap-output.mjs';
 
-/** Lines of a failed tool's output that are shown. The end tells most. */
+/** Lines of a failed tool's output that are shown: the last ones, because they say most. */
 const SHOWN_LINES = 60;
 
 chdir(new URL('..', import.meta.url).pathname);
@@ -19,7 +19,7 @@ function print(ok, title, ms, details = []) {
   for (const line of details) console.log(`      ${line}`);
 }
 
-/** Runs one step, which counts as one. @param {() => string[] | Promise<string[]>} problemsOf */
+/** Runs one step, which counts as one test. @param {() => string[] | Promise<string[]>} problemsOf */
 async function step(title, problemsOf) {
   const startedAt = performance.now();
   let problems;
@@ -46,7 +46,7 @@ function onTestFile(file) {
   print(file.failed === 0, `${file.name} (${file.passed} passed)`, file.ms, [...file.details, ...skipped]);
 }
 
-/** Runs tap over the given files, or all. A run that fails without a failed test counts as one. */
+/** Runs tap over the given files, or all. A run that fails without a failed test counts as one failed test. */
 async function tests(files) {
   const failedBefore = total.failed;
   const countBefore = total.passed + total.failed + total.skipped;
@@ -56,7 +56,7 @@ async function tests(files) {
   const ranNothing = total.passed + total.failed + total.skipped === countBefore;
   if ((code !== 0 && !hasFailed) || ranNothing) {
     total.failed += 1;
-    print(false, `tap (exit code ${code}, ${ranNothing ? 'no test ran' : 'no failed test told'})`, 0);
+    print(false, `tap (exit code ${code}, ${ranNothing ? 'no test ran' : 'no failed test reported'})`, 0);
   }
   if (code === 0 && !ranNothing) return;
   console.log('standard error of the tests, its end:');

@@ -1,4 +1,4 @@
-// Which layer may import which, and what each source file shows by itself: the project against the rules, and the rules against planted breaches.
+// Checks the project's files against the rules on imports and on single files, and checks that the rules find planted breaches. Knows no rule.
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -7,7 +7,7 @@ import { type Breach, fileProblems, importBreaches, SOURCE_FOLDERS } from './sup
 
 const ROOT = new URL('..', import.meta.url).pathname;
 
-/** Writes files below a folder of the test's own, and each file that they import, and looks for breaches. */
+/** Writes files, and every file that they import, into a folder of the test's own and looks for breaches. */
 async function breachesOf(t: Test, files: Readonly<Record<string, string>>): Promise<Breach[]> {
   const root = mkdtempSync(join(tmpdir(), 'execwire-layers-'));
   t.teardown(() => rmSync(root, { recursive: true }));
@@ -46,7 +46,7 @@ t.test('every source file says first what it owns, has a telling name, is short 
   t.end();
 });
 
-t.test('import rules are broken when a forbidden import is planted', async (t) => {
+t.test('import rules find the breach when a forbidden import is planted', async (t) => {
   const planted: readonly [rule: string, file: string, code: string][] = [
     ['below src/protocol', 'src/protocol/a.ts', "import type { OsProcess } from '../process/os-process.js';"],
     ['below src/protocol', 'src/protocol/methods/a.ts', "import { rules } from '../../policy/rules.js';"],
@@ -109,25 +109,28 @@ t.test('import rules are broken when a forbidden import is planted', async (t) =
   }
 });
 
-t.test('import rules are broken when files import each other in a circle, or no file imports one', async (t) => {
-  const circle = await breachesOf(t, {
-    'src/rpc/a.ts': "import { b } from './b.js';",
-    'src/rpc/b.ts': "import type { C } from './c.js';",
-    'src/rpc/c.ts': "export * from './a.js';",
-  });
-  t.same(new Set(circle.map(({ rule }) => rule)), new Set(['no cycle']));
-  const dead = await breachesOf(t, {
-    'src/main.ts': "import { run } from './cli/run.js';",
-    'src/cli/run.ts': '',
-    'src/cli/dead.ts': '',
-  });
-  t.same(
-    dead.map(({ file, rule }) => [file, rule]),
-    [['src/cli/dead.ts', 'in use']],
-  );
-});
+t.test(
+  'import rules find the breach when files import each other in a circle, or a file is imported by none',
+  async (t) => {
+    const circle = await breachesOf(t, {
+      'src/rpc/a.ts': "import { b } from './b.js';",
+      'src/rpc/b.ts': "import type { C } from './c.js';",
+      'src/rpc/c.ts': "export * from './a.js';",
+    });
+    t.same(new Set(circle.map(({ rule }) => rule)), new Set(['no cycle']));
+    const dead = await breachesOf(t, {
+      'src/main.ts': "import { run } from './cli/run.js';",
+      'src/cli/run.ts': '',
+      'src/cli/dead.ts': '',
+    });
+    t.same(
+      dead.map(({ file, rule }) => [file, rule]),
+      [['src/cli/dead.ts', 'in use']],
+    );
+  },
+);
 
-t.test('import rules are broken when a command that talks to a server loads the server', async (t) => {
+t.test('import rules find the breach when a command that talks to a server loads the server', async (t) => {
   const breaches = await breachesOf(t, {
     'src/main.ts': "import { run } from './cli/run.js';",
     'src/cli/run.ts': "const { clientCommands } = await import('./client-commands.js');",
@@ -141,7 +144,7 @@ t.test('import rules are broken when a command that talks to a server loads the 
   );
 });
 
-t.test('import rules hold when an import goes down a layer, or is only in a comment', async (t) => {
+t.test('import rules find no breach when an import goes down a layer, or is only in a comment', async (t) => {
   const breaches = await breachesOf(t, {
     'src/dialects/command-exec/a.ts': "import { Session } from '../../session/session.js';",
     'src/config/config.ts': "import { bytes } from './option-kinds.js';",
@@ -155,7 +158,7 @@ t.test('import rules hold when an import goes down a layer, or is only in a comm
 });
 
 t.test(
-  'file rules are broken when a file has a meaningless name, no first comment, too many lines or reads the environment',
+  'file rules find the problem when a file has a meaningless name, no first comment, too many lines or reads the environment',
   (t) => {
     const long = 'x;\n'.repeat(301);
     const planted: readonly [problem: RegExp, path: string, source: string][] = [

@@ -1,4 +1,4 @@
-// Runs the README's examples against the built server and compares their output. Knows nothing of what they show.
+// Runs the README's examples against the built server and compares what comes with the page. Knows no example.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
@@ -13,10 +13,10 @@ const SERVER = resolve(PROJECT, 'dist/execwire.cjs');
 const README = readFileSync(resolve(PROJECT, 'README.md'), 'utf8');
 /** The server's address in the README. */
 const DOCUMENTED_URL = 'ws://127.0.0.1:4500';
-/** Lines that everybody sees without scrolling. */
+/** Lines that a reader sees without scrolling. */
 const FIRST_SCREEN_LINES = 20;
 
-/** The first block of a language that begins so. */
+/** The first block of a language, and of those with a given beginning. @throws {Error} when there is none */
 function first(language: string, beginning = ''): string {
   const text = blocksOf(README, language).find((candidate) => candidate.startsWith(beginning));
   if (text === undefined) throw new Error(`the README has no block of ${language} that begins with "${beginning}"`);

@@ -1,5 +1,6 @@
-// Shows that no test measures the machine: `node test/steady.mjs [--runs N] [FILES]` runs all test files, or these, ten times beside four busy loops.
-// Prints a line a run and what failed in it with the seed that repeats it; the last line is `10 of 10` when all is well. It takes up to two hours.
+// Shows that no test depends on the speed of the machine: `node test/steady.mjs [--runs N] [FILES]` runs all test files, or the given ones, ten times
+// beside four busy loops. Prints a line for each run, and its failures with the seed that repeats them. The last line is `10 of 10` when all is well.
+// Takes up to two hours. Knows no test.
 import { spawn } from 'node:child_process';
 import { realpathSync } from 'node:fs';
 import { chdir } from 'node:process';
@@ -11,7 +12,7 @@ import { TapOutput } from './check/tap-output.mjs';
 const RUNS = 10;
 /** Twice as many as the machines that this is run on have cores. */
 const BUSY_LOOPS = 4;
-/** Test files at a time, three times as many as in `npm test`: beside the loops most of a file's time is waiting for its turn. */
+/** Test files at a time, three times as many as in `npm test`, because beside the loops a file mostly waits for a core. */
 const JOBS = 6;
 /** Milliseconds for all runs together. Runs that are not done by then have failed. */
 const LIMIT_MS = 2 * 60 * 60 * 1000;

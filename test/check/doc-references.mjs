@@ -1,5 +1,5 @@
-// Owns the check that what the documentation names exists: linked pages and headings, npm scripts, files, tests by their titles.
-// Knows nothing of what the pages say.
+// Checks that everything exists that the documentation names: linked pages and headings, npm scripts, files, tests by their titles.
+// Does not know what the pages say about them.
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, normalize } from 'node:path';
@@ -7,7 +7,7 @@ import { dirname, normalize } from 'node:path';
 const LINK = /\]\(([^)\s]+)\)/g;
 const SCRIPT = /npm run (?:--silent |-s )?([a-z][\w:-]*)/g;
 const FILE = /`((?:src|plugins|routes|client|test|bench|deploy|docs|\.ci)\/[\w./-]+)`/g;
-/** As the threat model names the test that holds a promise. */
+/** The form in which the threat model names the test that checks a line. */
 const TEST_TITLE = /`(test\/[\w./-]+\.test\.ts)`: ([^|`]+?) *\|/g;
 /** History: files and scripts of past versions may be gone. */
 const HISTORY = 'CHANGELOG.md';

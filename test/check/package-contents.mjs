@@ -1,4 +1,4 @@
-// Owns what is in the published package: what must be there, and that nothing else is. Knows nothing of how it is made.
+// Checks the contents of the published package: every required file is there, and no other. Does not know how they are made.
 import { readFileSync } from 'node:fs';
 import { runNpm } from './run-tool.mjs';
 
@@ -16,7 +16,9 @@ const REQUIRED = [
   'SECURITY.md',
   'package.json',
 ];
-/** Bytes, unpacked. Some more than today's 3.6 MiB, of which 0.4 are node-pty's binaries: a source map or one for Windows is larger. */
+/**
+ * Bytes, unpacked. Today's package has 3.6 MiB, of which node-pty's binaries take 0.4. A source map, or binaries for Windows, would exceed the bound.
+ */
 const MAX_UNPACKED_BYTES = 5 * 1024 * 1024;
 
 /** @returns {Promise<string[]>} problems */
@@ -32,8 +34,8 @@ export async function packageProblems() {
   const installed = Object.keys({ ...manifest.dependencies, ...manifest.optionalDependencies }).sort();
   return [
     ...(installed.join() === INSTALLED.join() ? [] : [`npm installs ${installed}, where ${INSTALLED} are enough`]),
-    ...paths.filter((path) => !WANTED.test(path)).map((path) => `${path} does not belong into the package`),
-    ...required.filter((path) => !paths.includes(path)).map((path) => `${path} is missing in the package`),
+    ...paths.filter((path) => !WANTED.test(path)).map((path) => `${path} does not belong in the package`),
+    ...required.filter((path) => !paths.includes(path)).map((path) => `${path} is missing from the package`),
     ...(pack.unpackedSize > MAX_UNPACKED_BYTES ? [`the package has ${pack.unpackedSize} bytes unpacked`] : []),
   ];
 }

@@ -1,4 +1,4 @@
-// Owns how a tool of the check is run: with this Node, without terminal and input, its output collected. Knows no tool.
+// Runs a tool of the check with this Node, without a terminal and without input, and collects its output. Knows no tool.
 import { spawn } from 'node:child_process';
 import { realpathSync } from 'node:fs';
 

@@ -1,4 +1,4 @@
-// Chooses the seed of a run, for everything random in its tests. They take it from TEST_SEED. Knows no test.
+// Chooses the seed of a run. The tests take it from TEST_SEED for everything random. Knows no test.
 
 /** Seeds are whole numbers below this. */
 const SEEDS = 2 ** 31;

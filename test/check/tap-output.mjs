@@ -7,7 +7,7 @@ const POINT = /^( *)(not ok|ok)(?: (\d+))?(?: - (.*?))?$/;
 const DIRECTIVE = / # (SKIP|TODO)\S*\s*(.*)$/i;
 const TIME = / # time=([\d.]+)ms/;
 const INDENT = 4;
-/** Lines of diagnostics shown for one file; the rest repeats itself. */
+/** Lines shown of one file's failures. Further ones mostly repeat the first. */
 const MAX_SHOWN_LINES = 120;
 
 /**
@@ -20,7 +20,7 @@ const MAX_SHOWN_LINES = 120;
  * @property {number} ms
  */
 
-/** @param {string} description what stands behind the number of a test point */
+/** @param {string} description the text after the number of a test point */
 function splitDescription(description) {
   const directive = DIRECTIVE.exec(description);
   const name = description.replace(DIRECTIVE, '').replace(TIME, '').replace(/ \{$/, '').trim();
@@ -97,7 +97,9 @@ export class TapOutput {
     if (skipReason !== undefined) file.skipped.push({ name, reason: skipReason });
     else if (!ok && file.failed === 0) {
       file.failed = 1;
-      file.details.push('    the file failed although none of its tests did: it crashed, or was cut off');
+      file.details.push(
+        '    the file failed although none of its tests did: it crashed, or was ended before it was done',
+      );
     }
     this.#file = emptyFile();
     this.#skips = [];

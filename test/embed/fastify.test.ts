@@ -1,4 +1,4 @@
-// execwire below a prefix of another Fastify app: which requests go to execwire, which stay with the app, and what ends with the app.
+// Shows which requests go to execwire when it is served below a prefix of another Fastify app, which stay with the app, and what ends with the app.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
@@ -11,13 +11,13 @@ import type { ExecwirePluginOptions } from '../../src/embed/fastify.js';
 import { childrenOf, isAlive } from '../support/process-table.js';
 import { until } from '../support/until.js';
 
-// The built one: it starts the built server.
+// The built plugin, because it starts the built server.
 const BUILT = new URL('../../dist/fastify.cjs', import.meta.url).href;
 const { execwirePlugin } = (await import(BUILT)) as typeof import('../../src/embed/fastify.js');
 
 interface Served {
   readonly app: FastifyInstance;
-  /** Of the app. */
+  /** The app's port. */
   readonly port: number;
   readonly url: string;
 }
@@ -61,7 +61,7 @@ t.test('plugin serves execwire below its prefix, and the app serves everything e
   }
 });
 
-t.test('plugin lets in whom authorize lets in, and is refused without any authentication', async (t) => {
+t.test('plugin serves the requests that authorize accepts, and is refused when it has no authentication', async (t) => {
   // Without Fastify's limit of 10 s for a plugin's start, which is too short for a machine that has much else to do.
   const app = Fastify({ pluginTimeout: 0 });
   await t.rejects(async () => app.register(execwirePlugin, { prefix: '/box' }), /give the plugin `authorize`, or/);
@@ -76,7 +76,7 @@ t.test('plugin lets in whom authorize lets in, and is refused without any authen
   t.equal(await statusOf('/metrics', { headers }), 200);
 });
 
-t.test('plugin says what is wrong when its flags are', async (t) => {
+t.test('plugin names the wrong flag when the server refuses its flags', async (t) => {
   // Without Fastify's limit of 10 s for a plugin's start, which is too short for a machine that has much else to do.
   const app = Fastify({ pluginTimeout: 0 });
   t.teardown(() => app.close());
@@ -84,7 +84,7 @@ t.test('plugin says what is wrong when its flags are', async (t) => {
   await t.rejects(register, /execwire ended with 2 before it listened:\n.*--ws-auth/);
 });
 
-t.test('closing the app lets commands finish and ends what does not, and the server with them', async (t) => {
+t.test('plugin lets commands finish, then ends the others and its server when the app closes', async (t) => {
   const { app, url } = await serve(t, {
     flags: ['--ws-auth', 'none', '--drain-timeout', '2s', '--kill-grace', '100ms'],
   });
@@ -115,7 +115,7 @@ t.test('server is started again for the next client when it has crashed', async 
   await crashed.started;
   process.kill(Number(stdout), 'SIGKILL');
   t.match(await crashed, { exitCode: undefined, cause: 'lost' });
-  await until('it is there again', async () => (await box.exec(['true'], { reject: false })).exitCode === 0);
+  await until('the server runs again', async () => (await box.exec(['true'], { reject: false })).exitCode === 0);
 });
 
 t.test('server and its commands end when the process of the app is killed', async (t) => {

@@ -1,7 +1,7 @@
 /**
- * The guides do what they say: every code block is run against a server of its page, in order. Programs are run by themselves and compared with the
- * `text` block behind them; a program with a file name is saved first, and run by the `console` block behind it where there is one. Lines with `>`
- * and `<` are messages. Knows nothing of what the pages show.
+ * Runs every code block of the guides, in order and with one server for each page, and compares what comes with the page. The output of a program is
+ * compared with the `text` block after it. A program with a file name is saved, and a `console` block after it runs it. Lines with `>` are messages to
+ * send, lines with `<` messages to expect. Knows no example.
  */
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -18,7 +18,7 @@ const GUIDE = join(PROJECT, 'docs/guide');
 const [INSTALLING] = blocksOf(readFileSync(join(PROJECT, 'README.md'), 'utf8'), 'sh');
 /** The address that pages write. */
 const DOCUMENTED_URL = 'ws://127.0.0.1:4500';
-/** Where there is a Python with the package `websockets`. */
+/** A Python that has the package `websockets`. */
 const PYTHON = ['/usr/bin/python3', '/usr/local/bin/python3'].find(
   (python) => spawnSync(python, ['-c', 'import websockets']).status === 0,
 );
@@ -39,7 +39,7 @@ const PAGES: readonly Page[] = [
   { name: 'migrate-from-codex.md' },
 ];
 
-/** Sends the messages of a block in order and compares what comes. */
+/** Sends the messages of a block in order and compares what the server sends with the block. */
 async function exchange(t: Test, socket: WebSocket, received: string[], text: string): Promise<void> {
   for (const line of text.trimEnd().split('\n')) {
     if (line.startsWith('> ')) socket.send(line.slice(2));
@@ -62,11 +62,12 @@ async function runPage(t: Test, { name, isForBrowsers = false }: Page): Promise<
   const received: string[] = [];
   socket.on('message', (data) => received.push(String(data)));
   await once(socket, 'open');
-  // What browsers have and Node 20 lacks.
+  // Browsers have a global WebSocket, and Node 20 has none.
   writeFileSync(join(folder, 'browser.mjs'), `import { WebSocket } from 'ws';\nglobalThis.WebSocket ??= WebSocket;\n`);
 
   const blocks = allBlocksOf(readFileSync(join(GUIDE, name), 'utf8'));
   t.ok(blocks.length > 0, `${blocks.length} blocks`);
+  /** Whether the next block is the output of the program before it, which has been compared. */
   let isShown = false;
   for (const [at, block] of blocks.entries()) {
     const next: PageBlock | undefined = blocks[at + 1];
@@ -89,15 +90,14 @@ async function runPage(t: Test, { name, isForBrowsers = false }: Page): Promise<
         const printed = await printedBy(folder, ['sh', '-c', adapted(command)], server.url);
         t.match(printed, shownPattern(shown), `${title}: ${command}`);
       }
-    } else if (block.language === 'sh')
-      t.equal(block.text, INSTALLING, `${title}: as the README has it, which the CI runs`);
+    } else if (block.language === 'sh') t.equal(block.text, INSTALLING, `${title}: the same as in the README`);
     else if (block.language === '' && /^[<>] /.test(block.text)) await exchange(t, socket, received, block.text);
-    else t.fail(`${title}: nobody runs a block of ${block.language === '' ? 'no language' : block.language}`);
+    else t.fail(`${title}: this test cannot run a block of ${block.language === '' ? 'no language' : block.language}`);
   }
 }
 
 for (const page of PAGES) {
-  t.test(`every block of docs/guide/${page.name} does what it shows`, { skip: page.skip ?? false }, (t) =>
+  t.test(`blocks of docs/guide/${page.name} give what they show when run in order`, { skip: page.skip ?? false }, (t) =>
     runPage(t, page),
   );
 }

@@ -1,4 +1,4 @@
-// The checks in a project that has the two packages installed, each with one version of Node. Does not know how they were installed.
+// Checks a project in which both packages are installed, with one version of Node at a time. Does not know how they were installed.
 import { spawn, spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -34,11 +34,11 @@ const PROGRAMS = {
 import { methods } from 'execwire/protocol';
 import { execwirePlugin } from 'execwire/fastify';
 const required = createRequire(import.meta.url)('execwire/fastify');
-if (!('command/exec' in methods) || required.execwirePlugin !== execwirePlugin) throw new Error('not what it should be');`,
+if (!('command/exec' in methods) || required.execwirePlugin !== execwirePlugin) throw new Error('methods are missing, or the two plugins differ');`,
   ],
 };
 
-/** Correct uses, which must compile. That wrong ones do not is tested elsewhere. */
+/** Correct uses, which must compile. client/test-d checks that wrong ones do not. */
 const TYPES = `import { connect, type Result, type Run } from 'execwire-client';
 import { connect as own } from 'execwire/client';
 const box = await connect('ws://127.0.0.1:1', { token: async () => 'x' });
@@ -127,7 +127,7 @@ export function checksWith(project, node) {
             mkdirSync(join(project, 'site'), { recursive: true });
             cpSync(join(project, 'page.mjs'), join(project, 'site/page.mjs'));
             writeFileSync(join(project, 'site/index.html'), '<script type="module" src="./page.mjs"></script>\n');
-            // Only the script of a page, because it runs without a document.
+            // The script runs in Node, without a document, so it cannot hold the polyfill.
             const config = 'export default { build: { target: "esnext", modulePreload: { polyfill: false } } };\n';
             writeFileSync(join(project, 'site/vite.config.mjs'), config);
             const args = ['build', 'site', '--outDir', '../vite-out', '--emptyOutDir', '--logLevel', 'error'];
@@ -146,7 +146,7 @@ export function checksWith(project, node) {
 /** Runs a bundle for browsers in Node, with the global `WebSocket` and without `ws`. */
 function runBundle(project, node, file, url) {
   const code = readFileSync(join(project, file), 'utf8');
-  if (/from\s*"ws"|require\("ws"\)/.test(code)) return ['the bundle holds `ws`'];
+  if (/from\s*"ws"|require\("ws"\)/.test(code)) return ['the bundle imports `ws`'];
   writeFileSync(
     join(project, 'run-bundle.mjs'),
     `globalThis.URL_OF_SERVER = process.env.URL;\nawait import('./${file}');\n`,

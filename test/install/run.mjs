@@ -1,6 +1,6 @@
 /**
- * `npm run test:install`: packs both packages and uses them in an empty project. With `--short` on this Node alone and without a network; else after a
- * real `npm install`, on Node 20, 22 and 24, and with vite. The last line is the total.
+ * `npm run test:install`: packs both packages and uses them in an empty project: after a real `npm install`, on Node 20, 22 and 24, and with vite. With
+ * `--short` it uses this Node only and no network. The last line is the total. Knows no check.
  */
 import { spawnSync } from 'node:child_process';
 import {
@@ -26,7 +26,7 @@ const NODES = [20, 22, 24];
 const VITE = 'vite@7.3.8';
 /** Milliseconds for npm. */
 const NPM_LIMIT_MS = 300_000;
-/** Characters of a line that are shown: a bundle is one line. */
+/** Characters of a line that are shown, because a whole bundle is one line. */
 const SHOWN_CHARACTERS = 300;
 /** Files that each package must have. */
 const REQUIRED = ['package.json', 'README.md', 'LICENSE'];

@@ -163,7 +163,7 @@ t.test(
     const server = spawn('unshare', args, { stdio: ['ignore', 'pipe', 'inherit'] });
     let text = '';
     for await (const chunk of server.stdout) text += chunk;
-    t.same(JSON.parse(text), { returnedTooEarly: false, returned: true, left: [], otherLivesOn: true });
+    t.same(JSON.parse(text), { isReusedTooEarly: false, isReused: true, left: [], isOtherAlive: true });
   },
 );
 

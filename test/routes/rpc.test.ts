@@ -1,4 +1,4 @@
-// The route of the upgrade, with stand-ins for the plugins that decide about admission.
+// Checks the route of the upgrade, with stand-ins for the plugins that decide which upgrades are admitted. Knows no method of the protocol.
 import { once } from 'node:events';
 import Fastify from 'fastify';
 import fp from 'fastify-plugin';

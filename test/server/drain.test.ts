@@ -1,4 +1,4 @@
-// The drain over connections in memory, with time that passes when told to: which peers are waited for, which are cut, and what the last line says.
+// Shows which peers a drain waits for, which it cuts, and what its last line of log says. Connections are in memory, and the test moves the time.
 import t, { type Test } from 'tap';
 import { ANONYMOUS } from '../../src/auth/principal.js';
 import { Drain } from '../../src/server/drain.js';
@@ -104,13 +104,13 @@ t.test('drain waits for a slow reader when it takes its replies steadily', async
   t.match(it.log.at(-1), { text: 'left', fields: { cut: 0 } });
 });
 
-t.test('drain cuts a peer after 5 s when it takes nothing, and no other', async (t) => {
+t.test('drain cuts only the peer that takes nothing when 5 s have passed since the deadline', async (t) => {
   const it = draining(t);
   const mute = it.peer(1);
   const slow = it.peer(30);
   it.start();
   await it.pass(DEADLINE_MS + 4500, () => slow.take(1));
-  t.notOk(mute.calls.includes('abort'), 'not before');
+  t.notOk(mute.calls.includes('abort'), 'not before 5 s');
   await it.pass(1000, () => slow.take(1));
   t.ok(mute.calls.includes('abort'));
   t.notOk(slow.calls.includes('abort'));
@@ -120,7 +120,7 @@ t.test('drain cuts a peer after 5 s when it takes nothing, and no other', async 
   t.match(it.log.at(-1), { text: 'left', fields: { cut: 1 } });
 });
 
-t.test('drain ends a minute after the deadline when a peer would go on taking for ever', async (t) => {
+t.test('drain ends a minute after the deadline when a peer never stops taking', async (t) => {
   const it = draining(t);
   const endless = it.peer(1000);
   it.start();
@@ -141,7 +141,7 @@ t.test(
     await it.pass(500);
     await it.standStill(60_000);
     await it.pass(400);
-    t.same(it.phases, [], 'the delay goes on');
+    t.same(it.phases, [], 'the delay is not over');
     await it.pass(100 + DRAIN_TIMEOUT_MS / 2);
     t.same(it.phases, ['draining']);
     await it.standStill(60_000);
@@ -150,7 +150,7 @@ t.test(
     await it.pass(200);
     t.same(texts(), ['leaving', 'drain deadline passed']);
     await it.standStill(60_000);
-    t.notOk(busy.calls.includes('abort'), 'a peer that could take nothing meanwhile is not cut');
+    t.notOk(busy.calls.includes('abort'), 'a peer is not cut for the time in which the server stood still');
     busy.readOn();
     busy.leave(1012);
     await it.pass(STEP_MS * 2);

@@ -1,4 +1,4 @@
-// When memory is given back, with a clock and figures of the test.
+// Shows when the server gives memory back to the machine. The clock and all figures come from the test.
 import t from 'tap';
 import { MemoryReturn } from '../../src/server/memory-return.js';
 
@@ -38,11 +38,11 @@ t.test('memory of a small process is left alone when its growth is small in byte
   t.notOk(await look(10, 20));
 });
 
-t.test('memory in use costs at most a thousandth of the time in useless collections', async (t) => {
+t.test('collections take at most a thousandth of the time when they free nothing', async (t) => {
   const { look } = watched(20);
   await look(0, 60);
   t.ok(await look(10_000, 560));
-  t.notOk(await look(20_000, 560), 'the look at 10 s took 20 ms: none for 20 s');
+  t.notOk(await look(20_000, 560), 'the collection at 10 s took 20 ms, so the next one may come after 20 s');
   t.notOk(await look(30_000, 560));
   t.ok(await look(40_000, 560));
 });

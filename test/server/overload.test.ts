@@ -1,4 +1,4 @@
-// What counts as overload, with figures of the test.
+// Shows what counts as overload. All figures come from the test.
 import t from 'tap';
 import { Overload } from '../../src/server/overload.js';
 import { until } from '../support/until.js';
@@ -34,7 +34,7 @@ t.test('service is overloaded when a bound is reached, until it is below nine te
   t.end();
 });
 
-t.test('event loop may lag by any time when its bound is 0', (t) => {
+t.test('service is not overloaded by a late event loop when the bound on its delay is 0', (t) => {
   const bounded = overload({ maxEventLoopDelayMs: 1 });
   bounded.state.delayMs = 2;
   t.ok(bounded.it.isOverloaded);
@@ -46,14 +46,17 @@ t.test('event loop may lag by any time when its bound is 0', (t) => {
   t.end();
 });
 
-t.test('a burst of sockets that close at once is refused only until descriptors are counted again', async (t) => {
-  // 40 of 160 are spare, 20 for sockets that wait for their refusal.
-  const { it, state } = overload({ limit: 160 });
-  const taken = Array.from({ length: 200 }, () => it.takeSocket());
-  t.notOk(taken.at(-1), 'those that ended are not taken off, because a count may have seen it already');
-  state.descriptors = 20;
-  await until('counted again', () => it.takeSocket());
-});
+t.test(
+  'burst of sockets is refused only until descriptors are counted again when its sockets close at once',
+  async (t) => {
+    // 40 of 160 are spare, and 20 of them are kept for sockets that wait for their refusal.
+    const { it, state } = overload({ limit: 160 });
+    const taken = Array.from({ length: 200 }, () => it.takeSocket());
+    t.notOk(taken.at(-1), 'a socket counts on after its end, because the last count may have missed it already');
+    state.descriptors = 20;
+    await until('descriptors are counted again', () => it.takeSocket());
+  },
+);
 
 t.test('descriptors are short when open, requested and expected ones leave too few', (t) => {
   // 128 of 1,000 are spare.
@@ -66,7 +69,7 @@ t.test('descriptors are short when open, requested and expected ones leave too f
     it.addExpected(() => expected);
     t.equal(it.shortage(10), shortage, `${expected} expected`);
     t.equal(it.shortage(10), 'descriptors', 'granted descriptors count as taken');
-    t.same(lines, ['out of descriptors: new connections and commands are refused'], 'said once');
+    t.same(lines, ['out of descriptors: new connections and commands are refused'], 'logged once');
   }
   t.end();
 });

@@ -1,4 +1,4 @@
-// The file of a Unix socket, with real sockets: which server gets its name, what counts as stale, and which server removes it.
+// Shows which server gets the name of a Unix socket, which socket file counts as stale, and which server removes it. Uses real sockets.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -60,8 +60,8 @@ t.test('socket file is given to one server when several start at once on a stale
     const servers = Array.from({ length: STARTS }, (_, index) => named(t, `${index}`));
     const results = await Promise.allSettled(servers.map(({ bind }) => takeSocketFile(path, bind)));
     const winners = results.flatMap(({ status }, index) => (status === 'fulfilled' ? [`${index}`] : []));
-    t.equal(winners.length, 1, 'one has it');
-    t.same([await nameAt(path)], winners, 'and is reached there');
+    t.equal(winners.length, 1, 'one server gets the name');
+    t.same([await nameAt(path)], winners, 'clients reach that server');
     for (const result of results) {
       if (result.status === 'rejected') t.match(result.reason, { message: 'another server is listening there' });
     }
@@ -92,7 +92,7 @@ t.test('socket file of a server that takes no connection is left alone when its 
   }
   const { server, bind } = named(t, 'second');
   await t.rejects(takeSocketFile(path, bind), { message: /cannot be told \(EAGAIN\)/ });
-  t.ok(statSync(path).isSocket(), 'it is still there');
+  t.ok(statSync(path).isSocket(), 'the file is still there');
   server.close();
 });
 
