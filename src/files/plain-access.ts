@@ -4,11 +4,15 @@ import { type FileHandle, lstat, realpath, stat } from 'node:fs/promises';
 import type { Entry, FileAccess, Folder, Reached } from './file-access.js';
 import { errnoError, FileError } from './file-error.js';
 import { joinPath, splitPath } from './file-path.js';
+import { canNameDescriptors, openFolderAt, openFolderEntry } from './open-folder.js';
 import type { SecretFiles } from './secret-files.js';
 
+/** Serves every path that the server's user may use. */
 export class PlainAccess implements FileAccess {
   readonly roots = undefined;
   readonly #secrets: SecretFiles;
+  /** Without descriptors, folders that are worked on go by their paths. */
+  readonly #byDescriptor = canNameDescriptors();
 
   constructor(secrets: SecretFiles) {
     this.#secrets = secrets;
@@ -19,7 +23,7 @@ export class PlainAccess implements FileAccess {
   }
 
   async reach(path: Buffer): Promise<Reached> {
-    return { path, realPath: () => realPathOf(path), close };
+    return { path, realPath: () => realPathOf(path), close: async () => {} };
   }
 
   async enter(path: Buffer): Promise<Entry> {
@@ -31,15 +35,13 @@ export class PlainAccess implements FileAccess {
       folder,
       sibling: (other) => joinPath(folder, other),
       realFolder: () => realPathOf(folder),
-      openFolder: () => openPlainFolder(path),
-      close,
+      openFolder: () => (this.#byDescriptor ? openFolderEntry(path) : pathFolder(path, lstat)),
+      close: async () => {},
     };
   }
 
-  async openFolder(path: Buffer): Promise<Folder> {
-    const real = await realPathOf(path);
-    if (!(await stat(real)).isDirectory()) throw errnoError('ENOTDIR');
-    return plainFolder(real);
+  openFolder(path: Buffer): Promise<Folder> {
+    return this.#byDescriptor ? openFolderAt(path) : pathFolder(path, stat);
   }
 
   checkContent(handle: FileHandle, stats: BigIntStats): Promise<void> {
@@ -51,22 +53,16 @@ export class PlainAccess implements FileAccess {
   }
 }
 
-async function close(): Promise<void> {}
-
 async function realPathOf(path: Buffer): Promise<Buffer> {
   return (await realpath(path, { encoding: 'buffer' })) as Buffer;
 }
 
-async function openPlainFolder(path: Buffer): Promise<Folder> {
-  if (!(await lstat(path)).isDirectory()) throw errnoError('ENOTDIR');
-  return plainFolder(path);
-}
-
-function plainFolder(path: Buffer): Folder {
+async function pathFolder(path: Buffer, statOf: typeof stat): Promise<Folder> {
+  if (!(await statOf(path)).isDirectory()) throw errnoError('ENOTDIR');
   return {
     path,
     entry: (name) => joinPath(path, name),
-    open: (name) => openPlainFolder(joinPath(path, name)),
-    close,
+    open: (name) => pathFolder(joinPath(path, name), lstat),
+    close: async () => {},
   };
 }

@@ -15,6 +15,7 @@ const FILE_MODE = 0o666;
 const PRIVATE_MODE = 0o600;
 /** Permission bits that can be set; a copied set-user-ID bit would give rights away. */
 const MODE_BITS = 0o777;
+const SLASH = 0x2f;
 /** As many links are followed as Linux does. */
 const MAX_LINKS = 40;
 /** In these cases the file itself may be writable although nothing can be put beside it, or it is a mount of its own. */
@@ -127,8 +128,10 @@ async function enterFile(access: FileAccess, path: Buffer): Promise<Entry> {
     try {
       const stats = await lstatOf(entry.path);
       if (stats?.isSymbolicLink() !== true) return entry;
-      const target = (await readlink(entry.path, { encoding: 'buffer' })) as Buffer;
-      next = target[0] === 0x2f ? absolutePath(target) : absolutePath(joinPath(await entry.realFolder(), target));
+      const target = await linkTarget(entry.path);
+      // It is a link no more: it is looked at again.
+      if (target !== undefined)
+        next = target[0] === SLASH ? absolutePath(target) : absolutePath(joinPath(await entry.realFolder(), target));
     } catch (error) {
       await entry.close();
       throw error;
@@ -146,6 +149,16 @@ async function presentFile(access: FileAccess, entry: Entry): Promise<BigIntStat
   if (!stats.isFile()) throw new FileError('notAFile', 'the path is not a file');
   await access.checkChange(stats);
   return stats;
+}
+
+/** @returns undefined when it is no link */
+async function linkTarget(path: Buffer): Promise<Buffer | undefined> {
+  try {
+    return (await readlink(path, { encoding: 'buffer' })) as Buffer;
+  } catch (error) {
+    if (errnoOf(error) === 'EINVAL') return undefined;
+    throw error;
+  }
 }
 
 async function lstatOf(path: Buffer): Promise<BigIntStats | undefined> {

@@ -7,6 +7,7 @@ import { getSystemErrorName } from 'node:util';
 import type { LibraryHandle } from 'koffi';
 import { type ChildCalls, childCalls } from './child-calls.js';
 import { ChildReaper } from './child-reaper.js';
+import { type OpenBeneath, openBeneathCall } from './open-beneath.js';
 import { SpawnError } from './os-process.js';
 import { posixSpawn, type SpawnChild } from './posix-spawn.js';
 import { type KernelCalls, kernelCalls } from './sandbox/kernel-calls.js';
@@ -69,6 +70,8 @@ export interface Libc {
    * @returns whether the lock was free
    */
   readonly tryLock?: ((fd: number) => boolean) | undefined;
+  /** Opens a path that may not leave a folder. Missing if the C library cannot be called; the kernel may still lack the call (`ENOSYS`). */
+  readonly openBeneath?: OpenBeneath | undefined;
   /** Gives mapped memory back to the kernel, which nothing may use any more. Missing if the C library cannot be called. */
   readonly unmap?: ((range: { readonly address: number; readonly bytes: number }) => void) | undefined;
   /** Gives free memory back to the kernel. Missing if the C library keeps none or cannot be called. */
@@ -165,6 +168,7 @@ function linuxLibc(lib: LibraryHandle, errno: () => number): Libc {
       }
       return { readEnd: ends[0] ?? -1, writeEnd: ends[1] ?? -1 };
     },
+    openBeneath: openBeneathCall(lib, errno),
     unmap: memoryUnmapper(lib),
     tryLock: (fd) => flock(fd, LOCK_EX_NB) === 0,
     trimMemory: memoryTrimmer(lib),

@@ -1,0 +1,231 @@
+// Confinement to a root: nothing outside is read or changed, by no link, and not while folders are swapped for links all the time.
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { canonicalize } from '../../src/files/canonicalize.js';
+import { ConfinedAccess, ConfinementError } from '../../src/files/confined-access.js';
+import { copy } from '../../src/files/copy.js';
+import { createDirectory } from '../../src/files/create-directory.js';
+import type { FileAccess } from '../../src/files/file-access.js';
+import { FileError } from '../../src/files/file-error.js';
+import { FileHandles } from '../../src/files/file-handles.js';
+import { readMetadata } from '../../src/files/metadata.js';
+import { move } from '../../src/files/move.js';
+import { readDirectory } from '../../src/files/read-directory.js';
+import { readFile } from '../../src/files/read-file.js';
+import { remove } from '../../src/files/remove.js';
+import { SecretFiles } from '../../src/files/secret-files.js';
+import { walk } from '../../src/files/walk.js';
+import { watchPath } from '../../src/files/watch.js';
+import { writeFile } from '../../src/files/write-file.js';
+import { loadLibc } from '../../src/process/libc.js';
+import { reasonOf, setUp } from './file-setup.js';
+
+const BOUND = { maxBytes: 1_000_000 };
+const NEW = Buffer.from('written');
+const TREE = { recursive: true, force: true };
+const WALK = {
+  maxDepth: 10,
+  maxDirectories: 1000,
+  maxEntries: 1000,
+  followDirectorySymlinks: true,
+  pruneHiddenDirectories: false,
+};
+
+/** Every operation on a path, with what it gives to its caller. */
+const OPERATIONS: Readonly<Record<string, (access: FileAccess, path: string) => Promise<unknown>>> = {
+  readFile: (access, path) => readFile(access, path, BOUND),
+  writeFile: (access, path) => writeFile(access, path, NEW),
+  'createDirectory with parents': (access, path) => createDirectory(access, `${path}.d/deep`, { recursive: true }),
+  createDirectory: (access, path) => createDirectory(access, `${path}.e`, { recursive: false }),
+  readMetadata: (access, path) => readMetadata(access, path),
+  readDirectory: async (access, path) =>
+    (await readDirectory(access, join(path, '..'))).map(({ name }) => name.toString()),
+  canonicalize: (access, path) => canonicalize(access, path),
+  walk: async (access, path) =>
+    (await walk(access, join(path, '..'), WALK)).entries.map((entry) => entry.path.toString()),
+  'remove a file': (access, path) => remove(access, path, { recursive: false, force: false }),
+  'remove a folder': (access, path) => remove(access, join(path, '..', 'sub'), TREE),
+  'remove the folder that is swapped': (access, path) => remove(access, join(path, '..'), TREE),
+  'copy out of it': async (access, path) => {
+    await copy(access, { from: path, to: join(path, '../../copied') }, { recursive: false });
+    return readFile(access, join(path, '../../copied'), BOUND);
+  },
+  'copy into it': (access, path) =>
+    copy(access, { from: join(path, '../../source'), to: join(path, '../made') }, { recursive: true }),
+  'copy the folder that is swapped': async (access, path) => {
+    await copy(access, { from: join(path, '..'), to: join(path, '../../tree') }, { recursive: true });
+    return readFile(access, join(path, '../../tree/file'), BOUND);
+  },
+  'move out of it': async (access, path) => {
+    await move(access, { from: path, to: join(path, '../../moved') }, { overwrite: true });
+    return readFile(access, join(path, '../../moved'), BOUND);
+  },
+  'move into it': async (access, path) => {
+    await writeFile(access, join(path, '../../mover'), NEW);
+    await move(access, { from: join(path, '../../mover'), to: path }, { overwrite: true });
+  },
+  'open, readBlock': async (access, path) => {
+    const handles = new FileHandles(access);
+    await handles.open('h', path, 'read');
+    return (await handles.readBlock('h', 0, 100).finally(() => handles.closeAll())).bytes;
+  },
+  'open, writeBlock, close': async (access, path) => {
+    const handles = new FileHandles(access);
+    await handles.open('h', path, 'replace');
+    try {
+      await handles.writeBlock('h', 0, NEW);
+      await handles.close('h');
+    } finally {
+      await handles.closeAll();
+    }
+  },
+  watchPath: async (access, path) => {
+    const watch = await watchPath(access, path, { changed: () => {} });
+    watch.close();
+  },
+};
+
+/** What is in a folder, links not followed. */
+function contentOf(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .map((entry) => {
+      const path = join(entry.parentPath, entry.name);
+      return `${path} ${entry.isFile() ? readFileSync(path, 'utf8') : ''}`;
+    })
+    .sort();
+}
+
+t.test('no operation leaves the root by a link or by ..', async (t) => {
+  const { access, outside, at } = await setUp(t, 'confined', {
+    source: 'inside',
+    '../outside/file': 'outside',
+    '../outside/sub/file': 'outside',
+  });
+  symlinkSync(outside, at('absolute'));
+  symlinkSync('../outside', at('relative'));
+  mkdirSync(at('d'));
+  symlinkSync(join(outside, 'file'), at('d/file'));
+  symlinkSync('/proc/self/root', at('magic'));
+  const before = contentOf(outside);
+  for (const [name, operate] of Object.entries(OPERATIONS)) {
+    const paths = ['absolute/file', 'relative/file', `magic${outside}/file`];
+    for (const path of paths) {
+      const reason = await reasonOf(operate(access, at(path)));
+      if (name === 'remove the folder that is swapped') t.match(reason, /done|outsideRoot/, `${name} ${path}`);
+      else if (name === 'copy the folder that is swapped')
+        t.match(reason, /outsideRoot|notADirectory|exists/, `${name} ${path}`);
+      else t.equal(reason, 'outsideRoot', `${name} ${path}`);
+      for (const link of ['absolute', 'relative', 'magic']) {
+        if (!existsSync(at(link))) symlinkSync(outside, at(link));
+      }
+    }
+    t.same(contentOf(outside), before, `${name} changed nothing outside`);
+  }
+  t.equal(await reasonOf(readFile(access, join(outside, 'file'), BOUND)), 'outsideRoot');
+  t.equal(await reasonOf(readFile(access, at('../outside/file'), BOUND)), 'outsideRoot');
+  t.equal(await reasonOf(readFile(access, at('d/file'), BOUND)), 'outsideRoot');
+  t.equal(await reasonOf(writeFile(access, at('d/file'), NEW)), 'outsideRoot');
+  t.equal(
+    await reasonOf(readFile(access, at('absolute/none'), BOUND)),
+    'outsideRoot',
+    'tells nothing of what is there',
+  );
+  t.same(contentOf(outside), before);
+});
+
+t.test('links that stay in the root work, absolute ones too', async (t) => {
+  const { access, at } = await setUp(t, 'confined', { 'd/file': 'inside' });
+  symlinkSync(at('d'), at('absolute'));
+  symlinkSync('../d', at('d/around'));
+  for (const name of ['absolute/file', 'd/around/file', 'absolute/around/file']) {
+    t.equal((await readFile(access, at(name), BOUND)).toString(), 'inside', name);
+  }
+  await writeFile(access, at('absolute/new'), NEW);
+  t.equal(readFileSync(at('d/new'), 'utf8'), 'written');
+});
+
+t.test(
+  'nothing outside is read or changed while folders and files are swapped for links',
+  { timeout: 240_000 },
+  async (t) => {
+    const { access, root, outside, at } = await setUp(t, 'confined', {
+      source: 'inside',
+      '../outside/file': 'outside',
+      '../outside/sub/file': 'outside',
+    });
+    const before = contentOf(outside);
+    const racer = fork(new URL('racer.mjs', import.meta.url).pathname, [root, outside], { execArgv: [] });
+    t.teardown(() => racer.kill());
+    await once(racer, 'message');
+    const outcomes = new Map<string, number>();
+    for (const [name, operate] of Object.entries(OPERATIONS)) {
+      let done = 0;
+      // A bound on tries, and one on successes: a busy machine may let most tries meet the same state.
+      for (let tries = 0; tries < 60; tries += 1) {
+        try {
+          const given = await operate(access, at('folder/file'));
+          done += 1;
+          const text = given instanceof Buffer ? given.toString() : JSON.stringify(given ?? '');
+          if (text === 'outside' || text.includes(outside)) t.fail(`${name} gave away: ${text}`);
+        } catch (error) {
+          if (!(error instanceof FileError)) throw error;
+          outcomes.set(error.reason, (outcomes.get(error.reason) ?? 0) + 1);
+        }
+      }
+      outcomes.set(name, done);
+      if (contentOf(outside).join() !== before.join()) {
+        t.same(contentOf(outside), before, name);
+        break;
+      }
+    }
+    const ended = once(racer, 'exit');
+    racer.disconnect();
+    await ended;
+    t.comment(JSON.stringify(Object.fromEntries(outcomes)));
+    t.same(contentOf(outside), before);
+    t.ok((outcomes.get('outsideRoot') ?? 0) > 0, 'some operations met a link');
+  },
+);
+
+t.test('writing is confined to roots of its own, in which protected names stay', async (t) => {
+  const { root, outside, at } = await setUp(t, 'plain', { 'w/a': '', 'w/.git/config': 'kept', other: '' });
+  const access = await ConfinedAccess.open({
+    readRoots: undefined,
+    writeRoots: [at('w')],
+    protectedNames: ['.git', '.codex'],
+    secrets: new SecretFiles([]),
+    openBeneath: (await loadLibc()).openBeneath,
+  });
+  t.teardown(() => access.close());
+  symlinkSync('.git', at('w/alias'));
+  await writeFile(access, at('w/b'), NEW);
+  t.equal(await reasonOf(writeFile(access, at('other'), NEW)), 'outsideRoot');
+  t.equal(await reasonOf(writeFile(access, join(outside, 'x'), NEW)), 'outsideRoot');
+  for (const name of ['w/.git/config', 'w/alias/config', 'w/.codex']) {
+    t.equal(await reasonOf(writeFile(access, at(name), NEW)), 'denied', name);
+  }
+  t.equal(await reasonOf(remove(access, at('w/.git'), TREE)), 'denied');
+  t.equal(await reasonOf(move(access, { from: at('w/.git'), to: at('w/x') })), 'denied');
+  t.equal(await reasonOf(createDirectory(access, at('w/.codex/x'), { recursive: true })), 'denied');
+  t.equal((await readFile(access, at('other'), BOUND)).toString(), '');
+  t.ok((await readDirectory(access, root)).length > 1);
+});
+
+t.test('a root that cannot be confined or is no folder is refused', async (t) => {
+  const { root, at } = await setUp(t, 'plain', { file: '' });
+  const { openBeneath } = await loadLibc();
+  const secrets = new SecretFiles([]);
+  const open = (readRoots: string[], call: typeof openBeneath) =>
+    ConfinedAccess.open({ readRoots, writeRoots: readRoots, secrets, openBeneath: call });
+  await t.rejects(open([root], undefined), ConfinementError);
+  await t.rejects(
+    open([root], async () => 'ENOSYS'),
+    { message: /openat2/ },
+  );
+  await t.rejects(open([at('file')], openBeneath), { message: /Not a directory|ENOTDIR/ });
+  await t.rejects(open([at('none')], openBeneath), ConfinementError);
+  writeFileSync(at('file'), 'x');
+});

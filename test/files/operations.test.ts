@@ -1,0 +1,312 @@
+// The operations on files, by paths and confined to a root: what they do, and what they refuse.
+import { execFileSync } from 'node:child_process';
+import {
+  chmodSync,
+  existsSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { canonicalize } from '../../src/files/canonicalize.js';
+import { copy } from '../../src/files/copy.js';
+import { createDirectory } from '../../src/files/create-directory.js';
+import { FileHandles, MAX_BLOCK_BYTES, MAX_HANDLES } from '../../src/files/file-handles.js';
+import { absolutePath } from '../../src/files/file-path.js';
+import { readMetadata } from '../../src/files/metadata.js';
+import { move } from '../../src/files/move.js';
+import { readDirectory } from '../../src/files/read-directory.js';
+import { readFile } from '../../src/files/read-file.js';
+import { remove } from '../../src/files/remove.js';
+import { walk } from '../../src/files/walk.js';
+import { beginWrite, writeFile } from '../../src/files/write-file.js';
+import { reasonOf, setUp, WAYS } from './file-setup.js';
+
+const BOUND = { maxBytes: 1_000_000 };
+const WALK = {
+  maxDepth: 64,
+  maxDirectories: 1000,
+  maxEntries: 1000,
+  followDirectorySymlinks: true,
+  pruneHiddenDirectories: true,
+};
+
+t.test('a path is cleaned, and refused when it is relative, has a NUL byte or is too long', async (t) => {
+  const clean = (path: string | Buffer): string => absolutePath(path).toString('latin1');
+  t.equal(clean('/a//b/./c/../d/'), '/a/b/d');
+  t.equal(clean('/../..'), '/');
+  t.equal(clean(Buffer.from('/a\xff', 'latin1')), '/a\xff');
+  for (const [path, reason] of [
+    ['', 'invalid'],
+    ['a', 'invalid'],
+    ['/a\0b', 'invalid'],
+    [`/${'a'.repeat(256)}`, 'nameTooLong'],
+    ['/a'.repeat(2048), 'nameTooLong'],
+  ] as const) {
+    t.equal(await reasonOf((async () => absolutePath(path))()), reason, path.slice(0, 10));
+  }
+});
+
+for (const way of WAYS) {
+  t.test(`${way}: a file is read, also by bytes that are no UTF-8, and no more than the bound`, async (t) => {
+    const { access, root, at } = await setUp(t, way, { 'a.txt': 'hello', 'd/': '' });
+    t.equal((await readFile(access, at('a.txt'), BOUND)).toString(), 'hello');
+    const odd = Buffer.from(`${root}/\xff\xfe`, 'latin1');
+    writeFileSync(odd, 'odd');
+    t.equal((await readFile(access, odd, BOUND)).toString(), 'odd');
+    t.equal((await readFile(access, at('a.txt'), { maxBytes: 5 })).toString(), 'hello');
+    t.equal(await reasonOf(readFile(access, at('a.txt'), { maxBytes: 4 })), 'tooLarge');
+    t.equal(await reasonOf(readFile(access, at('none'), BOUND)), 'notFound');
+    t.equal(await reasonOf(readFile(access, at('d'), BOUND)), 'notAFile');
+    t.equal(await reasonOf(readFile(access, at('a.txt/x'), BOUND)), 'notADirectory');
+    execFileSync('mkfifo', [at('pipe')]);
+    t.equal(await reasonOf(readFile(access, at('pipe'), BOUND)), 'notAFile', 'a pipe without a writer');
+    await t.rejects(readFile(access, at('none'), BOUND), { message: 'No such file or directory (os error 2)' });
+  });
+
+  t.test(`${way}: a file is replaced at once and keeps its mode; a link is followed`, async (t) => {
+    const { access, at } = await setUp(t, way, { 'a.sh': 'old' });
+    chmodSync(at('a.sh'), 0o750);
+    symlinkSync('a.sh', at('link'));
+    await writeFile(access, at('link'), Buffer.from('new'));
+    t.equal(readFileSync(at('a.sh'), 'utf8'), 'new');
+    t.equal(statSync(at('a.sh')).mode & 0o777, 0o750);
+    t.ok(lstatSync(at('link')).isSymbolicLink());
+    symlinkSync('later', at('dangling'));
+    await writeFile(access, at('dangling'), Buffer.from('made'), { mode: 0o600 });
+    t.equal(readFileSync(at('later'), 'utf8'), 'made');
+    t.equal(statSync(at('later')).mode & 0o777, 0o600);
+    symlinkSync('loop', at('loop'));
+    t.equal(await reasonOf(writeFile(access, at('loop'), Buffer.from(''))), 'linkLoop');
+    t.equal(await reasonOf(writeFile(access, at('none/x'), Buffer.from(''))), 'notFound');
+    mkdirSync(at('d'));
+    t.equal(await reasonOf(writeFile(access, at('d'), Buffer.from(''))), 'isADirectory');
+    t.same(readdirSync(at('.')).sort(), ['a.sh', 'd', 'dangling', 'later', 'link', 'loop'], 'nothing is left over');
+  });
+
+  t.test(`${way}: a write that is given up leaves the old file and nothing else`, async (t) => {
+    const { access, at } = await setUp(t, way, { a: 'old' });
+    const pending = await beginWrite(access, at('a'));
+    await pending.write(Buffer.from('half'));
+    t.equal(readdirSync(at('.')).length, 2);
+    await pending.abort();
+    t.same(readdirSync(at('.')), ['a']);
+    t.equal(readFileSync(at('a'), 'utf8'), 'old');
+    const checked = await beginWrite(access, at('a'), {
+      check(present) {
+        if (present?.size !== 3n) throw new Error('changed meanwhile');
+      },
+    });
+    writeFileSync(at('a'), 'other');
+    await t.rejects(checked.commit(), { message: 'changed meanwhile' });
+    t.same(readdirSync(at('.')), ['a']);
+  });
+
+  t.test(`${way}: folders are made, with parents if wanted`, async (t) => {
+    const { access, at } = await setUp(t, way, { file: '' });
+    await createDirectory(access, at('a/b/c'), { recursive: true });
+    t.ok(statSync(at('a/b/c')).isDirectory());
+    await createDirectory(access, at('a/b/c'), { recursive: true });
+    t.equal(await reasonOf(createDirectory(access, at('a'), { recursive: false })), 'exists');
+    t.equal(await reasonOf(createDirectory(access, at('file'), { recursive: true })), 'exists');
+    t.equal(await reasonOf(createDirectory(access, at('file/x'), { recursive: true })), 'notADirectory');
+    t.equal(await reasonOf(createDirectory(access, at('x/y'), { recursive: false })), 'notFound');
+    await createDirectory(access, at('.'), { recursive: true });
+  });
+
+  t.test(`${way}: metadata follows a link and says that it is one`, async (t) => {
+    const { access, at } = await setUp(t, way, { a: '12345' });
+    symlinkSync('a', at('link'));
+    symlinkSync('none', at('dangling'));
+    const { createdAtMs: _created, modifiedAtMs, ...rest } = await readMetadata(access, at('link'));
+    t.same(rest, { isDirectory: false, isFile: true, isSymlink: true, size: 5, mode: 0o644 });
+    t.equal(modifiedAtMs, Math.floor(statSync(at('a')).mtimeMs));
+    t.match(await readMetadata(access, at('.')), { isDirectory: true, isSymlink: false });
+    t.equal(await reasonOf(readMetadata(access, at('dangling'))), 'notFound');
+  });
+
+  t.test(`${way}: a folder is listed without dangling links, and refused beyond the bound`, async (t) => {
+    const { access, at } = await setUp(t, way, { a: '', 'd/x': '' });
+    symlinkSync('d', at('link'));
+    symlinkSync('none', at('dangling'));
+    const listed = await readDirectory(access, at('.'));
+    const shown = listed.map(({ name, isDirectory, isFile }) => [name.toString(), isDirectory, isFile]);
+    t.same(shown.sort(), [
+      ['a', false, true],
+      ['d', true, false],
+      ['link', true, false],
+    ]);
+    t.equal((await readDirectory(access, at('link'))).length, 1);
+    t.equal(await reasonOf(readDirectory(access, at('a'))), 'notADirectory');
+    t.equal(await reasonOf(readDirectory(access, at('.'), { maxEntries: 3 })), 'tooLarge');
+    t.equal(await canonicalize(access, at('link/x')).then(String), at('d/x'));
+  });
+
+  t.test(`${way}: removing takes links, not what they lead to, and a folder only if wanted`, async (t) => {
+    const { access, at } = await setUp(t, way, { a: '', 'd/x/y': '', 'd/z': '', 'kept/x': '' });
+    symlinkSync(at('kept'), at('d/link'));
+    symlinkSync('kept', at('link'));
+    await remove(access, at('link'), { recursive: true, force: false });
+    t.ok(existsSync(at('kept/x')));
+    t.equal(await reasonOf(remove(access, at('d'), { recursive: false, force: false })), 'notEmpty');
+    await remove(access, at('d'), { recursive: true, force: false });
+    t.notOk(existsSync(at('d')));
+    t.ok(existsSync(at('kept/x')));
+    t.equal(await reasonOf(remove(access, at('d'), { recursive: true, force: false })), 'notFound');
+    await remove(access, at('d'), { recursive: true, force: true });
+    await remove(access, at('a'), { recursive: false, force: false });
+    t.same(readdirSync(at('.')), ['kept']);
+    if (way === 'confined')
+      t.equal(await reasonOf(remove(access, at('.'), { recursive: true, force: true })), 'denied');
+  });
+
+  t.test(`${way}: copies keep modes and links, and a folder is never copied into itself`, async (t) => {
+    const { access, at } = await setUp(t, way, { a: 'A', 'd/x/y': 'Y', 'old/x/z': 'Z' });
+    chmodSync(at('a'), 0o751);
+    symlinkSync('x/y', at('d/link'));
+    await copy(access, { from: at('a'), to: at('b') }, { recursive: false });
+    t.equal(statSync(at('b')).mode & 0o777, 0o751);
+    await copy(access, { from: at('d'), to: at('old') }, { recursive: true });
+    t.equal(readFileSync(at('old/x/y'), 'utf8'), 'Y');
+    t.equal(readFileSync(at('old/x/z'), 'utf8'), 'Z');
+    t.equal(readlinkSync(at('old/link')), 'x/y');
+    t.equal(await reasonOf(copy(access, { from: at('d'), to: at('e') }, { recursive: false })), 'isADirectory');
+    t.equal(await reasonOf(copy(access, { from: at('d'), to: at('d/x/n/m') }, { recursive: true })), 'invalid');
+    symlinkSync('d', at('alias'));
+    t.equal(await reasonOf(copy(access, { from: at('d'), to: at('alias/in') }, { recursive: true })), 'invalid');
+    execFileSync('mkfifo', [at('pipe')]);
+    t.equal(await reasonOf(copy(access, { from: at('pipe'), to: at('p2') }, { recursive: true })), 'notAFile');
+  });
+
+  t.test(`${way}: a move replaces nothing unless it is told to`, async (t) => {
+    const { access, at } = await setUp(t, way, { a: 'A', b: 'B', 'd/x': 'X', 'e/y': 'Y' });
+    t.equal(await reasonOf(move(access, { from: at('a'), to: at('b') })), 'exists');
+    await move(access, { from: at('a'), to: at('b') }, { overwrite: true });
+    t.equal(readFileSync(at('b'), 'utf8'), 'A');
+    await move(access, { from: at('b'), to: at('d/b') });
+    t.equal(readFileSync(at('d/b'), 'utf8'), 'A');
+    t.equal(await reasonOf(move(access, { from: at('d'), to: at('e') }, { overwrite: true })), 'notEmpty');
+    await move(access, { from: at('d'), to: at('f') });
+    t.same(readdirSync(at('f')).sort(), ['b', 'x']);
+    t.equal(await reasonOf(move(access, { from: at('none'), to: at('f') })), 'notFound');
+  });
+
+  t.test(`${way}: a walk goes breadth first in the order of names, and says when it was cut off`, async (t) => {
+    const { access, root, at } = await setUp(t, way, { 'b/x': '', 'b/c/y': '', a: '', '.git/config': '' });
+    symlinkSync('..', at('b/up'));
+    const paths = async (options: Partial<typeof WALK>) => {
+      const { entries, truncated, errors } = await walk(access, root, { ...WALK, ...options });
+      t.same(errors, []);
+      return [...entries.map(({ path, kind }) => `${path.toString().slice(root.length + 1)}:${kind[0]}`), truncated];
+    };
+    const all = ['.git:d', 'a:f', 'b:d', 'b/c:d', 'b/up:d', 'b/x:f', 'b/c/y:f', false];
+    t.same(await paths({}), all, 'the link up is listed and not gone round');
+    t.same(
+      await paths({ followDirectorySymlinks: false }),
+      all.filter((entry) => entry !== 'b/up:d'),
+    );
+    t.ok((await paths({ pruneHiddenDirectories: false })).includes('.git/config:f'));
+    t.same(await paths({ maxDepth: 1 }), ['.git:d', 'a:f', 'b:d', false]);
+    t.same(await paths({ maxEntries: 2 }), ['.git:d', 'a:f', true]);
+    t.same(await paths({ maxDirectories: 1 }), ['.git:d', 'a:f', 'b:d', true]);
+    t.equal(await reasonOf(walk(access, at('none'), WALK)), 'notFound');
+  });
+
+  t.test(`${way}: handles read and write blocks, and drop what was not closed`, async (t) => {
+    const { access, at } = await setUp(t, way, { a: 'hello', w: 'old' });
+    const handles = new FileHandles(access);
+    await handles.open('r', at('a'), 'read');
+    t.equal(await reasonOf(handles.open('r', at('a'), 'read')), 'handleExists');
+    t.same(await handles.readBlock('r', 1, 3), { bytes: Buffer.from('ell'), isLast: false });
+    t.same(await handles.readBlock('r', 2, 3), { bytes: Buffer.from('llo'), isLast: true });
+    t.same(await handles.readBlock('r', 9, 3), { bytes: Buffer.from(''), isLast: true });
+    for (const [offset, length] of [
+      [-1, 1],
+      [0, 0],
+      [0.5, 1],
+      [0, MAX_BLOCK_BYTES + 1],
+      [2 ** 53, 1],
+    ] as const) {
+      t.equal(await reasonOf(handles.readBlock('r', offset, length)), 'invalid', `${offset}+${length}`);
+    }
+    await handles.open('w', at('w'), 'replace');
+    await handles.writeBlock('w', 3, Buffer.from('def'));
+    await handles.writeBlock('w', 0, Buffer.from('abc'));
+    t.equal(readFileSync(at('w'), 'utf8'), 'old');
+    t.equal(await reasonOf(handles.readBlock('w', 0, 1)), 'invalid');
+    await handles.close('w');
+    t.equal(readFileSync(at('w'), 'utf8'), 'abcdef');
+    t.equal(await reasonOf(handles.close('w')), 'unknownHandle');
+    await handles.close('r');
+    for (let n = 0; n < MAX_HANDLES; n += 1) await handles.open(`h${n}`, at('a'), 'read');
+    t.equal(await reasonOf(handles.open('more', at('a'), 'read')), 'noRoom');
+    await handles.close('h0');
+    await handles.open('w', at('w'), 'replace');
+    await handles.writeBlock('w', 0, Buffer.from('lost'));
+    await handles.closeAll();
+    t.equal(readFileSync(at('w'), 'utf8'), 'abcdef');
+    t.same(readdirSync(at('.')).sort(), ['a', 'w']);
+  });
+
+  t.test(
+    `${way}: the server's secrets are not read, copied, changed, moved or removed, by whatever name`,
+    async (t) => {
+      const { access, root, at } = await setUp(t, way, { token: 'secret', 'd/x': '' });
+      linkSync(at('token'), at('hard'));
+      symlinkSync('token', at('soft'));
+      symlinkSync(root, at('d/up'));
+      const names = ['token', 'hard', 'soft', 'd/up/token'];
+      if (way === 'plain') names.push(`../../../../../../proc/self/root/${at('token')}`);
+      for (const name of names) {
+        t.equal(await reasonOf(readFile(access, join(root, name), BOUND)), 'denied', `read ${name}`);
+        t.equal(await reasonOf(new FileHandles(access).open('h', join(root, name), 'read')), 'denied');
+        t.equal(await reasonOf(writeFile(access, join(root, name), Buffer.from('mine'))), 'denied', `write ${name}`);
+      }
+      for (const name of ['token', 'hard']) {
+        t.equal(await reasonOf(copy(access, { from: at(name), to: at('copy') }, { recursive: true })), 'denied');
+        t.equal(await reasonOf(move(access, { from: at(name), to: at('copy') })), 'denied', `move ${name}`);
+        t.equal(await reasonOf(move(access, { from: at('d/x'), to: at(name) }, { overwrite: true })), 'denied');
+        t.equal(await reasonOf(remove(access, at(name), { recursive: true, force: true })), 'denied', `remove ${name}`);
+      }
+      t.equal(
+        (await reasonOf(copy(access, { from: root, to: at('../root2') }, { recursive: true }))) === 'done',
+        false,
+      );
+      // A secret that was replaced, and whose old content has another name.
+      renameSync(at('token'), at('moved'));
+      writeFileSync(at('token'), 'next');
+      t.equal(await reasonOf(readFile(access, at('moved'), BOUND)), 'denied');
+      t.equal(await reasonOf(readFile(access, at('token'), BOUND)), 'denied');
+      t.equal(readFileSync(at('token'), 'utf8'), 'next');
+    },
+  );
+}
+
+t.test('plain: a folder that holds a secret is neither moved nor removed', async (t) => {
+  const { access, root, at } = await setUp(t, 'plain', { token: 'secret' });
+  t.equal(await reasonOf(move(access, { from: root, to: `${root}2` })), 'denied');
+  t.equal(await reasonOf(remove(access, root, { recursive: true, force: true })), 'denied');
+  t.ok(existsSync(at('token')));
+});
+
+t.test('plain: what /proc shows of memory and environment is not read, other files there are', async (t) => {
+  const { access } = await setUp(t, 'plain');
+  for (const name of [
+    'self/environ',
+    'self/mem',
+    `${process.pid}/environ`,
+    'self/task/../environ',
+    'thread-self/mem',
+  ]) {
+    t.equal(await reasonOf(readFile(access, `/proc/${name}`, BOUND)), 'denied', name);
+  }
+  t.match((await readFile(access, '/proc/self/status', BOUND)).toString(), /^Name:/);
+});
