@@ -16,7 +16,7 @@ const BUSY_LOOPS = 4;
 const JOBS = 6;
 /** Milliseconds for all runs together. Runs that are not done by then have failed. */
 const LIMIT_MS = 2 * 60 * 60 * 1000;
-/** Seconds that tap gives a test: beside the loops each gets a third of the machine. */
+/** Seconds that tap gives a test, because each gets only a part of the machine. */
 const TEST_LIMIT_S = 600;
 /** Lines of a failed file that are shown. */
 const SHOWN_LINES = 40;
@@ -29,28 +29,30 @@ const { values, positionals: files } = parseArgs({
 const runs = Number(values.runs);
 if (!Number.isInteger(runs) || runs < 1) throw new Error(`--runs is ${values.runs}; give it a whole number above 0`);
 
-/** Running children; each is ended on every way out. */
-const children = new Set();
-
-/** Starts a child as the leader of a process group of its own. */
-function start(program, args, options) {
-  const child = spawn(program, args, { detached: true, ...options });
-  children.add(child);
-  child.once('exit', () => children.delete(child));
-  return child;
+/**
+ * Starts a program beside the busy loops, all in one new session. Linux shares the cores among sessions before it shares them among the processes of one
+ * (autogroups), so loops in sessions of their own would leave a fifth of the machine to all test files together.
+ */
+function startBesideLoops(program, args, options) {
+  const loops = `for loop in $(seq ${BUSY_LOOPS}); do "$NODE" -e 'for(;;);' </dev/null >/dev/null 2>&1 & done; exec "$@"`;
+  const env = { ...options.env, NODE: process.execPath };
+  return spawn('sh', ['-c', loops, 'sh', program, ...args], { ...options, env, detached: true });
 }
 
-function endAll() {
-  for (const { pid } of children) {
-    try {
-      process.kill(-pid, 'SIGKILL');
-    } catch {
-      // It has ended meanwhile.
-    }
+/** Ends the program, what it left, and the busy loops. */
+function endGroup(pid) {
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch {
+    // It has ended meanwhile.
   }
 }
 
-process.once('exit', endAll);
+/** The run that goes on now. */
+let current;
+process.once('exit', () => {
+  if (current !== undefined) endGroup(current);
+});
 for (const [signal, code] of [
   ['SIGINT', 130],
   ['SIGTERM', 143],
@@ -60,7 +62,7 @@ for (const [signal, code] of [
 }
 
 /** Runs the test files once. @returns {Promise<string[]>} what failed, a line each, and its details */
-function run(seed, onChild) {
+function run(seed) {
   return new Promise((resolve) => {
     const failures = [];
     let ran = 0;
@@ -70,7 +72,7 @@ function run(seed, onChild) {
         failures.push(`${name}: ${failed} failed`, ...details.slice(0, SHOWN_LINES).map((line) => `  ${line}`));
     });
     const tap = realpathSync('node_modules/.bin/tap');
-    const child = start(
+    const child = startBesideLoops(
       process.execPath,
       [tap, '--reporter=tap', `--jobs=${JOBS}`, `--timeout=${TEST_LIMIT_S}`, ...files],
       {
@@ -78,14 +80,19 @@ function run(seed, onChild) {
         env: { ...toolEnvironment(), TEST_SEED: seed },
       },
     );
-    onChild(child);
+    current = child.pid;
     let unfinished = '';
     child.stdout.setEncoding('utf8').on('data', (text) => {
       const lines = `${unfinished}${text}`.split('\n');
       unfinished = lines.pop() ?? '';
       for (const line of lines) output.push(line);
     });
-    child.once('exit', (code, signal) => {
+    child.once('exit', () => {
+      endGroup(child.pid);
+      current = undefined;
+    });
+    // AFTER the exit, when all of the output has been read.
+    child.once('close', (code, signal) => {
       if (code !== 0 && failures.length === 0) failures.push(`tap ended with ${signal ?? code}`);
       if (ran === 0) failures.push('no test ran');
       resolve(failures);
@@ -95,21 +102,17 @@ function run(seed, onChild) {
 
 const built = await runNode('build.mjs', []);
 if (built.code !== 0) throw new Error(`the build failed:\n${built.stderr}`);
-for (let loop = 0; loop < BUSY_LOOPS; loop += 1) start(process.execPath, ['-e', 'for(;;);'], { stdio: 'ignore' });
 
 let good = 0;
-let current;
 const limit = setTimeout(() => {
   console.log('two hours are over');
-  if (current?.pid !== undefined) process.kill(-current.pid, 'SIGKILL');
+  if (current !== undefined) endGroup(current);
 }, LIMIT_MS);
 const startedAtMs = performance.now();
 for (let count = 1; count <= runs && performance.now() - startedAtMs < LIMIT_MS; count += 1) {
   const seed = newSeed();
   const runStartedAtMs = performance.now();
-  const failures = await run(seed, (child) => {
-    current = child;
-  });
+  const failures = await run(seed);
   const seconds = Math.round((performance.now() - runStartedAtMs) / 1000);
   if (failures.length === 0) good += 1;
   console.log(`run ${count}: ${failures.length === 0 ? 'ok' : 'FAILED'}, ${seconds} s, seed ${seed}`);
