@@ -8,7 +8,6 @@ import { parseArgs } from 'node:util';
 import { runNode, toolEnvironment } from './check/run-tool.mjs';
 import { newSeed } from './check/seed.mjs';
 import { TapOutput } from './check/tap-output.mjs';
-import { testFiles } from './check/test-files.mjs';
 
 const RUNS = 10;
 /** Twice as many as the machines that this is run on have cores. */
@@ -23,11 +22,10 @@ const TEST_LIMIT_S = 600;
 const SHOWN_LINES = 40;
 
 chdir(new URL('..', import.meta.url).pathname);
-const { values, positionals } = parseArgs({
+const { values, positionals: files } = parseArgs({
   allowPositionals: true,
   options: { runs: { type: 'string', default: String(RUNS) } },
 });
-const files = positionals.length === 0 ? testFiles() : positionals;
 const runs = Number(values.runs);
 if (!Number.isInteger(runs) || runs < 1) throw new Error(`--runs is ${values.runs}; give it a whole number above 0`);
 
