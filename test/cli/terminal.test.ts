@@ -96,7 +96,8 @@ t.test(
       ['QUIT', 131],
       ['USR2', 140],
     ] as const) {
-      const line = `(sleep 0.1; until pkill -${signal} -P $$ -f 'node.*exec -it -- sh -c echo' ; do sleep 0.1; done) & $CLI exec -it -- sh -c 'echo ready; exec sleep 60'`;
+      // The brackets keep the pattern from finding itself: bash gives its own command line to the processes that it forks.
+      const line = `(sleep 0.1; until pkill -${signal} -P $$ -f 'node.*exec [-]it -- sh -c echo' ; do sleep 0.1; done) & $CLI exec -it -- sh -c 'echo ready; exec sleep 60'`;
       const { text } = await endOf(between(setup, line));
       t.match(text, new RegExp(`same ${code}\r\n`), signal);
     }
