@@ -1,4 +1,4 @@
-// Sends one HTTP request, or upgrade, of a test and returns its answer. Speaks no WebSocket: an upgrade that is let in is closed at once.
+// Sends one HTTP request, or upgrade, of a test and returns its answer. Speaks no WebSocket: an accepted upgrade is closed at once.
 
 import { randomBytes } from 'node:crypto';
 import { type Agent, type IncomingHttpHeaders, type OutgoingHttpHeaders, request } from 'node:http';
@@ -16,7 +16,7 @@ export interface Question {
   readonly agent?: Agent;
 }
 
-/** What came back. 101: let in. */
+/** What came back. Status 101 means that the upgrade was accepted. */
 export interface Answer {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
@@ -29,7 +29,7 @@ export interface Address {
   readonly port: number;
 }
 
-/** Asks. */
+/** Sends the request and resolves to its whole answer. */
 export function ask(address: Address, question: Question): Promise<Answer> {
   const { path = '/', method = 'GET', headers = {}, upgrade = false, body: sent, agent = false } = question;
   const upgradeHeaders = upgrade

@@ -1,4 +1,4 @@
-/** A proxy between Unix sockets that passes exactly so many bytes of a connection and then breaks it. Knows nothing of what passes through it. */
+/** A proxy between Unix sockets that passes a given number of bytes of a connection and then breaks it. Knows nothing of what passes through it. */
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 
@@ -12,11 +12,11 @@ export interface Limits {
 
 export const UNLIMITED: Limits = { up: Number.POSITIVE_INFINITY, down: Number.POSITIVE_INFINITY };
 
-/** A proxy. A client that does not read stops it, as a network would, behind some hundred kilobytes. */
+/** A proxy. While a client does not read, the proxy stops taking from the server after some hundred kilobytes, as a network would. */
 export class BoundaryProxy {
-  /** Asked for each connection. */
+  /** Called for each new connection. */
   limitsOf: () => Limits = () => UNLIMITED;
-  /** Connections that it broke. */
+  /** Connections broken so far. */
   cuts = 0;
   readonly #target: string;
   readonly #path: string;

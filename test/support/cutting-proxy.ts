@@ -1,4 +1,4 @@
-/** A TCP proxy that a test cuts, closes or leads elsewhere at will. Knows nothing of what passes through it. */
+/** A TCP proxy that a test can cut, close or point at another server. Knows nothing of what passes through it. */
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 
@@ -18,7 +18,7 @@ export class CuttingProxy {
   bytesDown = 0;
   /** Connections so far. */
   connections = 0;
-  /** Cuts when so many more bytes have come from a server; asked again after each cut. Default: never. */
+  /** Bytes from servers after which every connection is cut; called for each new connection and after each cut. Default: no cut. */
   cutAfter: () => number = () => Number.POSITIVE_INFINITY;
   readonly #server: Server;
   readonly #pairs = new Set<Pair>();

@@ -1,6 +1,6 @@
 /**
- * The property of pictures: who gets the picture of a terminal at any place in its output, and then the rest, sees the same as who saw all. Knows neither
- * how often it is tried nor by whom.
+ * The property that pictures of terminals have: a client that gets the picture at any place in the output, and then the rest of the output, shows the same
+ * as a client that got all output. Does not know which tests try it, or how often.
  */
 import { isDeepStrictEqual } from 'node:util';
 import { makeHeadlessTerminal } from '../../src/commands/screen-terminal.js';
@@ -9,7 +9,7 @@ import { ShownTerminal } from './shown-terminal.js';
 import { terminalPieces } from './terminal-output.js';
 
 const SIZE = { rows: 6, cols: 20 };
-/** Bytes that the server's terminal gets at once: what is unfinished may have begun in an earlier piece. */
+/** Bytes that the server's terminal gets at a time. So few that a sequence may begin in one piece and be unfinished in the next. */
 const PIECE_BYTES = 7;
 
 type Division = [pieces: string[], at: number];
@@ -24,7 +24,7 @@ export const KNOWN_DIVISIONS: Division[] = [
   [['\x1b(0', '\x1b[?1049l', '\x0f', '`'], 11],
 ];
 
-/** What both see. @throws {Error} when it differs */
+/** Compares what the two clients show. @throws {Error} when it differs */
 async function compare([pieces, at]: Division): Promise<void> {
   const bytes = Buffer.from(pieces.join(''), 'utf8');
   const divided = at % (bytes.length + 1);
@@ -34,7 +34,7 @@ async function compare([pieces, at]: Division): Promise<void> {
   for (let from = 0; from < divided; from += PIECE_BYTES) {
     await server.write(bytes.subarray(from, Math.min(from + PIECE_BYTES, divided)));
   }
-  // At the same place: the library loses some characters that come in two pieces.
+  // Divided at the same place, because the library loses some characters that come in two pieces.
   await whole.write(bytes.subarray(0, divided));
   const wantedThen = whole.shown();
   await whole.write(bytes.subarray(divided));
@@ -49,7 +49,7 @@ async function compare([pieces, at]: Division): Promise<void> {
   throw new Error(`divided at ${divided}:\n${differing.map((shown) => JSON.stringify(shown)).join('\n')}`);
 }
 
-/** Tries so many divisions, and the known ones. @throws {Error} of a counterexample, made small */
+/** Tries this many divisions, and the known ones. @throws {Error} with a counterexample that is as small as possible */
 export function tryDivisions(times: number, seed?: number): Promise<void> {
   const property = fc.asyncProperty(fc.array(terminalPieces, { maxLength: 25 }), fc.nat(), (pieces, at) =>
     compare([pieces, at]),

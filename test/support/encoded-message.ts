@@ -1,7 +1,7 @@
-/** Makes messages as the exec layer gives them to a transport. */
+/** Makes encoded messages as a transport gets them. Knows no transport. */
 import { type EncodedMessage, MESSAGE_HEADROOM_BYTES, MESSAGE_TAILROOM_BYTES } from '../../src/rpc/transport.js';
 
-/** With bytes other than zero in both rooms. */
+/** A message whose room before and after the text holds bytes other than zero. */
 export function encoded(text: string, onSent?: () => void): EncodedMessage {
   const textBytes = Buffer.byteLength(text);
   const buffer = Buffer.alloc(MESSAGE_HEADROOM_BYTES + textBytes + MESSAGE_TAILROOM_BYTES, 0xee);

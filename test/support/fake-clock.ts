@@ -1,4 +1,4 @@
-/** Time that stands still until a test moves it. */
+/** A clock that stands still until a test moves it. Knows nothing of what is timed. */
 import type { CancelTimer, Clock } from '../../src/commands/clock.js';
 
 interface Timer {

@@ -16,7 +16,7 @@ interface Queued {
   readonly onDone: (error?: Error) => void;
 }
 
-/** Takes bytes only when told to. */
+/** Standard input that takes bytes only when a test says so. */
 export class FakeStdin implements StdinWriter {
   /** What the process has read. */
   read = '';
@@ -61,7 +61,7 @@ export class FakeStdin implements StdinWriter {
   }
 }
 
-/** One process; the upper half is what the command sees, the lower what the test does. */
+/** One process. The command calls the methods up to `dispose`, and the test calls the others. */
 export class FakeProcess implements OsProcess {
   readonly pid: number;
   readonly outputs: readonly OutputName[];
@@ -98,6 +98,7 @@ export class FakeProcess implements OsProcess {
     this.calls.push('dispose');
   }
 
+  /** The process writes. */
   say(text: string | Buffer, stream: OutputName = 'stdout'): void {
     this.#events.onOutput(stream, Buffer.from(text));
   }
@@ -120,7 +121,7 @@ interface Start {
   readonly reject: (error: Error) => void;
 }
 
-/** An operating system for the exec layer. */
+/** An operating system for commands. */
 export class FakeSystem implements CommandSystem {
   readonly clock = new FakeClock();
   /** In order: `tree 100 SIGKILL`, `group 100 SIGKILL`. */

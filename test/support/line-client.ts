@@ -1,10 +1,10 @@
-/** The wire client over standard input and output of a server, a line for each message. Knows no method beyond what every peer does. */
+/** The wire client over standard input and output of a server, a line for each message. Adds no method to those of every peer. */
 import type { ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { WirePeer } from './wire-peer.js';
 
-/** The pipes of one server. */
+/** A client on the pipes of one server. */
 export class LineClient extends WirePeer {
   readonly stdin: Writable;
   readonly stdout: Readable;

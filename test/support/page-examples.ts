@@ -1,4 +1,4 @@
-// Owns how examples are taken from a page and compared with what really came. Knows no page, and runs nothing.
+// Takes examples from a page, and turns what the page shows into patterns for what really comes. Knows no page, and runs nothing.
 
 /** A fenced block. */
 export interface PageBlock {
@@ -30,7 +30,7 @@ export function linePattern(line: string): RegExp {
   return new RegExp(`^${sourceOf(line)}$`);
 }
 
-/** Lines as a page shows them, likewise; blanks at the end do not count. */
+/** Lines as a page shows them, where … stands for anything; blanks at the end do not count. */
 export function shownPattern(shown: string): RegExp {
   return new RegExp(`^${shown.trimEnd().split('\n').map(sourceOf).join('\\n')}\\s*$`);
 }
@@ -46,7 +46,7 @@ export interface ConsoleStep {
   readonly shown: string;
 }
 
-/** Steps of a console block; a line that ends with `\` goes on. */
+/** Steps of a console block; a command goes on in the next line after a `\`. */
 export function consoleSteps(text: string): ConsoleStep[] {
   const steps: { command: string; shown: string }[] = [];
   let goesOn = false;

@@ -1,4 +1,7 @@
-/** Makes an event of passing time: another server closes a connection that does not initialize in time. Knows nothing of the server under test. */
+/**
+ * Turns the passing of time into an event that a test can wait for: another server closes a connection that does not initialize in time. Knows nothing of
+ * the server under test.
+ */
 import type { Test } from 'tap';
 import { startServer } from './server.js';
 

@@ -62,7 +62,7 @@ export function descriptorsOf(pid: number): string[] {
     try {
       return [`${fd} ${readlinkSync(`/proc/${pid}/fd/${fd}`)}`];
     } catch {
-      return []; // It was the descriptor of this look itself, or it is closed by now.
+      return []; // It was the descriptor that read this folder, or it is closed by now.
     }
   });
 }

@@ -1,6 +1,6 @@
 /**
- * The one starter of servers: the built server in a process of its own, its address, log and end, and what it holds, seen from outside. Knows no test
- * framework; `server.ts` ends each server with its test.
+ * Starts the built server in a process of its own, and tells its address, its log, its end and what it holds, all seen from outside. Every test starts
+ * servers by it. Knows no test framework; `server.ts` ends each server with its test.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -114,7 +114,7 @@ export class ServerProcess {
   url = '';
   /** Lines of standard error so far, the oldest dropped after 20,000. */
   readonly lines: string[] = [];
-  /** Called for each of them. */
+  /** Called for each line of standard error. */
   onLine: (line: string) => void = () => {};
   /** A word in the environment of every process that it starts. */
   readonly word: string;
@@ -175,7 +175,7 @@ export class ServerProcess {
     });
     ended.catch(() => {});
     try {
-      await Promise.race([this.#lineThat((line) => BANNER_END.test(line)), ended]);
+      await Promise.race([this.#lineThat('a banner', (line) => BANNER_END.test(line)), ended]);
     } finally {
       clearTimeout(timer);
     }
@@ -208,7 +208,7 @@ export class ServerProcess {
 
   /** Resolves when the log has a line with this text. @throws {Error} when the server ends first */
   async logged(text: string): Promise<void> {
-    await this.#lineThat((line) => line.includes(text));
+    await this.#lineThat(`"${text}"`, (line) => line.includes(text));
   }
 
   /** A plain GET; over a connection of its own unless an agent is given. */
@@ -274,7 +274,8 @@ export class ServerProcess {
     for (const look of [...this.#waiting]) look();
   }
 
-  #lineThat(holds: (line: string) => boolean): Promise<void> {
+  /** @param what names the line in the error */
+  #lineThat(what: string, holds: (line: string) => boolean): Promise<void> {
     return new Promise((resolve, reject) => {
       const look = (): void => {
         if (!this.lines.some(holds)) return;
@@ -286,7 +287,7 @@ export class ServerProcess {
       // 'close': its last output has been read.
       this.child.once('close', () => {
         look();
-        if (this.#waiting.delete(look)) reject(new Error(`the server ended before it logged that:\n${this.stderr}`));
+        if (this.#waiting.delete(look)) reject(new Error(`the server ended before it logged ${what}:\n${this.stderr}`));
       });
     });
   }

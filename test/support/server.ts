@@ -92,7 +92,7 @@ export class TestServer extends ServerProcess {
     return [...children.map((pid) => `child ${pid}`), ...(descriptors.length > idle.descriptors ? descriptors : [])];
   }
 
-  /** Resolves when the server holds no more than when it was idle. @throws {Error} with the rest */
+  /** Resolves when the server holds no more than when it was idle. @throws {Error} naming what is left */
   async untilIdle(patienceMs?: number): Promise<void> {
     await until('the server is idle', () => this.leftBehind().length === 0, patienceMs).catch(() => {
       throw new Error(`left behind: ${this.leftBehind().join(', ')}`);
@@ -101,7 +101,7 @@ export class TestServer extends ServerProcess {
 
   /**
    * Closes every connection of the test and ends the server.
-   * @param patienceMs how long the rest may take to go; default: a minute
+   * @param patienceMs how long the server may take to let go of everything; default: a minute
    * @throws {Error} naming everything that is wrong
    */
   async endClean(patienceMs?: number): Promise<void> {
@@ -119,7 +119,7 @@ export class TestServer extends ServerProcess {
     if (problems.length > 0) throw new Error(`the server ${this.url} did not end clean: ${problems.join('\n')}`);
   }
 
-  /** The server's figures once two looks agree, because the commands of the start leave timers that run out. */
+  /** The server's figures, once two readings agree. Before that, timers of the commands of the start may still run out. */
   async #figuresAtRest(): Promise<Figures> {
     let figures = await this.figures();
     await until('the figures stand still', async () => {

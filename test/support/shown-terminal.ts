@@ -1,4 +1,4 @@
-/** A terminal without a window on the client's side, and everything that a user of it would see. Knows no server. */
+/** The terminal of a client, without a window, and everything that its user would see. Knows no server. */
 import headless from '@xterm/headless';
 import { boundTerminal } from '../../src/commands/terminal-bounds.js';
 import { parse } from '../../src/commands/terminal-inner.js';
@@ -19,7 +19,7 @@ export class ShownTerminal {
 
   constructor(rows: number, cols: number) {
     this.#terminal = new Terminal({ rows, cols, scrollback: 0, allowProposedApi: true, logLevel: 'off' });
-    // The library fails in some places; that of the server has the same bounds.
+    // The library throws for some sequences, so the server bounds its terminals in the same way.
     boundTerminal(this.#terminal);
     this.#terminal.onTitleChange((title) => {
       this.#title = title;

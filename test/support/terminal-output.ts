@@ -1,4 +1,4 @@
-/** What programs write to terminals, for properties, in pieces that are divided nowhere by themselves. Knows no terminal. */
+/** Pieces of what programs write to terminals, for property tests. Each is a whole sequence or text; a test divides them. Knows no terminal. */
 import { fc } from './property.js';
 
 const LOOKS = [

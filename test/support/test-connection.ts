@@ -1,4 +1,4 @@
-/** A connection, and a session on it, in memory: the base of the tests of rpc, session and commands. */
+/** A connection, and a session on it, in memory: the base of the tests of rpc, session and commands. Knows no method. */
 import { ANONYMOUS } from '../../src/auth/principal.js';
 import { Connection, type ConnectionOptions } from '../../src/rpc/connection.js';
 import { RequestBudget, TotalRequests } from '../../src/rpc/request-budget.js';

@@ -1,11 +1,11 @@
-/** Waits for conditions that no event reports. Knows nothing of them. */
+/** Waits for conditions that no event reports. Knows no condition. */
 
 /** Patience for a very busy machine; normally the wait is far shorter. */
 const PATIENCE_MS = 60_000;
 const LOOK_EVERY_MS = 10;
 
 /**
- * Looks again and again until a condition holds.
+ * Checks again and again until a condition holds.
  * @param patienceMs default 60,000
  * @throws {Error} naming what did not come about
  */

@@ -1,6 +1,6 @@
 /**
- * One view of a detachable command over the wire client: puts together what comes, and notes everything that is not as the protocol says. Knows
- * neither the server nor what the command should say.
+ * One view of a detachable command over the wire client: puts its output together, and notes every message that breaks the protocol. Knows neither the
+ * server nor what the command should write.
  */
 import { randomBytes } from 'node:crypto';
 import type { WireMessage, WirePeer } from './wire-peer.js';
@@ -15,7 +15,7 @@ export interface Gap {
 }
 
 export interface ViewOptions {
-  /** Gets output in place of the view, which then keeps none. */
+  /** Called with output. The view then keeps none. */
   readonly onBytes?: (bytes: Buffer, offset: number, stream: Stream) => void;
 }
 
@@ -42,7 +42,7 @@ export class View {
   detached: string | undefined;
   /** Bytes of output received. */
   received = 0;
-  /** Told of everything that comes for this view. */
+  /** Called for every message to this view. */
   onEvent: () => void = () => {};
   readonly #client: WirePeer;
   readonly #options: ViewOptions;
@@ -147,7 +147,7 @@ export class View {
 
   #take({ method, params }: WireMessage): void {
     if (method === undefined || params?.processId !== this.processId) return;
-    if (this.#hasReply) this.problems.push(`${method} behind the reply`);
+    if (this.#hasReply) this.problems.push(`${method} after the reply`);
     if (method === 'command/exec/attached') this.#begin(params);
     else if (method === 'command/exec/outputDelta') this.#add(params);
     else if (method === 'command/exec/gap') this.#skip(params);
@@ -176,10 +176,10 @@ export class View {
   }): void {
     const bytes = Buffer.from(deltaBase64, 'base64');
     if (this.attached === undefined) this.problems.push('output before attached');
-    if (this.detached !== undefined) this.problems.push('output behind detached');
-    if (this.#capped.has(stream)) this.problems.push('output behind the cap');
+    if (this.detached !== undefined) this.problems.push('output after detached');
+    if (this.#capped.has(stream)) this.problems.push('output after the cap');
     if (capReached) this.#capped.add(stream);
-    if (offset !== this.next[stream]) this.problems.push(`${stream} at ${offset}, due was ${this.next[stream]}`);
+    if (offset !== this.next[stream]) this.problems.push(`${stream} at ${offset} in place of ${this.next[stream]}`);
     this.next[stream] = offset + bytes.length;
     this.received += bytes.length;
     if (this.#options.onBytes === undefined) this.#pieces[stream].push(bytes);
@@ -193,7 +193,7 @@ export class View {
   }
 
   #draw(params: WireMessage['params']): void {
-    if (this.screen !== undefined || this.received > 0) this.problems.push('a screen behind output');
+    if (this.screen !== undefined || this.received > 0) this.problems.push('a screen after output or another screen');
     this.screen = params;
     this.next.stdout = params.offset;
   }

@@ -64,7 +64,7 @@ export interface WireEnd {
 export abstract class WirePeer {
   /** Everything received, in order, unless {@link forgetsMessages} was set. */
   readonly messages: WireMessage[] = [];
-  /** Set for a long connection: no message is kept; only waiting calls see it. Output goes to {@link onOutput}. */
+  /** Set for a long connection: messages are not kept, and only calls that wait for one see it. Output goes to {@link onOutput}. */
   forgetsMessages = false;
   /** Resolves when the connection has ended. */
   readonly ended: Promise<WireEnd>;
@@ -124,7 +124,7 @@ export abstract class WirePeer {
     return this.request('command/exec', { command, ...params });
   }
 
-  /** Sends `initialize`. @returns itself, for one line less @throws {Error} when it is refused */
+  /** Sends `initialize`. @returns itself, so that calls can be chained @throws {Error} when it is refused */
   async initialize(capabilities?: object, more: object = {}): Promise<this> {
     const { error } = await this.request(
       'initialize',

@@ -1,4 +1,4 @@
-/** What is seen of commands that outlive their connections: the log, the metrics, and the traces. */
+/** Shows what the log, the metrics and the traces say of commands that outlive their connections. */
 import t from 'tap';
 import { startServer, type TestServer } from '../support/server.js';
 import { until } from '../support/until.js';
@@ -41,7 +41,7 @@ t.test(
       [1, 1, lost],
     );
     await second.ask('detach');
-    await until('it is ended', async () => (await metric(server, 'commands_expired_total')) === 1);
+    await until('the command has expired', async () => (await metric(server, 'commands_expired_total')) === 1);
     t.same(linesOf(server, key), [
       'detachable command started writer',
       'detached writer takeover',
@@ -53,7 +53,7 @@ t.test(
     const longest = newKey();
     const left = await View.start(one, { command: ['cat'], detachable: { key: longest, ttlMs: 300 } }).begun();
     one.terminate();
-    await until('it is ended', async () => (await metric(server, 'commands_expired_total')) === 2);
+    await until('the other has expired, too', async () => (await metric(server, 'commands_expired_total')) === 2);
     t.match(linesOf(server, longest).at(-1), /nobody came back within --max-detached/);
     await until('nothing is held', async () => (await metric(server, 'replay_bytes')) === 0);
     t.same([left.problems, second.problems], [[], []]);
@@ -80,6 +80,6 @@ t.test('span of a request that comes back is linked to the span of the command',
   const [{ spanId, traceId } = { spanId: '', traceId: '' }] = command;
   const linked = receiver.spans.filter(({ links }) => links.some((link) => link.spanId === spanId));
   t.same(new Set(linked.map(({ name }) => name)), new Set(['command/exec/attach', 'command/exec']));
-  t.equal(linked.length, 2, 'not the request that started it, which is its parent');
+  t.equal(linked.length, 2, 'the request that started the command is its parent and is not linked');
   for (const span of linked) t.not(span.traceId, traceId);
 });

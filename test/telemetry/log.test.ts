@@ -1,4 +1,4 @@
-/** The log: what is never in it, its level at run time, and that a full disk or a reader that has stopped costs lines and never time. */
+/** Shows what the log never holds, how its level changes at run time, and that a full disk or a stopped reader costs lines of it but no time. */
 
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -13,7 +13,7 @@ import { createLog } from '../../src/log.js';
 import { spawnServer, startServer } from '../support/server.js';
 import { type ServerProcess, withStderr } from '../support/server-process.js';
 
-/** Debug lines of about a hundred bytes: more than a pipe and the log's own room together. */
+/** Debug lines of about a hundred bytes: more than a pipe and the log's own buffer hold together. */
 const MANY_LINES = 20_000;
 const INITIALIZE = { id: 1, method: 'initialize', params: { clientInfo: { name: 'a', version: '1' } } };
 
@@ -58,7 +58,7 @@ t.test('log holds no argument, environment, output or token when they are logged
   log.logger.info({ request: { ...secrets, headers: { authorization: 'SECRET' } } }, 'second level');
   log.logger.error({ err: spawnError }, 'an error');
   log.logger.child({ connectionId: 'c' }).warn({ stdin: 'SECRET', deltaBase64: 'SECRET' }, 'of a child');
-  t.equal(readFileSync(file, 'utf8'), '', 'held until it is released');
+  t.equal(readFileSync(file, 'utf8'), '', 'nothing is written before the release');
   await log.release();
   const lines = await linesOf(file, 4);
   t.notOk(JSON.stringify(lines).includes('SECRET'));
@@ -78,7 +78,7 @@ t.test('log drops lines, counts them and throws nothing when the disk is full', 
 
 t.test(
   'server answers and ends in time when its standard error is not read',
-  { skip: process.platform !== 'linux' },
+  { skip: process.platform !== 'linux' && 'needs Linux' },
   async (t) => {
     // A socket's path must be short.
     const folder = mkdtempSync(join(tmpdir(), 'log-'));
@@ -109,13 +109,13 @@ t.test(
   },
 );
 
-/** What a log does when the process exits. */
+/** A log, and the function that it runs when the process exits. */
 function exitOf(
   t: Test,
   make: () => ReturnType<typeof createLog>,
 ): { log: ReturnType<typeof createLog>; exit: () => void } {
   const log = make();
-  // It was put in front of all others.
+  // The log puts its listener in front of all others.
   const [onExit] = process.listeners('exit');
   if (onExit === undefined) throw new Error('the log does not listen for the exit');
   t.teardown(() => process.off('exit', onExit));
@@ -168,11 +168,14 @@ t.test('SIGUSR1 toggles debug, and starts no debugger', async (t) => {
   );
 });
 
-t.test('log is for people when standard error is a terminal and pino-pretty is there', async (t: Test) => {
-  const file = join(t.testdir({ log: '' }), 'log');
-  const log = createLog({ level: 'info', fd: openSync(file, 'a'), pretty: true });
-  log.logger.info({ connectionId: 'c' }, 'opened');
-  await log.release();
-  while (readFileSync(file, 'utf8') === '') await turn();
-  t.match(readFileSync(file, 'utf8'), /INFO.*opened/);
-});
+t.test(
+  'log is written for people to read when standard error is a terminal and pino-pretty is there',
+  async (t: Test) => {
+    const file = join(t.testdir({ log: '' }), 'log');
+    const log = createLog({ level: 'info', fd: openSync(file, 'a'), pretty: true });
+    log.logger.info({ connectionId: 'c' }, 'opened');
+    await log.release();
+    while (readFileSync(file, 'utf8') === '') await turn();
+    t.match(readFileSync(file, 'utf8'), /INFO.*opened/);
+  },
+);

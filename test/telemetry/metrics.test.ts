@@ -1,4 +1,4 @@
-/** `/metrics`: what it counts, which clients may read it, where it is served, and that a Prometheus server understands it. */
+/** Shows what `/metrics` counts, which clients may read it, where it is served, and that a Prometheus server understands it. */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
@@ -103,7 +103,7 @@ t.test('labels stay few when clients send names of their own', async (t) => {
   ]);
 });
 
-t.test('metrics are read only, and need the credential of an upgrade where there is one', async (t) => {
+t.test('metrics can only be read, and need the credential of an upgrade when the server asks for one', async (t) => {
   const openServer = await startServer(t, { warm: false });
   t.same(
     await Promise.all(['GET', 'HEAD', 'POST', 'PUT'].map((method) => statusOf(openServer, method))),
@@ -121,7 +121,7 @@ t.test('metrics are read only, and need the credential of an upgrade where there
   t.equal((await scrape(again)).get('execwire_upgrades_refused_total{status="400"}'), 1);
 });
 
-t.test('metrics are on their own listener, and only there, when one is named', async (t) => {
+t.test('metrics are served on a listener of their own, and only there, when one is named', async (t) => {
   const server = await startServer(t, { warm: false, flags: ['--metrics-listen', 'http://127.0.0.1:0'] });
   await server.logged('"msg":"metrics"');
   const { metrics } = JSON.parse(server.lines.find((line) => line.includes('"msg":"metrics"')) ?? '{}');
@@ -139,7 +139,7 @@ t.test('every metric of the table is exposed', async (t) => {
   for (const { name, kind } of Object.values(instruments)) t.ok(body.includes(`# TYPE ${name} ${kind}\n`), name);
 });
 
-t.test('server loads neither the SDK nor prom-client when they are not asked for', async (t) => {
+t.test('server loads neither the OpenTelemetry SDK nor prom-client when no telemetry is asked for', async (t) => {
   const report = `process.on('exit', () => require('fs').writeSync(2, Object.keys(require.cache).join('\\n') + '\\nloaded\\n'))`;
   const folder = t.testdir({ 'report.cjs': report });
   const env = { NODE_OPTIONS: `--require=${folder}/report.cjs`, OTEL_EXPORTER_OTLP_ENDPOINT: '' };
@@ -162,7 +162,7 @@ t.test('server loads neither the SDK nor prom-client when they are not asked for
 const hasPrometheus = spawnSync('prometheus', ['--version']).status === 0;
 
 t.test(
-  'Prometheus scrapes the endpoint',
+  'Prometheus reads the metrics when it scrapes the server',
   { skip: !hasPrometheus && 'no prometheus on this machine' },
   async (t: Test) => {
     const server = await startServer(t, { warm: false });

@@ -1,4 +1,4 @@
-/** The names of telemetry are the same everywhere: in the code, the dashboard, the alerts and the page. */
+/** Checks that telemetry has the same names in the code, the dashboard, the alerts and the page. Knows no name. */
 import { readFileSync } from 'node:fs';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import t from 'tap';

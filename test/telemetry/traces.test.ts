@@ -97,10 +97,10 @@ t.test('trace runs from a client span over WebSocket to the child of a command w
   t.same(command.events, ['started', 'exited']);
   t.match(only(all, 'initialize').attributes, { 'execwire.client.name': 'tracer', 'execwire.client.version': '7' });
   const connection = only(all, 'connection');
-  t.not(connection.traceId, request.traceId, 'the connection is not the parent');
+  t.not(connection.traceId, request.traceId, 'the connection is not the parent of the request');
   t.ok(
     connection.links.some(({ spanId }) => spanId === request.spanId),
-    'but linked',
+    'the connection is linked to the request',
   );
   t.equal(connection.attributes['execwire.connection.id'], request.attributes['execwire.connection.id']);
   t.same(only(all, 'drain').events, ['draining']);
@@ -224,7 +224,7 @@ t.test('arguments are in a trace when --trace-argv asks for them', async (t) => 
   t.same(command.attributes['process.command_args'], ['echo', 'argument']);
 });
 
-t.test('span is not sent when its parent is not sampled, and the command is told so', async (t) => {
+t.test('span is not sent, and the command learns that, when its parent is not sampled', async (t) => {
   const traced = await startTraced(t);
   const unsampled = { traceparent: PARENT.replace(/01$/, '00') };
   const client = await traced.open(() => unsampled);
@@ -260,7 +260,7 @@ t.test('metrics of a scrape go to the OTLP receiver, too', async (t) => {
   t.equal(durations?.bucketCounts.length, (durations?.explicitBounds.length ?? 0) + 1);
 });
 
-t.test('server without a receiver serves, and ends in order', async (t) => {
+t.test('server serves, and ends in order, when no receiver listens at its endpoint', async (t) => {
   const env = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:9' };
   const server = await startServer(t, { env });
   const client = await server.connect();
@@ -272,7 +272,7 @@ t.test('server ends in order when its receiver takes spans and never answers', a
   const receiver = createServer((socket) => socket.on('error', () => {})).listen(0, '127.0.0.1');
   await once(receiver, 'listening');
   t.teardown(() => receiver.close());
-  // Longer than the test waits: only the server's own bound on the end of its telemetry can end it earlier.
+  // Longer than the test waits, so that only the server's own bound on the end of its telemetry can end it in time.
   const patience = { OTEL_EXPORTER_OTLP_TIMEOUT: '600000', OTEL_BSP_EXPORT_TIMEOUT: '600000' };
   const { port } = receiver.address() as AddressInfo;
   const server = await startServer(t, {
@@ -286,7 +286,7 @@ t.test('server ends in order when its receiver takes spans and never answers', a
   t.same(await ended, { code: 0, signal: null });
 });
 
-t.test('request hands its trace on to its command when no telemetry is asked for', async (t) => {
+t.test('request passes its trace on to its command when no telemetry is asked for', async (t) => {
   const server = await startServer(t, { env: { OTEL_EXPORTER_OTLP_ENDPOINT: '', TRACEPARENT: '' } });
   const carrier = { traceparent: PARENT, tracestate: 'vendor=value' };
   const client = await server.connect({ traceContext: () => carrier });
