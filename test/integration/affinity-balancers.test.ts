@@ -1,4 +1,4 @@
-/** Clients that come back to their commands on three replicas behind HAProxy and nginx, as part of the whole check where those are installed. */
+/** Shows that clients come back to their commands on three replicas behind HAProxy and nginx, where those are installed. Knows no wire. */
 import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,7 +9,7 @@ import { blocksOf } from '../support/page-examples.js';
 const LIMIT_MS = 300_000;
 const LOADER = '--import=tsx';
 
-/** Debian keeps both for root; a user's PATH often lacks them. */
+/** Debian puts both programs into folders that often only root's PATH names. */
 function isInstalled(program: string): boolean {
   return spawnSync('sh', ['-c', `PATH=$PATH:/usr/sbin:/usr/local/sbin command -v ${program}`]).status === 0;
 }
@@ -31,7 +31,7 @@ for (const program of ['haproxy', 'nginx']) {
       t.equal(Number(reached), Number(asked) - Number(moved));
       t.ok(Number(reached) >= 40, `${reached} returns`);
       t.same([strays, twice], ['0', '0'], 'new clients on a draining replica, commands that ran twice');
-      // docs/operations.md says so of each.
+      // docs/operations.md promises this for HAProxy only.
       if (program === 'haproxy') t.equal(moved, '0', 'commands that were looked for at another replica');
       t.end();
     },
@@ -40,7 +40,7 @@ for (const program of ['haproxy', 'nginx']) {
 
 const isHaproxyMissing = !isInstalled('haproxy') && 'haproxy is not installed';
 
-t.test('haproxy accepts what the pages say to change in its configuration', { skip: isHaproxyMissing }, (t) => {
+t.test('haproxy accepts its configuration when it is changed as the pages say', { skip: isHaproxyMissing }, (t) => {
   const own = readFileSync('deploy/haproxy/haproxy.cfg', 'utf8');
   const accepts = (name: string, text: string): void => {
     const file = join(t.testdir(), 'haproxy.cfg');

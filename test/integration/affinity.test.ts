@@ -21,7 +21,7 @@ t.jobs = 3;
 const CLEAN = { code: 0, signal: null };
 const SECRET = 'a secret of more than thirty-two bytes, for tests';
 const EXPERIMENTAL = { experimentalApi: true };
-/** A key as clients make them: affinity, dot, chance. */
+/** A key as clients make them: affinity, dot, random part. */
 const KEY = 'a1b2c3d4e5f6a7b8c9d0.00112233445566778899';
 const AFFINITY = KEY.slice(0, KEY.indexOf('.'));
 /** A key with another affinity, though most of the text is the same. */
@@ -54,7 +54,7 @@ async function startDetachable(client: WireClient, key: string, more: object = {
   if (early !== undefined) throw new Error(`ended before it was ready: ${JSON.stringify(early)}`);
 }
 
-/** Resolves when the server refuses clients without a key of a command here. */
+/** Resolves when the server refuses clients that name no key of its commands. */
 async function untilDraining(server: TestServer, headers: Record<string, string> = {}): Promise<void> {
   await until('the server drains', async () => (await ask(server, { upgrade: true, headers })).status === 503);
 }
@@ -91,7 +91,7 @@ t.test('draining server lets in a principal with the affinity of its own command
     'a key among other parameters, on another path': `/some/path?a=1&key=${KEY}&b=2`,
     'an encoded key': `/?key=${AFFINITY}%2E0`,
     'a key without a dot': '/?key=without-any-dot-in-it',
-    'what begins with a key without a dot': '/?key=without-any-dot-in-it.0',
+    'a key whose affinity is a key without a dot': '/?key=without-any-dot-in-it.0',
   };
   for (const [what, path] of Object.entries(letIn)) {
     t.equal((await ask(server, { upgrade: true, path, headers: mine })).status, 101, what);
@@ -112,7 +112,7 @@ t.test('draining server lets in a principal with the affinity of its own command
     t.equal(status, 503, what);
     t.ok(Number(answered['retry-after']) > 0, `${what}: Retry-After`);
   }
-  t.equal((await ask(server, { upgrade: true, path: `/?key=${KEY}` })).status, 401, 'a credential is needed before');
+  t.equal((await ask(server, { upgrade: true, path: `/?key=${KEY}` })).status, 401, 'the credential is checked first');
 
   const back = await server.session(EXPERIMENTAL, { token: tokenOf('mine'), path: `/?key=${AFFINITY}.back` });
   t.match(
@@ -136,7 +136,7 @@ t.test('draining server lets in a principal with the affinity of its own command
   t.strictSame(await server.exited, CLEAN);
 });
 
-t.test('ownerz says 404 where readyz says 503: while it leaves, drains, or is full', async (t) => {
+t.test('ownerz says 404 and readyz says 503 when the server leaves, drains or is full', async (t) => {
   const probes = async (server: TestServer) =>
     Promise.all(['/readyz', '/ownerz', '/livez'].map(async (path) => (await server.get(path)).status));
   const server = await startServer(t, { flags: ['--drain-delay', '1500ms', '--drain-timeout', '10m'] });
@@ -162,7 +162,7 @@ t.test('ownerz says 404 where readyz says 503: while it leaves, drains, or is fu
   t.equal((await full.get('/readyz')).status, 200);
 });
 
-t.test('screen is complete unless the server was told to follow none', async (t) => {
+t.test('screen is complete unless the server runs with --no-screens', async (t) => {
   for (const [flags, complete] of [
     [[], true],
     [['--no-screens'], false],
@@ -190,8 +190,8 @@ t.test('screen is complete unless the server was told to follow none', async (t)
     const { params: screen } = await client.notified('command/exec/screen');
     t.equal(screen.complete, complete, `complete with ${flags.join(' ') || 'no flag'}`);
     const drawn = Buffer.from(screen.deltaBase64, 'base64').toString();
-    t.equal(drawn.includes('bottom'), complete, 'what the log forgot');
-    t.ok(drawn.includes('over'), 'what the log keeps');
+    t.equal(drawn.includes('bottom'), complete, 'text that the log has dropped');
+    t.ok(drawn.includes('over'), 'text that the log still has');
     await client.request('command/exec/terminate', { processId: 'view' });
     t.equal((await attached).result?.exitCode, 137);
   }
@@ -249,7 +249,7 @@ t.test('command is unknown when another server answers at the address, and runs 
   const error = await fate;
   t.ok(error instanceof UnknownOutcomeError, String(error));
   t.match(error, { result: { exitCode: undefined, cause: 'unknown' }, wasSent: true });
-  t.not(box.serverId, serverId, 'another instance');
+  t.not(box.serverId, serverId, 'it is another server');
   const { stdout } = await box.exec(['cat', 'journal']);
   t.equal(stdout, 'ran', 'nothing was started again');
   t.equal(second.url, first.url);
@@ -285,7 +285,7 @@ t.test('command has its result and output for a client that comes back when it e
   t.ok(error instanceof UnknownOutcomeError, String(error));
   writeFileSync(join(folder, 'go'), '');
   const second = await connect(server.url, { key });
-  await until('it has ended', async () =>
+  await until('the command has ended', async () =>
     (await second.list()).some((each) => each.key === key && each.state === 'ended'),
   );
   t.match(await second.attach(key, { reject: false }), { exitCode: 7, stdout: 'before\nafter', cause: 'exited' });

@@ -1,4 +1,4 @@
-/** Clients that use "Coming back" wrongly, or all at once: nothing is lost, nothing is doubled, and nobody else notices. */
+/** Shows that nothing is lost or doubled, and that other clients are served, when clients use "Coming back" wrongly or all at once. */
 import t from 'tap';
 import { startServer, type TestServer } from '../support/server.js';
 import { until } from '../support/until.js';
@@ -18,7 +18,7 @@ async function refusal(reply: Promise<WireMessage>): Promise<string> {
   return error === undefined ? 'no error' : `${error.code} ${error.data?.reason}`;
 }
 
-t.test('acknowledgements that say nothing new are ignored, whenever they come', async (t) => {
+t.test('acknowledgements are ignored when they are early, repeated, malformed or late', async (t) => {
   const server = await startServer(t);
   const client = await connect(server);
   const key = newKey();
@@ -34,7 +34,7 @@ t.test('acknowledgements that say nothing new are ignored, whenever they come', 
   for (const offset of [-1, 0.5, '1', null]) ack({ processId: view.processId, stream: 'stdout', offset });
   ack({ processId: 'nobody', stream: 'stdout', offset: 1 });
   await client.request('command/exec/list');
-  t.equal(view.text(), 'a', 'one byte is under way, and stays so');
+  t.equal(view.text(), 'a', 'still one byte, because no valid acknowledgement came');
   view.acknowledge(1);
   view.acknowledge(1);
   await view.said('ab');
@@ -52,7 +52,7 @@ t.test('acknowledgements that say nothing new are ignored, whenever they come', 
   t.same([...view.problems, ...back.problems], []);
 });
 
-t.test('exactly one view writes when several take over at once, and all of them are told', async (t) => {
+t.test('one view stays, and the others are told that they ended, when several take over at once', async (t) => {
   const server = await startServer(t);
   const clients = await Promise.all([1, 2, 3].map(() => connect(server)));
   const [first] = clients;
@@ -65,7 +65,7 @@ t.test('exactly one view writes when several take over at once, and all of them 
     for (const client of clients) views.push(View.attach(client, key, { takeover: true, from: { stdout: 0 } }));
   }
   await until(
-    'all but one were sent away',
+    'all views but one have ended',
     () => views.filter(({ detached }) => detached === 'takeover').length === 3 * rounds,
   );
   const writer = views.find(({ detached }) => detached === undefined);
@@ -99,18 +99,18 @@ t.test('input takes effect once when it comes with its start, overlaps, and is s
   const reasons = answers.map(({ error }) => error?.data?.reason);
   t.same(reasons.slice(0, 5), [undefined, undefined, 'emptyWrite', undefined, 'stdinGap']);
   t.same(reasons.slice(5), [undefined, undefined, 'stdinClosed', 'stdinGap']);
-  // What waits for the process is accepted together.
+  // Writes that wait for the process are accepted together, so a reply may count a later write, too.
   for (const [at, end] of [4, 6, 0, 1, 0, 8, 8].entries()) t.ok((answers[at]?.result?.accepted ?? 0) >= end);
   t.equal((await view.reply).result.exitCode, 0);
   t.equal(view.text(), 'abcdefgh');
   t.same(view.problems, []);
 });
 
-t.test('next writer is told of input that still waits, so that its own is not taken for that', async (t) => {
+t.test('next writer is told how much input was accepted when some of it still waits', async (t) => {
   const server = await startServer(t, { flags: ['--max-stdin-bytes', '64k'] });
   const [one, two] = [await connect(server), await connect(server)];
   const key = newKey();
-  // It reads nothing before it is told to.
+  // The command reads nothing before SIGCONT.
   const command = ['sh', '-c', 'echo stopped; kill -STOP $$; exec cat'];
   const first = View.start(one, { command, detachable: { key } });
   await first.said('stopped');
@@ -122,14 +122,18 @@ t.test('next writer is told of input that still waits, so that its own is not ta
   t.equal(stdinAccepted, taken.length + waiting.length);
   const answered = second.write(own, { offset: stdinAccepted, closeStdin: true });
   await second.ask('signal', { signal: 'SIGCONT' });
-  t.equal((await unanswered).error, undefined, 'what waited is input of its command, although another one writes now');
+  t.equal(
+    (await unanswered).error,
+    undefined,
+    'input that waited reaches the command although another view writes now',
+  );
   t.same((await answered).result, { accepted: taken.length + waiting.length + own.length });
   t.equal((await second.reply).result.exitCode, 0);
   t.ok(second.text() === `stopped\n${taken}${waiting}${own}`, 'all three, once and in order');
   t.same([...first.problems, ...second.problems], []);
 });
 
-t.test('positions of one stream leave the other at its oldest byte', async (t) => {
+t.test('view gets a stream from its oldest byte when it names a position of the other stream only', async (t) => {
   const server = await startServer(t);
   const client = await connect(server);
   const key = newKey();
@@ -169,11 +173,11 @@ t.test('forgotten command still gives its views the rest, and its key is free at
   t.same([...view.problems, ...slow.problems, ...other.problems], []);
 });
 
-t.test('server goes on when a terminal that it follows writes what would harm it', async (t) => {
+t.test('server goes on when a terminal that it follows writes sequences that would harm it', async (t) => {
   const server = await startServer(t);
   const client = await connect(server);
   const harm = [
-    '\\033[24;80H\\033[1J', // the library fails
+    '\\033[24;80H\\033[1J', // an error of the library
     '\\033[2147483647S\\033[2147483647L\\033[2147483647T', // minutes of work
     'x\\033[2147483647b', // 8 GB
   ];
@@ -191,7 +195,7 @@ t.test('server goes on when a terminal that it follows writes what would harm it
   }
 });
 
-t.test('screen of a terminal that is too large is refused, and its command goes on', async (t) => {
+t.test('screen is refused, and the command goes on, when the terminal is too large', async (t) => {
   const server = await startServer(t);
   const client = await connect(server);
   const key = newKey();

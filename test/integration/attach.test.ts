@@ -1,5 +1,7 @@
-/** Coming back to commands over the whole server: each test is one rule of "Coming back" in docs/protocol.md.
- * Long as that chapter is. */
+/**
+ * Coming back to commands over the whole server: each test shows one rule of "Coming back" in docs/protocol.md. Knows no misuse of it. Long because that
+ * chapter is.
+ */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -75,13 +77,13 @@ t.test('command outlives its connection, and the next one gets every byte from w
   await begun.write('two');
   first.terminate();
   const second = await connect(server);
-  await until('it is detached', async () => (await listed(second, key))?.state === 'detached');
+  await until('the command is detached', async () => (await listed(second, key))?.state === 'detached');
   t.match(await listed(second, key), { processId: null, role: null, attachments: 0, expiresAtMs: Number, tty: false });
   const back = await View.attach(second, key, { from: { stdout: 3, stderr: 0 } }).begun();
   t.match(back.attached, { resumed: true, pid: begun.attached.pid, startedAtMs: begun.attached.startedAtMs });
   t.equal(back.attached.stdinAccepted, 6);
   await back.said('two');
-  t.equal(back.text(), 'two', 'and nothing twice');
+  t.equal(back.text(), 'two', 'nothing comes twice');
   t.match(await listed(second, key), { processId: back.processId, role: 'writer', attachments: 1, expiresAtMs: null });
   await back.write('three', { closeStdin: true });
   const { result } = await back.reply;
@@ -89,7 +91,7 @@ t.test('command outlives its connection, and the next one gets every byte from w
   t.equal(back.text(), 'twothree');
   t.match(await listed(second, key), { state: 'ended', exitCode: 0, pid: null, stdout: { oldest: 0, next: 11 } });
   const late = View.attach(second, key, { role: 'observer' });
-  t.same((await late.reply).result, result, 'and after the end, as soon as the replay is out');
+  t.same((await late.reply).result, result, 'a view after the end gets the same result');
   t.equal(late.text(), 'onetwothree');
   t.same((await second.request('command/exec/forget', { key })).result, {});
   t.equal(await refusal(View.attach(second, key).reply), '-32600 keyNotFound');
@@ -110,7 +112,7 @@ t.test('start under a known key never runs twice', async (t) => {
   const views = clients.map((client) => View.start(client, { command, env, detachable: { key } }));
   const last = views[2];
   if (last === undefined) throw new Error('no view');
-  await until('two made room', () => views.filter(({ detached }) => detached === 'takeover').length === 2);
+  await until('two views have ended', () => views.filter(({ detached }) => detached === 'takeover').length === 2);
   const writer = views.find(({ detached }) => detached === undefined) ?? last;
   for (const view of views) {
     if (view !== writer) t.equal(await refusal(view.reply), '-32600 detached');
@@ -119,13 +121,13 @@ t.test('start under a known key never runs twice', async (t) => {
   if (client === undefined) throw new Error('no client');
   const again = View.start(client, { command, env: { B: null, A: '1' }, detachable: { key, ttlMs: 1 } });
   await again.begun();
-  t.equal(again.attached.resumed, true, 'the order of names in `env` is no matter, nor are other fields');
+  t.equal(again.attached.resumed, true, 'neither the order of names in `env` nor other fields matter');
   t.equal(await messageOf(writer.reply), 'detached: takeover');
   t.equal(writer.detached, 'takeover');
   await again.write('x', { closeStdin: true });
   t.equal((await again.reply).result.exitCode, 0);
   const ended = View.start(client, { command, env, detachable: { key } });
-  t.equal((await ended.reply).result.exitCode, 0, 'nor when it has ended');
+  t.equal((await ended.reply).result.exitCode, 0, 'it does not run again after its end');
   t.equal(ended.text(), 'x');
   for (const [what, params] of [
     ['command', { command: ['cat'], env }],
@@ -141,7 +143,7 @@ t.test('start under a known key never runs twice', async (t) => {
   allGood(t, ...views, again, ended);
 });
 
-t.test('start whose log has lost its beginning announces the gap from 0', async (t) => {
+t.test('start under a known key announces a gap from 0 when the log has lost its beginning', async (t) => {
   const server = await startServer(t);
   const client = await connect(server);
   const key = newKey();
@@ -154,8 +156,8 @@ t.test('start whose log has lost its beginning announces the gap from 0', async 
   await second.until('all is there', () => second.next.stdout === 300_000);
   const { oldest } = second.attached.stdout;
   t.same(second.gaps, [{ stream: 'stdout', from: 0, to: oldest }]);
-  t.ok(oldest > 0 && 300_000 - oldest >= 65_536, 'as much is kept as was asked for');
-  t.ok(300_000 - oldest <= 65_536 + 65_536, 'and at most a chunk more');
+  t.ok(oldest > 0 && 300_000 - oldest >= 65_536, 'at least as much is kept as was asked for');
+  t.ok(300_000 - oldest <= 65_536 + 65_536, 'at most a chunk more is kept');
   const third = View.attach(await connect(server), key, { from: { stdout: 10 }, role: 'observer' });
   await third.until('all is there', () => third.next.stdout === 300_000);
   t.same(third.gaps, [{ stream: 'stdout', from: 10, to: oldest }]);
@@ -219,7 +221,7 @@ t.test('wrong params of starts and views are refused with their reason', async (
   const tty = await start(client, { key: terminal }, { tty: true }).begun();
   const size = { rows: 10, cols: 20 };
   t.equal(await refusal(View.attach(client, terminal, { role: 'observer', size }).reply), '-32602 sizeOfObserver');
-  t.equal(pipes.detached ?? tty.detached, undefined, 'and no view was ended');
+  t.equal(pipes.detached ?? tty.detached, undefined, 'no view was ended');
   allGood(t, pipes, tty);
   await endAll(client);
 });
@@ -245,7 +247,7 @@ t.test('observer watches, terminates and signals, and neither writes nor resizes
   allGood(t, writer, observer);
 });
 
-t.test('size follows the writer and is set before anything is replayed', async (t) => {
+t.test('size of a terminal follows its writer when a view takes over or resizes', async (t) => {
   const server = await startServer(t);
   const client = await connect(server);
   const key = newKey();
@@ -254,7 +256,7 @@ t.test('size follows the writer and is set before anything is replayed', async (
   await first.said('11 22');
   const second = View.attach(client, key, { takeover: true, size: { rows: 33, cols: 44 } });
   await second.said('33 44');
-  t.equal(first.detached, 'takeover', 'also by the same connection');
+  t.equal(first.detached, 'takeover', 'a view of the same connection takes over, too');
   await second.ask('resize', { size: { rows: 5, cols: 6 } });
   await second.said('5 6');
   await second.ask('terminate');
@@ -268,16 +270,16 @@ t.test('input with an offset takes effect once, and a hole in it is refused', as
   const key = newKey();
   const view = await start(client, { key }).begun();
   t.same((await view.write('abc', { offset: 0 })).result, { accepted: 3 });
-  t.same((await view.write('abc', { offset: 0 })).result, { accepted: 3 }, 'its answer was lost');
-  t.same((await view.write('bcdef', { offset: 1 })).result, { accepted: 6 }, 'the new part of it counts');
+  t.same((await view.write('abc', { offset: 0 })).result, { accepted: 3 }, 'sent again, as after a lost answer');
+  t.same((await view.write('bcdef', { offset: 1 })).result, { accepted: 6 }, 'only the new part counts');
   t.equal(await refusal(view.write('x', { offset: 7 })), '-32600 stdinGap');
   t.equal(await messageOf(view.write('x', { offset: 7 })), 'stdin offset 7 is ahead of 6');
   t.equal(
     await refusal(view.write('', { offset: 9, closeStdin: true })),
     '-32600 stdinGap',
-    'an end behind a hole, too',
+    'an end after a hole is refused, too',
   );
-  t.same((await view.write('g')).result, { accepted: 7 }, 'and stdin is open');
+  t.same((await view.write('g')).result, { accepted: 7 }, 'stdin is still open');
   const observer = View.attach(client, key, { role: 'observer' });
   t.same((await view.write('h', { offset: 7, closeStdin: true })).result, { accepted: 8 });
   await view.reply;
@@ -292,10 +294,10 @@ t.test('input with an offset takes effect once, and a hole in it is refused', as
   allGood(t, view, observer);
 });
 
-t.test('closed input stays closed, and says so only for bytes that are new', async (t) => {
+t.test('closed input refuses a write only when it holds bytes that are new', async (t) => {
   const server = await startServer(t);
   const client = await connect(server);
-  // It lives on when its input has ended.
+  // The command runs on after the end of its input.
   const command = ['sh', '-c', 'cat; echo end; exec sleep 1000'];
   const view = View.start(client, { command, detachable: { key: newKey() } });
   await view.begun();
@@ -328,20 +330,20 @@ t.test('detach ends the view and not the command', async (t) => {
 });
 
 t.test(
-  'command is killed and unknown when no client comes within its ttl, and its result is kept as long',
+  'command is killed and unknown when no client comes back within its ttl, and a result is kept for the same time',
   async (t) => {
     const server = await startServer(t);
     const client = await connect(server);
     const [short, none, long] = [newKey(), newKey(), newKey()];
     const killed = await start(client, { key: short, ttlMs: 50 }).begun();
     await killed.ask('detach');
-    await until('it is unknown', async () => (await listed(client, short)) === undefined);
-    await until('it is dead', () => !isAlive(killed.attached.pid));
+    await until('the command is unknown', async () => (await listed(client, short)) === undefined);
+    await until('the command is dead', () => !isAlive(killed.attached.pid));
     t.equal(await refusal(View.attach(client, short).reply), '-32600 keyNotFound');
     const dies = await start(client, { key: none, ttlMs: 0 }).begun();
     await dies.ask('detach');
     t.equal(await refusal(View.attach(client, none).reply), '-32600 keyNotFound', 'at once');
-    await until('it is dead', () => !isAlive(dies.attached.pid));
+    await until('the command is dead', () => !isAlive(dies.attached.pid));
     const kept = await start(client, { key: long, ttlMs: MINUTE_MS }).begun();
     t.equal((await listed(client, long)).expiresAtMs, null);
     await kept.write('', { closeStdin: true });
@@ -354,7 +356,7 @@ t.test(
   },
 );
 
-t.test('log keeps as many bytes as the start asked for, also when it asked for none', async (t) => {
+t.test('log keeps no byte when the start asked for none', async (t) => {
   const server = await startServer(t);
   const client = await connect(server);
   const key = newKey();
@@ -396,37 +398,40 @@ t.test('cap counts over the life of the command, and each view is told of it onc
   allGood(t, view, back, late);
 });
 
-t.test('window bounds what is under way, and the reply waits for the last byte sent', async (t) => {
-  const server = await startServer(t);
-  const client = await connect(server);
-  const size = 100_000;
-  const command = ['head', '-c', String(size), '/dev/zero'];
-  for (const detachable of [undefined, { key: newKey(), replayBytes: 20_000 }]) {
-    const view = View.start(client, { command, window: { bytes: 10_000 }, ...(detachable && { detachable }) });
-    // An ordinary command announces no view.
-    if (detachable === undefined) view.attached = {};
-    let ended = false;
-    void view.reply.then(() => {
-      ended = true;
-    });
-    for (let processed = 0; processed < size - 10_000; processed += 10_000) {
-      await view.until('the window is full', () => view.next.stdout === processed + 10_000);
-      // Further output would come before the answer to this.
-      await list(client);
-      t.equal(view.next.stdout, processed + 10_000);
-      t.notOk(ended);
-      // An acknowledgement beyond what was sent counts as what was sent.
-      view.acknowledge(processed === 0 ? size * 2 : processed + 10_000);
+t.test(
+  'window bounds the output that is not acknowledged, and the reply waits until the last byte is sent',
+  async (t) => {
+    const server = await startServer(t);
+    const client = await connect(server);
+    const size = 100_000;
+    const command = ['head', '-c', String(size), '/dev/zero'];
+    for (const detachable of [undefined, { key: newKey(), replayBytes: 20_000 }]) {
+      const view = View.start(client, { command, window: { bytes: 10_000 }, ...(detachable && { detachable }) });
+      // An ordinary command announces no view.
+      if (detachable === undefined) view.attached = {};
+      let ended = false;
+      void view.reply.then(() => {
+        ended = true;
+      });
+      for (let processed = 0; processed < size - 10_000; processed += 10_000) {
+        await view.until('the window is full', () => view.next.stdout === processed + 10_000);
+        // Further output would come before the answer to this.
+        await list(client);
+        t.equal(view.next.stdout, processed + 10_000);
+        t.notOk(ended);
+        // An acknowledgement beyond what was sent counts as what was sent.
+        view.acknowledge(processed === 0 ? size * 2 : processed + 10_000);
+      }
+      t.equal((await view.reply).result.exitCode, 0);
+      t.equal(view.next.stdout, size);
+      t.same(view.gaps, []);
+      allGood(t, view);
     }
-    t.equal((await view.reply).result.exitCode, 0);
-    t.equal(view.next.stdout, size);
-    t.same(view.gaps, []);
-    allGood(t, view);
-  }
-});
+  },
+);
 
-t.test('view that acknowledges nothing while output waits has fallen behind', async (t) => {
-  // Long enough that a connection whose client waits for its turn on a busy machine does not count as stalled itself.
+t.test('view ends as fallen behind when it acknowledges nothing while output waits', async (t) => {
+  // Long enough that the connection itself does not count as stalled when this process waits for a core.
   const server = await startServer(t, { flags: ['--stall-timeout', '3s'] });
   const client = await connect(server);
   const key = newKey();
@@ -437,7 +442,7 @@ t.test('view that acknowledges nothing while output waits has fallen behind', as
   t.equal(await messageOf(observer.reply), 'detached: fellBehind');
   t.equal(observer.detached, 'fellBehind');
   t.equal(observer.text(), '1234');
-  t.equal(idle.detached ?? writer.detached, undefined, 'nothing waits for the others');
+  t.equal(idle.detached ?? writer.detached, undefined, 'no output waits for the others');
   await writer.write('', { closeStdin: true });
   await Promise.all([writer.reply, idle.reply]);
   allGood(t, writer, observer, idle);
@@ -456,10 +461,10 @@ t.test('command that may pause waits for its writer when only observers acknowle
   view.acknowledge(has);
   await view.until('more came', () => view.next.stdout === has + 16_384);
   one.terminate();
-  await until('it is detached', async () => (await listed(two, key))?.state === 'detached');
+  await until('the command is detached', async () => (await listed(two, key))?.state === 'detached');
   const observer = View.attach(two, key, { role: 'observer' });
   let stoodStillAt = -1;
-  await until('it has stopped', async () => {
+  await until('the command has stopped', async () => {
     const { next } = (await listed(two, key)).stdout;
     const isStill = next === stoodStillAt;
     stoodStillAt = next;
@@ -502,7 +507,7 @@ t.test(
   },
 );
 
-t.test('other principals know nothing of a key', async (t) => {
+t.test('key of one principal is unknown to others', async (t) => {
   const secret = 'a secret of 32 bytes or more, as HS256 wants it';
   const folder = mkdtempSync(join(tmpdir(), 'execwire-principals-'));
   t.teardown(() => rmSync(folder, { recursive: true, force: true }));
@@ -525,7 +530,7 @@ t.test('other principals know nothing of a key', async (t) => {
   t.equal(await refusal(other.request('command/exec/forget', { key })), '-32600 keyNotFound');
   t.same(await list(other, { scope: 'principal' }), []);
   const theirs = await start(other, { key }).begun();
-  t.equal(theirs.attached.resumed, false, 'the same key is another command');
+  t.equal(theirs.attached.resumed, false, 'the same key names another command');
   t.not(theirs.attached.pid, view.attached.pid);
   const observer = await View.attach(alsoMine, key, { role: 'observer' }).begun();
   t.equal(observer.attached.pid, view.attached.pid, 'another token of the same subject is the same principal');
@@ -563,7 +568,8 @@ t.test('list says what a connection and a principal have, with details when they
   t.same(await list(two), []);
   const all = await list(two, { scope: 'principal', details: true });
   t.match(new Set(all.map((row: { key: string | null }) => row.key)), new Set([key, null]));
-  for (const row of all) t.same([row.processId, row.role], [null, null], 'names of others are not told');
+  for (const row of all)
+    t.same([row.processId, row.role], [null, null], 'processIds of other connections are not shown');
   const row = all.find((each: { key: string | null }) => each.key === key);
   t.match(row, { command: CAT, cwd: process.cwd(), bytesIn: 5, bytesOut: 5, dialect: 'command/exec', metadata: null });
   t.ok(row.rssBytes > 0 && row.cpuMs >= 0);

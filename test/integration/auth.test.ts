@@ -1,4 +1,5 @@
-// Admission to a whole server: credentials, origins, hosts, sockets and certificates, and that no credential is revealed.
+// Shows which clients a whole server admits, by credential, origin, host, socket and certificate, and that no credential is revealed.
+// Long because each of them has its own cases.
 
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -23,7 +24,7 @@ const TOKEN = 'a-token-that-nobody-guesses';
 const SECRET = 'a shared secret of more than thirty-two bytes';
 const CLIENT = { name: 'test', version: '1' };
 const isRoot = process.getuid?.() === 0;
-/** In a network namespace of its own, a listener on all addresses cannot be reached from outside. */
+/** A listener on all addresses runs in a network namespace of its own, so that it cannot be reached from outside. */
 const canUnshare = isRoot && spawnSync('unshare', ['-n', 'true']).status === 0;
 
 /** A folder of the test's own, with a path short enough for a socket. */
@@ -97,7 +98,7 @@ t.test('upgrade is answered 401 with its reason when the credential is missing o
   ]);
 });
 
-t.test('subprotocol echoed is execwire.v1 when a browser offers its token as the other', async (t) => {
+t.test('upgrade echoes only execwire.v1 when a browser offers its token as another subprotocol', async (t) => {
   const server = await startServer(t, { flags: withTokenFile(t) });
   const offers: [string, string | undefined][] = [
     [`execwire.v1, ${bearerSubprotocol(TOKEN)}`, 'execwire.v1'],
@@ -116,7 +117,7 @@ t.test('subprotocol echoed is execwire.v1 when a browser offers its token as the
 
 t.test('connection is warned and closed with 1008 when its token expires', async (t) => {
   const server = await startServer(t, { flags: withSecret(t) });
-  // So late that the client is let in before, on a busy machine, too.
+  // Late enough that the client is let in before, even on a busy machine.
   const exp = nowSeconds() + 5;
   const socket = new WebSocket(server.url, { headers: bearer(signedToken({ exp }, SECRET)) });
   const messages: { id?: number; method?: string; params?: { expiresInMs: number } }[] = [];
@@ -200,7 +201,7 @@ t.test('origin and host are checked on every route and upgrade before authentica
   for (const way of ways) {
     for (const headers of refusedHeaders) {
       const answer = await ask(server, { ...way, headers: { ...headers, ...bearer(TOKEN) } });
-      // Balancers probe with a name of their own, or none; a probe reveals nothing.
+      // Balancers send probes under a host name of their own, or none. A probe reveals nothing, so its host is not checked.
       const isProbe = !('method' in way) && !way.upgrade && ['/healthz', '/livez', '/readyz'].includes(way.path);
       const hasRefusedOrigin = 'Origin' in headers && headers.Origin !== 'https://app.example';
       const expected = isProbe && !hasRefusedOrigin ? 200 : 403;
@@ -237,7 +238,7 @@ t.test('server does not start when a reachable listener has no authentication', 
   t.match(useless.stderr, 'websocket auth flags require `--ws-auth');
 });
 
-t.test('start is warned of', { skip: canUnshare ? false : 'needs root and network namespaces' }, async (t) => {
+t.test('server logs a warning', { skip: canUnshare ? false : 'needs root and network namespaces' }, async (t) => {
   const warningsOf = async (...flags: string[]): Promise<string[]> => {
     const server = new ServerProcess({ listen: 'ws://0.0.0.0:0', flags, through: ['unshare', '-n'] });
     t.teardown(() => server.crash());
@@ -246,12 +247,12 @@ t.test('start is warned of', { skip: canUnshare ? false : 'needs root and networ
     const warnings = server.lines.filter((line) => line.startsWith('{') && line.includes('"warning"'));
     return warnings.map((line) => JSON.parse(line).warning);
   };
-  await t.test('each time when a reachable listener has no authentication', async (t) => {
+  await t.test('at each start when a reachable listener has no authentication', async (t) => {
     for (const round of [1, 2]) {
       t.match(await warningsOf('--ws-auth', 'none'), [/has no authentication \(--ws-auth none\)/], `start ${round}`);
     }
   });
-  await t.test('when tokens go over the network without TLS', async (t) => {
+  await t.test('at its start when tokens go over the network without TLS', async (t) => {
     t.match(await warningsOf(...withTokenFile(t)), [/without TLS.*--tls-cert and --tls-key.*load balancer/]);
   });
 });
@@ -265,12 +266,12 @@ t.test('unix socket is mode 0600 when it can first be connected to', async (t) =
     'b"".join(struct.pack("<HHI", tag, 7, 0xffffffff) for tag in (1, 4, 0x20)))';
   spawnSync('python3', ['-c', widen, folder]);
   const modes = new Set<number>();
-  // Looks as fast as it can, from before the bind until the banner, in a process of its own.
+  // Reads the mode as fast as it can, from before the bind until the banner, in a process of its own.
   const script =
     'const { statSync } = require("fs"); const end = Date.now() + 20000; let n = 0; process.stdout.write("looking\\n");' +
     'while (Date.now() < end && n < 20000) { try { console.log(statSync(process.argv[1]).mode & 0o777); n++ } catch {} }';
   const watcher = spawn(process.execPath, ['-e', script, path], { stdio: ['ignore', 'pipe', 'inherit'] });
-  // It may have looked often enough before it is told to end.
+  // The watcher may end by itself before it is killed.
   const watched = once(watcher, 'close');
   watcher.stdout.setEncoding('utf8').on('data', (text: string) => {
     for (const line of text.split('\n')) if (/^\d+$/.test(line)) modes.add(Number(line));
@@ -282,11 +283,11 @@ t.test('unix socket is mode 0600 when it can first be connected to', async (t) =
   watcher.kill();
   await watched;
   t.equal(server.url, `unix://${path}`);
-  t.ok(modes.size > 0, 'it was seen');
+  t.ok(modes.size > 0, 'the watcher saw the socket');
   t.same([...modes], [0o600]);
   t.equal(statSync(path).mode & 0o777, 0o600);
 
-  await t.test('and its name is never followed elsewhere', async (t) => {
+  await t.test('server does not start when a link is at the path', async (t) => {
     const target = file(t, 'target', 'precious');
     const link = join(folder, 'link');
     symlinkSync(target, link);
@@ -296,7 +297,7 @@ t.test('unix socket is mode 0600 when it can first be connected to', async (t) =
   });
 });
 
-t.test('tls', async (t) => {
+t.test('listener with a certificate', async (t) => {
   const first = selfSignedCertificate('first');
   const folder = folderOf(t);
   writeFileSync(join(folder, 'cert.pem'), first.cert);

@@ -1,4 +1,4 @@
-// Mistakes of clients: every request refused by its rule, every text answered, and a server that always serves the next one.
+// Shows that every wrong request is refused by its rule, that every text is answered, and that the next good request is always served.
 
 import t from 'tap';
 import { fc } from '../support/property.js';
@@ -12,7 +12,7 @@ interface Refused {
 
 const server = await startServer(t, { flags: ['--max-frame-bytes', '1m'] });
 
-/** Every refusal of the tables, with its exact text. */
+/** Requests that the protocol refuses, each with its code and text. */
 type Refusal = readonly [method: string, params: object, code: number, text: string | RegExp];
 const REFUSALS: readonly Refusal[] = [
   ['command/exec', { command: [] }, -32600, 'command must not be empty'],

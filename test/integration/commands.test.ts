@@ -1,4 +1,4 @@
-// `command/exec` and its companions over a real socket, with real programs: results, refusals, streams, input, kills.
+// Shows what `command/exec` and its companions do over a real socket and with real programs: results, refusals, streams, input, kills.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -110,7 +110,7 @@ t.test('captured output is cut at its cap and the command goes on', async (t) =>
   t.same(
     Object.keys(await client.ask('command/exec', sh(script))),
     ['exitCode', 'stdout', 'stderr'],
-    'nothing experimental unasked',
+    'no experimental field when none was asked for',
   );
 });
 
@@ -150,7 +150,7 @@ t.test(
 );
 
 t.test(
-  'reply waits for output that a child holds open, has what is written meanwhile, and the rest of the group is killed',
+  'reply waits for output that a child holds open and includes it, and the rest of the group is killed',
   async (t) => {
     const { exitCode, stdout } = await client.ask(
       'command/exec',
@@ -192,7 +192,7 @@ t.test('shell that waits for its children is ended by terminate, not by the end 
 
 t.test('everything a connection started ends when it closes, processes of earlier commands included', async (t) => {
   const leaver = await server.session();
-  // In its own session BEFORE the reply, which kills the group.
+  // The process is in its own session BEFORE the reply, because the reply comes with a kill of the group.
   const detached = "setsid sh -c 'echo $$ > pid; exec sleep 600' >/dev/null 2>&1 &";
   const { stdout } = await leaver.ask('command/exec', {
     ...sh(`${detached} while [ ! -s pid ]; do :; done; cat pid`),
@@ -209,7 +209,7 @@ t.test('everything a connection started ends when it closes, processes of earlie
   await t.rejects(command.result, { name: 'WireEndedError' });
 });
 
-t.test('stdin arrives whole and in order when writes come right behind their exec', async (t) => {
+t.test('stdin arrives whole and in order when writes come right after their exec', async (t) => {
   const raw = await (await server.wire()).initialize();
   const pieces = Array.from({ length: 50 }, (_, at) => `${at} ${'x'.repeat(3000)}\n`);
   raw.send({ id: 'exec', method: 'command/exec', params: { command: ['cat'], processId: 'p', streamStdin: true } });
@@ -222,7 +222,7 @@ t.test('stdin arrives whole and in order when writes come right behind their exe
   t.equal(result.stdout, `${pieces.join('')}end`);
 });
 
-t.test('stdin is empty when it is not streamed, and a second close is {}', async (t) => {
+t.test('stdin is empty when it is not streamed, and may be closed twice', async (t) => {
   t.match(await client.ask('command/exec', { command: ['cat'] }), { exitCode: 0, stdout: '' });
   const command = new WireCommand(client, { command: ['sleep', '600'] });
   await command.closeStdin();
@@ -278,12 +278,12 @@ t.test(
   },
 );
 
-t.test('children find real pipes, three descriptors and no signal blocked or ignored', async (t) => {
+t.test('command has real pipes, three descriptors and no signal blocked or ignored', async (t) => {
   const { stdout } = await client.ask(
     'command/exec',
     sh('echo a > /dev/stdout; echo b > /dev/stderr; ls /proc/self/fd | tr "\\n" " "; grep Sig /proc/self/status'),
   );
-  t.match(stdout, /^a\n0 1 2 3 /, 'the fourth is the listing itself');
+  t.match(stdout, /^a\n0 1 2 3 /, 'descriptor 3 is the folder that ls reads');
   t.match(stdout, /SigBlk:\t0+\nSigIgn:\t0+\n/);
 });
 

@@ -47,7 +47,7 @@ function folderOf(t: Test): string {
   return folder;
 }
 
-t.test('a first signal changes nothing but readyz when there is a drain delay', async (t) => {
+t.test('first signal changes nothing but readyz when there is a drain delay', async (t) => {
   const server = await startServer(t, { flags: ['--drain-delay', '10m'] });
   const client = await server.session();
   t.equal((await server.get('/readyz')).status, 200);
@@ -67,7 +67,7 @@ t.test('a first signal changes nothing but readyz when there is a drain delay', 
   t.strictSame(processesWith(word), [], 'no child is left');
 });
 
-t.test('a draining server refuses what is new and finishes what runs', async (t) => {
+t.test('draining server refuses what is new and finishes what runs', async (t) => {
   const server = await startServer(t, { flags: ['--drain-timeout', '10m'] });
   const idle = await server.session();
   const busy = await server.session();
@@ -106,12 +106,12 @@ t.test('a draining server refuses what is new and finishes what runs', async (t)
   t.strictSame(await server.exited, CLEAN);
 });
 
-t.test('what still runs at the deadline is ended, and its replies are sent', async (t) => {
+t.test('commands that still run at the deadline are ended and answered', async (t) => {
   const word = newWord();
   const params = { env: { WORD: word } };
   const loop = 'echo ready; while :; do sleep 0.05; done';
   const flags = ['--drain-timeout', '300ms', '--kill-grace'];
-  // One server with more time than it needs to end by itself, and one that does not wait.
+  // One server has a grace far longer than its commands need, and the other a short one.
   const patient = await startServer(t, { flags: [...flags, '10m'] });
   const hasty = await startServer(t, { flags: [...flags, '100ms'] });
   const client = await patient.session();
@@ -138,7 +138,7 @@ for (const [first, second, code] of [
   ['SIGTERM', 'SIGINT', 130],
   ['SIGHUP', 'SIGTERM', 143],
 ] as const) {
-  t.test(`${second} after ${first} ends everything at once`, async (t) => {
+  t.test(`server and its commands end at once when ${second} comes after ${first}`, async (t) => {
     const server = await startServer(t, { flags: ['--drain-timeout', '10m'] });
     const client = await server.session();
     const word = newWord();
@@ -152,7 +152,7 @@ for (const [first, second, code] of [
   });
 }
 
-t.test('two signals at once end the server with the exit code of the second one it sees', async (t) => {
+t.test('server exits with the code of the second signal that it sees when two come at once', async (t) => {
   // Both may be pending at once, and then the kernel chooses the order. So the server reports the order in which it saw them.
   const report = `for (const name of ['SIGINT', 'SIGTERM']) process.on(name, () => require('fs').writeSync(2, 'seen ' + name + '\\n'));`;
   const env = { NODE_OPTIONS: `--require=${t.testdir({ 'report.cjs': report })}/report.cjs` };
@@ -169,7 +169,7 @@ t.test('two signals at once end the server with the exit code of the second one 
   t.strictSame(processesWith(word), []);
 });
 
-t.test('a signal at any moment of the start ends the server', async (t) => {
+t.test('server ends when a signal comes at any moment of its start', async (t) => {
   const startedAtMs = performance.now();
   await (await startServer(t, { warm: false })).stop();
   const startMs = performance.now() - startedAtMs;
@@ -208,7 +208,7 @@ t.test('peers that never answer a Close are cut, and nothing they send after it 
   t.notOk(existsSync(file), 'a frame after a Close of the server is not executed');
 });
 
-t.test('an idle HTTP connection and half a request do not hold a server', async (t) => {
+t.test('server ends although a connection is idle and another has sent half a request', async (t) => {
   const server = await startServer(t);
   const agent = new Agent({ keepAlive: true });
   t.teardown(() => agent.destroy());
@@ -237,10 +237,10 @@ t.test('healthz answers 200 on new connections until the listener closes', async
   }
   t.strictSame(await server.exited, CLEAN);
   statuses.delete(200);
-  t.strictSame([...statuses], [], 'and no other answer until the end');
+  t.strictSame([...statuses], [], 'no other answer came until the end');
 });
 
-t.test('a connection that never initializes is closed with 1008', async (t) => {
+t.test('connection is closed with 1008 when it never initializes', async (t) => {
   const server = await startServer(t, { flags: ['--initialize-timeout', '200ms'], warm: false });
   // Upgrade and `initialize` in one packet, so that neither can be late.
   const busy = await tcpConnect(t, server);
@@ -258,11 +258,11 @@ t.test('a connection that never initializes is closed with 1008', async (t) => {
   });
   busy.write(textFrame(JSON.stringify({ id: 2, method: 'command/exec', params: { command: ['true'] } })));
   await answered;
-  t.pass('the one that did is served as before');
+  t.pass('the connection that initialized is served as before');
   busy.destroy();
 });
 
-t.test('commands whose start meets a drain run once and are answered, or do not run', async (t) => {
+t.test('commands run once and are answered, or do not run, when a drain begins while they start', async (t) => {
   const folder = folderOf(t);
   for (let round = 0; round < 3; round += 1) {
     const server = await startServer(t);
@@ -283,7 +283,7 @@ t.test('commands whose start meets a drain run once and are answered, or do not 
   }
 });
 
-t.test('a slow reader still gets its output and its reply after the deadline', async (t) => {
+t.test('slow reader still gets its output and its reply after the deadline', async (t) => {
   const server = await startServer(t, { flags: ['--drain-timeout', '200ms', '--kill-grace', '100ms'] });
   const client = await server.session();
   const { reply } = await startScript(client, 'flood', 'echo ready; exec yes', { disableOutputCap: true });
@@ -296,11 +296,11 @@ t.test('a slow reader still gets its output and its reply after the deadline', a
   t.strictSame(await server.exited, CLEAN);
 });
 
-t.test('a server on standard input and output drains, too', async (t) => {
+t.test('server on standard input and output drains when a signal comes', async (t) => {
   const server = spawnServer(t, { flags: ['--drain-timeout', '10m'] });
   const client = await server.stdio().initialize();
   const cat = client.exec(['cat'], { processId: 'cat', ...STREAMED });
-  // Its answer shows that the command before it has been taken.
+  // The answer shows that the server has taken the command before it.
   await client.request('command/exec/write', { processId: 'cat', deltaBase64: base64('x') });
   server.signal('SIGTERM');
   await client.notified('server/draining');
@@ -312,5 +312,5 @@ t.test('a server on standard input and output drains, too', async (t) => {
   const idle = spawnServer(t);
   await idle.stdio().initialize();
   idle.signal('SIGHUP');
-  t.strictSame(await idle.exited, CLEAN, 'an idle one at once');
+  t.strictSame(await idle.exited, CLEAN, 'an idle server ends at once');
 });

@@ -14,7 +14,7 @@ async function repliesTo(t: Test, text: string, late = false): Promise<{ replies
   child.stdin?.end(text);
   if (child.stdout === null) throw new Error('no stdout');
   if (late) {
-    // The server would exit once its input is served; starting another process takes longer than that.
+    // The server would have served its input and exited by now, because starting another process takes longer.
     await once(spawn(process.execPath, ['-e', '']), 'exit');
   }
   let output = '';

@@ -1,4 +1,4 @@
-/** Faults around a server: peers that die, hang, crawl or stop reading, a log that is not read, forks without end. */
+/** Shows what a server does when peers die, hang, send byte by byte or stop reading, when its log is not read, and when a command forks without end. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
@@ -30,7 +30,7 @@ async function startForever(client: WireClient, word: string, command: string[] 
   await until('the command runs', () => processesWith(word).length > 0);
 }
 
-/** Resolves after so many pings have reached a client that answers them; they measure the server's own time. */
+/** Resolves when a client has received and answered this many pings, which the server sends by its own clock. */
 function pings(client: WireClient, count: number): Promise<void> {
   let left = count;
   return new Promise((resolve) => {
@@ -41,7 +41,7 @@ function pings(client: WireClient, count: number): Promise<void> {
   });
 }
 
-/** A TCP proxy that can stop forwarding without closing anything: the network behind a cable that was pulled. */
+/** A TCP proxy that can stop forwarding without closing anything, like a network whose cable was pulled. */
 async function startProxy(t: Test, port: number): Promise<{ url: string; freeze(): void }> {
   const sockets: Socket[] = [];
   const proxy = createServer((near) => {
@@ -69,7 +69,7 @@ async function startProxy(t: Test, port: number): Promise<{ url: string; freeze(
   return { url: `ws://127.0.0.1:${ownPort}`, freeze };
 }
 
-t.test('a client that is killed mid-stream takes its commands with it and nothing else', async (t) => {
+t.test('commands of a client end, and no others, when the client is killed while they stream', async (t) => {
   const server = await startServer(t);
   const other = await server.session();
   const [word, otherWord] = [newWord(), newWord()];
@@ -98,32 +98,35 @@ t.test('a client that is killed mid-stream takes its commands with it and nothin
   t.equal((await other.exec(['true'])).result?.exitCode, 0);
 });
 
-t.test('a peer behind a dead network is dropped and its commands ended, one that answers pings stays', async (t) => {
-  // A peer that does not answer for two intervals is dropped: longer than a busy machine keeps this process from answering.
-  const server = await startServer(t, { flags: ['--ping-interval', '2s'] });
-  const proxy = await startProxy(t, server.port);
-  const word = newWord();
-  const alive = await server.session();
-  const lost = await (await WireClient.open(proxy.url)).initialize();
-  t.teardown(() => lost.terminate());
-  await startForever(lost, word);
-  // Its answers show that it has read everything, so later silence means death and not a slow reader.
-  await pings(lost, 2);
-  t.equal(processesWith(word).length, 1);
-  proxy.freeze();
-  await until('its command is gone', () => processesWith(word).length === 0);
-  await pings(alive, 2);
-  t.equal(alive.ws.readyState, alive.ws.OPEN, 'an idle peer that answers stays');
-});
+t.test(
+  'peer is dropped and its commands end when its network is dead, and a peer that answers pings stays',
+  async (t) => {
+    // A peer that does not answer for two intervals is dropped: longer than a busy machine keeps this process from answering.
+    const server = await startServer(t, { flags: ['--ping-interval', '2s'] });
+    const proxy = await startProxy(t, server.port);
+    const word = newWord();
+    const alive = await server.session();
+    const lost = await (await WireClient.open(proxy.url)).initialize();
+    t.teardown(() => lost.terminate());
+    await startForever(lost, word);
+    // Two answered pings show that the peer has read everything. So the server takes later silence for a dead peer and not for a slow reader.
+    await pings(lost, 2);
+    t.equal(processesWith(word).length, 1);
+    proxy.freeze();
+    await until('the command of the dropped peer is gone', () => processesWith(word).length === 0);
+    await pings(alive, 2);
+    t.equal(alive.ws.readyState, alive.ws.OPEN, 'the idle peer that answers pings is connected');
+  },
+);
 
-t.test('a peer that does not read its output is closed with 1008 after the stall timeout', async (t) => {
-  // Longer than this process may stand still on a busy machine before it pauses.
+t.test('peer is closed with 1008 when it reads no output for the stall timeout', async (t) => {
+  // Longer than this process may wait for a core before it stops reading.
   const server = await startServer(t, { flags: ['--stall-timeout', '2s', '--ping-interval', '0'] });
   const word = newWord();
   const client = await server.session();
   await startForever(client, word, ['yes']);
   client.ws.pause();
-  // Five seconds of the server's own time: the stall is noticed, and the server's Close waits behind the output for as long again.
+  // Ten beats are five seconds of the server's time: the stall is noticed after two, and the Close then waits behind the unread output.
   const other = await server.session({ heartbeatMs: 500 });
   await other.message(() => other.messages.filter(({ method }) => method === 'server/heartbeat').length >= 10);
   client.ws.resume();
@@ -131,16 +134,16 @@ t.test('a peer that does not read its output is closed with 1008 after the stall
   await until('its command is gone', () => processesWith(word).length === 0);
 });
 
-t.test('a heartbeat comes as data where a client asks for it', async (t) => {
+t.test('heartbeats come as notifications when a client asks for them', async (t) => {
   const server = await startServer(t);
   const client = await server.session({ heartbeatMs: 100 });
   const other = await server.session();
   const beats = (): number => client.messages.filter(({ method }) => method === 'server/heartbeat').length;
   await client.message(() => beats() >= 3);
-  t.equal(other.messages.filter(({ method }) => method === 'server/heartbeat').length, 0, 'and nowhere else');
+  t.equal(other.messages.filter(({ method }) => method === 'server/heartbeat').length, 0, 'another client gets none');
 });
 
-t.test('standard input never counts as a silent peer', async (t) => {
+t.test('client on standard input stays connected when it is silent for many ping intervals', async (t) => {
   const server = spawnServer(t, { flags: ['--ping-interval', '30ms'] });
   const client = await server.stdio().initialize();
   // Silent for more than ten intervals.
@@ -149,8 +152,8 @@ t.test('standard input never counts as a silent peer', async (t) => {
   t.strictSame(await server.exited, { code: 0, signal: null });
 });
 
-t.test('a frame and an upgrade that come byte by byte are cut off', async (t) => {
-  // Long enough that the client of the start, which waits for its turn on a busy machine, does not count as stalled.
+t.test('frame and upgrade are cut off when they come byte by byte', async (t) => {
+  // Long enough that the first client, which runs a command at the start, does not count as stalled when this process waits for a core.
   const server = await startServer(t, { flags: ['--stall-timeout', '2s', '--initialize-timeout', '10m'] });
   async function crawl(before: string, bytes: Buffer): Promise<Buffer> {
     const socket = await tcpConnect(t, server);
@@ -161,7 +164,7 @@ t.test('a frame and an upgrade that come byte by byte are cut off', async (t) =>
     }
     socket.on('data', (chunk: Buffer) => received.push(chunk));
     let at = 0;
-    // Rarer than the server looks, and more bytes than the server waits for.
+    // The bytes come more rarely than the server checks, and there are more of them than it waits for.
     const timer = setInterval(() => socket.write(bytes.subarray(at, ++at)), 150);
     await new Promise((resolve) => socket.once('end', resolve).once('close', resolve));
     clearInterval(timer);
@@ -178,7 +181,7 @@ t.test('a frame and an upgrade that come byte by byte are cut off', async (t) =>
   t.match(upgrade.toString(), /^HTTP\/1\.1 408 /);
 });
 
-t.test('a server whose log is not read serves and drains as usual', async (t) => {
+t.test('server serves and drains as usual when its log is not read', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'execwire-faults-'));
   t.teardown(() => rmSync(folder, { recursive: true, force: true }));
   for (const stderr of ['/dev/full', undefined]) {
@@ -201,7 +204,7 @@ t.test('a server whose log is not read serves and drains as usual', async (t) =>
   }
 });
 
-t.test('terminate leaves nothing of a program that forks a thousand children', async (t) => {
+t.test('terminate leaves no process when a program has forked a thousand children', async (t) => {
   const server = await startServer(t);
   const client = await server.session();
   const word = newWord();
@@ -216,8 +219,8 @@ t.test('terminate leaves nothing of a program that forks a thousand children', a
   t.equal((await client.exec(['true'])).result?.exitCode, 0);
 });
 
-t.test('no timing reads the wall clock, which may jump', (t) => {
-  // Wall time is right if it is shown to people or compared with a date from outside.
+t.test('sources measure no time by the wall clock, which may jump', (t) => {
+  // Wall time is right where it is shown to people or compared with a date from outside.
   const allowed: Readonly<Record<string, string>> = {
     'src/auth/': 'tokens and certificates carry dates',
     'src/session/credential-expiry.ts': 'a credential ends at a date',

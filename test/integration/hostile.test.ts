@@ -1,4 +1,4 @@
-// Hostile clients against a whole server: refused sockets are closed, endless requests do not keep others out, guessed ids are unknown.
+// Shows how a whole server treats hostile clients: it closes refused sockets, serves others beside endless requests, and knows no guessed id.
 
 import { createHash } from 'node:crypto';
 import { connect as connectTcp } from 'node:net';
@@ -42,7 +42,7 @@ t.test('socket is closed when its upgrade is refused for any reason', async (t) 
     // A reset may overtake the answer to a client that still sends.
     socket.on('error', () => {});
     socket.write(bytes);
-    // It never ends by itself; only the server ends it.
+    // This client never ends the connection, so only the server can.
     await new Promise((resolve) => socket.once('end', resolve).once('close', resolve));
     socket.destroy();
     t.equal(answer.split(' ')[1] ?? '', status, name);
@@ -110,7 +110,7 @@ t.test('server lives on when commands are signalled at the moment of their start
         t.equal((await running).exitCode, 143, 'and no signal is lost');
         const short = client.ask('command/exec', { command: ['/bin/true'], processId, tty });
         const late = client.ask('command/exec/signal', { processId, signal: 'SIGTERM' });
-        // It has ended, or is just about to.
+        // The command has ended by now, or is about to end.
         await late.catch((error) => t.match(error, { code: -32600 }));
         t.match(await short, { exitCode: Number });
       }),

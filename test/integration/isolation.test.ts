@@ -1,4 +1,4 @@
-// What a command gets from the server: its variables, its secrets, its user, its groups, its OOM score.
+// Shows what a command gets from the server, and what it does not: variables, secrets, user, groups, OOM score.
 
 import { spawnSync } from 'node:child_process';
 import {
@@ -114,13 +114,13 @@ t.test(
     const everyone = await client.ask('command/exec', {
       command: ['/bin/sh', '-c', 'cat /proc/[0-9]*/environ 2>/dev/null'],
     });
-    t.notMatch(everyone.stdout, /the-secret/, 'nor from any other process, the guardian for one');
+    t.notMatch(everyone.stdout, /the-secret/, 'no other process shows it either, such as the guardian');
   },
 );
 
 t.test('command has user and groups of --run-as and no other', { skip: ROOT_ONLY }, async (t) => {
   const client = await clientOf(t, {
-    // A server with groups that a command must not keep.
+    // The server has groups that a command must not keep.
     through: ['setpriv', '--groups=0,4,24', '--'],
     flags: ['--run-as', 'nobody'],
   });
@@ -137,7 +137,7 @@ t.test('command has user and groups of --run-as and no other', { skip: ROOT_ONLY
     t.match(rest.join('\n'), /shadow: Permission denied/);
   }
   const [asked] = await outputs(client, 'echo $HOME', { HOME: '/asked' });
-  t.equal(asked, '/asked\n', 'a request may set what it likes');
+  t.equal(asked, '/asked\n', 'a request may set HOME');
 });
 
 t.test(
@@ -165,10 +165,10 @@ t.test(
     const refused: readonly [what: string, params: { command: string[]; cwd?: string; env?: object }, errno: string][] =
       [
         ['directory behind a closed one', { command: ['/bin/pwd'], cwd: at('closed/project') }, 'EACCES'],
-        ['whether it exists is not told either', { command: ['/bin/pwd'], cwd: at('closed/missing') }, 'EACCES'],
+        ['missing directory behind a closed one', { command: ['/bin/pwd'], cwd: at('closed/missing') }, 'EACCES'],
         ['directory that may not be entered', { command: ['/bin/pwd'], cwd: at('open/folder') }, 'EACCES'],
         ['directory that is missing', { command: ['/bin/pwd'], cwd: at('open/missing') }, 'ENOENT'],
-        ['directory that is none', { command: ['/bin/pwd'], cwd: at('open/public') }, 'ENOTDIR'],
+        ['directory that is a file', { command: ['/bin/pwd'], cwd: at('open/public') }, 'ENOTDIR'],
         ['program behind a closed directory', { command: [at('closed/project/program')] }, 'EACCES'],
         ['the same by PATH', { command: ['program'], env: { PATH: at('closed/project') } }, 'EACCES'],
         ['program that only root may run', { command: [at('open/private')] }, 'EACCES'],
@@ -181,11 +181,11 @@ t.test(
     const policies = [undefined, { type: 'readOnly' }, { type: 'workspaceWrite', writableRoots: [at('closed')] }];
     for (const sandboxPolicy of policies) {
       for (const way of ways) {
-        const told = `${JSON.stringify(sandboxPolicy)} ${JSON.stringify(way)}`;
+        const label = `${JSON.stringify(sandboxPolicy)} ${JSON.stringify(way)}`;
         const more = { ...way, ...(sandboxPolicy === undefined ? {} : { sandboxPolicy }) };
         for (const [what, { command, ...rest }, errno] of refused) {
           const { error } = await client.exec(command, { ...rest, ...more });
-          t.match(error, { code: -32603, data: { errno } }, `${what}: ${told}`);
+          t.match(error, { code: -32603, data: { errno } }, `${what}: ${label}`);
         }
         for (const params of [
           { command: ['./public'], cwd: at('open') },
@@ -193,7 +193,7 @@ t.test(
           { command: ['/bin/pwd'] },
         ]) {
           const { command, ...rest } = params;
-          t.match((await client.exec(command, { ...rest, ...more })).result, { exitCode: 0 }, `${command} ${told}`);
+          t.match((await client.exec(command, { ...rest, ...more })).result, { exitCode: 0 }, `${command} ${label}`);
         }
       }
     }
@@ -201,17 +201,25 @@ t.test(
       'id -u; id -G; grep -E "^(CapEff|CapPrm|NoNewPrivs):" /proc/self/status; cat /etc/shadow; touch /etc/n';
     for (const sandboxPolicy of policies.slice(1)) {
       const { result } = await client.exec(['sh', '-c', rights], { sandboxPolicy });
-      t.match(result.stdout, /^65534\n65534\nCapPrm:\t0+\nCapEff:\t0+\nNoNewPrivs:\t1\n$/, 'the user, confined');
+      t.match(
+        result.stdout,
+        /^65534\n65534\nCapPrm:\t0+\nCapEff:\t0+\nNoNewPrivs:\t1\n$/,
+        'the rights of the user and no others',
+      );
       t.match(result.stderr, /shadow: Permission denied\n.*(Permission denied|Read-only)/);
     }
     const threads = readdirSync(`/proc/${server.pid}/task`);
     t.same(
       new Set(threads.map((thread) => uidsOf(`/proc/${server.pid}/task/${thread}/status`))),
       new Set(['0 0 0 0', '0 0 0 65534']),
-      'a thread has the rights on files of the user, and nothing else of the user',
+      "threads are root's, and some have the user's rights on files",
     );
     const signals = `for t in ${threads.join(' ')}; do kill -0 $t && echo HIT; done; echo of ${threads.length}`;
-    t.match((await client.exec(['sh', '-c', signals])).result, { stdout: `of ${threads.length}\n` }, 'nor any signal');
+    t.match(
+      (await client.exec(['sh', '-c', signals])).result,
+      { stdout: `of ${threads.length}\n` },
+      'the user cannot signal any thread of the server',
+    );
   },
 );
 
@@ -225,7 +233,7 @@ t.test('no variable of a request is read by root when commands run as another us
       .map((name) => join(base, name));
   const server = await startServer(t, { flags: ['--run-as', 'nobody'], warm: false });
   const client = await server.session();
-  // glibc's loader writes what it does to a file, as the user that it runs as; LD_PRELOAD would run code as that user.
+  // With these variables glibc's loader writes a file as the user that it runs as. LD_PRELOAD would run code as that user.
   const env = { LD_DEBUG: 'files', LD_DEBUG_OUTPUT: join(base, 'trace'), LD_BIND_NOW: 'a=b', TMPDIR: '/kept' };
   const command = ['/bin/sh', '-c', 'echo "$LD_BIND_NOW $TMPDIR $1"', 'sh', '-x'];
   for (const sandboxPolicy of [undefined, { type: 'workspaceWrite', writableRoots: [base] }]) {
@@ -254,7 +262,7 @@ t.test('server does not start when it cannot run commands as the user', async (t
   const unknown = start([], '--run-as', 'no-such-user');
   t.equal(unknown.status, 1);
   t.match(unknown.stderr, /^execwire: cannot start: --run-as no-such-user: the host knows no such user$/m);
-  await t.test('because it is not root', { skip: NOBODY_ONLY }, async (t) => {
+  await t.test('and is not root', { skip: NOBODY_ONLY }, async (t) => {
     const { status, stderr } = start(AS_NOBODY, '--run-as', 'daemon');
     t.equal(status, 1);
     t.match(stderr, /^execwire: cannot start: --run-as daemon: only root can run commands as another user$/m);
@@ -267,10 +275,10 @@ t.test('command runs when --run-as names the user that the server has already', 
 });
 
 t.test(
-  'command is ended by the kernel before the server when memory runs out',
+  'command has a higher OOM score than its server, so that the kernel ends it first when memory runs out',
   { skip: !isLinux && 'needs Linux' },
   async (t) => {
-    // The score is raised right after the start. If it never is, the command ends by its timeout and prints nothing.
+    // The score is raised right after the start, so the command waits for it. If it is never raised, the command ends by its timeout and prints nothing.
     const scores = (score: number) =>
       `until read mine < /proc/$$/oom_score_adj && [ $mine = ${score} ]; do :; done; echo $mine`;
     // An orchestrator gives a server a score of its own. A command's score is above that, up to the kernel's maximum.

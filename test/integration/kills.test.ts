@@ -1,4 +1,4 @@
-/** Kills by a whole server with each kind of /proc: complete, hiding other users' processes, of another PID namespace, missing. */
+/** Shows what a whole server kills with each kind of /proc: complete, hiding other users' processes, of another PID namespace, missing. */
 import { spawnSync } from 'node:child_process';
 import { chmodSync, copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -53,7 +53,7 @@ function newWord(): string {
   return `kill-test-${process.pid}-${words}`;
 }
 
-/** Starts a command that has said `ready`. */
+/** Starts a command and resolves when it has printed `ready`. */
 async function begin(client: WireClient, script: string, params: object = {}) {
   const word = newWord();
   const reply = client.exec(['sh', '-c', script], { processId: word, env: { WORD: word }, ...STREAMED, ...params });
@@ -68,12 +68,12 @@ function killAll(word: string): void {
 
 for (const { name, through, sees } of VIEWS) {
   const skip = through.length > 0 && NAMESPACES;
-  // Processes in the group; those that left it and the session; those that also lost their parent; those that also have no mark.
+  // Processes in another session; in another session and without their parent; in another session and without the mark; in the group.
   const group = "trap '' TERM HUP; sleep 600 & echo ready; while :; do sleep 600; done";
   const far = `setsid sleep 600 & (setsid sleep 600 &) ; env -u EXECWIRE_COMMAND_ID setsid sleep 600 & ${group}`;
   const script = sees ? far : group;
 
-  t.test(`a command is ended with all its processes when ${name}`, { skip }, async (t) => {
+  t.test(`command is ended with all its processes when ${name}`, { skip }, async (t) => {
     const server = await startServer(t, { through });
     if (!sees) await server.logged(WARNING);
     const client = await server.session();
@@ -101,7 +101,7 @@ for (const { name, through, sees } of VIEWS) {
   // The kernel ends all other processes together with the first process of a PID namespace.
   if (through.includes('--pid')) continue;
 
-  // No kill of the command finds a process without the mark, a parent and the command's session; the end of the server kills it.
+  // A process without the mark, without its parent and outside of the command's session. No kill of the command finds it; the end of the server kills it.
   const lost = `env -u EXECWIRE_COMMAND_ID setsid sh -c "sleep 600 & exit" ; ${group}`;
   t.test(`no process outlives a server that ends in good order when ${name}`, { skip }, async (t) => {
     const server = await startServer(t, { through });
@@ -119,7 +119,7 @@ for (const { name, through, sees } of VIEWS) {
     const client = await server.session();
     const marked = sees ? far.replace('env -u EXECWIRE_COMMAND_ID ', '') : group;
     const { word } = await begin(client, marked, { disableTimeout: true });
-    // The guardian is told of a command after 20 ms of the server's time, so it knows the first ones when a longer command was answered.
+    // The server tells the guardian of a command after 20 ms. When this longer command is answered, the guardian knows the one before it.
     await client.exec(['sleep', '0.1']);
     await server.crash();
     await until('all are gone', () => processesWith(word).length === 0);
@@ -131,7 +131,7 @@ const NO_DUMP_CALL =
   process.arch !== 'x64' || spawnSync('perl', ['-v']).status !== 0 ? 'needs perl on x86-64' : NAMESPACES;
 
 t.test(
-  'a command that /proc hides from its own server is ended with its processes',
+  'command is ended with its processes when /proc hides it from its own server',
   { skip: NO_DUMP_CALL },
   async (t) => {
     const server = await startServer(t, { through: hiding });
@@ -145,7 +145,7 @@ t.test(
       await until('all have come', () => processesWith(word).length === 3);
       await client.request('command/exec/terminate', { processId: word });
       t.equal((await reply).result?.exitCode, 137);
-      // The other session cannot be told from a stranger's; it ends with the server.
+      // The server cannot tell the other session from a stranger's. It kills it when it ends itself.
       await until('its session is gone', () => processesWith(word).length <= 1);
       killAll(word);
     }
@@ -185,7 +185,7 @@ const NO_ROOT_PROGRAM =
   program === undefined && 'needs root, setpriv, and a folder for temporary files whose programs may become root';
 
 t.test(
-  'a command that the server may not kill is answered and named in the log',
+  'command is answered and named in the log when the server may not kill it',
   { skip: NO_ROOT_PROGRAM },
   async (t) => {
     const server = await startServer(t, { through: NOBODY, expectedErrors: /processes survived SIGKILL/ });
@@ -206,7 +206,7 @@ t.test(
       t.match((await reply).result, { exitCode: expected }, `${way}, terminal: ${tty}`);
       // Closing the terminal hangs up its shell, even as another user.
       if (tty) await until('the terminal has gone', () => processesWith(word).length < survivors.length);
-      else t.ok(processesWith(word).length > 0, 'it lives on');
+      else t.ok(processesWith(word).length > 0, 'the command lives on');
       await server.logged('processes survived SIGKILL');
       killAll(word);
     }

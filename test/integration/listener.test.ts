@@ -1,5 +1,5 @@
-// Everything around the sessions: banner, flags, HTTP routes, upgrades, frames and their limits, Unix sockets, standard input and output.
-// Long because a listener answers many kinds of request.
+// Shows everything around the sessions of a server: banner, flags, HTTP routes, upgrades, frames and their limits, Unix sockets, standard input and
+// output. Long because a listener answers many kinds of request.
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -49,7 +49,7 @@ const UPGRADE = {
   'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==',
 };
 
-t.test('banner is the first thing on stderr, exactly, and stdout stays empty', async (t) => {
+t.test('banner comes first on stderr, and stdout stays empty, when the server starts', async (t) => {
   t.ok(
     server.stderr.startsWith(
       `execwire (WebSocket)\n  listening on: ${server.url}\n  readyz: ${server.httpUrl}/readyz\n  healthz: ${server.httpUrl}/healthz\n`,
@@ -60,41 +60,48 @@ t.test('banner is the first thing on stderr, exactly, and stdout stays empty', a
   t.equal(server.child.stdout?.read(), null);
 });
 
-t.test('probes answer GET and HEAD with 200 and no body, and other methods with 405 for any body', async (t) => {
-  for (const path of ['/healthz', '/livez', '/readyz']) {
-    for (const method of ['GET', 'HEAD']) {
-      const { status, body } = await http(method, path);
-      t.same([status, body], [200, ''], `${method} ${path}`);
+t.test(
+  'probes answer GET and HEAD with 200 and no body, and other methods with 405 whatever their body is',
+  async (t) => {
+    for (const path of ['/healthz', '/livez', '/readyz']) {
+      for (const method of ['GET', 'HEAD']) {
+        const { status, body } = await http(method, path);
+        t.same([status, body], [200, ''], `${method} ${path}`);
+      }
+      for (const type of [
+        'application/json',
+        'text/plain',
+        'application/x-odd',
+        'multipart/form-data',
+        'no type at all',
+      ]) {
+        const { status, headers } = await http('POST', path, { 'content-type': type }, '{');
+        t.equal(status, 405, `POST ${path} of ${type}`);
+        t.match(headers.allow, 'GET');
+      }
+      for (const method of ['PUT', 'DELETE', 'PATCH', 'OPTIONS'])
+        t.equal((await http(method, path)).status, 405, method);
     }
-    for (const type of [
-      'application/json',
-      'text/plain',
-      'application/x-odd',
-      'multipart/form-data',
-      'no type at all',
-    ]) {
-      const { status, headers } = await http('POST', path, { 'content-type': type }, '{');
-      t.equal(status, 405, `POST ${path} of ${type}`);
-      t.match(headers.allow, 'GET');
-    }
-    for (const method of ['PUT', 'DELETE', 'PATCH', 'OPTIONS']) t.equal((await http(method, path)).status, 405, method);
-  }
-});
+  },
+);
 
-t.test('unknown paths are 404, upgrades on an HTTP route 400, and on any other path they are sessions', async (t) => {
-  for (const path of ['/', '/nothing', '/healthz/x', '/%2e%2e/etc/passwd'])
-    t.equal((await http('GET', path)).status, 404, path);
-  for (const path of ['/healthz', '/livez', '/readyz']) t.equal((await http('GET', path, UPGRADE)).status, 400, path);
-  for (const path of ['/', '/rpc', '/any/path?with=query', '/%20']) {
-    const raw = await server.wire({ path });
-    t.match(
-      await (await raw.initialize()).request('command/exec', { command: ['true'] }),
-      { result: { exitCode: 0 } },
-      path,
-    );
-    await raw.close();
-  }
-});
+t.test(
+  'upgrades open a session on any path but those of HTTP routes, and a GET of an unknown path is 404',
+  async (t) => {
+    for (const path of ['/', '/nothing', '/healthz/x', '/%2e%2e/etc/passwd'])
+      t.equal((await http('GET', path)).status, 404, path);
+    for (const path of ['/healthz', '/livez', '/readyz']) t.equal((await http('GET', path, UPGRADE)).status, 400, path);
+    for (const path of ['/', '/rpc', '/any/path?with=query', '/%20']) {
+      const raw = await server.wire({ path });
+      t.match(
+        await (await raw.initialize()).request('command/exec', { command: ['true'] }),
+        { result: { exitCode: 0 } },
+        path,
+      );
+      await raw.close();
+    }
+  },
+);
 
 t.test('request for another upgrade is answered as a plain one', async (t) => {
   const wish = {
@@ -121,10 +128,10 @@ t.test('request for another upgrade is answered as a plain one', async (t) => {
     sockets.add(response.socket);
     await once(response.resume(), 'end');
   }
-  t.equal(sockets.size, 1, 'the connection goes on');
+  t.equal(sockets.size, 1, 'all requests use one connection');
 });
 
-t.test('every request with an Origin is refused with 403, for any value', async (t) => {
+t.test('every request is refused with 403 when it has an Origin, whatever its value is', async (t) => {
   for (const origin of ['http://evil.example', 'null', '', server.httpUrl]) {
     t.equal((await http('GET', '/', { ...UPGRADE, Origin: origin })).status, 403, JSON.stringify(origin));
     t.equal((await http('GET', '/healthz', { Origin: origin })).status, 403);
@@ -132,7 +139,7 @@ t.test('every request with an Origin is refused with 403, for any value', async 
   t.equal((await http('GET', '/', UPGRADE)).status, 101);
 });
 
-t.test('fragments are joined, pings answered, and text is UTF-8', async (t) => {
+t.test('message is read as UTF-8 and a ping is answered when the message comes in fragments', async (t) => {
   const raw = await (await server.wire()).initialize();
   const text = JSON.stringify({ id: 'ü', method: 'command/exec', params: { command: ['echo', '€'] } });
   const bytes = Buffer.from(text);
@@ -158,7 +165,7 @@ t.test('close codes say what was wrong when a frame cannot be taken', async (t) 
       1009,
     ],
     ['text that is no UTF-8', ({ ws }) => ws.send(Buffer.from([0xff, 0xfe]), { binary: false }), 1007],
-    ['a good-bye', ({ ws }) => ws.close(1000), 1000],
+    ['a Close', ({ ws }) => ws.close(1000), 1000],
   ];
   for (const [name, send, code] of table) {
     const raw = await (await server.wire()).initialize();
@@ -217,7 +224,7 @@ t.test('unknown command is an error that names the nearest one', (t) => {
   t.match(
     run('--', 'serve'),
     { status: 2, stderr: /unexpected argument `serve`/ },
-    'a line that begins with a flag is of serve',
+    'a command line that begins with a flag belongs to serve',
   );
   t.end();
 });
@@ -285,7 +292,7 @@ t.test('unix socket serves its owner, replaces a stale file and leaves a live on
   t.equal(statSync(file).size, 8);
 });
 
-t.test('port that is taken is an error with its address', async (t) => {
+t.test('server names the address and does not start when its port is taken', async (t) => {
   const taken = createServer().listen(0, '127.0.0.1');
   await once(taken, 'listening');
   const { port } = taken.address() as { port: number };
@@ -295,7 +302,7 @@ t.test('port that is taken is an error with its address', async (t) => {
 
 // Standard input and output.
 
-t.test('stdio carries messages only, skips what is too long, and ends with its input', async (t) => {
+t.test('stdio server writes only messages, refuses a line that is too long, and ends with its input', async (t) => {
   const stdio = spawnServer(t, { flags: ['--max-frame-bytes', '2k'] });
   const wire = stdio.stdio();
   wire.send({ ...INITIALIZE, jsonrpc: '2.0' });
@@ -320,7 +327,7 @@ t.test('stdio carries messages only, skips what is too long, and ends with its i
   t.notMatch(stdio.stderr, 'listening on', 'no banner');
 });
 
-t.test('stdio goes on reading when its output is not read', async (t) => {
+t.test('stdio server goes on reading when its output is not read', async (t) => {
   const touch = join(folderOf(t), 'touched');
   const stdio = spawnServer(t);
   const wire = stdio.stdio();

@@ -1,4 +1,4 @@
-// Which peers count as alive: those that ping, those that send slowly, and those of a server that stood still itself.
+// Shows that peers count as alive when they ping, when they send slowly, and when the server itself stood still.
 import { once } from 'node:events';
 import t, { type Test } from 'tap';
 import { WebSocket } from 'ws';
@@ -9,12 +9,12 @@ import type { ServerProcess } from '../support/server-process.js';
 import { until } from '../support/until.js';
 import type { WireClient } from '../support/wire-client.js';
 
-/** Longer than this process may stand still on a busy machine; the server would rightly cut its connections then. */
+/** Longer than this process may wait for a core on a busy machine, because the server would rightly cut its connections then. */
 const STALL_FLAGS = ['--ping-interval', '0', '--stall-timeout', '2s'];
 /** First byte of a Close frame. */
 const CLOSE = 0x88;
 
-/** Waits for so many answers to this client's own pings; each is sent when the last answer has come. */
+/** Waits for this many answers to this client's own pings; each ping is sent when the last answer has come. */
 async function pings(ws: WebSocket, count: number): Promise<void> {
   if (ws.readyState !== WebSocket.OPEN) throw new Error('the server has closed');
   for (let at = 0; at < count; at += 1) {
@@ -40,13 +40,13 @@ async function startEcho(client: WireClient): Promise<void> {
   await client.said('cat', 'here');
 }
 
-interface HalfMessage {
+interface UnfinishedMessage {
   readonly isClosed: boolean;
   send(bytes: Buffer): void;
 }
 
-/** A connection that has something to send in pieces. */
-async function halfMessage(t: Test, server: ServerProcess): Promise<HalfMessage> {
+/** A connection on which a test sends a message in pieces. */
+async function unfinishedMessage(t: Test, server: ServerProcess): Promise<UnfinishedMessage> {
   const socket = await tcpConnect(t, server);
   socket.write(upgradeRequest());
   await once(socket, 'data');
@@ -65,12 +65,14 @@ async function halfMessage(t: Test, server: ServerProcess): Promise<HalfMessage>
   };
 }
 
-/** Opens two connections, one after the other, that stop in the middle of a message, until the server closes them: twice the stall timeout has passed. */
+/**
+ * Opens two connections, one after the other, that stop in the middle of a message. When the server has closed both, twice the stall timeout has passed.
+ */
 function twoStalls(t: Test, server: ServerProcess): { readonly isOver: boolean; readonly done: Promise<void> } {
   let isOver = false;
   const run = async (): Promise<void> => {
     for (let count = 0; count < 2; count += 1) {
-      const stuck = await halfMessage(t, server);
+      const stuck = await unfinishedMessage(t, server);
       stuck.send(textFrame('x'.repeat(60_000)).subarray(0, 1000));
       await until('the stuck one is closed', () => stuck.isClosed);
     }
@@ -86,7 +88,7 @@ function twoStalls(t: Test, server: ServerProcess): { readonly isOver: boolean; 
   };
 }
 
-t.test('a peer that only pings stays when it does so for longer than the stall timeout', async (t) => {
+t.test('peer stays connected when it only pings for longer than the stall timeout', async (t) => {
   const server = await startServer(t, { flags: STALL_FLAGS });
   const client = await server.session();
   const stalls = twoStalls(t, server);
@@ -96,7 +98,7 @@ t.test('a peer that only pings stays when it does so for longer than the stall t
   t.equal((await client.exec(['true'])).result?.exitCode, 0);
 });
 
-t.test('a peer that pings while it streams stays when it does so for longer than the stall timeout', async (t) => {
+t.test('peer stays connected when it pings and streams for longer than the stall timeout', async (t) => {
   const server = await startServer(t, { flags: STALL_FLAGS });
   const client = await server.session();
   const params = { processId: 'yes', streamStdoutStderr: true, disableTimeout: true, disableOutputCap: true };
@@ -111,7 +113,7 @@ t.test('a peer that pings while it streams stays when it does so for longer than
   t.equal((await ended).result?.exitCode, 137);
 });
 
-t.test('a connection stays open and its newest ping is answered when 61 come in one packet', async (t) => {
+t.test('connection stays open and its newest ping is answered when 61 pings come in one packet', async (t) => {
   const server = await startServer(t);
   const client = await server.session();
   const answers: string[] = [];
@@ -124,7 +126,7 @@ t.test('a connection stays open and its newest ping is answered when 61 come in 
   t.equal((await client.exec(['true'])).result?.exitCode, 0);
 });
 
-t.test('a reader that pauses and keeps pinging stays, with its command', async (t) => {
+t.test('peer and its command stay when the peer pauses its reading and keeps pinging', async (t) => {
   const server = await startServer(t);
   const client = await server.session();
   const params = { processId: 'p', streamStdoutStderr: true, disableTimeout: true, disableOutputCap: true };
@@ -144,24 +146,24 @@ t.test('a reader that pauses and keeps pinging stays, with its command', async (
   t.equal((await ended).result?.exitCode, 0);
 });
 
-t.test('a message that arrives slowly is taken, and one that stops arriving is not waited for', async (t) => {
+t.test('connection stays open when its message arrives slowly, and is closed when the message stops', async (t) => {
   const server = await startServer(t, { flags: STALL_FLAGS });
-  const steady = await halfMessage(t, server);
+  const steady = await unfinishedMessage(t, server);
   const frame = textFrame('x'.repeat(1_000_000));
   let at = 0;
-  // Some 10 KiB a second, until two that stopped are closed.
+  // Some 10 KiB a second, until the server has closed two connections that stopped.
   const timer = setInterval(() => {
     steady.send(frame.subarray(at, at + 200));
     at += 200;
   }, 20);
   t.teardown(() => clearInterval(timer));
   await twoStalls(t, server).done;
-  t.ok(at < frame.length, 'it is still being sent');
+  t.ok(at < frame.length, 'the message is still being sent');
   t.notOk(steady.isClosed);
 });
 
 t.test('no connection is cut when the server itself stood still', async (t) => {
-  // Silence of 2 s, a pause of 1 s: a standstill lasts 4 s at least.
+  // Each bound is 1 s or two intervals of 1 s, and each standstill lasts 4 s at least.
   const flags = ['--ping-interval', '1s', '--stall-timeout', '1s', '--initialize-timeout', '1s'];
   const server = await startServer(t, { flags });
   const timePasses = await passingTime(t);

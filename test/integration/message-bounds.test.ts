@@ -1,11 +1,11 @@
-// Messages that are too large or hold too much, on a whole server: each gets its answer, and no other client waits or is lost.
+// Shows that a whole server answers messages that are too large or hold too much, and that it goes on serving other clients.
 import t from 'tap';
 import { WebSocket } from 'ws';
 import { startServer } from '../support/server.js';
 import type { WireMessage } from '../support/wire-client.js';
 
 const MIB = 1024 * 1024;
-/** Far more than any refusal takes, far less than repeating its request would take. */
+/** Far more than any refusal takes, and far less than one that repeats its request. */
 const LARGEST_REFUSAL_BYTES = 4096;
 
 const sizeOf = (message: WireMessage): number => JSON.stringify(message).length;
@@ -61,7 +61,7 @@ t.test('command/exec is refused by name when it is larger than its bound, and th
   t.ok(result?.stdout === '131068\n' || error?.data?.errno === 'E2BIG', 'as many as the kernel takes');
 });
 
-t.test('a message whose id cannot be read is answered with id null when it is too large', async (t) => {
+t.test('message is answered with id null when it is too large for its id to be read', async (t) => {
   const server = await startServer(t);
   const client = await server.session();
   const neighbour = await server.session();

@@ -1,4 +1,4 @@
-/** The rolling restart of three replicas behind HAProxy, as part of the whole check where HAProxy is installed. */
+/** Shows that a rolling restart of three replicas behind HAProxy loses nothing, where HAProxy is installed. Knows no wire. */
 import { spawnSync } from 'node:child_process';
 import t from 'tap';
 
@@ -10,7 +10,7 @@ const hasHaproxy = spawnSync('sh', ['-c', 'command -v haproxy']).status === 0;
 t.setTimeout(LIMIT_MS);
 
 t.test(
-  'a rolling restart behind HAProxy loses no request and executes none twice when the load goes on',
+  'rolling restart behind HAProxy loses no request and executes none twice when clients go on sending',
   { skip: !hasHaproxy && 'haproxy is not installed' },
   (t) => {
     const run = spawnSync(process.execPath, ['--import=tsx', 'deploy/test/rolling-haproxy.mjs'], {

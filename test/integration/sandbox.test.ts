@@ -1,4 +1,4 @@
-// Sandbox policies through a whole server: what the server reports, what the policies enforce, and what is refused.
+// Shows what a whole server reports of sandbox policies, what the policies enforce, and what is refused. Knows no mechanism of them.
 import { createHash } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,7 +11,7 @@ const TOKEN = 'a-token-of-some-length-for-this-test-0123456789';
 const DENIED = /Permission denied|Read-only file system/;
 const NETWORK = { type: 'readOnly', networkAccess: true };
 
-/** Not in /tmp, which a policy makes writable. */
+/** Folders outside of /tmp, because a policy makes /tmp writable. */
 function folders(t: Test): { readonly workspace: string; readonly outside: string } {
   const base = mkdtempSync('/var/tmp/execwire-sandbox-');
   t.teardown(() => rmSync(base, { recursive: true }));
@@ -23,7 +23,7 @@ function folders(t: Test): { readonly workspace: string; readonly outside: strin
 const sh = (script: string): string[] => ['sh', '-c', script];
 const shown = ({ result, error }: WireMessage): string =>
   error === undefined ? result.stdout.trim().replaceAll('\n', ' ') : `${error.code} ${JSON.stringify(error.data)}`;
-// Threads stay for the next command of the same policy, and with them their descriptors.
+// Descriptors are not compared at the end, because threads and their descriptors stay for the next command of the same policy.
 const kept = { warm: false } as const;
 
 t.test(
@@ -75,7 +75,7 @@ t.test('workspace can be written by a relative path when the command starts wher
   }
   t.match((await client.exec(sh(`touch ${outside}/out`), { sandboxPolicy })).result, { stderr: DENIED });
   await client.exec(sh('touch in'));
-  t.ok(existsSync(join(workspace, 'in')), 'the server itself stays where it was');
+  t.ok(existsSync(join(workspace, 'in')), "the server's own directory has not changed");
 });
 
 t.test('policy is refused with the name of the wrong field when a field is wrong', async (t) => {
@@ -109,12 +109,13 @@ t.test('policy with a network is refused when its command could come back as a c
     const server = await startServer(t, { ...kept, flags });
     const client = await server.session(undefined, { token });
     const { error, result } = await client.exec(['true'], { sandboxPolicy: NETWORK });
-    if (missing === undefined) t.match(result, { exitCode: 0 }, 'by a digest');
+    if (missing === undefined)
+      t.match(result, { exitCode: 0 }, 'allowed when the server knows only a digest of the token');
     else t.match(error, { code: -32602, message, data: { reason: 'sandboxUnavailable', missing } }, flags.join(' '));
     t.match((await client.exec(['true'], { sandboxPolicy: { type: 'readOnly' } })).result, { exitCode: 0 });
   }
   const client = await spawnServer(t).stdio().initialize();
-  t.match((await client.exec(['true'], { sandboxPolicy: NETWORK })).result, { exitCode: 0 }, 'over stdio');
+  t.match((await client.exec(['true'], { sandboxPolicy: NETWORK })).result, { exitCode: 0 }, 'allowed over stdio');
 });
 
 t.test('minimum of the operator is enforced, and the reply says so, when a request asks for less', async (t) => {
@@ -133,7 +134,7 @@ t.test('minimum of the operator is enforced, and the reply says so, when a reque
     t.match(result, { stdout: 'in\n', sandbox: enforced }, JSON.stringify(sandboxPolicy));
   }
   const { result } = await client.exec(sh(script), { sandboxPolicy: { type: 'readOnly' } });
-  t.match(result, { stdout: '', sandbox: undefined }, 'a stricter policy stays');
+  t.match(result, { stdout: '', sandbox: undefined }, 'a stricter policy is not changed');
 });
 
 t.test('server says what it enforces and counts its threads when it is asked', async (t) => {

@@ -1,4 +1,4 @@
-/** Terminals after a return: the screen of a client that came back, compared with that of a client that never left. With the programs that people use. */
+/** Compares the screen of a client that came back to a terminal with that of a client that never left, with programs that people use. Knows no offset. */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -14,7 +14,7 @@ t.jobs = 3;
 
 const EXPERIMENTAL = { experimentalApi: true };
 const [ROWS, COLS] = [24, 80];
-/** Little, so that most of what a program wrote has left the log when a user comes back. */
+/** So few bytes that the log has dropped most of what a program wrote when a user comes back. */
 const REPLAY_BYTES = 8192;
 const ENV = { TERM: 'xterm-256color', LANG: 'C.UTF-8', LC_ALL: 'C.UTF-8', PS1: '$ ' };
 
@@ -72,7 +72,7 @@ class Sitting {
     await this.#stays.view.write(keys);
   }
 
-  /** Resolves when the screen of the user who stayed shows this, and nothing more comes. */
+  /** Resolves when the screen of the user who stayed shows a text, and nothing more comes. */
   async shows(text: string): Promise<void> {
     await until(`the screen shows ${text}`, async () => {
       await this.#stays.shown();
@@ -99,7 +99,7 @@ class Sitting {
     await this.#atRest();
     const wanted = await this.#stays.shown();
     for (const [index, back] of this.#back.entries()) {
-      this.#t.same(await back.shown(), wanted, `${what}, as seen by the ${index + 1}. who came back`);
+      this.#t.same(await back.shown(), wanted, `${what}, as user ${index + 1} who came back sees it`);
     }
   }
 
@@ -110,7 +110,7 @@ class Sitting {
     for (const { view } of [this.#stays, ...this.#back]) this.#t.same([view.problems, view.gaps], [[], []]);
   }
 
-  /** Resolves when every user has all that the program wrote, and it has written nothing between two looks. */
+  /** Resolves when every user has everything that the program wrote, and the program wrote nothing between two requests. */
   async #atRest(): Promise<void> {
     let before = -1;
     await until('nothing more comes', async () => {
@@ -127,7 +127,7 @@ function has(program: string): boolean {
   return spawnSync(program, ['--version'], { stdio: 'ignore' }).error === undefined;
 }
 
-t.test('bash looks after a return as for a user who never left', async (t) => {
+t.test('bash looks the same to a user who comes back as to one who never left', async (t) => {
   const sitting = await Sitting.open(t, await startServer(t), ['bash', '--norc', '--noprofile', '-i']);
   await sitting.type('for i in $(seq 1500); do printf "\\e[3%dm line %d\\e[0m\\n" $((i % 8)) $i; done; echo do"ne"\n');
   await sitting.shows('done');
@@ -144,8 +144,8 @@ t.test('bash looks after a return as for a user who never left', async (t) => {
 });
 
 t.test(
-  'vim looks after a return as for a user who never left',
-  { skip: has('vim') ? false : 'vim is not here' },
+  'vim looks the same to a user who comes back as to one who never left',
+  { skip: has('vim') ? false : 'vim is not installed' },
   async (t) => {
     const folder = mkdtempSync(join(tmpdir(), 'execwire-screens-'));
     t.teardown(() => rmSync(folder, { recursive: true, force: true }));
@@ -176,8 +176,8 @@ t.test(
 );
 
 t.test(
-  'top looks after a return as for a user who never left',
-  { skip: has('top') ? false : 'top is not here' },
+  'top looks the same to a user who comes back as to one who never left',
+  { skip: has('top') ? false : 'top is not installed' },
   async (t) => {
     const sitting = await Sitting.open(t, await startServer(t), ['top', '-d', '1000']);
     await sitting.shows('PID');
@@ -193,7 +193,7 @@ t.test(
   },
 );
 
-t.test('wide and joined characters look after a return as for a user who never left', async (t) => {
+t.test('wide and joined characters look the same to a user who comes back as to one who never left', async (t) => {
   const draw = [
     '漢字かな交じり文\\r\\n',
     '👨‍👩‍👧 e\\u0301 ｆｕｌｌ\\r\\n',
@@ -204,8 +204,8 @@ t.test('wide and joined characters look after a return as for a user who never l
   const command = ['bash', '-c', `stty -echo; printf '${draw}'; while read -r line; do printf "$line"; done`];
   const sitting = await Sitting.open(t, await startServer(t), command);
   await sitting.shows('漢字かな');
-  await sitting.compare('what it drew');
+  await sitting.compare('the first drawing');
   await sitting.type('語\\e[1;3HZ\n');
-  await sitting.compare('what it drew over it');
+  await sitting.compare('characters drawn over it');
   await sitting.end();
 });

@@ -1,4 +1,4 @@
-/** Starts that the host or another client holds up, on a whole server. */
+/** Shows how a whole server treats starts that the host or another client holds up. */
 import { spawnSync } from 'node:child_process';
 import { chmodSync, closeSync, constants, copyFileSync, mkdtempSync, openSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -29,7 +29,7 @@ function folderOf(t: Test): string {
   return folder;
 }
 
-/** Mounts a file system that never answers. @returns a function that ends it; waiting processes get ENOTCONN */
+/** Mounts a file system that never answers. @returns a function that ends it; processes that wait for it get ENOTCONN */
 function mountSilence(t: Test, folder: string): () => void {
   const device = openSync('/dev/fuse', constants.O_RDWR);
   const options = 'fd=3,rootmode=40000,user_id=0,group_id=0';
@@ -52,7 +52,7 @@ function mountSilence(t: Test, folder: string): () => void {
 
 const EXPERIMENTAL = { experimentalApi: true };
 
-/** When it is answered, all earlier requests are under way. */
+/** Running commands of a connection. When the list is answered, the server has begun all earlier requests. */
 async function commandsOf(client: WireClient): Promise<unknown[]> {
   const { result } = await client.request('command/exec/list');
   if (!Array.isArray(result?.commands)) throw new Error('no list');
@@ -107,7 +107,7 @@ t.test(
     t.match((await other.exec(['true'], { sandboxPolicy: { type: 'workspaceWrite' } })).result, { exitCode: 0 });
     end();
     for (const { result } of await Promise.all(replies))
-      t.equal(result?.exitCode, 0, 'a root that cannot be had is left out');
+      t.equal(result?.exitCode, 0, 'a root that cannot be looked up is left out');
   },
 );
 
@@ -168,10 +168,10 @@ t.test('other clients are served when a process holds a lease on the program of 
 });
 
 t.test(
-  'a start at the limit of processes is refused alone, and the server drains',
+  'start alone is refused, and the server drains, when the limit of processes is reached',
   { skip: !isRoot && 'only root can start a server as a user who has no other process' },
   async (t) => {
-    // Its threads count, too: some 25. No other process has this user.
+    // The server's threads, some 25, count towards the limit. No other process has this user.
     const user = 1_000_000 + (process.pid % 1_000_000);
     const asUser = ['setpriv', `--reuid=${user}`, `--regid=${user}`, '--clear-groups', 'prlimit', '--nproc=50'];
     for (const options of [{}, { tty: true }]) {
@@ -189,7 +189,7 @@ t.test(
       }
       t.match(refusal, { code: -32603, data: { errno: 'EAGAIN' } });
       t.ok(running > 5, `${running} run`);
-      t.equal((await commandsOf(client)).length, running, 'no other client notices');
+      t.equal((await commandsOf(client)).length, running, 'the others run on');
       t.equal((await server.get('/healthz')).status, 200);
       server.signal('SIGTERM');
       t.same(await server.exited, { code: 0, signal: null });
@@ -217,7 +217,7 @@ t.test('commands of the installed program have the limit of descriptors that it 
   }
 });
 
-t.test("flags of the installed program are never Node's own", async (t) => {
+t.test("flags of the installed program are not taken as Node's when Node knows the same name", async (t) => {
   const { status, stderr } = spawnSync('dist/execwire.cjs', ['serve', '--env-file', '/no/such/file'], {
     encoding: 'utf8',
   });

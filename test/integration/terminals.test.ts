@@ -1,4 +1,4 @@
-/** Interactive programs over the wire, seen through a real terminal emulator, as a person at a browser sees them. */
+/** Shows interactive programs over the wire through a terminal emulator, as a person at a browser sees them. Knows no message. */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -10,7 +10,7 @@ import { startServer } from '../support/server.js';
 
 const ROWS = 24;
 const COLS = 80;
-/** Patience for the output of a program; on a busy machine a start takes seconds. */
+/** Milliseconds to wait for the output of a program, because a start takes seconds on a busy machine. */
 const SEEN_WITHIN_MS = 60_000;
 
 /** A program in a terminal, and the screen it draws. */
@@ -77,7 +77,7 @@ function hasProgram(name: string): boolean {
 t.test('terminals', async (t) => {
   const client = await (await startServer(t)).connect();
 
-  t.test('an interactive bash runs commands, jobs and signals when keys are typed', async (t: Test) => {
+  t.test('bash runs commands, jobs and signals when keys are typed', async (t: Test) => {
     const screen = new Screen(client, ['bash', '--norc', '--noprofile', '-i'], { PS1: '> ' });
     await screen.shows('a prompt', (lines) => lines[0] === '>');
     await screen.type('echo $((6 * 7))\r');
@@ -93,7 +93,7 @@ t.test('terminals', async (t) => {
     await screen.showsLine('begun');
     await screen.type('\u0003');
     await screen.shows(
-      'a prompt behind the interrupt',
+      'a prompt after the interrupt',
       (lines) => lines.some(isInterrupt) && lines.findLast((line) => line !== '') === '>',
     );
     await screen.type('echo status $?\r');
@@ -103,7 +103,7 @@ t.test('terminals', async (t) => {
   });
 
   t.test(
-    'a full-screen program redraws when the window changes and gives the old screen back at its end',
+    'full-screen program redraws when the window changes, and gives the old screen back at its end',
     async (t: Test) => {
       const frame = (rows: number, cols: number): string[] =>
         Array.from({ length: rows }, (_, row) => `${`row ${row + 1} of ${rows}`.padEnd(cols - 1)}|`);
@@ -147,7 +147,7 @@ t.test('terminals', async (t) => {
   );
 
   t.test(
-    'a Python prompt evaluates lines and ends at end-of-file',
+    'Python evaluates typed lines and ends at end-of-file',
     { skip: !hasProgram('python3') && 'python3 is not installed' },
     async (t: Test) => {
       const screen = new Screen(client, ['python3', '-q'], { PYTHON_BASIC_REPL: '1' });

@@ -1,9 +1,9 @@
-/** An unexpected error: the server logs it, drains, and ends with 1. */
+/** Shows that the server logs an unexpected error, drains, and ends with 1. Knows no error by name. */
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { spawnServer, type TestServer } from '../support/server.js';
 
-/** Throws inside of the server on a signal, and again on each further one. */
+/** Scripts that throw inside of the server at each SIGUSR2. */
 const FAULT = {
   exception: "process.on('SIGUSR2', () => { throw new Error('planted exception'); });",
   rejection: "process.on('SIGUSR2', () => { Promise.reject(new Error('planted rejection')); });",
@@ -28,7 +28,7 @@ for (const [kind, script] of Object.entries(FAULT)) {
     server.child.kill('SIGUSR2');
     await raw.notified('server/draining');
     const late = await raw.request('command/exec', { command: ['true'] });
-    t.match(late, { error: { code: -32004 } }, 'it takes nothing new');
+    t.match(late, { error: { code: -32004 } }, 'the server takes nothing new');
     await raw.request('command/exec/write', {
       processId: 'cat',
       deltaBase64: Buffer.from('finished').toString('base64'),
@@ -43,14 +43,14 @@ for (const [kind, script] of Object.entries(FAULT)) {
   });
 }
 
-t.test('a signal behind an unforeseen error still drains, and a second one ends everything at once', async (t) => {
+t.test('server ends at once when a second signal comes after an unforeseen error, and not at the first', async (t) => {
   const server = await faulty(t, FAULT.exception);
   const raw = await (await server.wire()).initialize();
   void raw.request('command/exec', { command: ['sleep', '600'], disableTimeout: true }).catch(() => {});
   server.child.kill('SIGUSR2');
   await raw.notified('server/draining');
   server.child.kill('SIGTERM');
-  t.match(await raw.request('command/exec/list', {}), { error: { code: -32600 } }, 'it is still there');
+  t.match(await raw.request('command/exec/list', {}), { error: { code: -32600 } }, 'the server still answers');
   server.child.kill('SIGTERM');
   t.same(await server.exited, { code: 143, signal: null });
 });

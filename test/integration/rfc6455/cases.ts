@@ -1,6 +1,6 @@
 /**
- * What a client may and may not send by RFC 6455, and what a server answers. Each message calls a method before `initialize`, so that its id comes
- * back and shows that the text arrived whole. Knows no transport.
+ * A table of what a client may and may not send by RFC 6455, and what a server answers. Each message calls a method before `initialize`. The refusal
+ * repeats its id, which shows that the text arrived whole. Knows no transport. Long because the RFC has many cases.
  */
 import { deflateRawSync, constants as zlib } from 'node:zlib';
 import { frame } from '../../fuzz/raw-frames.js';
@@ -8,13 +8,13 @@ import { frame } from '../../fuzz/raw-frames.js';
 /** One case. */
 export interface Case {
   readonly name: string;
-  /** Frames, or bytes that are none; sent as they are. */
+  /** Frames, or bytes that are no frame; sent unchanged. */
   readonly sends: readonly Buffer[];
   /** Ids that come back, in order. null for a text that is no request. Default none. */
   readonly ids?: readonly (string | null)[];
   /** Default none. */
   readonly pongs?: readonly string[];
-  /** Code of the server's Close. Without one the connection is still good afterwards. */
+  /** Code of the server's Close. Default none: the connection is still good afterwards. */
   readonly close?: number;
   /** Only with compression, or only without. Default both. */
   readonly compression?: boolean;
@@ -85,13 +85,13 @@ const fragmentation: Case[] = [
   { name: 'a ping between fragments', sends: fragments(good, [3, 9], [ping('p')]), ids: ['a'], pongs: ['p', 'p'] },
   { name: 'an unasked pong between fragments', sends: fragments(good, [3], [frame({ opcode: PONG })]), ids: ['a'] },
   { name: 'a Close between fragments', sends: fragments(good, [3], [closeFrame(1000)]), close: 1000 },
-  { name: 'a continuation of nothing', sends: [rest(good), other], close: PROTOCOL_ERROR },
+  { name: 'a continuation without a beginning', sends: [rest(good), other], close: PROTOCOL_ERROR },
   {
-    name: 'a continuation that is not the last, of nothing',
+    name: 'a continuation without a beginning that is not the last',
     sends: [rest(good, { fin: false }), other],
     close: PROTOCOL_ERROR,
   },
-  { name: 'a continuation behind a whole text', sends: [text(good), rest(good)], ids: ['a'], close: PROTOCOL_ERROR },
+  { name: 'a continuation after a whole text', sends: [text(good), rest(good)], ids: ['a'], close: PROTOCOL_ERROR },
   { name: 'a text inside of a text', sends: [text(good, { fin: false }), other], close: PROTOCOL_ERROR },
   {
     name: 'a binary frame inside of a text',
@@ -142,7 +142,7 @@ const reserved: Case[] = [
     close: PROTOCOL_ERROR,
   })),
   {
-    name: 'a reserved opcode behind a good text',
+    name: 'a reserved opcode after a good text',
     sends: [text(good), frame({ opcode: 3 })],
     ids: ['a'],
     close: PROTOCOL_ERROR,
@@ -169,7 +169,7 @@ const badCodes = [0, 1, 999, 1004, 1005, 1006, 1015, 1016, 1100, 2000, 2999, 500
 const closing: Case[] = [
   ...many(goodCodes, (code) => ({ name: `a Close of ${code}`, sends: [closeFrame(code)], close: code })),
   ...many(badCodes, (code) => ({
-    name: `a Close of ${code}, which is none`,
+    name: `a Close of ${code}, which is not allowed`,
     sends: [closeFrame(code)],
     close: PROTOCOL_ERROR,
   })),
@@ -183,29 +183,29 @@ const closing: Case[] = [
     sends: [closeFrame(1000, Buffer.from([0xce, 0xba, 0xff]))],
     close: NOT_UTF8,
   },
-  { name: 'a Close right behind a request', sends: [text(good), closeFrame(1000)], ids: ['a'], close: 1000 },
+  { name: 'a Close right after a request', sends: [text(good), closeFrame(1000)], ids: ['a'], close: 1000 },
   {
-    name: 'a Close right behind many requests',
+    name: 'a Close right after many requests',
     sends: [...Array(MANY).fill(text(good)), closeFrame(1001)],
     ids: Array(MANY).fill('a'),
     close: 1001,
   },
-  { name: 'a Close behind a ping', sends: [ping('p'), closeFrame(1000)], pongs: ['p'], close: 1000 },
-  { name: 'requests and a ping behind a Close', sends: [closeFrame(1000), other, ping('p'), other], close: 1000 },
+  { name: 'a Close after a ping', sends: [ping('p'), closeFrame(1000)], pongs: ['p'], close: 1000 },
+  { name: 'requests and a ping after a Close', sends: [closeFrame(1000), other, ping('p'), other], close: 1000 },
   { name: 'two Closes', sends: [closeFrame(1000), closeFrame(1001)], close: 1000 },
   {
-    name: "requests and a Close behind the server's Close",
+    name: "requests and a Close after the server's Close",
     sends: [frame({ opcode: BINARY }), other, closeFrame(1000), other],
     close: 1003,
   },
   {
-    name: 'a Close right behind a frame that breaks the protocol',
+    name: 'a Close right after a frame that breaks the protocol',
     sends: [frame({ opcode: 3 }), closeFrame(1000)],
     close: PROTOCOL_ERROR,
   },
 ];
 
-/** Characters at the edges of the lengths of UTF-8, and at those of the excluded ranges. */
+/** The first and last characters of each length in UTF-8, and those next to excluded ranges. */
 const edges = [
   '\u007f',
   '\u0080',
@@ -292,7 +292,7 @@ const compressed: Case[] = [
     pongs: ['p'],
   },
   {
-    name: 'a compressed text right in front of a Close',
+    name: 'a compressed text right before a Close',
     sends: [text(small, { rsv: 4 }), closeFrame(1000)],
     ids: ['a'],
     close: 1000,
@@ -314,7 +314,7 @@ const compressed: Case[] = [
   },
 ].map((one) => ({ ...one, compression: true }));
 
-/** All of them. */
+/** All cases. */
 export const CASES: readonly Case[] = [
   ...lengths,
   ...fragmentation,
@@ -325,7 +325,7 @@ export const CASES: readonly Case[] = [
   ...compressed,
 ];
 
-/** Requests whose replies have the lengths at which the form of a length changes. @param overhead bytes of the reply to an empty id */
+/** Requests whose replies have the lengths at which a frame's header changes its form. @param overhead bytes of the reply to an empty id */
 export function repliesOfLength(overhead: number): readonly (Case & { length: number })[] {
   return [125, 126, 127, 65_535, 65_536, 65_537].map((length) => {
     const id = 'x'.repeat(length - overhead);

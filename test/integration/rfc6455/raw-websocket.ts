@@ -1,4 +1,4 @@
-/** A WebSocket client that writes given bytes and keeps the frames it gets, each checked against RFC 6455. Knows no case. */
+/** A WebSocket client that writes given bytes, keeps what it receives, and checks each frame against RFC 6455. Knows no case. */
 import { isUtf8 } from 'node:buffer';
 import { once } from 'node:events';
 import { connect as connectTcp, type Socket } from 'node:net';
@@ -112,7 +112,7 @@ export class RawWebSocket {
     const { received } = this;
     const opcode = first & 0x0f;
     const isFinal = (first & 0x80) !== 0;
-    this.#check(received.close === undefined, `a frame of opcode ${opcode} behind a Close`);
+    this.#check(received.close === undefined, `a frame of opcode ${opcode} after a Close`);
     this.#check((first & 0x30) === 0, 'a reserved bit');
     this.#check((first & 0x40) === 0 || opcode === TEXT, `a compressed frame of opcode ${opcode}`);
     if (opcode >= CLOSE) this.#check(isFinal && payload.length <= 125, `a control frame of ${payload.length} bytes`);
@@ -130,7 +130,7 @@ export class RawWebSocket {
   #data(payload: Buffer, isFinal: boolean): void {
     const message = this.#message;
     if (message === undefined) {
-      this.#check(false, 'a continuation of nothing');
+      this.#check(false, 'a continuation without a beginning');
       return;
     }
     message.parts.push(payload);

@@ -1,4 +1,4 @@
-// Every case of the table, on every kind of listener, as one packet and byte by byte: the answers and the Close that ends it.
+// Plays every case of the table on every kind of listener, as one packet and byte by byte, and compares the answers and the Close. Knows no case.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -16,7 +16,7 @@ const WITHOUT_TAKEOVER = 'permessage-deflate; server_no_context_takeover; client
 
 const idsOf = ({ texts }: Received): unknown[] => texts.map((text) => (JSON.parse(text) as { id: unknown }).id);
 
-/** Plays one case and closes what is still open. @returns what came, and how it differs from what should have come */
+/** Plays one case and closes the connection if it is still open. @returns everything that came, and the part of it that a case names */
 async function play(
   target: Target,
   one: Case,
@@ -33,10 +33,10 @@ async function play(
     ({ texts, pongs, close }) =>
       close !== undefined || (one.close === undefined && texts.length + pongs.length >= wanted),
   );
-  // A Close of the server's own must be answered; one that answers the client's must not.
+  // The client must answer a Close that the server began, but not one that answers the client's own.
   if (received.close === undefined || one.close !== undefined) client.socket.write(CLOSE_1000);
   await client.until(({ close }) => close !== undefined);
-  // The server closes first, so that the client's address is free at once.
+  // Waits until the server has closed the TCP connection. If the client closed first, its port would stay in use for a minute.
   await client.ended;
   client.socket.destroy();
   return [received, { ids: idsOf(received), pongs: received.pongs, close: received.close, faults: received.faults }];
@@ -61,7 +61,7 @@ async function conforms(t: Test, target: Target, offer = ''): Promise<void> {
     const [received, got] = await play(target, one, { offer, bytewise: false });
     t.same(got, { ids: one.ids, pongs: [], close: 1000, faults: [] }, one.name);
     t.equal(Buffer.byteLength(received.texts[0] ?? ''), one.length);
-    if (!isCompressed) t.equal(received.lengths[0], one.length, 'as it is');
+    if (!isCompressed) t.equal(received.lengths[0], one.length, 'not compressed');
     else if (one.length > 1024) t.ok((received.lengths[0] ?? 0) < one.length, 'compressed');
   }
 }
