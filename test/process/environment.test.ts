@@ -1,4 +1,4 @@
-// What a child finds in its environment.
+// Shows what a child finds in its environment. Starts no child.
 import t from 'tap';
 import { MARKER_VARIABLE } from '../../src/process/environment.js';
 import { childEnvironment } from '../support/child-environment.js';

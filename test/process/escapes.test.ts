@@ -1,4 +1,4 @@
-// Processes that are hard to kill, and numbers that are used again: which processes a kill must reach, and which it never may.
+// Shows that kills reach processes that are hard to kill, and never a process that was given the number of an ended one.
 import { spawn, spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
@@ -24,7 +24,7 @@ const NO_COMPILER = spawnSync('cc', ['--version']).status === 0 ? false : 'needs
 const NO_SMALL_NUMBERS = smallNumbersProblem();
 const FIXTURE = fileURLToPath(new URL('../fixtures/small-numbers.ts', import.meta.url));
 
-/** The main thread ends and another one goes on; the kernel calls such a process a zombie. */
+/** A program whose main thread ends while another one goes on. The kernel calls such a process a zombie. */
 const HEADLESS = `
 #include <pthread.h>
 #include <stdio.h>
@@ -32,8 +32,8 @@ const HEADLESS = `
 static void *go_on(void *unused) { usleep(100000); puts("ready"); fflush(stdout); for (;;) pause(); return unused; }
 int main(void) { pthread_t thread; pthread_create(&thread, 0, go_on, 0); pthread_exit(0); }
 `;
-/** Forks, leaves its parent's session and ends the parent, without a pause, for up to a minute. */
-const COMET = `
+/** A program that forks, leaves its parent's session and ends the parent, without a pause, for up to a minute. */
+const FORKS_WITHOUT_PAUSE = `
 #include <unistd.h>
 int main(void) {
   write(1, "ready\\n", 6);
@@ -42,8 +42,8 @@ int main(void) {
 }
 `;
 
-/** Executes its own program again and again, in the same environment, so that most looks at it fall between two programs. */
-const CHANGELING = `
+/** A program that executes itself again and again, so that most looks at its process fall between two programs. */
+const EXECUTES_ITSELF = `
 #include <unistd.h>
 int main(int count, char **arguments) {
   return execv("/proc/self/exe", arguments);
@@ -71,7 +71,7 @@ async function startMarked(argv: readonly [string, ...string[]], marker: string)
   return running;
 }
 
-/** Living processes that run a program; their marks cannot always be read. */
+/** Living processes that run a program, found without their marks, which cannot always be read. */
 function running(program: string): number[] {
   const isProgram = (pid: number): boolean => {
     try {
@@ -96,7 +96,7 @@ for (const [name, prefix] of [
   ['is the leader', ''],
   ['has left its session and lost its parent', 'setsid '],
 ] as const) {
-  t.test(`a process whose main thread has ended is killed when it ${name}`, { skip: NO_COMPILER }, async (t) => {
+  t.test(`process without its main thread is killed when it ${name}`, { skip: NO_COMPILER }, async (t) => {
     const program = compile(t, HEADLESS);
     const marker = `${randomUUID()}.1`;
     const script = prefix === '' ? `exec ${program}` : `(${prefix}${program} &) ; exec sleep 600`;
@@ -108,22 +108,26 @@ for (const [name, prefix] of [
   });
 }
 
-t.test('a process whose main thread has ended is killed by the guardian', { skip: NO_COMPILER }, async (t) => {
-  const program = compile(t, HEADLESS);
-  const marker = `${randomUUID()}.1`;
-  const running = await startMarked(['sh', '-c', `(setsid ${program} &) ; exec sleep 600`], marker);
-  await guardian(`${MARKER_VARIABLE}=${marker}`, '');
-  await until('all are gone', () => marked(marker).length === 0);
-  await running.done;
-});
+t.test(
+  'process without its main thread is killed by the guardian when the server ends',
+  { skip: NO_COMPILER },
+  async (t) => {
+    const program = compile(t, HEADLESS);
+    const marker = `${randomUUID()}.1`;
+    const running = await startMarked(['sh', '-c', `(setsid ${program} &) ; exec sleep 600`], marker);
+    await guardian(`${MARKER_VARIABLE}=${marker}`, '');
+    await until('all are gone', () => marked(marker).length === 0);
+    await running.done;
+  },
+);
 
-t.test('an orphan is killed when a look finds it between two programs', { skip: NO_COMPILER }, async (t) => {
-  const program = compile(t, CHANGELING);
+t.test('orphan is killed when a look finds it between two programs', { skip: NO_COMPILER }, async (t) => {
+  const program = compile(t, EXECUTES_ITSELF);
   const ROUNDS = 20;
   for (let round = 0; round < ROUNDS; round += 1) {
     const marker = `${randomUUID()}.1`;
     const leader = await startMarked(['sh', '-c', `(setsid ${program} >&- &) ; echo ready; exec sleep 600`], marker);
-    await until('it runs', () => running(program).length > 0);
+    await until('the program runs', () => running(program).length > 0);
     t.same(await killUntilGone([treeTarget([leader.process.pid], marker)]), []);
     const left = running(program);
     for (const pid of left) process.kill(pid, 'SIGKILL');
@@ -136,17 +140,17 @@ t.test(
   'processes that fork and leave without a pause are killed beside others of their kind',
   { skip: NO_COMPILER },
   async (t) => {
-    const program = compile(t, COMET);
+    const program = compile(t, FORKS_WITHOUT_PAUSE);
     const markers = [1, 2].map((number) => `${randomUUID()}.${number}`);
     const own = `${randomUUID()}.1`;
     const bystander = await startMarked(['sh', '-c', '(setsid sleep 600 &) ; echo ready; exec sleep 600'], own);
-    const comets = await Promise.all(markers.map((marker) => startMarked([program], marker)));
-    for (const [index, comet] of comets.entries()) {
+    const commands = await Promise.all(markers.map((marker) => startMarked([program], marker)));
+    for (const [index, command] of commands.entries()) {
       const marker = markers[index] ?? '';
-      t.same(await killUntilGone([treeTarget([comet.process.pid], marker)]), []);
+      t.same(await killUntilGone([treeTarget([command.process.pid], marker)]), []);
       t.same(marked(marker), []);
-      await comet.done;
-      t.equal(comet.text(), 'ready\n', 'it did not end by itself');
+      await command.done;
+      t.equal(command.text(), 'ready\n', 'the program did not end by itself');
     }
     const all = [treeTarget([bystander.process.pid], own)];
     t.equal(findTree(all).length, 2, 'another command and its orphan live on');
@@ -156,7 +160,7 @@ t.test(
 );
 
 t.test(
-  'a number is used again only after the command is disposed of, and its kill reaches no new process',
+  'number of a command is used again only after the command is disposed of, and a kill reaches no new process',
   { skip: NO_SMALL_NUMBERS },
   async (t) => {
     const args = ['--pid', '--fork', '--mount-proc', '--kill-child', process.execPath, ...process.execArgv, FIXTURE];
@@ -167,14 +171,14 @@ t.test(
   },
 );
 
-/** The end of a server as the guardian sees it: it is told these lines, then the server is gone. */
+/** Runs a guardian that reads these lines and then the end of its input, as when the server has ended. Resolves when the guardian has ended. */
 async function guardian(marker: string, lines: string): Promise<void> {
   const shell = spawn('/bin/sh', ['-c', GUARDIAN_SCRIPT, 'execwire-guardian', marker], {
     stdio: ['pipe', 'ignore', 'ignore'],
     detached: true,
     env: { PATH: '/usr/bin:/bin' },
   });
-  // Node reaps it: as an orphan that nobody registered it could be reaped here first, and its exit would never be reported.
+  // Node reaps the shell. Without this call the code under test could take it for an orphan and reap it first, and Node would never report its exit.
   const reaped = addChildReapedElsewhere(shell.pid ?? 0);
   shell.stdin.end(lines);
   await once(shell, 'exit');
@@ -184,7 +188,7 @@ async function guardian(marker: string, lines: string): Promise<void> {
 const KERNEL_THREAD = readProcTable().find(({ pid, parent }) => pid === 2 && parent === 0);
 
 t.test(
-  'a look at the whole table settles when it meets threads of the kernel, which have no environment',
+  'startedWith is undefined when the process is a thread of the kernel, which has no environment',
   { skip: KERNEL_THREAD === undefined && 'no thread of the kernel can be seen here' },
   (t) => {
     if (KERNEL_THREAD !== undefined) t.equal(startedWith(KERNEL_THREAD, MARKER_VARIABLE), undefined);
@@ -192,31 +196,31 @@ t.test(
   },
 );
 
-t.test('the guardian kills no process that has the number of an ended command', async (t) => {
+t.test('guardian kills no process that has the number of an ended command', async (t) => {
   const strangers = await Promise.all(
     [1, 2].map(() => start({ argv: ['sh', '-c', 'sleep 600 & echo ready; exec sleep 600'] })),
   );
   await Promise.all(strangers.map((stranger) => stranger.said('ready')));
   const [first, second] = strangers.map(({ process: { pid } }) => readProcEntry(pid));
   if (first?.startTime === undefined || second?.startTime === undefined) throw new Error('not started');
-  // The first has a number that was reported with the start time of another process; the second was reported as over.
+  // The guardian is told of the first number with the start time of another process, and of the second number as ended.
   const lines = `+${first.pid} ${first.startTime - 1}\n+${second.pid} ${second.startTime}\n-${second.pid}\n`;
   await guardian('NOBODY=1', lines);
   for (const { pid } of [first, second]) {
     t.equal(readProcEntry(pid)?.alive, true);
-    t.equal(findTree([treeTarget([pid], 'none')]).length, 2, 'its group neither');
+    t.equal(findTree([treeTarget([pid], 'none')]).length, 2, 'its group lives on, too');
   }
   await guardian('NOBODY=1', `+${first.pid} ${first.startTime}\n+${second.pid} ${second.startTime}\n`);
   await Promise.all(strangers.map(({ done }) => done));
   t.pass('with the right start time both are killed with their groups');
 });
 
-t.test('an orphan is reaped when it ends, and no other child', async (t) => {
+t.test('orphan is reaped when it ends, and no other child is', async (t) => {
   const child = spawn('sh', ['-c', 'exit 7'], { stdio: 'ignore' });
   const exit = once(child, 'exit');
   const { text } = await run({ argv: ['sh', '-c', '(setsid sh -c "echo \\$\\$; exec sleep 0.01" &)'] });
   const orphan = Number(text());
   t.ok(orphan > 1);
   t.same(await exit, [7, null]);
-  await until('it is no zombie', () => readProcEntry(orphan) === undefined);
+  await until('the orphan is no zombie', () => readProcEntry(orphan) === undefined);
 });

@@ -1,11 +1,11 @@
-// Starts on hosts that lack something, or that have names and variables that are not UTF-8.
+// Shows starts on hosts that lack something, or that have names and variables that are not UTF-8. Knows no server.
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { buildSync } from 'esbuild';
 import t from 'tap';
 
-/** Built, because the loader of the tests does not start in a directory whose name is not UTF-8. */
+/** A built file, because the loader of the tests does not start in a directory whose name is not UTF-8. */
 const FIXTURE = join(t.testdir(), 'start-once.mjs');
 buildSync({
   entryPoints: [fileURLToPath(new URL('../fixtures/start-once.ts', import.meta.url))],
@@ -33,7 +33,7 @@ function startsAfterMount(script: string, starts: readonly object[]): Record<str
   return startsAfter(`exec unshare --mount --propagation private sh -ec '${script}; exec "$@"' sh "$@"`, starts);
 }
 
-t.test('a command starts without a cwd when the directory of the server has a name that is not UTF-8', async (t) => {
+t.test('command starts without a cwd when the directory of the server has a name that is not UTF-8', async (t) => {
   const dir = t.testdir({ sub: {} });
   const script = `d=$(printf '${dir}/odd\\377'); mkdir "$d" "$d/sub"; p=$PWD; cd "$d"; exec "$@"`;
   const results = startsAfter(script, [
@@ -47,7 +47,7 @@ t.test('a command starts without a cwd when the directory of the server has a na
   );
 });
 
-t.test('a command starts without a cwd when the directory of the server is gone', async (t) => {
+t.test('command starts without a cwd when the directory of the server is gone', async (t) => {
   const starts = [{ argv: ['sh', '-c', 'echo here'] }, { argv: ['true'], cwd: 'sub' }];
   const results = startsAfter(`exec "$@" ${t.testdir({ gone: {} })}/gone`, starts);
   t.match(results, [{ text: 'here\n' }, { errno: 'ENOENT', message: /cwd "sub"/ }]);
@@ -65,12 +65,12 @@ t.test('inherited bytes reach a child unchanged when they are not UTF-8', async 
     t.ok(as?.includes('FINE=\u00c3\u00bc'));
     t.ok(as?.includes('PLAIN=\u00ef\u00bf\u00bd'));
     t.ok(as?.some((line) => line.startsWith('PATH=') && line.endsWith(':/\u00fe')));
-    t.ok(over?.includes('ODD=new'), 'the request has the last word');
+    t.ok(over?.includes('ODD=new'), 'a variable of the request replaces the inherited one');
     t.ok(over?.includes('PATH=/usr/bin:/bin'));
   }
 });
 
-t.test('a start names what is missing when the host lacks it', { skip: NEEDS_ROOT }, async (t) => {
+t.test('start names what is missing when the host lacks it', { skip: NEEDS_ROOT }, async (t) => {
   const both = [{ argv: ['true'] }, { argv: ['true'], tty: TERMINAL }];
   const keep = 'mount -t tmpfs none /mnt && touch /mnt/full && mount --bind /dev/full /mnt/full';
   t.match(

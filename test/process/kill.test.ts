@@ -1,4 +1,4 @@
-// Kills of real process trees, by the server and by the guardian that outlives it.
+// Shows kills of real process trees, by the server and by the guardian that outlives it. Knows no request.
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
@@ -87,7 +87,7 @@ for (const options of [{}, { tty: TERMINAL }]) {
   }
 }
 
-t.test('killUntilGone wins when a tree forks as fast as it can', async (t) => {
+t.test('killUntilGone leaves no process when a tree forks as fast as it can', async (t) => {
   const marker = `${randomUUID()}.1`;
   const script = 'echo ready; for i in $(seq 1000); do (sleep 600 & sleep 600) & done; wait';
   const running = await startMarked(script, marker);
@@ -96,7 +96,7 @@ t.test('killUntilGone wins when a tree forks as fast as it can', async (t) => {
   await running.done;
 });
 
-t.test('signalTree sends another signal once and lets the command end itself', async (t) => {
+t.test('signalTree sends a signal other than SIGKILL once and lets the command end itself', async (t) => {
   const marker = `${randomUUID()}.1`;
   const script = `trap 'echo got; exit 3' TERM; setsid sleep 600 & echo ready; while :; do sleep 0.01; done`;
   const running = await startMarked(script, marker);
@@ -127,13 +127,13 @@ interface SmallServer {
   readonly guardian: number;
   /** Pids of its commands. */
   readonly commands: readonly number[];
-  /** Kills it with SIGKILL. */
+  /** Kills the server with SIGKILL. */
   crash(): Promise<void>;
-  /** Has it kill itself in the same way when it has done its present work. */
+  /** Lets the server kill itself with SIGKILL when it has done the work of the present turn. */
   crashSoon(): Promise<void>;
 }
 
-/** @param ending `dispose`: it ends in good order at once; `wait`: it runs on. */
+/** @param ending `dispose`: the server ends in good order at once; `wait`: it runs on */
 async function startServer(marker: string, script: string, ending: 'dispose' | 'wait'): Promise<SmallServer> {
   const args = [...process.execArgv, FIXTURE, marker, script, ending];
   const server = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'], cwd: process.cwd() });
@@ -170,7 +170,7 @@ function isGuardian(pid: number): boolean {
   return readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes('execwire-guardian');
 }
 
-t.test('the guardian leaves no process when the server is killed with SIGKILL', async (t) => {
+t.test('guardian leaves no process when the server is killed with SIGKILL', async (t) => {
   const marker = `${randomUUID()}.`;
   const script = `trap '' TERM HUP; setsid sleep 600 & (setsid sleep 600 &); sleep 600 & env -u ${MARKER_VARIABLE} setsid --wait sleep 600 & echo ready; while :; do sleep 1; done`;
   const { pid, guardian, crash } = await startServer(marker, script, 'wait');
@@ -181,7 +181,7 @@ t.test('the guardian leaves no process when the server is killed with SIGKILL', 
   await until('the guardian has ended', () => !isAlive(guardian));
 });
 
-t.test('the guardian kills no process and ends when the server ends in good order', async (t) => {
+t.test('guardian kills no process and ends when the server ends in good order', async (t) => {
   const marker = `${randomUUID()}.`;
   const { guardian } = await startServer(marker, 'trap "" HUP; echo ready; exec sleep 600', 'dispose');
   await until('the guardian has ended', () => !isAlive(guardian));
@@ -190,32 +190,32 @@ t.test('the guardian kills no process and ends when the server ends in good orde
   for (const pid of left) process.kill(pid, 'SIGKILL');
 });
 
-t.test('the guardian holds no descriptor of the server and is started again at once when it has died', async (t) => {
+t.test('guardian holds no descriptor of the server, and is started again at once when it has died', async (t) => {
   const shell = await start({ argv: ['cat'], tty: TERMINAL });
   const problems: string[] = [];
   const guardian = createGuardian({ serverMarker: `${randomUUID()}.`, onProblem: (text) => problems.push(text) });
   t.teardown(() => guardian.dispose());
-  t.equal(guardian.pid, undefined, 'nothing is started before it is told to');
+  t.equal(guardian.pid, undefined, 'no guardian is started before there is a process to watch');
   guardian.watch(shell.process.pid);
   const first = guardian.pid ?? 0;
   t.same(readdirSync(`/proc/${first}/fd`).toSorted(), ['0', '1', '2']);
   t.equal(readProcEntry(first)?.session, first);
   t.notMatch(readFileSync(`/proc/${first}/environ`, 'latin1'), MARKER_VARIABLE);
-  // A guardian that dies young again and again waits longer, and is started all the same.
+  // After each early death the next start waits longer, but it comes.
   let last = first;
   for (let death = 0; death < 4; death += 1) {
     process.kill(last, 'SIGKILL');
-    await until('there is another one', () => guardian.pid !== undefined && guardian.pid !== last);
+    await until('there is another guardian', () => guardian.pid !== undefined && guardian.pid !== last);
     last = guardian.pid ?? 0;
   }
-  t.match(problems, [/ended \(SIGKILL\); it is started again at once$/], 'said once');
+  t.match(problems, [/ended \(SIGKILL\); it is started again at once$/], 'reported once');
   guardian.forget(shell.process.pid);
   guardian.dispose();
   shell.process.stdin?.end();
   await shell.done;
 });
 
-t.test('a new guardian is told of all running commands', async () => {
+t.test('new guardian is told of all running commands when the first one has died', async () => {
   const marker = `${randomUUID()}.`;
   const server = await startServer(marker, `trap '' HUP; echo ready; exec env -u ${MARKER_VARIABLE} sleep 600`, 'wait');
   process.kill(server.guardian, 'SIGKILL');
@@ -223,34 +223,34 @@ t.test('a new guardian is told of all running commands', async () => {
     readProcTable()
       .filter((p) => p.parent === server.pid && p.alive && p.pid !== server.guardian && isGuardian(p.pid))
       .map((p) => p.pid);
-  await until('there is another one', () => guardians().length === 1);
-  // Without a mark they can be found only by their numbers.
+  await until('there is another guardian', () => guardians().length === 1);
+  // The commands have no mark, so that the guardian can find them only by their numbers.
   const left = server.commands;
-  await until('they have no mark', () => left.length === 2 && left.every((pid) => !isMarked(pid)));
-  // It tells the new guardian in the same turn in which it starts it.
+  await until('the commands have no mark', () => left.length === 2 && left.every((pid) => !isMarked(pid)));
+  // The server starts a guardian and tells it of the commands in the same turn.
   await server.crashSoon();
   await until('no command is left', () => !left.some(isAlive));
 });
 
-t.test('the guardian ends when it was stopped and the server ends in good order', async (t) => {
+t.test('guardian ends when it was stopped and the server ends in good order', async (t) => {
   const guardian = createGuardian({ serverMarker: `${randomUUID()}.`, onProblem: (text) => t.fail(text) });
   guardian.start();
   const { pid = 0 } = guardian;
   process.kill(pid, 'SIGSTOP');
   guardian.dispose();
-  await until('it is gone', () => !isAlive(pid));
+  await until('the guardian has ended', () => !isAlive(pid));
 });
 
-t.test('the guardian is missed once and tried again when its shell cannot be started', async (t) => {
+t.test('guardian is reported missing once, and tried again, when its shell cannot be started', async (t) => {
   const folder = t.testdir({});
   const shell = join(folder, 'sh');
   const problems: string[] = [];
   const guardian = createGuardian({ serverMarker: 'm.', onProblem: (text) => problems.push(text), shell });
   t.teardown(() => guardian.dispose());
   guardian.start();
-  await until('it is missed', () => problems.length === 1);
+  await until('the missing guardian is reported', () => problems.length === 1);
   t.match(problems[0], /it cannot be started: .*ENOENT/);
   symlinkSync('/bin/sh', shell);
-  await until('it is there', () => guardian.pid !== undefined);
+  await until('the guardian runs', () => guardian.pid !== undefined);
   t.equal(problems.length, 1);
 });

@@ -1,4 +1,4 @@
-// How many more processes a limit leaves, and what happens near it to a terminal that has to be forked.
+// Shows how many more processes the limits leave, and that a terminal that has to be forked is refused near them.
 import t from 'tap';
 import type { Libc } from '../../src/process/libc.js';
 import { ShortageError } from '../../src/process/os-process.js';
@@ -19,23 +19,23 @@ t.test('pidsLeft is the lowest of all bounds', async (t) => {
     '/sys/fs/cgroup/a/pids.max': '100\n',
     '/sys/fs/cgroup/a/pids.current': '70\n',
   };
-  t.equal(pidsLeft(sources(second)), 30, 'of a group above');
+  t.equal(pidsLeft(sources(second)), 30, 'the bound of a group above');
   const first = {
     '/proc/self/cgroup': '5:memory:/x\n4:pids:/x\n0::/\n',
     '/sys/fs/cgroup/pids/x/pids.max': '20',
     '/sys/fs/cgroup/pids/x/pids.current': '25',
   };
-  t.equal(pidsLeft(sources(first)), 0, 'never below none');
+  t.equal(pidsLeft(sources(first)), 0, 'never below 0');
   const limits = {
     '/proc/self/limits': 'Max cpu time  unlimited\nMax processes             50        60    processes\n',
   };
-  t.equal(pidsLeft(sources({ ...second, ...limits }, 40)), 10, "of the user's own limit");
-  t.equal(pidsLeft(sources({ ...second, ...limits })), 30, 'which does not bind root');
+  t.equal(pidsLeft(sources({ ...second, ...limits }, 40)), 10, "the bound of the user's limit");
+  t.equal(pidsLeft(sources({ ...second, ...limits })), 30, 'the limit of a user does not bind root');
   const kernel = { '/proc/loadavg': '0.1 0.2 0.3 4/390 1234\n', '/proc/sys/kernel/pid_max': '400\n' };
   t.equal(pidsLeft(sources({ ...second, ...kernel })), 10);
 });
 
-t.test('pidsLeft knows a bound on this host', { skip: process.platform !== 'linux' && 'not Linux' }, async (t) => {
+t.test('pidsLeft finds a bound on this host', { skip: process.platform !== 'linux' && 'needs Linux' }, async (t) => {
   t.ok((pidsLeft() ?? 0) > 0);
 });
 
@@ -51,7 +51,7 @@ const libc: Libc = {
   lastError: () => undefined,
 };
 
-t.test('a terminal without the C library is forked, and is refused when few processes are left', async (t) => {
+t.test('terminal is forked when the C library cannot be called, and refused when few processes are left', async (t) => {
   const spec = { argv: ['sh', '-c', 'echo forked; kill -34 $$'], cwd: '/', env: ENVIRONMENT, stdin: true } as const;
   const ended = (left?: number): Promise<object> =>
     new Promise((resolve, reject) => {

@@ -1,4 +1,4 @@
-// Real programs on pipes and terminals: what they get, how their output and input arrive, and how they end.
+// Shows what real programs on pipes and terminals get, how their output and input arrive, and how they end. Long because each holds on both kinds.
 
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, writeFileSync } from 'node:fs';
@@ -16,7 +16,7 @@ const KINDS = [
   { kind: 'a terminal', options: { tty: TERMINAL } },
 ] as const;
 
-// One at a time: descriptors are counted.
+// One test at a time, because descriptors are counted.
 t.jobs = 1;
 
 // The native libraries keep descriptors and threads from their first use on.
@@ -55,7 +55,7 @@ t.test('output arrives whole when runs of mixed sizes are read with random pause
 });
 
 for (const { kind, options } of KINDS) {
-  t.test(`a process on ${kind} reports its exit code or its signal`, async (t) => {
+  t.test(`process on ${kind} reports its exit code or its signal`, async (t) => {
     for (const exitCode of [0, 1, 7, 255]) {
       const { status } = await run({ argv: ['sh', '-c', `exit ${exitCode}`], ...options });
       t.same(status, { exitCode, signal: null });
@@ -66,32 +66,29 @@ for (const { kind, options } of KINDS) {
     }
   });
 
-  t.test(
-    `a process on ${kind} has descriptors 0, 1 and 2 and no other when terminals are open beside it`,
-    async (t) => {
-      const shells = await Promise.all([1, 2, 3].map(() => start({ argv: ['cat'], tty: TERMINAL })));
-      // It is stopped while it is looked at, because a program that is being loaded has its libraries open.
-      const running = await start({ argv: ['sh', '-c', 'echo ready; kill -STOP $$'], ...options });
-      await running.said('ready');
-      t.same(readdirSync(`/proc/${running.process.pid}/fd`), ['0', '1', '2']);
-      process.kill(running.process.pid, 'SIGKILL');
-      await running.done;
-      for (const shell of shells) shell.process.stdin?.end();
-      await Promise.all(shells.map(({ done }) => done));
-    },
-  );
+  t.test(`process on ${kind} has descriptors 0, 1 and 2 and no other when terminals are open beside it`, async (t) => {
+    const shells = await Promise.all([1, 2, 3].map(() => start({ argv: ['cat'], tty: TERMINAL })));
+    // The process is stopped while its descriptors are read, because a program that is being loaded has its libraries open.
+    const running = await start({ argv: ['sh', '-c', 'echo ready; kill -STOP $$'], ...options });
+    await running.said('ready');
+    t.same(readdirSync(`/proc/${running.process.pid}/fd`), ['0', '1', '2']);
+    process.kill(running.process.pid, 'SIGKILL');
+    await running.done;
+    for (const shell of shells) shell.process.stdin?.end();
+    await Promise.all(shells.map(({ done }) => done));
+  });
 
-  t.test(`a process on ${kind} starts with no signal blocked or ignored`, async (t) => {
+  t.test(`process on ${kind} starts with no signal blocked or ignored`, async (t) => {
     const { text } = await run({ argv: ['grep', '-E', '^Sig(Blk|Ign):', '/proc/self/status'], ...options });
     t.same(text().match(/[0-9a-f]{16}/g), ['0'.repeat(16), '0'.repeat(16)]);
   });
 
-  t.test(`a process on ${kind} leads its own group and session`, async (t) => {
+  t.test(`process on ${kind} leads its own group and session`, async (t) => {
     const { process: started, text } = await run({ argv: ['sh', '-c', 'cut -d" " -f1,5,6 /proc/$$/stat'], ...options });
     t.equal(text().trim(), `${started.pid} ${started.pid} ${started.pid}`);
   });
 
-  t.test(`a process on ${kind} can open its standard streams by name`, async (t) => {
+  t.test(`process on ${kind} can open its standard streams by name`, async (t) => {
     const script =
       'echo one > /dev/stdout; echo two > /dev/stderr; echo three | tee /dev/stderr > /dev/null; head -n 1 /dev/stdin';
     const running = await start({ argv: ['sh', '-c', script], stdin: true, ...options });
@@ -116,7 +113,7 @@ for (const { kind, options } of KINDS) {
         order.push(i);
       }),
     );
-    t.ok((running.process.stdin?.queuedBytes ?? 0) > bytes / 2, 'most of it waits here');
+    t.ok((running.process.stdin?.queuedBytes ?? 0) > bytes / 2, 'most of it waits in this process');
     writeFileSync(`${t.testdirName}/go`, '');
     await written;
     await running.done;
@@ -128,7 +125,7 @@ for (const { kind, options } of KINDS) {
     t.equal(running.process.stdin?.queuedBytes, 0);
   });
 
-  t.test(`writes on ${kind} that nobody takes any more get an error when the process is disposed of`, async (t) => {
+  t.test(`writes on ${kind} that wait get an error when the process is disposed of`, async (t) => {
     const running = await start({ argv: ['sleep', '60'], stdin: true, ...options });
     const raw = Buffer.alloc(1_000_000, 'x\n');
     const pending = Promise.allSettled([write(running, raw), write(running, raw)]);
@@ -160,7 +157,7 @@ for (const { kind, options } of KINDS) {
     );
   });
 
-  t.test(`the last output on ${kind} is kept for a reader that was paused at the exit`, async (t) => {
+  t.test(`last output on ${kind} arrives when its reader was paused at the exit`, async (t) => {
     const script = 'head -c 3000 /dev/zero; exit 5';
     const running = await start({ argv: ['sh', '-c', script], ...options });
     for (const stream of running.process.outputs) running.process.pauseOutput(stream);
@@ -202,7 +199,7 @@ t.test('end of stdin on a raw terminal types one end-of-file byte', async (t) =>
   t.match(running.text(), '61 04');
 });
 
-t.test('a write fails when the reader has closed its end of the pipe', async (t) => {
+t.test('write fails when the reader has closed its end of the pipe', async (t) => {
   const running = await start({ argv: ['sh', '-c', 'exec 0<&-; echo closed; sleep 60'], stdin: true });
   await running.said('closed');
   await t.rejects(write(running, Buffer.alloc(200_000)), { code: 'EPIPE' });
@@ -211,7 +208,7 @@ t.test('a write fails when the reader has closed its end of the pipe', async (t)
   await running.done;
 });
 
-t.test('a terminal has its initial size and signals when it is resized', async (t) => {
+t.test('terminal has its initial size and signals when it is resized', async (t) => {
   const script = `trap 'stty size; exit' WINCH; stty size; while :; do sleep 0.01; done`;
   const running = await start({ argv: ['sh', '-c', script], tty: { rows: 31, cols: 97 } });
   await running.said('31 97');
@@ -221,7 +218,7 @@ t.test('a terminal has its initial size and signals when it is resized', async (
   t.doesNotThrow(() => running.process.resize(TERMINAL), 'a resize after the end does nothing');
 });
 
-t.test('a write to a terminal is tried ever more rarely while its program does not read', async (t) => {
+t.test('write to a terminal is tried ever more rarely while its program does not read', async (t) => {
   const running = await start({ argv: ['sh', '-c', 'stty raw -echo; echo ready; exec sleep 600'], tty: TERMINAL });
   await running.said('ready');
   const delaysMs: number[] = [];
@@ -241,7 +238,7 @@ t.test('a write to a terminal is tried ever more rarely while its program does n
   const written = write(running, Buffer.alloc(100_000)).catch(() => {});
   await late;
   globalThis.setTimeout = realSetTimeout;
-  // Each time the kernel takes some bytes the delays start again.
+  // The delays start again each time the kernel takes some bytes, so only those after the last start count.
   const begins = delaysMs.findLastIndex(
     (delayMs, index) => delayMs < (delaysMs[index - 1] ?? Number.POSITIVE_INFINITY),
   );
@@ -252,7 +249,7 @@ t.test('a write to a terminal is tried ever more rarely while its program does n
   await written;
 });
 
-t.test('a process on a terminal leads its session when its pid is told', async (t) => {
+t.test('process on a terminal leads its session when its pid is told', async (t) => {
   const late: string[] = [];
   await Promise.all(
     Array.from({ length: 40 }, async () => {
@@ -267,7 +264,7 @@ t.test('a process on a terminal leads its session when its pid is told', async (
   t.same(late, []);
 });
 
-t.test('a terminal hangs its session up when it is disposed of while its program runs', async (t) => {
+t.test('terminal hangs up its session when it is disposed of while its program runs', async (t) => {
   const dir = t.testdir({});
   const script = `trap 'echo > hung-up; exit' HUP; echo ready; while :; do sleep 0.01; done`;
   const running = await start({ argv: ['sh', '-c', script], cwd: dir, tty: TERMINAL });
@@ -277,7 +274,7 @@ t.test('a terminal hangs its session up when it is disposed of while its program
   t.ok(existsSync(`${dir}/hung-up`));
 });
 
-t.test('a resize throws when the process has no terminal', async (t) => {
+t.test('resize throws when the process has no terminal', async (t) => {
   const running = await start({ argv: ['true'] });
   t.throws(() => running.process.resize(TERMINAL));
   await running.done;
@@ -313,7 +310,7 @@ t.test('as many descriptors are open as before when 200 commands have run', asyn
   t.equal(countOpenDescriptors(), before);
 });
 
-/** A process that was hung up, or has a broken pipe, needs a moment to end. */
+/** Resolves when a process has ended, because one that was hung up, or has a broken pipe, needs a moment. */
 async function untilGone(pid: number): Promise<void> {
   await until(`process ${pid} is gone`, () => {
     try {

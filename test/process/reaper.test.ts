@@ -1,4 +1,4 @@
-// The ends of children that Node does not know of: many exits at once, signals without a name, neighbours that must not be disturbed.
+// Shows how the ends of children that Node does not know of are reported: many at once, by signals without a name, beside Node's own children.
 
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -17,19 +17,20 @@ import { ENVIRONMENT, run, start, TERMINAL } from './start.js';
 
 const libc = await loadLibc();
 const { spawnChild } = libc;
+const NO_SPAWN_CALL = spawnChild === undefined && 'the C library cannot be called';
 
-// One at a time: descriptors and children are counted.
+// One test at a time, because descriptors and children are counted.
 t.jobs = 1;
 
 t.before(async () => {
   for (const options of [{}, { tty: TERMINAL }]) await run({ argv: ['true'], ...options });
 });
 
-t.test('posix_spawn is there on a Linux with a C library of this decade', async (t) => {
+t.test('posix_spawn can be called on a Linux with a C library of this decade', async (t) => {
   t.type(spawnChild, process.platform === 'linux' ? 'function' : 'undefined');
 });
 
-t.test('a status says the exit code, the signal, or the number of a signal without a name', async (t) => {
+t.test('status says the exit code, the signal, or the number of a signal without a name', async (t) => {
   t.same(decodeStatus(0), { exitCode: 0, signal: null });
   t.same(decodeStatus(255 << 8), { exitCode: 255, signal: null });
   t.same(decodeStatus(9), { exitCode: null, signal: 'SIGKILL' });
@@ -39,7 +40,7 @@ t.test('a status says the exit code, the signal, or the number of a signal witho
   t.same(decodeStatus(64), { exitCode: null, signal: 'SIGRTMIN+30', signalNumber: 64 });
 });
 
-t.test('a look reports every end once when one signal stands for several', async (t) => {
+t.test('look reports every end once when one signal stands for several', async (t) => {
   const raw = new Map<number, number | null>();
   const reaped: number[] = [];
   const reaper = new ChildReaper({ peek: (pid) => raw.get(pid), reap: (pid) => reaped.push(pid) });
@@ -49,7 +50,7 @@ t.test('a look reports every end once when one signal stands for several', async
   reaper.look();
   t.same(told, []);
   raw.set(11, 3 << 8).set(13, null);
-  t.same([first?.hasEnded(), second?.hasEnded()], [true, false], 'also before it was told');
+  t.same([first?.hasEnded(), second?.hasEnded()], [true, false], 'known before the end is reported');
   reaper.look();
   reaper.look();
   t.same(told, [
@@ -71,7 +72,7 @@ t.test('a look reports every end once when one signal stands for several', async
   for (const child of [second, third]) child?.release();
 });
 
-t.test('a child that is released before its end is reaped at its end', async (t) => {
+t.test('child that is released before its end is reaped at its end', async (t) => {
   let raw: number | undefined;
   const reaped: number[] = [];
   const reaper = new ChildReaper({ peek: () => raw, reap: (pid) => reaped.push(pid) });
@@ -84,7 +85,7 @@ t.test('a child that is released before its end is reaped at its end', async (t)
   t.same([reaped, child.isReaped], [[11], true]);
 });
 
-t.test('an end is reported when the child had ended before its pid was known', async (t) => {
+t.test('end is reported when the child had ended before its pid was known', async (t) => {
   const reaper = new ChildReaper({ peek: (pid) => (pid === 21 ? 7 << 8 : null), reap: () => {} });
   const status = await new Promise((resolve) => {
     let isWatching = true;
@@ -97,33 +98,29 @@ t.test('an end is reported when the child had ended before its pid was known', a
   t.same(status, { exitCode: 7, signal: null });
 });
 
-t.test(
-  'the name of a real-time signal is reported when it ends a child',
-  { skip: spawnChild === undefined },
-  async (t) => {
-    for (const options of [{}, { tty: TERMINAL }]) {
-      for (const [number, signal] of [
-        [32, 'SIGCANCEL'],
-        [34, 'SIGRTMIN'],
-        [36, 'SIGRTMIN+2'],
-      ] as const) {
-        const { status } = await run({ argv: ['sh', '-c', `kill -${number} $$`], ...options });
-        t.same(status, { exitCode: null, signal, signalNumber: number });
-      }
+t.test('name of a real-time signal is reported when it ends a child', { skip: NO_SPAWN_CALL }, async (t) => {
+  for (const options of [{}, { tty: TERMINAL }]) {
+    for (const [number, signal] of [
+      [32, 'SIGCANCEL'],
+      [34, 'SIGRTMIN'],
+      [36, 'SIGRTMIN+2'],
+    ] as const) {
+      const { status } = await run({ argv: ['sh', '-c', `kill -${number} $$`], ...options });
+      t.same(status, { exitCode: null, signal, signalNumber: number });
     }
-  },
-);
+  }
+});
 
-t.test('the event loop stays alive until a child that has closed its output has ended', async (t) => {
+t.test('event loop stays alive until a child that has closed its output has ended', async (t) => {
   const running = await start({ argv: ['sh', '-c', 'exec >&- 2>&-; sleep 0.3; exit 4'] });
   t.same(await running.done, { exitCode: 4, signal: null });
 });
 
-t.test('a child that is disposed of before its end is reaped all the same', async (t) => {
+t.test('child is reaped at its end when it was disposed of before', async (t) => {
   const running = await start({ argv: ['sleep', '60'] });
   running.process.dispose();
   process.kill(running.process.pid, 'SIGKILL');
-  // If one look finds both, exits are reported in the order of their starts.
+  // If one look finds several ends, they are reported in the order of the starts. So when a later process has ended, so has this one.
   for (let i = 0; i < 100 && readProcEntry(running.process.pid) !== undefined; i += 1) await run({ argv: ['true'] });
   t.equal(readProcEntry(running.process.pid), undefined);
 });
@@ -160,7 +157,7 @@ t.test("children of Node's own and on terminals end with their own status beside
   t.equal(countOpenDescriptors(), before);
 });
 
-t.test('a child gets long arguments and any text unchanged', { skip: spawnChild === undefined }, async (t) => {
+t.test('child gets long arguments and any text unchanged', { skip: NO_SPAWN_CALL }, async (t) => {
   const args = ['', 'ü€😀', '-', 'a b\n', 'x'.repeat(131_000)];
   const many = Array.from({ length: 10 }, () => 'y'.repeat(100_000));
   const env = { ...ENVIRONMENT, EMPTY: '', TEXT: 'ä=ö' };
@@ -173,7 +170,7 @@ t.test('a child gets long arguments and any text unchanged', { skip: spawnChild 
   t.match(Buffer.from(text(), 'latin1').toString(), '|ä=ö');
 });
 
-t.test('a failed exec leaves no descriptor, no child and no message', { skip: spawnChild === undefined }, async (t) => {
+t.test('failed exec leaves no descriptor, no child and no message', { skip: NO_SPAWN_CALL }, async (t) => {
   const before = readdirSync('/proc/self/fd').length;
   for (const [file, cwd, errno] of [
     ['/no/such', '/', 'ENOENT'],
@@ -182,13 +179,13 @@ t.test('a failed exec leaves no descriptor, no child and no message', { skip: sp
     ['/bin/sh/x', '/', 'ENOTDIR'],
   ] as const) {
     const spec = { file, argv: [file], cwd, env: {}, streams: { stdin: undefined, stdout: 1, stderr: 2 } };
-    const result = await spawnChild?.(spec, () => t.fail('no exit of a child that never was'));
+    const result = await spawnChild?.(spec, () => t.fail('an exit of a child that was not started'));
     t.equal(getSystemErrorName(result ?? 0), errno, cwd + file);
   }
   t.equal(readdirSync('/proc/self/fd').length, before);
 });
 
-t.test("a process on real pipes is started by Node's own spawn when the C library's cannot be called", async (t) => {
+t.test("process on real pipes is started by Node's own spawn when posix_spawn cannot be called", async (t) => {
   const spec = { argv: ['sh', '-c', 'cat; exit 6'], file: '/bin/sh', cwd: '/', env: ENVIRONMENT, stdin: true } as const;
   const before = countOpenDescriptors();
   const said: string[] = [];

@@ -1,9 +1,9 @@
-// Starts that wait for each other: how many at once, in which order, and what becomes of them when nothing moves.
+// Shows how many starts run at once, in which order others wait, and that they are refused when none of the running ones ends. Starts nothing.
 import t from 'tap';
 import { ShortageError } from '../../src/process/os-process.js';
 import { StartLane } from '../../src/process/start-lane.js';
 
-/** Work that ends when it is told to. */
+/** Jobs that end when a test says so. */
 class Jobs {
   readonly begun: number[] = [];
   readonly #ends = new Map<number, { resolve: () => void; reject: (error: Error) => void }>();
@@ -28,7 +28,7 @@ class Jobs {
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-t.test('a lane lets three quarters of the threads be used, in the order of the starts', async (t) => {
+t.test('lane runs as many starts at once as it has places, in their order, when more wait', async (t) => {
   const lane = new StartLane(() => 3);
   const jobs = new Jobs();
   const runs = [1, 2, 3, 4, 5].map((number) => lane.run(jobs.job(number)));
@@ -41,20 +41,20 @@ t.test('a lane lets three quarters of the threads be used, in the order of the s
   jobs.fail(1);
   await t.rejects(async () => await runs[0], /1/);
   await turn();
-  t.same(jobs.begun, [1, 2, 3, 4, 5], 'a failed one leaves its place, too');
+  t.same(jobs.begun, [1, 2, 3, 4, 5], 'a failed start frees its place, too');
   for (const number of [3, 4, 5]) jobs.end(number);
   t.same(await Promise.all(runs.slice(2)), [3, 4, 5]);
   t.equal(lane.underWay, 0);
 });
 
-t.test('a lane refuses those that wait when nothing moves, and goes on when something does', async (t) => {
+t.test('lane refuses starts that wait when no running start ends, and takes others when one does', async (t) => {
   const lane = new StartLane(() => 1, { standstillMs: 5 });
   const jobs = new Jobs();
   const stuck = lane.run(jobs.job(1));
   for (let i = 0; i < 2; i += 1) {
     await t.rejects(lane.run(jobs.job(2)), new ShortageError('starts'));
   }
-  t.same(jobs.begun, [1], 'a refused one never begins');
+  t.same(jobs.begun, [1], 'a refused start never begins');
   jobs.end(1);
   t.equal(await stuck, 1);
   const next = lane.run(jobs.job(3));

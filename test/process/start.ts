@@ -1,4 +1,4 @@
-/** Starts real programs for the tests of this directory and gathers what they report. */
+/** Starts real programs for the tests of this directory and gathers their output and exits. Knows no server. */
 import type { ExitStatus, OsProcess, OutputName, ProcessSpec } from '../../src/process/os-process.js';
 import { startProcess } from '../../src/process/start-process.js';
 
@@ -16,7 +16,7 @@ export interface Running {
   readonly exit: Promise<ExitStatus>;
   /** Resolves at the exit and the end of all output; then everything is disposed of. */
   readonly done: Promise<ExitStatus>;
-  /** What has come so far. */
+  /** Output so far. */
   text(stream?: OutputName): string;
   bytes(stream?: OutputName): Buffer;
   /** Resolves when `stdout` holds this text. */
@@ -76,14 +76,14 @@ export async function start(spec: Start, { onOutput, keep = true }: Hooks = {}):
   };
 }
 
-/** Runs to the end. */
+/** Runs a program to its end. */
 export async function run(spec: Start, hooks?: Hooks): Promise<Running & { readonly status: ExitStatus }> {
   const running = await start(spec, hooks);
   const status = await running.done;
   return { ...running, status };
 }
 
-/** Writes and waits until the kernel has taken it. */
+/** Writes to standard input and waits until the kernel has taken all of it. */
 export function write({ process: { stdin } }: Running, chunk: Buffer | string): Promise<void> {
   return new Promise((resolve, reject) => {
     if (stdin === undefined) reject(new Error('the process has no stdin'));

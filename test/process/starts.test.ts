@@ -1,4 +1,4 @@
-// What makes a start fail or differ: programs, directories, limits, users, a host without real pipes.
+// Shows what makes a start fail or differ: programs, directories, limits, users, a host without real pipes. Knows no server.
 
 import { spawnSync } from 'node:child_process';
 import {
@@ -25,16 +25,16 @@ const KINDS = [
   { kind: 'a terminal', options: { tty: TERMINAL } },
 ] as const;
 
-// One at a time: descriptors are counted.
+// One test at a time, because descriptors are counted.
 t.jobs = 1;
 
-// The foreign libraries keep descriptors and threads of their own from their first use on.
+// The native libraries keep descriptors and threads from their first use on.
 t.before(async () => {
   for (const { options } of KINDS) await run({ argv: ['true'], ...options });
 });
 
 for (const { kind, options } of KINDS) {
-  t.test(`a start on ${kind} is refused with the errno when the program or its directory cannot be used`, async (t) => {
+  t.test(`start on ${kind} is refused with the errno when the program or its directory cannot be used`, async (t) => {
     const dir = t.testdir({ plain: 'x', script: '#!/no/such/interpreter\n', secret: {} });
     chmodSync(`${dir}/script`, 0o755);
     const binary = readFileSync('/bin/true')
@@ -74,7 +74,7 @@ for (const { kind, options } of KINDS) {
   });
 
   t.test(
-    `a program on ${kind} is found by the child's PATH and directory when they differ from the server's`,
+    `program on ${kind} is found by the child's PATH and directory when they differ from the server's`,
     async (t) => {
       const dir = t.testdir({ bin: {} });
       mkdirSync(`${dir}/bin/hidden`);
@@ -93,8 +93,8 @@ for (const { kind, options } of KINDS) {
 }
 
 t.test(
-  'a start is refused with EMFILE when no descriptor is left',
-  { skip: process.platform !== 'linux' },
+  'start is refused with EMFILE when no descriptor is left',
+  { skip: process.platform !== 'linux' && 'needs Linux' },
   async (t) => {
     const limit = (soft: string): void => {
       const { status } = spawnSync('prlimit', [`--pid=${process.pid}`, `--nofile=${soft}`]);
@@ -102,7 +102,7 @@ t.test(
     };
     const before = countOpenDescriptors() ?? 0;
     const soft = descriptorLimit();
-    // All that the lowered limit leaves are taken, and given back before the limit is raised again by a program that needs some.
+    // The test takes all descriptors that the lowered limit leaves, and closes them before prlimit, which needs some, raises the limit again.
     const fillers: number[] = [];
     limit(`${before + 60}:`);
     try {
@@ -119,7 +119,7 @@ t.test(
   },
 );
 
-t.test('a process on sockets serves all the same when real pipes cannot be had', async (t) => {
+t.test('process on sockets reads, writes and is cut as one on pipes when the host has no real pipes', async (t) => {
   const libc: Libc = {
     realPipes: false,
     reason: 'test',
@@ -143,7 +143,7 @@ t.test('a process on sockets serves all the same when real pipes cannot be had',
       {
         onOutput(stream, chunk) {
           bytes += chunk.length;
-          // The first of `yes`: everything after it is for the cut.
+          // More bytes than were written are output of `yes`, which the cut ends.
           if (bytes <= 3_000_000 || events.length > 0) return;
           started?.pauseOutput(stream);
           note('paused');
@@ -165,7 +165,7 @@ t.test('a process on sockets serves all the same when real pipes cannot be had',
   t.equal(countOpenDescriptors(), before);
 });
 
-t.test('a child has the wanted OOM score when one is given', async (t) => {
+t.test('child has the wanted OOM score when one is given', async (t) => {
   const running = await start({
     argv: ['sh', '-c', 'read x; cat /proc/self/oom_score_adj'],
     stdin: true,
@@ -177,8 +177,8 @@ t.test('a child has the wanted OOM score when one is given', async (t) => {
 });
 
 t.test(
-  'a command runs with the groups of its user when it runs as another',
-  { skip: process.getuid?.() !== 0 },
+  'command has the groups of its user when it runs as another user',
+  { skip: process.getuid?.() !== 0 && 'only root can run commands as another user' },
   async (t) => {
     const runAs = { uid: 65534, gid: 65534, groups: [65534], name: 'nobody' };
     for (const { options } of KINDS) {
@@ -190,7 +190,7 @@ t.test(
       });
       t.match(text().replaceAll('\r', ''), '65534\n65534\n65534\nnamed\n');
       t.equal(status.exitCode, 0);
-      // Without a thread that has the user's rights a shell goes there, as the user.
+      // Here no thread has the user's rights, so a shell that runs as the user enters the directory.
       const closed = mkdtempSync('/var/tmp/execwire-starts-');
       t.teardown(() => rmSync(closed, { recursive: true }));
       const refused = await run({ argv: ['echo', 'there'], cwd: closed, runAs, ...options });
@@ -209,7 +209,7 @@ t.test(
     chmodSync(base, 0o777);
     const runAs = { uid: 65534, gid: 65534, groups: [65534], name: 'nobody' };
     for (const { options } of KINDS) {
-      // The loader of glibc writes to this file as the user that it runs as; LD_PRELOAD would run code as that user.
+      // With these variables glibc's loader writes a file as the user that it runs as. LD_PRELOAD would run code as that user.
       const late = { LD_DEBUG: 'files', LD_DEBUG_OUTPUT: `${base}/trace`, TMPDIR: base, LOCPATH: 'a=b' };
       const argv: [string, ...string[]] = ['/bin/sh', '-c', 'echo "$TMPDIR $LOCPATH $KEPT $1"', 'sh', '-x'];
       for (const cwd of [undefined, '/']) {
@@ -225,7 +225,7 @@ t.test(
 );
 
 t.test(
-  'a terminal belongs to the user of its command before that runs',
+  'terminal belongs to the user of its command before the command runs',
   { skip: process.getuid?.() !== 0 && 'only root can run commands as another user' },
   async (t) => {
     const runAs = { uid: 65534, gid: 65534, groups: [65534], name: 'nobody' };

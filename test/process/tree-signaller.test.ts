@@ -1,9 +1,9 @@
-/** Signals to many commands in one turn. */
+/** Shows that signals to many commands in one turn of the event loop need one look at the processes. Signals nothing. */
 import t from 'tap';
 import type { TreeTarget } from '../../src/process/tree-scan.js';
 import { TreeSignaller } from '../../src/process/tree-signaller.js';
 
-t.test('a signaller takes one look for all that is signalled in one turn', async (t) => {
+t.test('signaller looks once when many commands are signalled in one turn', async (t) => {
   const looks: string[] = [];
   const survivors: number[] = [];
   let left: number[] = [];
@@ -33,5 +33,5 @@ t.test('a signaller takes one look for all that is signalled in one turn', async
   t.strictSame(await second[0], [7]);
   t.strictSame(looks.slice(1), ['SIGTERM b', 'SIGKILL a,c.']);
   await Promise.all(second);
-  t.strictSame(survivors, [7], 'told once');
+  t.strictSame(survivors, [7], 'reported once');
 });

@@ -4,7 +4,7 @@ import type { Case } from './table.js';
 
 /** exit(42) by the 32-bit system call of i386. */
 const EXIT_42 = 'pack("H*","b801000000bb2a000000cd80")';
-/** The smallest programs that make this call: the header of the file, the header of its one part, the code (elf(5)). */
+/** The smallest programs that make this call. Each has the header of the file, the header of its one part, and the code (elf(5)). */
 const PROGRAM_OF_32_BITS =
   'pack("C16v2V5v6",0x7f,0x45,0x4c,0x46,1,1,1,(0)x9,2,3,1,0x8048054,52,0,0,52,32,1,0,0,0)' +
   `.pack("V8",1,0,0x8048000,0x8048000,96,96,5,4096).${EXIT_42}`;
@@ -12,7 +12,7 @@ const PROGRAM_OF_64_BITS =
   'pack("C16v2VQ3Vv6",0x7f,0x45,0x4c,0x46,2,1,1,(0)x9,2,62,1,0x400078,64,0,0,64,56,1,0,0,0)' +
   `.pack("V2Q6",1,5,0,0x400000,0x400000,132,132,4096).${EXIT_42}`;
 
-/** Runs a program that is in memory alone. */
+/** Runs a program that is only in memory. */
 function fromMemory(program: string): string {
   return (
     `perl -e 'my $d=syscall(319,my $n="m",0); open(W,">&=",$d); syswrite(W,${program}); open(R,"<","/proc/self/fd/$d"); ` +
@@ -20,15 +20,15 @@ function fromMemory(program: string): string {
   );
 }
 
-/** With all rights of a user namespace of its own, where the host lets a command have one. */
+/** Runs an expression with all rights of a user namespace of its own, where the host lets a command have one. */
 function asRootOfItsOwn(perl: string): string {
   return `perl -e 'syscall(272,0x10020000)==0 or print "no namespace "; my ($none,$writable)=("",pack("Q4",0,1,0,0)); ${perl} print "of 1"'`;
 }
 
 const NONE_OF_ONE = /^0 (no namespace )?of 1$/;
 const ANY_OF_ONE = /of 1$/;
-/** Where the thread has no mounts of its own, the server says that it does not hold these. */
-const own = (what: string, perl: string): Case => ({
+/** An attack by mounts. Where the thread has no mounts of its own, the server reports that it does not prevent these. */
+const byMounts = (what: string, perl: string): Case => ({
   row: 101,
   what,
   policy: 'workspaceWrite',
@@ -58,7 +58,7 @@ export const ATTACKS_OUTSIDE: readonly Case[] = [
     user: 'root',
     expect: /^0 (0|none)$/,
   }),
-  own(
+  byMounts(
     'make a protected folder writable by mounts',
     'my ($p,$w,$m)=(".git",".","m"); mkdir($m); ' +
       'syscall(442,-100,$p,0,$writable,32)==0 and print "HIT mount_setattr "; ' +
@@ -67,13 +67,13 @@ export const ATTACKS_OUTSIDE: readonly Case[] = [
       'my $c=syscall(428,-100,$p,1); $c>=0 and syscall(442,$c,$none,0x1000,$writable,32)==0 and print "HIT clone "; ' +
       'syscall(429,$c,$none,-100,$m,4)==0 and print "HIT move_mount ";',
   ),
-  own(
+  byMounts(
     'change metadata outside by mounts',
     'my $o=$ENV{OUT}; my $c=syscall(428,-100,$o,1); $c>=0 and syscall(442,$c,$none,0x1000,$writable,32)==0 and print "HIT clone "; ' +
       'chmod(0600,"/proc/self/fd/$c/f") and print "HIT chmod ";',
   ),
   {
-    ...own(
+    ...byMounts(
       'write outside by mounts',
       'my $o=$ENV{OUT}; my $c=syscall(428,-100,$o,1); syscall(442,$c,$none,0x1000,$writable,32); ' +
         'open(F,">","/proc/self/fd/$c/f") and print "HIT ";',

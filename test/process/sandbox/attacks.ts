@@ -1,8 +1,8 @@
 /**
  * What a sandboxed command might try against the server whose thread started it, as data. Runs nothing.
  *
- * Each script prints one letter for each thread of the server that it has reached, so that a success is seen; signals are the real ones, so
- * that a success ends the runner. Numbers must be numbers to perl: it hands a text on by its address.
+ * Each script prints `HIT` for each thread of the server that it has reached, which shows a success. Signals are real ones, so that a success ends the
+ * runner. Arguments of a system call must be numbers to perl, because it passes a text by its address.
  */
 import type { Case } from './table.js';
 
@@ -63,7 +63,7 @@ export const ATTACKS: readonly Case[] = [
   ...attack('take a descriptor', onEachThread('syscall(438,0,0,0)>=0')),
   ...SCHEDULING.flatMap(([what, expression]) => [
     ...attack(`${what} on the main thread`, onEachThread(`$t == $ENV{SERVER} && ${expression}`)),
-    // The threads of other sandboxes may be newer than the filter: they can be slowed. As many as the pool keeps; more when `/` changes meanwhile.
+    // Threads of other sandboxes may be newer than the filter, so they can be slowed. There are as many as the pool keeps, or more when `/` changes meanwhile.
     ...attack(what, onEachThread(expression), { expect: /^0 (HIT \d+ ){0,8}of [1-9]\d*$/ }),
   ]),
   ...attack(
@@ -79,7 +79,7 @@ export const ATTACKS: readonly Case[] = [
     'for f in /proc/$SERVER/task/*/comm /proc/$SERVER/oom_score_adj /proc/$SERVER/coredump_filter; do echo 1 2>/dev/null > $f && echo HIT; done 2>/dev/null; echo of 1',
   ),
   ...attack(
-    'calls that are newer than the list',
+    'system calls that are newer than the list',
     `perl -e 'for (470..480) { syscall($_,0,0,0,0)==-1 && $!{ENOSYS} or print "HIT $_ " } print "of 1"'`,
   ),
   ...attack("x64's second numbers", `perl -e 'syscall(0x40000000+39)==-1 and print "$!"'`, { expect: /not permitted/ }),

@@ -1,4 +1,4 @@
-/** Programs of the sources as single files, as the build makes them. Knows no test. */
+/** Bundles programs of the sources into single files, as the build does. Knows no test. */
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -10,7 +10,7 @@ const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 export const WORKER = 'src/process/sandbox/sandbox-worker.ts';
 
 /**
- * Builds these files into a folder from which native packages are found; it is removed at the end of this process.
+ * Builds these files into a folder from which they find native packages. The folder is removed at the end of this process.
  * @param entries from the project's root. @returns the path of each, in their order
  */
 export async function builtScripts<const Entries extends readonly string[]>(

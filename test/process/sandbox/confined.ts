@@ -1,4 +1,4 @@
-/** Runs commands in sandboxes of the sources and gathers what comes of them. Knows no case. */
+/** Runs commands in sandboxes of the sources and gathers their output and exit codes. Knows no case. */
 import { loadLibc } from '../../../src/process/libc.js';
 import { type OsProcess, type ProcessSpec, SpawnError } from '../../../src/process/os-process.js';
 import { ownChild } from '../../../src/process/own-children.js';
@@ -35,11 +35,10 @@ export async function runConfined(
     const next = typing[0];
     if (next === undefined || started?.stdin === undefined || !text(chunks).includes(next[0])) return;
     typing.shift();
-    // What was seen once is not seen again.
     chunks.push(Buffer.from('\n'));
     started.stdin.write(Buffer.from(next[1]), () => {});
   };
-  const part = (): void => {
+  const onPartEnded = (): void => {
     waiting -= 1;
     if (waiting === 0) over();
   };
@@ -53,10 +52,10 @@ export async function runConfined(
           chunks.push(Buffer.from(chunk));
           type();
         },
-        onOutputEnd: part,
+        onOutputEnd: onPartEnded,
         onExit: ({ exitCode: code, signalNumber, signal }) => {
           exitCode = code ?? 128 + (signalNumber ?? SIGNALS[signal ?? ''] ?? 0);
-          part();
+          onPartEnded();
         },
       },
     );

@@ -1,4 +1,4 @@
-/** The environments that a server may run in, as far as this host has them, and the runner of cases in each. Knows no case. */
+/** Lists the environments that a server may run in, as far as this host has them, and plays cases in each. Knows no case. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -11,12 +11,12 @@ import { temporaryBase } from './playground.js';
 import type { RowResult, RunnerOptions } from './table-runner.js';
 
 const MOBY = fileURLToPath(new URL('../../fixtures/seccomp/moby-default.json', import.meta.url));
-/** What Debian's package golang-github-containers-common installs. */
+/** The profile that Debian's package golang-github-containers-common installs. */
 const CONTAINERS_COMMON = '/usr/share/containers/seccomp.json';
 const SYSCALL_HEADER = '/usr/include/x86_64-linux-gnu/asm/unistd_64.h';
-/** Newer than the headers of some hosts. */
+/** System calls that are newer than the headers of some hosts. */
 const NEWER_CALLS = { fchmodat2: 452, setxattrat: 463, removexattrat: 466, file_setattr: 469 };
-/** Of a container without further flags: moby, oci/caps/defaults.go. */
+/** The capabilities of a container without further flags: moby, oci/caps/defaults.go. */
 const DOCKER_CAPABILITIES = [
   'chown',
   'dac_override',
@@ -71,15 +71,15 @@ async function follow(t: Test, child: ChildProcess): Promise<number> {
 
 export interface Environment {
   readonly name: string;
-  /** In front of the runner's command. */
+  /** The beginning of the runner's command line. */
   readonly prefix: (base: string) => readonly string[];
   readonly uid?: number;
   readonly options?: RunnerOptions;
-  /** Why it cannot be had here. */
+  /** Why this host does not have it. */
   readonly lacks?: string | undefined;
 }
 
-const needsRoot = isRoot ? undefined : 'needs root to become somebody else';
+const needsRoot = isRoot ? undefined : 'needs root to become another user';
 const setpriv = ['setpriv', `--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups'];
 function lacksNobody(): string | undefined {
   if (!isRoot) return needsRoot;
@@ -88,7 +88,7 @@ function lacksNobody(): string | undefined {
   return readable ? undefined : `user ${NOBODY} can read neither ${process.execPath} nor ${worker}`;
 }
 function lacksProfile(profile: string): string | undefined {
-  if (process.arch !== 'x64') return 'the profile is compiled for x64 alone';
+  if (process.arch !== 'x64') return 'the profile is compiled for x64 only';
   if (!existsSync(profile)) return `the host has no ${profile}`;
   return existsSync(SYSCALL_HEADER)
     ? undefined

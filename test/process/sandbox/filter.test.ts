@@ -1,4 +1,4 @@
-// The filter as the kernel reads it: by an interpreter, on both architectures, and the numbers against the kernel's own tables.
+// Runs the seccomp filter by an interpreter of its instructions, for both architectures, and compares its numbers with the kernel's own tables.
 import { existsSync, readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import t from 'tap';
@@ -57,7 +57,7 @@ function run(filter: Buffer, call: Call, architecture: SandboxArchitecture): Out
 }
 
 const POLICY = { network: false, readOnly: true, landlockAbi: 1 };
-/** As many as are guarded at most: more than a conditional jump could skip. */
+/** One more thread than are guarded at most, which is more than a conditional jump could skip. */
 const THREADS = Array.from({ length: MAX_GUARDED_THREADS + 1 }, (_, index) => 40_000 + index);
 
 function filterOf(architecture: SandboxArchitecture, policy = POLICY): Buffer {
@@ -138,7 +138,7 @@ for (const architecture of ARCHITECTURES) {
     t.end();
   });
 
-  t.test('filter lets nothing through that is foreign or newer when it is run', (t) => {
+  t.test('filter refuses calls of another architecture and newer ones when it is run', (t) => {
     t.comment(architecture);
     const filter = filterOf(architecture);
     const other = architecture === 'x64' ? 'arm64' : 'x64';

@@ -1,4 +1,4 @@
-/** The folders in which the table is played, and the variables that name them. Knows no case. */
+/** Makes the folders in which cases are played, and the variables that name them. Knows no case. */
 import {
   chmodSync,
   chownSync,
@@ -20,11 +20,11 @@ const KEPT = new Set(['.git', '.codex', '.agents', '.aws', 'deep']);
 export interface Playground {
   readonly base: string;
   readonly folders: Readonly<Record<string, string>>;
-  /** Puts everything as it was. */
+  /** Makes everything as it was at first. */
   reset(): void;
 }
 
-/** @param base an empty folder of this user's, in none that a policy makes writable */
+/** @param base an empty folder of this user's, outside of folders that a policy makes writable */
 export function playground(base: string): Playground {
   const folders = {
     WS: join(base, 'ws'),
@@ -61,7 +61,7 @@ export function playground(base: string): Playground {
   return { base, folders, reset };
 }
 
-/** Inside a sandbox root cannot give files away; then there is no such file. */
+/** Gives a file to another user. Inside a sandbox root cannot do that, and the file is removed. */
 function ofAnotherUser(file: string, mode: number): void {
   try {
     chownSync(file, 12_345, 12_345);
@@ -71,7 +71,7 @@ function ofAnotherUser(file: string, mode: number): void {
   }
 }
 
-/** Folders stay the same, so that a thread that knows them can be used again; so do the empty ones that stand for what is protected. */
+/** Empties a folder. Folders that a thread knows stay, so that the thread can be used again; so do the empty ones that stand for protected folders. */
 function empty(folder: string): void {
   if (!existsSync(folder)) return;
   for (const name of readdirSync(folder)) {

@@ -1,4 +1,4 @@
-// Who gets which thread, with threads that are not real.
+// Shows which owner gets which thread of the pool, with fake threads. Restricts nothing.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chownSync, existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -78,7 +78,7 @@ function setUp(bounds: Partial<PoolBounds> = {}) {
     await lease.spawn(START);
     return lease;
   };
-  /** What has been asked to end has ended by then. */
+  /** Keys of the threads that live when all threads that were asked to end have ended. */
   const alive = async (): Promise<string[]> => {
     await new Promise((resolve) => setImmediate(resolve));
     return threads.filter(({ isOver }) => !isOver).map(({ key }) => key);
@@ -107,16 +107,19 @@ t.test('pool gives no thread of one owner to another until the first is released
   t.equal(threads.length, 2, 'a third owner gets the thread of the first');
 });
 
-t.test('pool gives a thread to nobody else when something of its owner still runs in it', async (t) => {
-  const { run, threads, pool, alive } = setUp();
-  const owner = {};
-  await run(owner, 'a');
-  pool.releaseOwner(owner);
-  (await run({}, 'a')).release();
-  t.equal(threads.length, 2);
-  t.equal(threads[0]?.isOver, true);
-  t.same(await alive(), ['a']);
-});
+t.test(
+  'pool ends a thread, and gives it to no other owner, when a command of the first still runs in it',
+  async (t) => {
+    const { run, threads, pool, alive } = setUp();
+    const owner = {};
+    await run(owner, 'a');
+    pool.releaseOwner(owner);
+    (await run({}, 'a')).release();
+    t.equal(threads.length, 2);
+    t.equal(threads[0]?.isOver, true);
+    t.same(await alive(), ['a']);
+  },
+);
 
 t.test('pool ends the threads that have been idle longest when there are too many idle ones', async (t) => {
   const { run, alive } = setUp({ idle: 2 });
@@ -134,15 +137,11 @@ t.test('pool makes room by an idle thread first when all places are taken', asyn
   await run(owner, 'new');
   t.same(await alive(), ['busy', 'busy too', 'new']);
   await run(owner, 'newer');
-  t.same(
-    await alive(),
-    ['busy too', 'new', 'newer'],
-    'then by the one that was used longest ago; its commands live on',
-  );
+  t.same(await alive(), ['busy too', 'new', 'newer'], 'then by ending the thread that was used longest ago');
   t.equal(pool.figures.threads, 3);
 });
 
-t.test('pool lets a start wait, and refuses it in the end, when every thread is just starting something', async (t) => {
+t.test('pool lets a start wait, and refuses it in the end, when every thread is busy with another start', async (t) => {
   const { pool, planned, run } = setUp({ all: 1 });
   const owner = {};
   const starting = await pool.lease(owner, planned('a'));
@@ -154,7 +153,7 @@ t.test('pool lets a start wait, and refuses it in the end, when every thread is 
   t.equal(pool.figures.threads, 1);
 });
 
-t.test('pool starts no thread for an owner when that was released while it waited', async (t) => {
+t.test('pool starts no thread for an owner when the owner was released while it waited', async (t) => {
   const { pool, planned, run, threads } = setUp({ all: 1, waitMs: 60_000 });
   const starting = await pool.lease({}, planned('a'));
   const owner = {};
@@ -168,14 +167,14 @@ t.test('pool starts no thread for an owner when that was released while it waite
   );
 });
 
-t.test('pool refuses another thread when the bound on those ever started is reached', async (t) => {
+t.test('pool refuses another thread when the bound on all threads ever started is reached', async (t) => {
   const { run, pool, reasons } = setUp({ ever: 2 });
   const owner = {};
   (await run(owner, 'a')).release();
   (await run(owner, 'b')).release();
   await t.rejects(run(owner, 'c'), { name: 'SandboxThreadsError', message: /2 have been started/ });
   await t.rejects(run(owner, 'd'), { name: 'SandboxThreadsError' });
-  t.match(reasons, [/2 have been started/], 'it is said once');
+  t.match(reasons, [/2 have been started/], 'reported once');
   t.equal(reasons.length, 1);
   (await run(owner, 'a')).release();
   t.match(pool.figures, { threadsStarted: 2, refused: 2 });
@@ -199,25 +198,22 @@ t.test('pool forgets a thread when it fails or crashes', async (t) => {
   t.equal(pool.figures.threads, 1);
 });
 
-t.test(
-  'pool keeps an empty folder for what is protected as long as its owner may have something running',
-  async (t) => {
-    const base = t.testdir({});
-    const path = `${base}/.git`;
-    const { run, pool, alive } = setUp({ idle: 0 });
-    const owner = {};
-    const lease = await run(owner, 'a', [path]);
-    t.ok(existsSync(path));
-    lease.release();
-    t.same(await alive(), [], 'its thread is no more');
-    t.ok(existsSync(path), 'what it has started may still run');
-    pool.releaseOwner(owner);
-    t.notOk(existsSync(path));
-  },
-);
+t.test('pool keeps the empty folder that stands for a protected one until its owner is released', async (t) => {
+  const base = t.testdir({});
+  const path = `${base}/.git`;
+  const { run, pool, alive } = setUp({ idle: 0 });
+  const owner = {};
+  const lease = await run(owner, 'a', [path]);
+  t.ok(existsSync(path));
+  lease.release();
+  t.same(await alive(), [], 'the thread has ended');
+  t.ok(existsSync(path), 'processes that the thread started may still run');
+  pool.releaseOwner(owner);
+  t.notOk(existsSync(path));
+});
 
 t.test(
-  'empty folder stays when somebody has put something into it, and is not taken for one when it was replaced',
+  'empty folder stays when it holds a file by now, and does not count as a placeholder when it was replaced',
   async (t) => {
     const base = t.testdir({});
     const path = `${base}/.git`;
@@ -235,14 +231,14 @@ t.test(
     mkdirSync(path);
     t.notOk(placeholders.has(path, 'another'));
     placeholders.release([path]);
-    t.same(placeholders.hold([`${base}/missing/.git`]), [], 'where none can be made there is none');
-    t.same(placeholders.hold(['/proc/self']), [], 'what is there is nobody placeholder');
+    t.same(placeholders.hold([`${base}/missing/.git`]), [], 'no folder can be made there');
+    t.same(placeholders.hold(['/proc/self']), [], 'an existing folder is no placeholder');
   },
 );
 
 t.test(
   "no file changes its owner when a command puts a link in the folder's place while it is created",
-  { skip: process.getuid?.() === 0 ? false : 'only root gives folders away' },
+  { skip: process.getuid?.() === 0 ? false : 'only root can give a folder to another user' },
   async (t) => {
     const base = t.testdir({ workspace: {} });
     const [path, victim] = [`${base}/workspace/.agents`, `${base}/victim`];
@@ -258,7 +254,7 @@ t.test(
       created += held.length;
       placeholders.release(held);
       rmSync(path, { recursive: true, force: true });
-      // The racer gets its turn on a machine with one core, too.
+      // Pauses now and then, so that the racer gets its turn on a machine with one core, too.
       if (attempt % 100 === 0) await new Promise((resolve) => setImmediate(resolve));
     }
     racer.kill('SIGKILL');

@@ -1,4 +1,4 @@
-// Real threads: what the server itself keeps, what happens around a thread, and plans.
+// Shows with real threads what rights the server itself keeps, when threads are replaced, and what is refused when a policy cannot be enforced.
 import {
   chmodSync,
   existsSync,
@@ -63,7 +63,7 @@ t.test(
     t.teardown(() => rmSync(base, { recursive: true }));
     const sandboxes = open(t);
     t.match(await sh(sandboxes, 'touch x', READ_ONLY, {}, base), /denied|Read-only/);
-    // Four at once: each thread of libuv's pool.
+    // Enough writes at once that each of the four threads of libuv's pool gets one.
     await Promise.all(['a', 'b', 'c', 'd', 'e', 'f'].map((name) => writeFile(join(base, name), name)));
     t.equal(await readFile(join(base, 'a'), 'utf8'), 'a');
     writeFileSync(join(base, 'sync'), '');
@@ -72,7 +72,7 @@ t.test(
     t.match(
       await sh(other, 'touch free', workspaceOf(base), {}, base),
       /^0 $/,
-      'a second thread is not in the domain of the first',
+      'the restrictions of the first thread do not hold for a second one',
     );
     await other.close();
     await access(join(base, 'free'));
@@ -103,19 +103,19 @@ t.test('thread is replaced when a root has been replaced', async (t) => {
   sandboxes.releaseOwner(owner);
 });
 
-t.test('protected folder is held when it was removed and made again under a thread that is kept', async (t) => {
+t.test('protected folder is protected again when it was removed and made anew while its thread was kept', async (t) => {
   const base = temporaryBase(process.getuid?.() ?? 0);
   t.teardown(() => rmSync(base, { recursive: true }));
   const sandboxes = open(t);
   if (!(await sandboxes.host()).mountNamespace) {
-    t.pass('nothing is protected here', { skip: 'the server may not mount' });
+    t.pass('folders cannot be protected here', { skip: 'the server may not mount' });
     return;
   }
   const owner = {};
   const [policy, protectedFolder] = [workspaceOf(base), join(base, '.git')];
   const script = 'touch free; touch .git/n';
   const inodes = new Set<number>();
-  // File systems give the number of a removed folder to the next one that is made; some only now and then.
+  // Many file systems give the number of a removed folder to the next one, some only now and then.
   for (let attempt = 0; attempt < 5; attempt += 1) {
     rmSync(protectedFolder, { recursive: true, force: true });
     mkdirSync(protectedFolder);
@@ -127,7 +127,7 @@ t.test('protected folder is held when it was removed and made again under a thre
   sandboxes.releaseOwner(owner);
 });
 
-t.test('nothing is made in a folder when the user of the command could not make it either', async (t) => {
+t.test('plan makes no placeholder in a folder when the user of the command could not make one', async (t) => {
   const base = temporaryBase(0);
   t.teardown(() => rmSync(base, { recursive: true }));
   const user = { uid: 65_534, gid: 65_534, groups: [65_534], name: 'nobody' };
@@ -149,11 +149,11 @@ t.test('nothing is made in a folder when the user of the command could not make 
   t.equal(await placeholders(0o755, undefined), 4);
 });
 
-t.test('command lives on and its end is learnt when its thread is ended', async (t) => {
+t.test('command lives on, and its end is reported, when its thread is ended', async (t) => {
   const sandboxes = open(t, { bounds: { all: 1 } });
   const owner = {};
   const long = sh(sandboxes, 'sleep 0.5; echo late; exit 7', READ_ONLY, owner);
-  // Nothing but a start of another plan ends the thread of a running command.
+  // A start under another plan ends the thread, because there may be only one.
   t.match(await sh(sandboxes, 'echo other', { type: 'readOnly', network: true }, owner), /^0 other$/);
   t.match(await long, /^7 late$/);
   t.match(sandboxes.figures, { threads: 1, threadsStarted: 2 });
@@ -180,7 +180,7 @@ t.test('nothing is started when a policy cannot be enforced', async (t) => {
   t.notOk(existsSync('/tmp/never'));
 });
 
-t.test('thread starts nothing when it was not restricted, or only by half', async (t) => {
+t.test('thread starts nothing when its restrictions are missing or incomplete', async (t) => {
   const thread = new SandboxThread(worker);
   const start = {
     file: '/bin/true',
@@ -209,7 +209,7 @@ t.test('thread starts nothing when it was not restricted, or only by half', asyn
   await t.rejects(thread.spawn(start), /has ended/);
 });
 
-t.test('host is told by its parts when they are missing', (t) => {
+t.test('check of the host names the parts that are missing', (t) => {
   const calls = { landlockAbi: () => 7, hasSeccomp: () => true, createRuleset: () => openSync('/dev/null', 'r') };
   const check = (more: object, options = { mountNamespace: false }) =>
     checkSandboxHost({ ...calls, ...more } as never, options);
@@ -235,7 +235,7 @@ t.test('host is told by its parts when they are missing', (t) => {
   t.end();
 });
 
-/** Memory on which koffi calls functions, by the page that guards it: one for each thread that lives, if nothing is left behind. */
+/** Counts the stacks on which koffi calls functions, by the page that guards each. There is one for each living thread if none is left behind. */
 function callStacks(): number {
   const ranges = [...readFileSync('/proc/self/maps', 'latin1').matchAll(/^(\w+)-(\w+) (\S+)/gm)].map(
     ([, start = '', end = '', rights]) => ({ bytes: Number.parseInt(end, 16) - Number.parseInt(start, 16), rights }),
@@ -256,7 +256,7 @@ t.test('threads leave neither threads, descriptors nor call stacks when many are
       t.match(await sh(sandboxes, 'env', { type: 'readOnly', network: index % 2 === 0 }, owner), /^0 /);
       sandboxes.releaseOwner(owner);
     }
-    // One that was asked to end takes a moment.
+    // A thread that was asked to end takes a moment.
     while (sandboxes.figures.threads > 1) await new Promise((resolve) => setTimeout(resolve, 5));
   };
   await run(4);
@@ -265,7 +265,7 @@ t.test('threads leave neither threads, descriptors nor call stacks when many are
   t.ok(descriptors() <= before.descriptors, `${descriptors()} descriptors, ${before.descriptors} before`);
   t.ok(threads() <= before.threads + 1, `${threads()} threads, ${before.threads} before`);
   if (process.arch === 'x64') {
-    t.ok(callStacks() > 0, 'they are seen at all');
+    t.ok(callStacks() > 0, 'the count finds stacks');
     t.ok(callStacks() <= before.stacks + 1, `${callStacks()} call stacks, ${before.stacks} before`);
   }
 });

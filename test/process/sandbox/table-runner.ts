@@ -1,7 +1,6 @@
 /**
- * Plays the table in the environment that it is started in, and prints one line of JSON for each case. A program, bundled by its test.
- * Arguments: the thread's script, an empty folder, and
- * options as JSON.
+ * Plays the table, or the attacks, in the environment that it is started in, and prints one line of JSON for each case. A program, bundled by its test.
+ * Arguments: the thread's script, an empty folder, and options as JSON.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { createServer } from 'node:net';
@@ -16,9 +15,9 @@ import { type Case, TABLE } from './table.js';
 export interface RunnerOptions {
   readonly mounts?: boolean;
   readonly newestAbi?: number;
-  /** Default: the table. */
+  /** What is played. Default: the table. */
   readonly cases?: 'attacks';
-  /** Of the table. Default: all. */
+  /** Rows that are played. Default: all. */
   readonly rows?: readonly number[];
 }
 
@@ -33,7 +32,7 @@ export interface RowResult {
 
 const [worker = '', base = '', optionText = '{}'] = process.argv.slice(2);
 const { cases, rows, ...options }: RunnerOptions = JSON.parse(optionText);
-if (base === '') throw new Error('name an empty folder: the playground removes what is in it');
+if (base === '') throw new Error('name an empty folder; everything in it is removed');
 const { folders, reset } = playground(base);
 const sandboxes = sandboxesOf(worker, options);
 const PATH = process.env.PATH ?? '/usr/bin:/bin';
@@ -47,7 +46,7 @@ const listen = (at: number | string): Promise<ReturnType<typeof createServer>> =
   });
 
 const found = new Map<string, boolean>();
-/** Runs it: there are wrappers that find nothing to wrap. */
+/** Whether a program runs. Looking for its file is not enough, because some files only start another program, which may be missing. */
 function has(program: string): boolean {
   const known: boolean = found.get(program) ?? spawnSync(program, ['--version'], { stdio: 'ignore' }).status === 0;
   found.set(program, known);
@@ -78,9 +77,9 @@ function policyOf({ policy, network: wanted, roots = [], options: more = {} }: C
 function reasonToSkip({ programs = [], user, script }: Case): string | undefined {
   const missing = programs.filter((program) => !has(program));
   if (missing.length > 0) return `the host has no ${missing.join(', ')}`;
-  if (script.includes('syscall(') && process.arch !== 'x64') return 'its numbers of calls are those of x64';
-  if (user === 'root' && !isRoot) return 'only as root';
-  if (user === 'other' && isRoot) return 'only as another user than root';
+  if (script.includes('syscall(') && process.arch !== 'x64') return 'its system calls have the numbers of x64';
+  if (user === 'root' && !isRoot) return 'needs root';
+  if (user === 'other' && isRoot) return 'needs another user than root';
   return undefined;
 }
 

@@ -1,8 +1,8 @@
-// The table of the policies in every environment that a server may run in.
+// Plays the table of the policies in every environment that a server may run in. Knows no row.
 import t from 'tap';
 import { ENVIRONMENTS, play, playInside } from './environments.js';
 
-/** Of about 220, where many programs are missing. */
+/** Cases, of about 220, that a host plays even if it lacks many programs. */
 const AT_LEAST = 150;
 
 t.jobs = 2;

@@ -1,9 +1,8 @@
 /**
- * The contract of the policies as data: one command each, under one policy, with what comes of it. Runs nothing. Long
- * as the contract is: data only.
+ * The contract of the policies as data: each case is one command under one policy, and its outcome. Runs nothing. Long because the contract is.
  *
- * The scripts find the folders of the playground in variables: WS is the workspace, ROOT a further root, OUT neither. `gap` is what comes
- * where the thread has no mounts of its own, and `belowAbi` what comes below a version of Landlock.
+ * The scripts find the folders of the playground in variables: WS is the workspace, ROOT a further root, OUT neither. `gap` is the outcome where the
+ * thread has no mounts of its own, and `belowAbi` the outcome below a version of Landlock.
  */
 import type { WorkspaceWritePolicy } from '../../../src/process/sandbox/sandbox-policy.js';
 
@@ -18,23 +17,23 @@ export interface Case {
   readonly options?: Partial<Pick<WorkspaceWritePolicy, 'excludeSlashTmp' | 'excludeTmpdirEnvVar'>>;
   /** Started in place of sh. */
   readonly program?: string;
-  /** For sh, with standard error on standard output. */
+  /** Run by sh, with standard error on standard output. */
   readonly script: string;
   /** Added to the environment; values may name a folder, as `cwd` and `roots` do. */
   readonly env?: Readonly<Record<string, string>>;
-  /** Of the command. Default: WS. */
+  /** The command's directory. Default: WS. */
   readonly cwd?: string;
-  /** On a terminal of 77 columns and 33 rows. */
+  /** Whether the command gets a terminal, of 77 columns and 33 rows. */
   readonly tty?: true;
   /** What is typed when the output holds this text. */
   readonly types?: readonly [when: string, bytes: string][];
-  /** Of `EXITCODE OUTPUT`, lines joined by a blank. */
+  /** The wanted `EXITCODE OUTPUT`, lines joined by a blank. */
   readonly expect: RegExp;
   readonly gap?: RegExp;
   readonly belowAbi?: readonly [abi: number, expect: RegExp];
   /** Programs that the host may lack. */
   readonly programs?: readonly string[];
-  /** Only as root, or only as another user. */
+  /** Played only as root, or only as another user. */
   readonly user?: 'root' | 'other';
 }
 
@@ -52,7 +51,7 @@ const socket = (family: string, type = 'SOCK_STREAM', protocol = 0): string =>
 const call = (number: number, ...args: readonly (number | string)[]): string =>
   perl(`syscall(${[number, ...args].join(',')}) >= 0`);
 
-/** Row 63 holds on each of them that the host has. */
+/** Row 63 is played with each of these that the host has. */
 const PYTHONS = ['python3.11', 'python3.12', 'python3.13'];
 
 type Variant = Pick<Case, 'policy'> & Partial<Case>;
@@ -80,7 +79,7 @@ const METADATA: readonly [name: string, expression: (file: string) => string][] 
   ['chown', (file) => `chown($<, $(+0, "${file}")`],
   ['utimes', (file) => `utime(1, 1, "${file}")`],
 ];
-/** setxattr(2), FS_IOC_SETFLAGS with the flags that are there, file_setattr(2). */
+/** setxattr(2), and FS_IOC_SETFLAGS with the flags that the file has already. */
 const setxattr = (file: string): string => perl(`syscall(188,my $p="${file}",my $n="user.a",my $v="x",1,0)==0`);
 const setFlags = (file: string): string =>
   perl(`open(F,"<","${file}") and ioctl(F,0x80086601,my $v=pack("q",0)) and ioctl(F,0x40086602,$v)`);
@@ -114,7 +113,7 @@ export const TABLE: readonly Case[] = [
     OK,
     {
       roots: ['ROOT'],
-      // With mounts of its own each root is a mount.
+      // Where the thread has mounts of its own, each root is a mount, and a link or rename cannot go from one into another.
       gap: OK,
       expect: /^0 (ok|Invalid cross-device link)$/,
       belowAbi: [2, /cross-device/],
@@ -172,7 +171,7 @@ export const TABLE: readonly Case[] = [
   ...both(16, 'workspace is named by a symlink', 'echo x > f && echo ok', DENIED, OK, { cwd: 'WSLINK' }),
   writing(17, 'root is a symlink', 'echo x > $ROOT/f && echo ok', OK, { roots: ['ROOTLINK'] }),
   writing(18, 'root', 'echo x > $ROOT/f && echo ok', OK, { roots: ['ROOT'] }),
-  writing(18, 'the same without it', 'echo x > $ROOT/f && echo ok', DENIED),
+  writing(18, 'the same folder when it is no root', 'echo x > $ROOT/f && echo ok', DENIED),
   writing(
     19,
     'root is missing',
@@ -291,7 +290,7 @@ export const TABLE: readonly Case[] = [
   { row: 41, what: 'rename .git', policy: 'readOnly', script: perl('rename(".git","gone")'), expect: DENIED },
   writing(
     42,
-    'mkdir of what is protected and absent',
+    'mkdir of protected folders that are missing',
     'mkdir .agents; mkdir .aws; touch .agents/n .aws/n && echo ok',
     /File exists.*File exists.*(Read-only.*){2}/,
     { gap: OK },

@@ -1,7 +1,7 @@
 /**
- * Puts a container's seccomp profile on itself and starts another program, which inherits it as from a container's runtime. A program, bundled by its test.
- * Arguments: the profile in moby's format, the names and numbers of system calls as JSON, capabilities that the container has (comma
- * separated), then the program and its arguments.
+ * Restricts itself by a container's seccomp profile and starts another program, which inherits the profile as from a container's runtime. A program,
+ * bundled by its test. Arguments: the profile in moby's format, the names and numbers of system calls as JSON, the capabilities of the container
+ * (separated by commas), then the program and its arguments.
  */
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -48,7 +48,7 @@ function conditionOf({ index, value, valueTwo = 0, op }: NonNullable<ProfileRule
       return { argument: index, is: { test: 'differs', value } };
     case 'SCMP_CMP_MASKED_EQ':
       return { argument: index, mask: value, is: { test: 'equal', value: valueTwo } };
-    // Of small numbers: address families.
+    // Profiles compare only address families like this, which are small numbers.
     case 'SCMP_CMP_LT':
       return { argument: index, is: { test: 'oneOf', values: Array.from({ length: value }, (_, i) => i) } };
     case 'SCMP_CMP_GT':
