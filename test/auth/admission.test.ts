@@ -1,4 +1,4 @@
-// Admission: origins, hosts, loopback addresses, and which flags let a server start.
+// Shows which origins and hosts are admitted, which addresses are loopback, and which flags let a server start. Starts no server.
 
 import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
@@ -13,7 +13,7 @@ import { isHostAllowed, problemOfAllowedHost } from '../../src/auth/host.js';
 import { isLoopbackIp } from '../../src/auth/loopback.js';
 import { isOriginAllowed, problemOfAllowedOrigin } from '../../src/auth/origin.js';
 
-t.test('origin is refused unless exactly it was allowed', (t) => {
+t.test('origin is refused unless exactly this origin was allowed', (t) => {
   const allowed = ['https://app.example.com', 'http://localhost:3000'];
   const cases: [string | undefined, readonly string[], boolean][] = [
     [undefined, [], true],
@@ -222,7 +222,7 @@ t.test('start is refused with every problem when flags of authentication do not 
   t.end();
 });
 
-t.test('non-loopback listener does not start when nothing is said about authentication', (t) => {
+t.test('non-loopback listener does not start when no flag says anything about authentication', (t) => {
   for (const [ip, address] of [
     ['0.0.0.0', '0.0.0.0:7'],
     ['::', '[::]:7'],
@@ -243,7 +243,7 @@ t.test('non-loopback listener does not start when nothing is said about authenti
   t.end();
 });
 
-t.test('start warns when a reachable listener has no authentication, or tokens without TLS', (t) => {
+t.test('start warns when a reachable listener has no authentication, or takes tokens without TLS', (t) => {
   t.match(authStartWarnings({ mode: 'none' }, EXPOSED), [/0\.0\.0\.0:0 has no authentication/]);
   t.match(authStartWarnings(TOKEN, EXPOSED), [/without TLS.*load balancer/]);
   t.match(authStartWarnings(JWT, EXPOSED), [/without TLS.*load balancer/]);

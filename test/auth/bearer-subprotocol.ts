@@ -1,4 +1,4 @@
-/** The subprotocol that carries a token, as a client without headers offers it. */
+/** Makes the subprotocol that carries a token, as a client that cannot set headers offers it. Knows no server. */
 import { BEARER_SUBPROTOCOL_PREFIX } from '../../src/auth/bearer-token.js';
 
 export function bearerSubprotocol(token: string): string {

@@ -1,4 +1,4 @@
-// Bearer tokens: where they may stand, how they are compared and rotated, and which principal they give.
+// Shows where bearer tokens may stand, how they are compared and replaced, and which principal they give.
 
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -15,7 +15,7 @@ const LISTENER = { kind: 'ws', host: '127.0.0.1', port: 0 } as const;
 const sha256Hex = (text: string) => createHash('sha256').update(text).digest('hex');
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
 
-t.test('bearer token is extracted or refused with its text', (t) => {
+t.test('bearer token is extracted, or refused with the text of the protocol', (t) => {
   const sub = (token: string) => bearerSubprotocol(token);
   const found: [string, CredentialHeaders, string][] = [
     ['header', bearer('a.b-c_d~e+/='), 'a.b-c_d~e+/='],
@@ -57,7 +57,7 @@ t.test('bearer token is extracted or refused with its text', (t) => {
   t.end();
 });
 
-t.test('subprotocol echoed is never the token when a token is offered', (t) => {
+t.test('upgrade never echoes the subprotocol with the token when a token is offered', (t) => {
   const token = bearerSubprotocol('secret');
   t.equal(selectSubprotocol(new Set([token, 'execwire.v1'])), 'execwire.v1');
   t.equal(selectSubprotocol(new Set([token])), false);
@@ -122,7 +122,7 @@ t.test(
   },
 );
 
-t.test('token file rotates without restart, by every way files are replaced', async (t) => {
+t.test('token is replaced without a restart when its file is written, renamed or linked anew', async (t) => {
   const dir = t.testdir({ token: 'token-0', a: { token: 'token-1' }, b: { token: 'token-2' } });
   const tokenFile = join(dir, 'token');
   const options = { mode: 'capability-token', tokenFile } as const;
@@ -219,7 +219,11 @@ t.test('listener without authentication lets every client in as a principal of i
   t.same(await authenticate({ mode: 'none' }, LISTENER), { ok: true, principal: ANONYMOUS });
   t.same(await authenticate({}, { kind: 'unix' }), { ok: true, principal: UNIX_PEER });
   const guarded = { mode: 'capability-token', tokenSha256: sha256Hex('x') };
-  t.match(await authenticate(guarded, { kind: 'unix' }), { ok: false, status: 401 }, 'a mode counts on a socket too');
+  t.match(
+    await authenticate(guarded, { kind: 'unix' }),
+    { ok: false, status: 401 },
+    'a mode holds for a Unix socket, too',
+  );
 });
 
 t.test('principal is frozen and holds no credential', (t) => {
@@ -227,7 +231,7 @@ t.test('principal is frozen and holds no credential', (t) => {
   const principal = jwtPrincipal(claims, 5);
   t.same(principal, { kind: 'jwt', subject: 'alice', claims, expiresAtMs: 5 });
   for (const value of [principal, principal.claims, ANONYMOUS, TOKEN_HOLDER, UNIX_PEER]) t.ok(Object.isFrozen(value));
-  t.notOk('subject' in jwtPrincipal({ sub: 7 }, 5), 'a subject that is no text is none');
+  t.notOk('subject' in jwtPrincipal({ sub: 7 }, 5), 'a subject that is no text is left out');
   t.end();
 });
 

@@ -1,4 +1,4 @@
-// Changes while the server runs: credentials that expire, certificates that are renewed.
+// Shows what happens when a credential expires or a certificate is renewed while the server runs. Knows no upgrade.
 
 import { once } from 'node:events';
 import { rmSync, writeFileSync } from 'node:fs';
@@ -115,7 +115,7 @@ t.test('certificate is renewed without restart, and the last good pair stays whe
   t.notMatch(warnings.join(), /PRIVATE KEY/);
 });
 
-t.test('certificate files are looked at again by themselves, until told to stop', (t) => {
+t.test('certificate files are read again every minute until the renewal is stopped', (t) => {
   const [first, second, third] = ['first', 'second', 'third'].map(selfSignedCertificate);
   if (first === undefined || second === undefined || third === undefined) throw new Error('three certificates');
   const dir = t.testdir({ cert: first.cert, key: first.key });

@@ -1,4 +1,4 @@
-// Signed tokens (JWT): signatures, algorithms, claims and the rotation of keys.
+// Shows which signed tokens (JWT) are accepted, by signature, algorithm and claims, and how keys are replaced. Knows no upgrade.
 
 import { createHmac, createPublicKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import { rmSync, writeFileSync } from 'node:fs';
@@ -52,7 +52,7 @@ function verifier(t: Test, kind: KeySource['kind'], contents: string, rules = RU
   return createSignedBearerToken({ kind, path }, rules, (message) => t.fail(message));
 }
 
-t.test('signed token with a shared secret is let in or refused with its text', async (t) => {
+t.test('signed token with a shared secret is accepted, or refused with the text of the protocol', async (t) => {
   const token = await verifier(t, 'shared-secret', `${SECRET}\n`);
   const good = hmacToken(CLAIMS);
   const [header = '', payload = '', signature = ''] = good.split('.');
@@ -105,14 +105,14 @@ t.test('claims are checked in the order exp, nbf, iss, aud and to the second of 
     return verdict.ok ? verdict.expiresAtMs : verdict.message;
   };
   const inForce = (exp: number, skew = 30) => (exp + skew) * 1000;
-  t.equal(check({}), inForce(NOW + 60), 'the end counts the skew');
+  t.equal(check({}), inForce(NOW + 60), 'the skew is added to the end');
   t.equal(check({ exp: NOW - 29 }), inForce(NOW - 29));
-  t.equal(check({ exp: NOW - 30 }), TEXTS.expired, 'on the edge it is over');
-  t.equal(check({ exp: NOW - 30 }, {}, NOW_MS - 1), inForce(NOW - 30), 'a millisecond before it is not');
+  t.equal(check({ exp: NOW - 30 }), TEXTS.expired, 'expired exactly at its end');
+  t.equal(check({ exp: NOW - 30 }, {}, NOW_MS - 1), inForce(NOW - 30), 'in force a millisecond before');
   t.equal(check({ exp: NOW }, { clockSkewSeconds: 0 }), TEXTS.expired);
   t.equal(check({ exp: NOW + 1 }, { clockSkewSeconds: 0 }), inForce(NOW + 1, 0));
   t.equal(check({ exp: NOW + 0.5 }), inForce(NOW + 0.5), 'fractions of a second are a NumericDate too');
-  t.equal(check({ nbf: NOW + 30 }), inForce(NOW + 60), 'on the edge it has begun');
+  t.equal(check({ nbf: NOW + 30 }), inForce(NOW + 60), 'in force exactly from its beginning on');
   t.equal(check({ nbf: NOW + 31 }), TEXTS.early);
   t.equal(check({ nbf: NOW + 1 }, { clockSkewSeconds: 0 }), TEXTS.early);
   t.equal(check({ exp: NOW - 60, nbf: NOW + 60, iss: 'x', aud: 'x' }), TEXTS.expired);
@@ -122,7 +122,11 @@ t.test('claims are checked in the order exp, nbf, iss, aud and to the second of 
   t.equal(check({ iss: `${RULES.issuer}/` }), TEXTS.issuer);
   t.equal(check({ aud: undefined }), TEXTS.audience);
   t.equal(check({ aud: [] }), TEXTS.audience);
-  t.equal(check({ iss: 'x', aud: ['y'] }, { issuer: undefined, audience: undefined }), inForce(NOW + 60), 'no rule');
+  t.equal(
+    check({ iss: 'x', aud: ['y'] }, { issuer: undefined, audience: undefined }),
+    inForce(NOW + 60),
+    'any issuer and audience when no rule names one',
+  );
   for (const exp of [undefined, null, 'x', true, Number.NaN, Number.POSITIVE_INFINITY, 1e300, [NOW + 60]]) {
     t.equal(check({ exp }), TEXTS.invalid, `exp ${String(exp)}`);
   }
@@ -132,7 +136,7 @@ t.test('claims are checked in the order exp, nbf, iss, aud and to the second of 
   t.end();
 });
 
-t.test('signed token with a key set is let in when one of its public keys and its algorithm fit', async (t) => {
+t.test('signed token is accepted when a public key of the key set and its algorithm fit', async (t) => {
   const contents = keySet(
     jwk(rsa.publicKey, { kid: 'rsa', alg: 'RS256', use: 'sig' }),
     jwk(ec.publicKey, { kid: 'ec' }),
@@ -203,7 +207,7 @@ t.test('signed token without kid finds its key when a key before it cannot be us
   }
 });
 
-t.test('key file is refused at the start when it is not fit', async (t) => {
+t.test('key file is refused at the start when it cannot be used', async (t) => {
   const cases: [KeySource['kind'], string, RegExp][] = [
     ['shared-secret', 'x'.repeat(31), /^signed websocket bearer secret .* must be at least 32 bytes$/],
     ['shared-secret', `  ${'x'.repeat(31)}  \n`, /must be at least 32 bytes$/],
@@ -220,29 +224,32 @@ t.test('key file is refused at the start when it is not fit', async (t) => {
   await t.resolves(verifier(t, 'shared-secret', 'é'.repeat(16)), 'bytes are counted, not characters');
 });
 
-t.test('key files rotate without restart, and keep the last good keys while they are broken', async (t) => {
-  const warnings: string[] = [];
-  const path = join(t.testdir({ keys: keySet(jwk(rsa.publicKey)) }), 'keys');
-  const token = await createSignedBearerToken({ kind: 'jwks', path }, RULES, (message) => warnings.push(message));
-  const opens = async (key: KeyObject) => (await token.verify(signedToken(CLAIMS, key, { alg: 'RS256' }), NOW_MS)).ok;
-  t.same([await opens(rsa.privateKey), await opens(otherRsa.privateKey)], [true, false]);
-  writeFileSync(path, keySet(jwk(otherRsa.publicKey)));
-  t.same([await opens(rsa.privateKey), await opens(otherRsa.privateKey)], [false, true]);
-  t.same(warnings, []);
-  writeFileSync(path, JSON.stringify(jwk(rsa.privateKey)));
-  t.same([await opens(rsa.privateKey), await opens(otherRsa.privateKey)], [false, true]);
-  t.equal(warnings.length, 1);
-  t.notMatch(warnings[0], String(jwk(rsa.privateKey).d), 'no contents in the warning');
-  rmSync(path);
-  t.equal(await opens(otherRsa.privateKey), true);
-  t.equal(warnings.length, 2);
+t.test(
+  'keys are replaced without a restart when their file is, and the last good ones stay while it is broken',
+  async (t) => {
+    const warnings: string[] = [];
+    const path = join(t.testdir({ keys: keySet(jwk(rsa.publicKey)) }), 'keys');
+    const token = await createSignedBearerToken({ kind: 'jwks', path }, RULES, (message) => warnings.push(message));
+    const opens = async (key: KeyObject) => (await token.verify(signedToken(CLAIMS, key, { alg: 'RS256' }), NOW_MS)).ok;
+    t.same([await opens(rsa.privateKey), await opens(otherRsa.privateKey)], [true, false]);
+    writeFileSync(path, keySet(jwk(otherRsa.publicKey)));
+    t.same([await opens(rsa.privateKey), await opens(otherRsa.privateKey)], [false, true]);
+    t.same(warnings, []);
+    writeFileSync(path, JSON.stringify(jwk(rsa.privateKey)));
+    t.same([await opens(rsa.privateKey), await opens(otherRsa.privateKey)], [false, true]);
+    t.equal(warnings.length, 1);
+    t.notMatch(warnings[0], String(jwk(rsa.privateKey).d), 'no contents in the warning');
+    rmSync(path);
+    t.equal(await opens(otherRsa.privateKey), true);
+    t.equal(warnings.length, 2);
 
-  const secretPath = join(t.testdir({ secret: SECRET }), 'secret');
-  const hmac = await createSignedBearerToken({ kind: 'shared-secret', path: secretPath }, RULES, t.fail);
-  writeFileSync(secretPath, SECRET.toUpperCase());
-  t.equal((await hmac.verify(hmacToken(CLAIMS), NOW_MS)).ok, false);
-  t.equal((await hmac.verify(hmacToken(CLAIMS, SECRET.toUpperCase()), NOW_MS)).ok, true);
-});
+    const secretPath = join(t.testdir({ secret: SECRET }), 'secret');
+    const hmac = await createSignedBearerToken({ kind: 'shared-secret', path: secretPath }, RULES, t.fail);
+    writeFileSync(secretPath, SECRET.toUpperCase());
+    t.equal((await hmac.verify(hmacToken(CLAIMS), NOW_MS)).ok, false);
+    t.equal((await hmac.verify(hmacToken(CLAIMS, SECRET.toUpperCase()), NOW_MS)).ok, true);
+  },
+);
 
 t.test('authenticator yields subject, claims and expiry of a signed token, from header and subprotocol', async (t) => {
   const sharedSecretFile = join(t.testdir({ secret: SECRET }), 'secret');

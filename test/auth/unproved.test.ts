@@ -1,4 +1,4 @@
-// Routes whose authentication did not run: they stay closed unless the caller was proved.
+// Shows that routes stay closed when no authentication has run. Knows no credential.
 
 import type { AddressInfo } from 'node:net';
 import websocket from '@fastify/websocket';

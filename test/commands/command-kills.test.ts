@@ -1,11 +1,11 @@
-// Kills, input and size of one command, driven through each race by a fake process and a fake clock.
+// Shows kills, input and size of one command in each race, with a fake process and a fake clock. Starts no process.
 import t from 'tap';
 import { CommandError } from '../../src/commands/command-error.js';
 import { CommandInput } from '../../src/commands/input.js';
 import { setUp, started } from '../support/command-setup.js';
 import { settled } from '../support/fake-process.js';
 
-t.test('command is killed with its descendants when it is terminated, twice too', async (t) => {
+t.test('command is killed with its descendants each time it is terminated', async (t) => {
   const run = await started();
   run.command.terminate();
   run.command.terminate();
@@ -32,7 +32,7 @@ t.test('command kills the processes that hold its output when it is terminated a
 t.test('command gets SIGKILL at once when it is terminated with a signal and no grace', async (t) => {
   const run = await started();
   run.command.terminate({ signal: 'SIGTERM' });
-  t.same(run.system.signals, ['tree 101 SIGKILL'], 'the page says: `signal` is the first one when `graceMs` is given');
+  t.same(run.system.signals, ['tree 101 SIGKILL'], '`signal` comes before SIGKILL only when `graceMs` is given');
 });
 
 t.test('command gets its grace between two signals when it is terminated with one', async (t) => {
@@ -108,16 +108,16 @@ t.test('command is answered and its descriptors are closed when SIGKILL does not
   t.equal(other.end, undefined, 'survivors of other commands do not matter');
 });
 
-t.test('command kills the rest of its group before it releases its number', async (t) => {
+t.test('command kills the rest of its group before it releases its number when it has ended', async (t) => {
   const run = await started();
-  let isGivenAway: boolean | undefined;
+  let isReleased: boolean | undefined;
   run.system.onGroupSignal = () => {
-    isGivenAway = run.process.calls.includes('dispose');
+    isReleased = run.process.calls.includes('dispose');
   };
   run.process.exit(0);
   run.process.endOutput();
   await settled();
-  t.equal(isGivenAway, false);
+  t.equal(isReleased, false);
   t.equal(run.process.calls.at(-1), 'dispose');
 });
 
@@ -142,7 +142,7 @@ t.test('command prefers SIGKILL when terminate and signal both come before its s
   t.ok(run.system.signals.includes('tree 101 SIGKILL'), run.system.signals.join());
 });
 
-t.test('command is killed with its start when its client left before', async (t) => {
+t.test('command is killed as soon as it has started when its client left before', async (t) => {
   const run = setUp({ startsAtOnce: false, timeoutMs: 1000 });
   run.command.abandon();
   await run.system.finishStart();
@@ -150,7 +150,7 @@ t.test('command is killed with its start when its client left before', async (t)
   run.system.process.exit('SIGKILL');
   run.system.clock.advance(0);
   await settled();
-  t.match(run.end, { exitCode: 137 }, 'and it does not wait for held output');
+  t.match(run.end, { exitCode: 137 }, 'the end does not wait for output that another process holds');
   t.equal(run.system.clock.pending, 0);
 });
 
@@ -189,7 +189,7 @@ t.test('command refuses waiting writes to stdin when it exits, and later writes 
   t.ok(run.process.stdin?.destroyed, 'its descriptor is free BEFORE the end of output');
 });
 
-t.test('command is neither held up nor ended when it does not read its stdin', async (t) => {
+t.test('command is terminated and timed out as usual when it does not read its stdin', async (t) => {
   const stdin = new CommandInput(4);
   const run = await started({ input: stdin, timeoutMs: 100 });
   t.equal(stdin.write(Buffer.from('1234')), undefined);
@@ -210,5 +210,5 @@ t.test('command sets the size at once, or at its start when it has not started',
   run.system.process.exit(0);
   run.system.process.endOutput();
   await settled();
-  t.match(run.end, { exitCode: 0 }, 'a terminal has one output');
+  t.match(run.end, { exitCode: 0 }, 'the end waits for one output, because a terminal has no other');
 });

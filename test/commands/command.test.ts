@@ -1,4 +1,4 @@
-// How one command ends: each race of exit, output, timeout and a failed start, with a fake process and a fake clock.
+// Shows how one command ends in each race of exit, output, timeout and a failed start, with a fake process and a fake clock. Starts no process.
 import t from 'tap';
 import { CommandError } from '../../src/commands/command-error.js';
 import { CommandInput } from '../../src/commands/input.js';
@@ -43,7 +43,7 @@ t.test('command ends with the exit of its process when output ended long before'
   t.equal(run.system.clock.pending, 0);
 });
 
-t.test('command counts 128+n when a signal ended it', async (t) => {
+t.test('command answers 128+n when a signal ended it', async (t) => {
   for (const [signal, code] of [
     ['SIGKILL', 137],
     ['SIGTERM', 143],
@@ -60,7 +60,7 @@ t.test('command counts 128+n when a signal ended it', async (t) => {
   run.process.endOutput();
   run.process.exit({ exitCode: null, signal: 'SIGRTMIN+2', signalNumber: 36 });
   await settled();
-  t.match(run.end, { exitCode: 164, signal: 'SIGRTMIN+2' }, 'also one that Node has no name for');
+  t.match(run.end, { exitCode: 164, signal: 'SIGRTMIN+2' }, 'also for a signal that has no name in Node');
 });
 
 t.test('command fails once when it cannot be started', async (t) => {
@@ -121,7 +121,7 @@ t.test('command keeps its own exit code when the timeout passes while its output
   t.notOk(run.events.includes('timeout'));
 });
 
-t.test('command answers 124 when it exits well only after its timeout has passed', async (t) => {
+t.test('command answers 124 when it exits with 0 after its timeout has passed', async (t) => {
   const run = await started({ timeoutMs: 500 });
   run.system.clock.advance(500);
   run.process.exit(0);
@@ -156,7 +156,7 @@ t.test('command does not count the 2 s while a stream is paused for a slow clien
   t.same(run.process.calls, ['pause stdout']);
   run.system.clock.advance(7000);
   await settled();
-  t.equal(run.end, undefined, 'a slow reader costs nothing');
+  t.equal(run.end, undefined, 'the time of a slow reader does not count');
   run.stdout.isSlow = false;
   run.command.resumeOutput('stdout');
   t.same(run.process.calls, ['pause stdout', 'resume stdout']);
@@ -167,7 +167,7 @@ t.test('command does not count the 2 s while a stream is paused for a slow clien
   t.equal(run.command.pausedMs, 7000);
 });
 
-t.test('command starts the 2 s only with the resume when its output was paused at the exit', async (t) => {
+t.test('command counts the 2 s from the resume on when its output was paused at the exit', async (t) => {
   const run = await started();
   run.stdout.isSlow = true;
   run.process.say('a');
@@ -221,7 +221,7 @@ t.test('command cuts only the output whose holder wrote more than 1 MiB after th
   t.match(run.stderr.bytes().toString(), /goes on/);
 });
 
-t.test('command goes on with a stream when its end comes while it is paused', async (t) => {
+t.test('command ends when its output ends while it is paused', async (t) => {
   const run = await started();
   run.stdout.isSlow = true;
   run.process.say('a');

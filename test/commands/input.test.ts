@@ -1,4 +1,4 @@
-// Input: base64 in its strict form, and the queue in front of a process. No process.
+// Shows strict base64, and the queue of input before a process. Starts no process.
 
 import t from 'tap';
 import { CommandError } from '../../src/commands/command-error.js';
@@ -7,7 +7,7 @@ import { decodeBase64 } from '../../src/dialects/command-exec/base64.js';
 import { FakeStdin, settled } from '../support/fake-process.js';
 import { fc } from '../support/property.js';
 
-t.test('base64 gives the bytes back when it is standard base64', (t) => {
+t.test('base64 decodes to the bytes that were encoded when it is standard base64', (t) => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => {
       const text = Buffer.from(bytes).toString('base64');
@@ -18,7 +18,7 @@ t.test('base64 gives the bytes back when it is standard base64', (t) => {
   t.end();
 });
 
-t.test('base64 is refused when it is anything that only a lenient decoder takes', (t) => {
+t.test('base64 is refused when only a lenient decoder takes it', (t) => {
   const lenient = [
     'a',
     'ab',
@@ -44,7 +44,7 @@ t.test('base64 is refused when it is anything that only a lenient decoder takes'
   t.end();
 });
 
-t.test('base64 is taken exactly when encoding it again gives the same text, whatever the text is', (t) => {
+t.test('base64 is accepted exactly when encoding its bytes gives the same text', (t) => {
   const letters = fc.constantFrom(...'ABgwQ019+/=-_ \n\0é');
   fc.assert(
     fc.property(fc.string({ unit: letters, minLength: 0, maxLength: 12 }), (text) => {
@@ -70,7 +70,7 @@ function outcome(write: Promise<void> | undefined): Promise<string> {
   );
 }
 
-t.test('command input keeps the order of writes when they come before the process is there', async (t) => {
+t.test('command input keeps the order of writes when they come before the process has started', async (t) => {
   const feed = new CommandInput(100);
   const early = [feed.write(Buffer.from('a')), feed.write(Buffer.from('b'))];
   t.ok(early[0] instanceof Promise, 'not accepted yet');
@@ -83,7 +83,7 @@ t.test('command input keeps the order of writes when they come before the proces
   t.equal(feed.takenBytes, 2);
 });
 
-t.test('command input lets writes wait beyond its bound and refuses what is too much', async (t) => {
+t.test('command input lets writes wait when it is full, and refuses writes when too many bytes wait', async (t) => {
   const feed = new CommandInput(10);
   const stdin = new FakeStdin();
   feed.feed(stdin);

@@ -1,11 +1,11 @@
-// Output logs against a model: for any viewers, the output each one got and its declared gaps are exactly the stream. No process.
+// Compares output logs with a model: what each viewer received, together with its declared gaps, is exactly the stream. Starts no process.
 import t from 'tap';
 import { OutputLog } from '../../src/commands/output/log.js';
 import { ReplayBudget } from '../../src/commands/output/replay-budget.js';
 import { type OutputPort, Viewer } from '../../src/commands/output/viewer.js';
 import { fc } from '../support/property.js';
 
-/** A client that can stop reading, and checks everything it is sent. */
+/** A client that can stop reading and checks everything that it receives. */
 class CheckingPort implements OutputPort {
   isFull = false;
   position: number;
@@ -84,143 +84,138 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 3, arbitrary: fc.record({ do: fc.constant('acknowledge' as const), which: fc.nat(5) }) },
 );
 
+/** A viewer and its client. */
 interface Seat {
   readonly port: CheckingPort;
   readonly viewer: Viewer;
   readonly from: number;
 }
 
-t.test(
-  'output log gives every viewer each byte once and in order, or in one gap, for any behaviour of its viewers',
-  (t) => {
-    fc.assert(
-      fc.property(
-        fc.array(step, { maxLength: 60 }),
-        fc.constantFrom(0, 1, 4096, 10_000, 100_000),
-        fc.boolean(),
-        fc.constantFrom(8192, 20_000, 1_000_000),
-        (steps, keepBytes, waits, budgetBytes) => {
-          const budget = new ReplayBudget(budgetBytes);
-          const waitsForWriter = waits && keepBytes > 0;
-          const log = new OutputLog({
-            capBytes: Number.POSITIVE_INFINITY,
-            retention: { keepBytes, waitsForWriter, budget },
-          });
-          let isPaused = false;
-          log.onResume = () => {
-            isPaused = false;
-          };
-          const seats: Seat[] = [];
-          const done: Seat[] = [];
-          const problems: string[] = [];
-          for (const one of steps) {
-            if (one.do === 'write') {
-              // A source that was told to wait does so.
-              if (!isPaused) isPaused = !log.take(chunkAt(log.next, one.bytes));
-            } else if (one.do === 'attach') {
-              const isLossless = one.writer && !seats.some(({ viewer }) => viewer.isLossless);
-              const from = Math.max(0, log.next - one.back);
-              const port = new CheckingPort(from);
-              const windowBytes = one.window ?? Number.POSITIVE_INFINITY;
-              const viewer = new Viewer({ port, from, isLossless, windowBytes });
-              log.add(viewer);
-              log.pump(viewer);
-              seats.push({ port, viewer, from });
-            } else {
-              const seat = seats[one.which % Math.max(1, seats.length)];
-              if (seat === undefined) continue;
-              if (one.do === 'leave') {
-                log.remove(seat.viewer);
-                seats.splice(seats.indexOf(seat), 1);
-                done.push(seat);
-              } else if (one.do === 'stop') seat.port.isFull = true;
-              else if (one.do === 'read') seat.port.readOn();
-              else {
-                seat.port.underWay = 0;
-                log.acknowledge(seat.viewer, seat.port.position);
-              }
-            }
-            for (const { port, viewer } of seats) {
-              if (port.underWay > viewer.windowBytes)
-                problems.push(`${port.underWay} under way of ${viewer.windowBytes}`);
-            }
-            const writer = seats.find(({ viewer }) => viewer.isLossless);
-            if (!waitsForWriter && writer === undefined && isPaused)
-              problems.push('it waits although no counting viewer is left');
-          }
-          // In the end all viewers read and acknowledge until no output is left.
-          log.end();
-          for (let round = 0; round < 1_000_000 && seats.some(({ viewer }) => !log.hasSentAll(viewer)); round += 1) {
-            for (const { port, viewer } of seats) {
-              port.readOn();
-              port.underWay = 0;
-              log.acknowledge(viewer, port.position);
+t.test('output log gives each viewer every byte once and in order, or a declared gap, whatever the viewers do', (t) => {
+  fc.assert(
+    fc.property(
+      fc.array(step, { maxLength: 60 }),
+      fc.constantFrom(0, 1, 4096, 10_000, 100_000),
+      fc.boolean(),
+      fc.constantFrom(8192, 20_000, 1_000_000),
+      (steps, keepBytes, waits, budgetBytes) => {
+        const budget = new ReplayBudget(budgetBytes);
+        const waitsForWriter = waits && keepBytes > 0;
+        const log = new OutputLog({
+          capBytes: Number.POSITIVE_INFINITY,
+          retention: { keepBytes, waitsForWriter, budget },
+        });
+        let isPaused = false;
+        log.onResume = () => {
+          isPaused = false;
+        };
+        const seats: Seat[] = [];
+        const done: Seat[] = [];
+        const problems: string[] = [];
+        for (const one of steps) {
+          if (one.do === 'write') {
+            // A source that was told to wait does so.
+            if (!isPaused) isPaused = !log.take(chunkAt(log.next, one.bytes));
+          } else if (one.do === 'attach') {
+            const isLossless = one.writer && !seats.some(({ viewer }) => viewer.isLossless);
+            const from = Math.max(0, log.next - one.back);
+            const port = new CheckingPort(from);
+            const windowBytes = one.window ?? Number.POSITIVE_INFINITY;
+            const viewer = new Viewer({ port, from, isLossless, windowBytes });
+            log.add(viewer);
+            log.pump(viewer);
+            seats.push({ port, viewer, from });
+          } else {
+            const seat = seats[one.which % Math.max(1, seats.length)];
+            if (seat === undefined) continue;
+            if (one.do === 'leave') {
+              log.remove(seat.viewer);
+              seats.splice(seats.indexOf(seat), 1);
+              done.push(seat);
+            } else if (one.do === 'stop') seat.port.isFull = true;
+            else if (one.do === 'read') seat.port.readOn();
+            else {
+              seat.port.underWay = 0;
+              log.acknowledge(seat.viewer, seat.port.position);
             }
           }
-          for (const { port, from } of [...seats, ...done]) {
-            problems.push(...port.problems);
-            if (port.received + port.lost !== port.position - from) problems.push('bytes and gaps do not add up');
+          for (const { port, viewer } of seats) {
+            if (port.underWay > viewer.windowBytes)
+              problems.push(`${port.underWay} under way of ${viewer.windowBytes}`);
           }
-          for (const { port } of seats)
-            if (port.position !== log.next) problems.push(`stopped at ${port.position} of ${log.next}`);
-          for (const { viewer } of seats) log.remove(viewer);
-          if (budget.heldBytes !== log.heldBytes) problems.push('the budget has another count');
-          if (problems.length > 0) throw new Error(problems.join('; '));
-        },
-      ),
-      { numRuns: 400 },
-    );
-    t.end();
-  },
-);
+          const writer = seats.find(({ viewer }) => viewer.isLossless);
+          if (!waitsForWriter && writer === undefined && isPaused)
+            problems.push('the source waits although no writer is left');
+        }
+        // In the end all viewers read and acknowledge until no output is left.
+        log.end();
+        for (let round = 0; round < 1_000_000 && seats.some(({ viewer }) => !log.hasSentAll(viewer)); round += 1) {
+          for (const { port, viewer } of seats) {
+            port.readOn();
+            port.underWay = 0;
+            log.acknowledge(viewer, port.position);
+          }
+        }
+        for (const { port, from } of [...seats, ...done]) {
+          problems.push(...port.problems);
+          if (port.received + port.lost !== port.position - from) problems.push('bytes and gaps do not add up');
+        }
+        for (const { port } of seats)
+          if (port.position !== log.next) problems.push(`stopped at ${port.position} of ${log.next}`);
+        for (const { viewer } of seats) log.remove(viewer);
+        if (budget.heldBytes !== log.heldBytes) problems.push('the budget counts other bytes than the log');
+        if (problems.length > 0) throw new Error(problems.join('; '));
+      },
+    ),
+    { numRuns: 400 },
+  );
+  t.end();
+});
 
-t.test(
-  'output log never has a gap for a writer with a window who comes back with its offsets, when the source waits',
-  (t) => {
-    fc.assert(
-      fc.property(
-        fc.array(fc.tuple(fc.integer({ min: 1, max: 30_000 }), fc.nat(40_000), fc.boolean()), { maxLength: 40 }),
-        fc.integer({ min: 1, max: 20_000 }),
-        (rounds, windowBytes) => {
-          const budget = new ReplayBudget(1_000_000);
-          const retention = { keepBytes: 20_000, waitsForWriter: true, budget };
-          const log = new OutputLog({ capBytes: Number.POSITIVE_INFINITY, retention });
-          let isPaused = false;
-          log.onResume = () => {
-            isPaused = false;
-          };
-          let position = 0;
-          let lost = 0;
-          let seat: Seat | undefined;
-          for (const [bytes, processed, cuts] of rounds) {
-            if (seat === undefined) {
-              const port = new CheckingPort(position);
-              const viewer = new Viewer({ port, from: position, isLossless: true, windowBytes });
-              log.add(viewer);
-              log.pump(viewer);
-              seat = { port, viewer, from: position };
-            }
-            if (!isPaused) isPaused = !log.take(chunkAt(log.next, bytes));
-            // A part of the sent output is processed and acknowledged; the rest is lost with the connection.
-            position = Math.min(seat.port.position, position + processed);
-            log.acknowledge(seat.viewer, position);
-            lost += seat.port.lost + seat.port.problems.length;
-            if (!cuts) continue;
-            log.remove(seat.viewer);
-            seat = undefined;
-            // With no viewer the program writes as long as it may.
-            for (let more = 0; more < 3 && !isPaused; more += 1) isPaused = !log.take(chunkAt(log.next, bytes));
+t.test('writer with a window that comes back with its offsets has no gap when the source waits for it', (t) => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.tuple(fc.integer({ min: 1, max: 30_000 }), fc.nat(40_000), fc.boolean()), { maxLength: 40 }),
+      fc.integer({ min: 1, max: 20_000 }),
+      (rounds, windowBytes) => {
+        const budget = new ReplayBudget(1_000_000);
+        const retention = { keepBytes: 20_000, waitsForWriter: true, budget };
+        const log = new OutputLog({ capBytes: Number.POSITIVE_INFINITY, retention });
+        let isPaused = false;
+        log.onResume = () => {
+          isPaused = false;
+        };
+        let position = 0;
+        let lost = 0;
+        let seat: Seat | undefined;
+        for (const [bytes, processed, cuts] of rounds) {
+          if (seat === undefined) {
+            const port = new CheckingPort(position);
+            const viewer = new Viewer({ port, from: position, isLossless: true, windowBytes });
+            log.add(viewer);
+            log.pump(viewer);
+            seat = { port, viewer, from: position };
           }
-          return lost === 0;
-        },
-      ),
-      { numRuns: 400 },
-    );
-    t.end();
-  },
-);
+          if (!isPaused) isPaused = !log.take(chunkAt(log.next, bytes));
+          // A part of the sent output is processed and acknowledged; the rest is lost with the connection.
+          position = Math.min(seat.port.position, position + processed);
+          log.acknowledge(seat.viewer, position);
+          lost += seat.port.lost + seat.port.problems.length;
+          if (!cuts) continue;
+          log.remove(seat.viewer);
+          seat = undefined;
+          // With no viewer the program writes as long as it may.
+          for (let more = 0; more < 3 && !isPaused; more += 1) isPaused = !log.take(chunkAt(log.next, bytes));
+        }
+        return lost === 0;
+      },
+    ),
+    { numRuns: 400 },
+  );
+  t.end();
+});
 
-t.test('replay budget holds all logs below its limit and lets the largest forget first', (t) => {
+t.test('replay budget keeps all logs together below its limit and drops from the largest first', (t) => {
   const budget = new ReplayBudget(256 * 1024);
   const logOf = (waitsForWriter: boolean): OutputLog =>
     new OutputLog({
@@ -237,14 +232,14 @@ t.test('replay budget holds all logs below its limit and lets the largest forget
   t.equal(small.oldest, 0, 'the small one kept its beginning');
   t.ok(budget.canReserve(128 * 1024));
   const waiting = [logOf(true), logOf(true)];
-  t.notOk(budget.canReserve(1), 'reserved bytes are not taken by others');
-  t.ok(budget.usedBytes <= budget.limitBytes, 'and the others gave way');
+  t.notOk(budget.canReserve(1), 'reserved bytes cannot be reserved again');
+  t.ok(budget.usedBytes <= budget.limitBytes, 'the other logs dropped bytes for them');
   for (const log of [...waiting, ...large, small]) log.discard();
   t.equal(budget.usedBytes, 0);
   t.end();
 });
 
-t.test('observer that stops reading gets one gap when it reads on, however much was forgotten', (t) => {
+t.test('observer that stopped reading gets one gap when it reads on, however much was dropped', (t) => {
   const budget = new ReplayBudget(1_000_000);
   const log = new OutputLog({
     capBytes: Number.POSITIVE_INFINITY,
@@ -254,7 +249,7 @@ t.test('observer that stops reading gets one gap when it reads on, however much 
   log.add(new Viewer({ port, from: 0, isLossless: false, windowBytes: Number.POSITIVE_INFINITY }));
   port.isFull = true;
   for (let chunk = 0; chunk < 1000; chunk += 1) log.take(chunkAt(log.next, 1000));
-  t.equal(port.gaps, 0, 'nothing is queued for it');
+  t.equal(port.gaps, 0, 'no gap is sent while it does not read');
   port.readOn();
   t.equal(port.gaps, 1);
   t.equal(port.position, log.next);

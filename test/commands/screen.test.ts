@@ -1,4 +1,4 @@
-// Screens of detachable terminals over a fake library: what waits for them, and what happens when there is no screen.
+// Shows what waits for the screen of a detachable terminal, what happens when there is none, and that pictures are right. Starts no process.
 import t from 'tap';
 import { CommandError } from '../../src/commands/command-error.js';
 import { OutputLog } from '../../src/commands/output/log.js';
@@ -98,12 +98,12 @@ t.test('screen that is given up while it is drawn refuses its image and frees it
   await settled();
   screen.dispose();
   await t.rejects(image, /forgotten/);
-  t.notOk(terminal.isDisposed, 'it is at work, and would never say that it has done it');
+  t.notOk(terminal.isDisposed, 'a terminal is not freed while it parses, because its write would never end');
   terminal.goOn();
   while (!terminal.isDisposed) await settled();
 });
 
-t.test('terminal without a window reports nothing when it cannot read a sequence', async (t) => {
+t.test('headless terminal reports nothing when it cannot read a sequence', async (t) => {
   const said = t.capture(console, 'error').args;
   const warned = t.capture(console, 'warn').args;
   const terminal = await makeHeadlessTerminal({ rows: 5, cols: 20 });
@@ -115,12 +115,12 @@ t.test('terminal without a window reports nothing when it cannot read a sequence
   terminal.dispose();
 });
 
-t.test('screen shows what follows as a terminal that saw all, wherever the output is divided', async (t) => {
+t.test('picture and the output after it look like all of the output wherever it is divided', async (t) => {
   await tryDivisions(RUNS);
   t.pass(`${RUNS} divisions`);
 });
 
-/** Each would do harm to the process that follows the program. */
+/** Output that would harm the server, whose headless terminal follows it. */
 const HARMFUL = {
   'erases above the last cell': '\x1b[24;80H\x1b[1J\x1b[24;80Hx\x1b[1J\x1b[?1J',
   'inserts too many lines': '\x1b[2147483647L\x1b[2147483647M',
@@ -134,7 +134,7 @@ const HARMFUL = {
 } as const;
 
 for (const [what, output] of Object.entries(HARMFUL)) {
-  t.test(`terminal without a window goes on with a short picture when output ${what}`, async (t) => {
+  t.test(`headless terminal goes on with a short picture when output ${what}`, async (t) => {
     const terminal = await makeHeadlessTerminal(SIZE);
     const bytes = Buffer.from(output, 'utf8');
     for (let from = 0; from < bytes.length; from += 32 * KIB)
@@ -148,7 +148,7 @@ for (const [what, output] of Object.entries(HARMFUL)) {
   });
 }
 
-t.test('terminal without a window is refused when its size would take too much memory', async (t) => {
+t.test('headless terminal is refused when its size would take too much memory', async (t) => {
   const huge = { rows: 65_535, cols: 65_535 };
   const refusal = new CommandError('noRoom', { bound: 'screenCells' });
   await t.rejects(makeHeadlessTerminal(huge), refusal);

@@ -1,4 +1,4 @@
-// The fast XOR compared with the plain loop, at every alignment and length around its edges.
+// Compares the fast XOR of frames with a plain loop, at every alignment and at the lengths where its way of working changes.
 import t from 'tap';
 import { mask, unmask } from '../../src/rpc/frame-mask.js';
 

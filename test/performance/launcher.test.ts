@@ -1,4 +1,4 @@
-// The launcher over a small stand-in for the bundle: what it runs, and which code caches it uses.
+// Shows what the launcher runs and which code caches it uses, with a small stand-in for the bundle. Knows no server.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -6,7 +6,7 @@ import { build } from 'esbuild';
 import t, { type Test } from 'tap';
 
 const HASH = 'abc';
-/** Says how it was loaded, and lives long enough for the cache to be written. */
+/** Prints how it was loaded and its arguments. With `stay` as the first one it lives long enough for the launcher to write the cache. */
 const BUNDLE = `
 const path = require('node:path');
 function said() { return [typeof module.exports, path.basename(__filename), path.basename(__dirname), require.resolve('./server.cjs') === __filename]; }
@@ -43,7 +43,7 @@ function runUnder(flags: readonly string[], folder: string, ...args: string[]): 
 
 const SAID = (...args: string[]): string => `${JSON.stringify(['object', 'server.cjs', 'program', true, args])}\n`;
 
-t.test('the launcher runs the bundle as a module and leaves a code cache when it lives long enough', async (t) => {
+t.test('launcher runs the bundle as a module and leaves a code cache when it lives long enough', async (t) => {
   const folder = await makeProgram(t);
   t.equal(run(folder, 'quick', '-v'), SAID('quick', '-v'));
   t.throws(() => readdirSync(join(folder, 'cache')), 'a short run leaves none');
@@ -53,13 +53,13 @@ t.test('the launcher runs the bundle as a module and leaves a code cache when it
   t.same(more, []);
 });
 
-t.test('the launcher uses one code cache for each set of flags of V8 when Node was given some', async (t) => {
+t.test('launcher uses one code cache for each set of flags of V8 when Node was given some', async (t) => {
   const folder = await makeProgram(t);
   const flags = ['--max-lazy'];
   run(folder, 'stay');
   runUnder(flags, folder, 'stay');
   const files = readdirSync(join(folder, 'cache'));
-  t.equal(files.length, 2, 'the second one found none that it could use');
+  t.equal(files.length, 2, 'each set of flags has its own');
   const kept = files.map((file) => readFileSync(join(folder, 'cache', file)));
   run(folder, 'stay');
   runUnder(flags, folder, 'stay');
@@ -67,11 +67,11 @@ t.test('the launcher uses one code cache for each set of flags of V8 when Node w
   t.same(
     files.map((file) => readFileSync(join(folder, 'cache', file))),
     kept,
-    'both are used and stay as they are',
+    'both are used and not written again',
   );
 });
 
-t.test('the launcher writes a code cache again when V8 refuses it', async (t) => {
+t.test('launcher writes a code cache again when V8 refuses it', async (t) => {
   const folder = await makeProgram(t);
   run(folder, 'stay');
   const [file = ''] = readdirSync(join(folder, 'cache'));
@@ -81,14 +81,14 @@ t.test('the launcher writes a code cache again when V8 refuses it', async (t) =>
   t.not(readFileSync(path, 'latin1'), 'something else');
 });
 
-t.test('the launcher runs the bundle when the cache is there, is useless or cannot be written', async (t) => {
+t.test('launcher runs the bundle when the cache is there, is useless or cannot be written', async (t) => {
   const folder = await makeProgram(t);
   run(folder, 'stay');
   const [name = ''] = readdirSync(join(folder, 'cache'));
   const file = join(folder, 'cache', name);
   const cache = readFileSync(file);
   t.equal(run(folder), SAID(), 'with its cache');
-  t.same(readFileSync(file), cache, 'which stays as it is');
+  t.same(readFileSync(file), cache, 'the cache is not written again');
   writeFileSync(file, 'something else');
   t.equal(run(folder), SAID(), 'with a cache that V8 refuses');
   const other = await makeProgram(t);

@@ -1,4 +1,4 @@
-// The cost of one message of any content: the longest turn of the event loop, compared with that of a good message of 1 MiB.
+// Compares the cost of hostile messages with that of a good message of 1 MiB, and bounds the size of their replies. Knows no transport.
 import t from 'tap';
 import { decodeBase64 } from '../../src/dialects/command-exec/base64.js';
 import type { MethodDefinition } from '../../src/protocol/methods/method-definition.js';
@@ -89,7 +89,7 @@ function priceOf(text: string, caller: Caller): number {
   return best;
 }
 
-t.test('a message costs no more than good messages of its length when it is made to be expensive', (t) => {
+t.test('message costs no more than good messages of its length when it is made to be expensive', (t) => {
   const goodMs = priceOf(GOOD, INITIALIZED);
   for (const [name, text, caller = INITIALIZED] of HOSTILE) {
     const ms = priceOf(text, caller);
@@ -100,7 +100,7 @@ t.test('a message costs no more than good messages of its length when it is made
   t.end();
 });
 
-t.test('a message gets a reply of bounded size when everything in it is wrong', (t) => {
+t.test('message gets a reply of bounded size when everything in it is wrong', (t) => {
   for (const [name, text, caller = INITIALIZED] of HOSTILE) {
     const transport = openServer(caller);
     transport.say(text);

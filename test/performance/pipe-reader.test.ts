@@ -1,4 +1,4 @@
-// A full pipe must leave turns of the event loop to other work, and lose no byte by it.
+// Shows that the reader of a full pipe leaves turns of the event loop to other work and loses no byte. Knows no command.
 import { spawn } from 'node:child_process';
 import { closeSync } from 'node:fs';
 import t from 'tap';
@@ -39,14 +39,14 @@ async function readAll(pauseEvery: number): Promise<{ bytes: number; mostReadsIn
   return { bytes, mostReadsInOneTurn };
 }
 
-t.test('a pipe reader gives way after a few reads when the pipe is always full', async (t) => {
+t.test('pipe reader gives way after a few reads when the pipe is always full', async (t) => {
   const { bytes, mostReadsInOneTurn } = await readAll(Number.POSITIVE_INFINITY);
   t.equal(bytes, BYTES);
   // libuv alone reads 32 times.
   t.ok(mostReadsInOneTurn <= 4, `${mostReadsInOneTurn} reads in one turn`);
 });
 
-t.test('a pipe reader loses nothing when it is paused in the middle of giving way', async (t) => {
+t.test('pipe reader loses nothing when it is paused in the middle of giving way', async (t) => {
   for (const pauseEvery of [1, 3, 4, 5])
     t.equal((await readAll(pauseEvery)).bytes, BYTES, `paused every ${pauseEvery}`);
 });

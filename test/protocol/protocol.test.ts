@@ -1,4 +1,4 @@
-// The tables of the wire: texts and codes that clients match on, schemas, and the OpenRPC document.
+// Checks the tables of the wire: texts and codes that clients match on, schemas, and the OpenRPC document. Serves no request.
 import t from 'tap';
 import { type ErrorData, type ErrorReason, errorTable, RpcError, rpcError } from '../../src/protocol/errors.js';
 import type { MethodDefinition } from '../../src/protocol/methods/method-definition.js';
@@ -47,7 +47,7 @@ t.test('error table has the codes and the texts that clients match on', (t) => {
   t.end();
 });
 
-t.test('error sends its data with the reason, and keeps detail and cause to itself', (t) => {
+t.test('error sends its data with the reason, and sends neither detail nor cause as data', (t) => {
   const cause = new Error('inner');
   const error = rpcError('spawnFailed', { detail: 'why', errno: 'EACCES' }, { cause });
   t.same(error.data, { reason: 'spawnFailed', errno: 'EACCES' });
@@ -80,8 +80,11 @@ t.test('methods take null for every optional param, ignore unknown ones and refu
       t.equal(parsed.error?.issues[0]?.path[0], name, `${name}: ${JSON.stringify(value)}`);
     }
   }
-  t.ok(params.safeParse({ command: ['a'], timeoutMs: -1 }).success, 'a negative timeout has its own text');
-  t.ok(params.safeParse({ command: ['a'], size: { rows: 0, cols: 0 } }).success, 'so has a size of 0');
+  t.ok(
+    params.safeParse({ command: ['a'], timeoutMs: -1 }).success,
+    'a negative timeout is refused later, with a text of its own',
+  );
+  t.ok(params.safeParse({ command: ['a'], size: { rows: 0, cols: 0 } }).success, 'so is a size of 0');
   t.end();
 });
 

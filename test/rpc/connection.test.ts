@@ -1,4 +1,5 @@
-// The connection: one reply for each request, requests in both directions, and its end. Without a wire, a session or a process.
+// Shows that a connection sends one reply for each request, asks its client, and ends in order. Knows no wire, no session and no process. Long because
+// every end of a request is a case.
 import t from 'tap';
 import { rpcError } from '../../src/protocol/errors.js';
 import { ResultParts } from '../../src/rpc/connection.js';
@@ -7,7 +8,7 @@ import { settled } from '../support/fake-process.js';
 import { standingTime } from '../support/standing-time.js';
 import { openConnection } from '../support/test-connection.js';
 
-t.test('connection sends one reply each when requests end at once, later, well and badly', async (t) => {
+t.test('connection sends one reply for each request when it ends at once or later, well or badly', async (t) => {
   const { transport, reports } = openConnection({
     serve: ({ request: { method } }) => {
       if (method === 'now') return { now: true };
@@ -23,7 +24,7 @@ t.test('connection sends one reply each when requests end at once, later, well a
   }
   await transport.replyTo(0);
   await settled();
-  t.same(transport.messages.map(({ id }) => id).sort(), [0, 1, 2, 3, 4, 5], 'one reply each');
+  t.same(transport.messages.map(({ id }) => id).sort(), [0, 1, 2, 3, 4, 5], 'one reply for each request');
   const replies = new Map(transport.messages.map((message) => [message.id, message]));
   t.same(replies.get(0), { id: 0, result: { later: true } });
   t.same(replies.get(1), { id: 1, result: { now: true } });
@@ -34,7 +35,7 @@ t.test('connection sends one reply each when requests end at once, later, well a
   t.same(reports.internal, []);
 });
 
-t.test('connection says jsonrpc in a reply exactly when its request did', async (t) => {
+t.test('connection puts jsonrpc into a reply exactly when its request has it', async (t) => {
   const { transport, connection } = openConnection({ serve: () => Promise.resolve({}) });
   transport.say('{"jsonrpc":"2.0","id":1,"method":"m"}');
   transport.say('{"id":2,"method":"m"}');
@@ -146,7 +147,7 @@ t.test('connection sends requests of the server and passes on their answers', as
   ]);
   connection.close(1001, '');
   connection.request(2, 'ask', {});
-  t.equal(transport.texts.length, 1, 'no answer was answered, and nothing is asked after a Close');
+  t.equal(transport.texts.length, 1, 'no reply to an answer, and no request after a Close');
 });
 
 t.test('connection counts requests in flight and calls back when the last one has ended', async (t) => {
@@ -164,7 +165,7 @@ t.test('connection counts requests in flight and calls back when the last one ha
   transport.say({ id: 1, method: 'm' });
   t.equal(budget.exceeded, undefined);
   transport.say({ id: 2, method: 'm' });
-  // On a slow machine the second waits for the next turn.
+  // On a slow machine the second request waits for the next turn.
   await settled();
   t.equal(budget.exceeded, 'maxRequestsPerConnection');
   t.equal(other.exceeded, undefined);
@@ -223,7 +224,7 @@ t.test('connection answers -32603 and goes on when a result cannot be written', 
     t.equal(error.code, -32603, method);
     t.equal(reports.internal.at(-1)?.traceId, error.data.traceId, 'the log has the whole error');
   }
-  t.same(ended, Array(5).fill('internalError'), 'each is told once');
+  t.same(ended, Array(5).fill('internalError'), 'each error is reported once');
   transport.say({ id: 1, method: 'good' });
   t.same((await transport.replyTo(1)).result, {});
   t.ok(connection.isOpen);
@@ -260,7 +261,7 @@ t.test('connection serves everything and sends every reply when its client ends 
   t.equal(transport.calls.at(-1), 'close 1000 end of input');
 });
 
-t.test('connection ends after its time when a command does not end with its client', (t) => {
+t.test('connection ends 4 to 7 s after the end of its input when a command does not end', (t) => {
   const time = standingTime(t);
   const { transport } = openConnection({ serve: () => new Promise(() => {}) });
   transport.say({ id: 1, method: 'm' });
@@ -285,16 +286,16 @@ t.test(
         return {};
       },
     });
-    let closedBehind: number | undefined;
+    let repliesBeforeClose: number | undefined;
     for (let id = 0; id < 5; id += 1) transport.say({ id, method: 'm' });
     transport.askToClose(() => {
-      closedBehind = transport.texts.length;
+      repliesBeforeClose = transport.texts.length;
     });
-    t.equal(closedBehind, undefined, 'requests wait for their turn');
+    t.equal(repliesBeforeClose, undefined, 'requests wait for their turn');
     for (let turn = 0; turn < 8; turn += 1) await settled();
-    t.equal(closedBehind, 5);
+    t.equal(repliesBeforeClose, 5);
     for (let id = 5; id < 10; id += 1) transport.say({ id, method: 'm' });
-    transport.askToClose(() => t.fail('it has closed'));
+    transport.askToClose(() => t.fail('the server has closed already'));
     connection.close(1001, 'going');
     for (let turn = 0; turn < 8; turn += 1) await settled();
     t.equal(transport.calls.at(-1), 'close 1001 going');

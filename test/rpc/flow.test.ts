@@ -1,5 +1,5 @@
-// The order and the bounds of outgoing and incoming messages: outbox, inbox, and the watch over connections.
-// Long because the three bound each other, and share their stand-ins.
+// Shows the order and the bounds of outgoing and incoming messages: outbox, inbox, and the watch over connections. Knows no wire. Long because the three
+// share their stand-ins.
 import v8 from 'node:v8';
 import vm from 'node:vm';
 import t, { type Test } from 'tap';
@@ -86,7 +86,7 @@ t.test('outbox lets one reply of any size wait and refuses the next one when the
   outbox.reply('2');
   outbox.reply('3');
   outbox.replyParts([Buffer.from('4')]);
-  t.equal(passed(), 1, 'told once');
+  t.equal(passed(), 1, 'reported once');
   transport.readOn();
   t.same(transport.texts.slice(1), ['1'], 'nothing is sent beyond the bound');
   t.end();
@@ -123,8 +123,8 @@ t.test('outbox counts owed replies in bytes when their text is not ASCII', (t) =
   t.end();
 });
 
-/** Takes everything at once and keeps nothing. */
-class Drain extends MemoryTransport {
+/** A transport whose peer reads everything at once, and which keeps nothing. */
+class ForgetfulTransport extends MemoryTransport {
   override send(text: string): void {
     this.sentBytes += text.length;
   }
@@ -134,7 +134,10 @@ t.test('outbox keeps nothing of a thousand replies when the peer has read them',
   v8.setFlagsFromString('--expose-gc');
   const collect = vm.runInNewContext('gc') as () => void;
   const outboxes = Array.from({ length: 200 }, () => {
-    return new Outbox(new Drain(), { maxOwedReplyBytes: 1_000_000, onOwedTooMuch: () => t.fail('nothing is owed') });
+    return new Outbox(new ForgetfulTransport(), {
+      maxOwedReplyBytes: 1_000_000,
+      onOwedTooMuch: () => t.fail('nothing is owed'),
+    });
   });
   const heapAfter = (replies: number): number => {
     for (const outbox of outboxes) for (let at = 0; at < replies; at += 1) outbox.reply('{"id":1,"result":{}}');
@@ -298,7 +301,7 @@ t.test('keepalive pings and then drops a peer when it is silent', (t) => {
   pass(1000);
   t.same(transport.calls, ['ping', 'ping', 'abort']);
   pass(5000);
-  t.equal(transport.calls.length, 3, 'and leaves it alone afterwards');
+  t.equal(transport.calls.length, 3, 'nothing happens to a dropped peer');
   t.end();
 });
 
@@ -358,7 +361,7 @@ t.test('keepalive closes with 1008 when a message never ends', (t) => {
   t.end();
 });
 
-t.test('keepalive keeps a peer whose message goes on arriving, and closes when it arrives too slowly', (t) => {
+t.test('keepalive keeps a peer while its message goes on arriving, and closes when it arrives too slowly', (t) => {
   const { transport, pass } = watched(t);
   // 16 MiB at 20 KiB a second: many times as long as the limit.
   for (let at = 0; at < 400; at += 1) {

@@ -1,4 +1,5 @@
-// The codec and the router: from text to a request, and from a request to its handler.
+// Shows how the codec turns text into a request, and how the router finds and checks its handler. Knows no transport. Long because the wire has many
+// ways to be wrong.
 import t from 'tap';
 import { z } from 'zod';
 import { rpcError } from '../../src/protocol/errors.js';
@@ -18,7 +19,7 @@ import { fc } from '../support/property.js';
 
 const decodeMessage = (text: string): IncomingMessage => decodeBytes(Buffer.from(text));
 
-const NONE_HELD = { experimentalApi: false, initialized: true };
+const INITIALIZED = { experimentalApi: false, initialized: true };
 
 t.test('codec keeps an id digit for digit when a double holds it', (t) => {
   const ids = ['0', '1', '-1', '9007199254740991', '-9007199254740991', '""', '"1"', '"1.0"', '"a\\"b"', '"\\ud800"'];
@@ -89,7 +90,7 @@ t.test('codec tells requests, notifications and responses apart when members are
   t.end();
 });
 
-t.test('codec answers junk with a code and an id when it is no message', (t) => {
+t.test('codec refuses a text with a code and an id when it is no message', (t) => {
   const table: readonly [text: string, code: number, id: unknown, jsonrpc: boolean][] = [
     ['', -32700, null, true],
     ['{', -32700, null, true],
@@ -178,7 +179,11 @@ t.test('codec names the method and keeps the id when a message is longer than it
     const text = long(`{"id": 1 ,"method" :\n"${name}","params":{"text":"\\"id\\":5,`, '"}}', 400_000);
     t.match(decode(text), { kind: 'request', id: 1, method: 'a/write' }, `${name} takes more`);
   }
-  t.match(decode(long(`{${head}`, '"}}', 300_001)), { kind: 'notification', method: 'm' }, 'never answered');
+  t.match(
+    decode(long(`{${head}`, '"}}', 300_001)),
+    { kind: 'notification', method: 'm' },
+    'a notification is never answered',
+  );
   t.match(decode(long('{"id":4,"result":"', '"}', 300_001)), {
     kind: 'response',
     id: 4,
@@ -258,7 +263,7 @@ const TABLE = {
   novel: { params: shape, result: shape, description: '', experimental: true },
 };
 
-function serve(method: string, params: unknown, caller: Caller = NONE_HELD, refusal?: Error): unknown {
+function serve(method: string, params: unknown, caller: Caller = INITIALIZED, refusal?: Error): unknown {
   const router = new Router<Caller>(() => {
     if (refusal !== undefined) throw refusal;
   });
@@ -284,8 +289,8 @@ t.test('router refuses in the order of the protocol when several things are wron
   const draining = rpcError('serverDraining');
   const table: readonly [name: string, run: () => unknown, code: number, message: string][] = [
     ['uninitialized before unknown method', () => serve('nope', 5, fresh, draining), -32600, 'Not initialized'],
-    ['initialized before params', () => serve('initialize', 5, NONE_HELD, draining), -32600, 'Already initialized'],
-    ['method before admission', () => serve('nope', 5, NONE_HELD, draining), -32601, 'Method not found: "nope"'],
+    ['initialized before params', () => serve('initialize', 5, INITIALIZED, draining), -32600, 'Already initialized'],
+    ['method before admission', () => serve('nope', 5, INITIALIZED, draining), -32601, 'Method not found: "nope"'],
     ['__proto__ is no method', () => serve('__proto__', {}), -32601, 'Method not found: "__proto__"'],
     ['gate of a method before params', () => serve('novel', 5), -32600, 'novel requires experimentalApi capability'],
     [
@@ -296,11 +301,11 @@ t.test('router refuses in the order of the protocol when several things are wron
     ],
     [
       'params before draining',
-      () => serve('work', { count: 1.5 }, NONE_HELD, draining),
+      () => serve('work', { count: 1.5 }, INITIALIZED, draining),
       -32602,
       'Invalid params: count',
     ],
-    ['draining last', () => serve('work', { count: 1 }, NONE_HELD, draining), -32004, 'Server is draining'],
+    ['draining last', () => serve('work', { count: 1 }, INITIALIZED, draining), -32004, 'Server is draining'],
   ];
   for (const [name, run, code, message] of table) {
     t.throws(run, { code }, name);

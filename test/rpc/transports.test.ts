@@ -1,5 +1,5 @@
-// Transports: WebSocket frames compared with the parser of `ws`, the WebSocket transport, lines, and standard input and output.
-// Long because each transport has to show the same things.
+// Compares WebSocket frames with the parser of `ws`, and shows the WebSocket transport, lines, and standard input and output. Knows no JSON-RPC. Long
+// because each transport has to show the same things.
 import { EventEmitter } from 'node:events';
 import { PassThrough, Writable } from 'node:stream';
 import t from 'tap';
@@ -112,7 +112,7 @@ t.test('frame writer puts small messages of one tick into one write', async (t) 
   const writer = new FrameWriter(socket);
   for (let at = 0; at < 100; at += 1) writer.send(`{"id":${at}}`);
   t.same(socket.chunks, []);
-  t.equal(writer.bufferedBytes, writer.sentBytes, 'what is collected counts as held');
+  t.equal(writer.bufferedBytes, writer.sentBytes, 'collected messages count as buffered');
   await settled();
   t.equal(socket.chunks.length, 1);
 });
@@ -260,7 +260,7 @@ t.test('websocket transport writes through the library when an extension was neg
 });
 
 t.test(
-  'websocket transport flushes before every Close when the peer or the library asks for it, and sends nothing behind it',
+  'websocket transport flushes before a Close, and sends nothing after it, when the peer or the library closes',
   async (t) => {
     const ws = new FakeWebSocket();
     const socket = new FakeSocket();
@@ -380,7 +380,7 @@ t.test('line splitter reports whole lines when they come in any pieces', (t) => 
   t.end();
 });
 
-t.test('line splitter skips a line to its end and says so once when it is too long', (t) => {
+t.test('line splitter skips a line to its end and reports it once when it is too long', (t) => {
   t.same(linesOf(4, ['1234\n12345\n6\n']), ['1234', '<too long>', '6']);
   t.same(linesOf(4, ['123', '45', '678', '9\n', 'ok\n']), ['<too long>', 'ok']);
   t.same(linesOf(4, ['12345']), ['<too long>'], 'at the end of input, too');

@@ -1,4 +1,4 @@
-// The server's questions to its client: each ends with an answer of the right shape, or with the reason why there is none.
+// Shows that each question of the server to its client ends with an answer of the right shape, or with the reason why there is none. Knows no wire.
 import t, { type Test } from 'tap';
 import { z } from 'zod';
 import { ANONYMOUS } from '../../src/auth/principal.js';
@@ -55,10 +55,10 @@ t.test('asking resolves to each answer under its own id when they come in any or
   transport.say({ id: ids[3], result: { yes: false } });
   transport.say({ id: ids[3], result: { yes: true } });
   t.same(await Promise.all(asked), ['invalid', -32601, { yes: true }, { yes: false }]);
-  t.equal(transport.texts.length, 4, 'no answer was answered');
+  t.equal(transport.texts.length, 4, 'the server replies to no answer');
 });
 
-t.test('asking ends with the time of the table, in which a standstill of the server does not count', async (t) => {
+t.test('asking ends after the timeout of the table, not counting a standstill of the server', async (t) => {
   const time = standingTime(t);
   const { asking, transport } = opened();
   const asked = ask(asking);
@@ -85,7 +85,7 @@ t.test('asking ends when it is cancelled, and leaves no listener', async (t) => 
   transport.leave();
   t.equal(await open, 'closed');
   t.equal(await ask(asking), 'closed');
-  t.equal(transport.texts.length, 3, 'a question that was cancelled before is not asked');
+  t.equal(transport.texts.length, 3, 'a question is not sent when it was cancelled before');
 });
 
 t.test('asking is bounded in number and has room again when one is answered', async (t) => {

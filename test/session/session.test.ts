@@ -1,4 +1,4 @@
-// The session of one connection, the registry of all, the handshake, and the phases of the service.
+// Shows the session of one connection, the registry of all, the handshake, and the phases of the service. Knows no command.
 import t from 'tap';
 import { ANONYMOUS } from '../../src/auth/principal.js';
 import { methods } from '../../src/protocol/methods.js';
@@ -25,7 +25,7 @@ function initialize(session: Session, params: unknown, jsonrpc = true): ReturnTy
   return handler(methods.initialize.params.parse(params), session, call);
 }
 
-t.test('handshake settles what the session may use and names the server when the params are good', (t) => {
+t.test('handshake decides what the session may use and names the server when the params are good', (t) => {
   const { session } = fresh();
   t.same([session.initialized, session.experimentalApi, session.wants('n')], [false, false, false]);
   const result = initialize(session, {
@@ -51,7 +51,7 @@ t.test('handshake settles what the session may use and names the server when the
   t.end();
 });
 
-t.test('handshake takes null and absent capabilities for none', (t) => {
+t.test('handshake agrees on no capability when capabilities are null or absent', (t) => {
   for (const capabilities of [null, undefined, {}, { experimentalApi: null, optOutNotificationMethods: null }]) {
     const { session } = fresh();
     initialize(session, { clientInfo: { name: '', version: '' }, capabilities });
@@ -108,19 +108,19 @@ t.test('handshake leaves the session as it was when it fails', (t) => {
   session.notify('n', {});
   t.same(transport.texts, []);
   initialize(session, { clientInfo: { name: 'a', version: '1' } });
-  t.ok(session.initialized, 'a later good one counts');
+  t.ok(session.initialized, 'a later good initialize is accepted');
   t.end();
 });
 
 t.test('handshake keeps only the beginning of long names and versions of clients', (t) => {
   const { session } = fresh();
   const result = initialize(session, { clientInfo: { name: 'n'.repeat(500_000), version: 'v'.repeat(500_000) } });
-  t.ok(result.userAgent.includes('n'.repeat(500_000)), 'the reply names it in full');
+  t.ok(result.userAgent.includes('n'.repeat(500_000)), 'the reply has the whole name');
   t.same([session.agreement?.clientName, session.agreement?.clientVersion], ['n'.repeat(256), 'v'.repeat(256)]);
   t.end();
 });
 
-t.test('handshake makes notifications say jsonrpc exactly when initialize did', (t) => {
+t.test('handshake makes notifications have jsonrpc exactly when initialize had it', (t) => {
   for (const jsonrpc of [true, false]) {
     const { session, transport } = fresh();
     initialize(session, { clientInfo: { name: 'a', version: '1' } }, jsonrpc);
@@ -173,7 +173,7 @@ t.test('session calls back when initialize is late, and not once it has come or 
   t.end();
 });
 
-t.test('first heartbeat comes early, so that a client knows what to wait for', (t) => {
+t.test('first heartbeat comes after 100 ms, so that a client knows early that heartbeats come', (t) => {
   const time = standingTime(t);
   const { session, transport } = fresh();
   initialize(session, { clientInfo: { name: 'a', version: '1' }, capabilities: { heartbeatMs: 15_000 } });

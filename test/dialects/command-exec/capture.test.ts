@@ -1,4 +1,4 @@
-// Output that is kept for the reply: caps, text, and the memory of all of it together. No process.
+// Shows output that is kept for replies: caps, text, and the bound on all of it together. Starts no process.
 import t from 'tap';
 import { Capture } from '../../../src/commands/output/capture.js';
 import { CaptureBudget } from '../../../src/commands/output/capture-budget.js';
@@ -36,7 +36,7 @@ t.test('captured output keeps up to its cap and knows how much was dropped', (t)
   t.end();
 });
 
-t.test('captured output copies its chunks, which are only lent', (t) => {
+t.test('captured output does not change when the memory of its chunks is used again', (t) => {
   const sink = captureOf(100);
   const chunk = Buffer.from('abc');
   sink.take(chunk);
@@ -88,7 +88,7 @@ t.test('captured output in pieces equals JSON.stringify of its text when it is l
   }
 });
 
-t.test('captured output forgets and takes everything when it is discarded', (t) => {
+t.test('captured output keeps nothing, and still takes chunks, when it is discarded', (t) => {
   const sink = captureOf(10);
   sink.take(Buffer.from('abc'));
   sink.discard();
@@ -115,7 +115,7 @@ t.test(
 );
 
 t.test(
-  'a long reply counts against the same bound, and is cut, when its JSON takes more room than the captured bytes',
+  'long reply counts against the same bound, and is cut, when its JSON takes more room than the captured bytes',
   async (t) => {
     const total = new CaptureBudget(8 * MIB);
     const stdout = new Capture(Number.POSITIVE_INFINITY, total);

@@ -1,5 +1,4 @@
-// The command exec over a fake operating system: ids, bounds, ends, reports.
-// Long because all share one fake.
+// Shows `command/exec` over a fake operating system: ids, bounds, ends, reports. Starts no process. Long because all tests share one fake.
 import t from 'tap';
 import { Detachables } from '../../../src/commands/detachables.js';
 import { CaptureBudget } from '../../../src/commands/output/capture-budget.js';
@@ -118,7 +117,7 @@ t.test('command exec refuses a process id when this session runs one, and frees 
     t.ok(setup.exec.find(other, id), 'another session’s command of that name lives on');
     void run(setup, session, request(id));
     await settled();
-    t.ok(setup.exec.find(session, id), 'free again');
+    t.ok(setup.exec.find(session, id), 'the id is free again');
   }
   t.equal(setup.exec.find(openSession().session, 'p'), undefined);
 });
@@ -199,7 +198,7 @@ t.test('command exec turns errors of the operating system into spawnFailed and l
     },
   });
   t.match(await run(unprepared, session, request('p')), { code: -32603, data: { errno: 'EINVAL' } });
-  t.equal(unprepared.table.running, 0, 'it is forgotten');
+  t.equal(unprepared.table.running, 0, 'the command is forgotten');
   t.same(unprepared.exec.of(session), []);
 });
 
@@ -213,7 +212,7 @@ t.test('command exec ends the commands of a session, and no others, when it clos
   await settled();
   setup.exec.closeSession(session);
   setup.exec.closeSession(session);
-  t.same(setup.killed, [[[101, 103], 'server.1.']], 'once, its own pids and markers');
+  t.same(setup.killed, [[[101, 103], 'server.1.']], 'killed once, by the pids and markers of the session');
   t.same(
     setup.markers.map((marker) => marker.startsWith('server.1.')),
     [true, false, true],
@@ -221,7 +220,7 @@ t.test('command exec ends the commands of a session, and no others, when it clos
   t.equal(new Set(setup.markers).size, 3);
   setup.system.processes[0]?.exit('SIGKILL');
   setup.system.clock.advance(0);
-  t.match(await ended, { exitCode: 137 }, 'and does not wait for held output');
+  t.match(await ended, { exitCode: 137 }, 'the end does not wait for output that another process holds');
   t.equal(setup.exec.of(other).length, 1);
 });
 
@@ -235,7 +234,7 @@ t.test('command exec kills a command of a session that closed while it was being
   t.same(setup.system.signals, ['tree 101 SIGKILL']);
 });
 
-t.test('command exec also kills leftovers of closed sessions when all commands are to end', async (t) => {
+t.test('command exec kills the commands of every session when all commands are to end', async (t) => {
   const setup = setUp();
   for (const at of [0, 1]) void run(setup, openSession().session, request(`p${at}`));
   await settled();
@@ -244,7 +243,7 @@ t.test('command exec also kills leftovers of closed sessions when all commands a
     setup.killed.map(([pids]) => pids),
     [[101], [102]],
   );
-  t.same([...setup.table.all()].length, 2, 'until they have ended');
+  t.same([...setup.table.all()].length, 2, 'commands are listed until they have ended');
 });
 
 t.test('command exec gives every command its grace and calls back when none runs', async (t) => {

@@ -1,4 +1,4 @@
-// Output: deltas, streamed and captured, and their caps. No process.
+// Shows how deltas are encoded, and how output is streamed and capped. Starts no process.
 
 import t from 'tap';
 import { OutputLog } from '../../../src/commands/output/log.js';
@@ -152,7 +152,7 @@ t.test('streamed output cuts large chunks and loses nothing when caps and sizes 
   t.end();
 });
 
-t.test('streamed output asks its source to pause at the high water mark and calls when there is room', (t) => {
+t.test('streamed output pauses its source at the high water mark and resumes it when there is room', (t) => {
   const { sink, transport, resumes } = streamed(Number.POSITIVE_INFINITY);
   transport.stopReading();
   const chunk = Buffer.alloc(MAX_DELTA_BYTES);
@@ -174,14 +174,11 @@ t.test('streamed output neither sends nor pauses when it is discarded or capped'
   t.ok(sink.take(Buffer.alloc(HIGH_WATER_BYTES)));
   sink.end();
   transport.readOn();
-  t.equal(resumes(), 1, 'the source went on with the discard, and is not called again');
+  t.equal(resumes(), 1, 'the discard resumed the source, and nothing resumes it again');
   t.equal(transport.texts.length, HIGH_WATER_BYTES / MAX_DELTA_BYTES);
 
   const capped = streamed(2 * HIGH_WATER_BYTES);
   capped.transport.stopReading();
-  t.ok(
-    capped.sink.take(Buffer.alloc(2 * HIGH_WATER_BYTES)),
-    'with its cap reached a full outbox is no reason to pause',
-  );
+  t.ok(capped.sink.take(Buffer.alloc(2 * HIGH_WATER_BYTES)), 'at its cap the source is not paused for a full outbox');
   t.end();
 });

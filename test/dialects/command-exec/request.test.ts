@@ -1,4 +1,4 @@
-// From the params of `command/exec` to a decided request: defaults, and refusals in the order of the protocol.
+// Shows how the params of `command/exec` become a decided request: defaults, and refusals in the order of the protocol. Starts no process.
 import t from 'tap';
 import {
   decideExecRequest as decide,
@@ -61,7 +61,7 @@ t.test('exec request is decided with the defaults of the protocol when it names 
   t.end();
 });
 
-/** Each is wrong in its own way, in the order of the protocol's refusals. Merged with all later ones, it is the one that is reported. */
+/** Params with one fault each, in the order in which the protocol refuses them. A request with several of these faults is refused for the first one. */
 const REFUSALS: readonly [params: Partial<ExecParams>, code: number, text: string | RegExp][] = [
   [{ command: [] }, -32600, 'command must not be empty'],
   [
@@ -88,7 +88,7 @@ t.test('exec request is refused by the first rule of the protocol when it breaks
     t.throws(() => decideExecRequest({ command: ['a'], ...params }), { code, message: text }, name);
     const later = REFUSALS.slice(at + 1).map(([wrong]) => wrong);
     const all: ExecParams = Object.assign({ command: ['a'] }, ...later.reverse(), params);
-    t.throws(() => decideExecRequest(all), { code, message: text }, `${name} before everything behind it`);
+    t.throws(() => decideExecRequest(all), { code, message: text }, `${name} before later faults`);
   }
   t.throws(() => decideExecRequest({ command: ['a'], tty: true, size: { rows: 0, cols: 1 } }), {
     code: -32602,

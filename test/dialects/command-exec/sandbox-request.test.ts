@@ -1,4 +1,4 @@
-// What `sandboxPolicy` and the operator's flags lead to, as tables.
+// Shows, as tables, which sandbox follows from `sandboxPolicy` and the operator's flags. Enforces nothing.
 import t from 'tap';
 import {
   decideSandbox,
