@@ -1,4 +1,4 @@
-// The short form of the fuzz run, and that its generators make what they promise. The long form is `npm run fuzz`.
+// Runs the short form of the fuzz run, and checks that its generators make every kind of hostile input. `npm run fuzz` is the long form.
 
 import { createHash } from 'node:crypto';
 import { resolve } from 'node:path';
@@ -11,14 +11,14 @@ import { nextRawScenario, RAW_SCENARIOS } from './raw-frames.js';
 
 const MIB = 1024 * 1024;
 
-t.test('message generator repeats itself when the seed is the same', (t) => {
+t.test('message generator makes the same messages when the seed is the same', (t) => {
   const messages = (seed: number) => Array.from({ length: 500 }, createMessageGenerator(createRandom(seed)));
   t.same(messages(7), messages(7));
   t.notSame(messages(7), messages(8));
   t.end();
 });
 
-t.test('message generator makes every kind of hostile message', (t) => {
+t.test('message generator makes every kind of hostile message when enough are made', (t) => {
   const messages = Array.from({ length: 20_000 }, createMessageGenerator(createRandom(1)));
   const isJson = (text: string) => {
     try {
@@ -47,7 +47,7 @@ t.test('message generator makes every kind of hostile message', (t) => {
   t.end();
 });
 
-t.test('raw scenarios all come up when enough are made', (t) => {
+t.test('raw scenarios of every kind come up when enough are made', (t) => {
   const random = createRandom(1);
   const names = new Set(Array.from({ length: 1500 }, () => nextRawScenario(random).name));
   t.same([...names].sort(), Object.keys(RAW_SCENARIOS).sort());
@@ -60,7 +60,7 @@ t.test('fuzz run finds the hole when connections can reach or read each other', 
   const script = resolve(import.meta.dirname, 'leaky-server.mjs');
   const run = (hole: string, seconds: number) => {
     const flags = ['--hole', hole];
-    // The leaky server has its frames from a library, so only messages are sent. `inputs: 1` ends the run at the first chance after `seconds`.
+    // The leaky server leaves its frames to a library, so only messages are sent. With `inputs: 1` the run ends as soon as `seconds` are over.
     return fuzz({ ...SHORT, script, flags, seconds, inputs: 1, halfOpenUpgrades: 0, rawFrames: false });
   };
   t.same((await run('none', 1)).problems, [], 'no hole, no problem');
@@ -79,16 +79,19 @@ t.test('server survives, stays bounded and serves the next client when it is fed
   t.comment(`${report.messages} messages, peak ${Math.round(report.peakResidentBytes / MIB)} MiB`);
 });
 
-t.test('server lets nobody in and serves the next client when hostile clients have no credential', async (t) => {
-  const token = 'a-token-that-nobody-guesses';
-  const flags = [
-    '--ws-auth',
-    'capability-token',
-    '--ws-token-sha256',
-    createHash('sha256').update(token).digest('hex'),
-  ];
-  const report = await fuzz({ ...SHORT, token, flags, seconds: 3, inputs: 20, halfOpenUpgrades: 300 });
-  t.same(report.problems, [], JSON.stringify({ ...report, lastInputs: report.lastInputs.slice(-5) }));
-  t.equal(report.messages, 0, 'no message was ever sent');
-  t.ok(report.goodClientsServed > 0, `${report.goodClientsServed} good clients`);
-});
+t.test(
+  'server lets no hostile client in, and serves the next good one, when hostile clients have no credential',
+  async (t) => {
+    const token = 'a-token-that-nobody-guesses';
+    const flags = [
+      '--ws-auth',
+      'capability-token',
+      '--ws-token-sha256',
+      createHash('sha256').update(token).digest('hex'),
+    ];
+    const report = await fuzz({ ...SHORT, token, flags, seconds: 3, inputs: 20, halfOpenUpgrades: 300 });
+    t.same(report.problems, [], JSON.stringify({ ...report, lastInputs: report.lastInputs.slice(-5) }));
+    t.equal(report.messages, 0, 'no message was ever sent');
+    t.ok(report.goodClientsServed > 0, `${report.goodClientsServed} good clients`);
+  },
+);

@@ -1,4 +1,4 @@
-// Owns one fuzz run: which clients attack, for how long, and what must hold during and after it. Starts the server, parses no arguments.
+// One fuzz run: which clients attack, for how long, and what must hold during and after the attack. Starts the server. Knows no arguments.
 
 import { residentBytesOf } from '../support/process-table.js';
 import { createRandom } from '../support/seed.js';
@@ -14,7 +14,7 @@ export interface FuzzOptions {
   readonly script: string;
   /** Further flags of the server. */
   readonly flags?: readonly string[];
-  /** The same seed sends the same inputs; their order across connections depends on the machine. */
+  /** The same seed gives the same inputs. Their order across connections depends on the machine. */
   readonly seed: number;
   readonly seconds: number;
   /** Messages plus raw connections. */
@@ -23,9 +23,9 @@ export interface FuzzOptions {
   readonly rawFrames?: boolean;
   /** Upgrades that are begun and never ended, all at once. */
   readonly halfOpenUpgrades: number;
-  /** The token of good clients. Hostile ones have none, and none of them may ever be let in. Default: none is needed. */
+  /** The token of good clients. Hostile clients have none, and none of them may be let in. Default: no token is needed. */
   readonly token?: string;
-  /** Bytes of resident memory the server may not pass. */
+  /** Most bytes of resident memory that the server may take. */
   readonly maxResidentBytes: number;
 }
 
@@ -50,7 +50,7 @@ export interface FuzzReport {
 const MESSAGE_CLIENTS = 6;
 const RAW_CLIENTS = 3;
 
-/** Messages of one connection, at most: most bugs need few, and every connection begins with a fresh session. */
+/** Most messages of one connection. Most bugs need few, and every connection begins with a fresh session. */
 const MAX_MESSAGES_PER_CONNECTION = 400;
 
 /** Milliseconds between two good clients. */
@@ -108,7 +108,7 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
       });
       messages += sent;
       if (leaked !== undefined) problems.push(leaked);
-      // The server is full and refused it; this avoids a busy loop.
+      // The server was full and refused the connection. A pause avoids a busy loop.
       if (sent === 0) await pause(20);
     }
   }
@@ -149,7 +149,7 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
     for (const socket of sockets) socket.destroy();
     remember(`half-open upgrades: ${sockets.length}`);
     if (elapsedMs() > SLOW_UPGRADE_MS && halfOpen.hungUp < halfOpen.opened) {
-      problems.push(`of ${halfOpen.opened} upgrades that never end the server hung up ${halfOpen.hungUp} only`);
+      problems.push(`of ${halfOpen.opened} upgrades that never end the server hung up only ${halfOpen.hungUp}`);
     }
   }
 

@@ -1,4 +1,4 @@
-// Owns the well-behaved client beside the hostile ones: it must be served at all times, and no other client may reach its command.
+// The well-behaved client beside the hostile ones: the server must serve it at all times, and no other client may reach its command. Knows no attack.
 
 import { ask } from '../support/ask.js';
 import { WireClient, type WireMessage } from '../support/wire-client.js';
@@ -12,7 +12,7 @@ export interface Address {
   readonly token?: string | undefined;
 }
 
-/** Milliseconds. How long a good client may wait for any one answer while the server is being attacked on a shared machine. */
+/** Milliseconds that a good client may wait for one answer while the server is attacked on a shared machine. */
 const ANSWER_MS = 30_000;
 
 /** Opens and initializes a connection. */
@@ -29,7 +29,7 @@ function call(client: WireClient, method: string, params: object): Promise<WireM
   return within(client.request(method, params), `the reply to ${method}`);
 }
 
-/** A new client comes, runs a command and leaves; a probe asks for health. Throws when either is not served. */
+/** Asks for health, and lets a new client connect, run a command and leave. @throws {Error} when either is not served */
 export async function checkNextClient(address: Address): Promise<void> {
   const { status } = await within(ask(address, { path: '/healthz' }), 'the health probe');
   if (status !== 200) throw new Error(`/healthz answered ${status}`);
@@ -50,8 +50,8 @@ export interface Victim {
 }
 
 /**
- * The victim writes it first, and only its own client may ever read it. Its length is a multiple of three bytes, so that it looks the same in every
- * base64 text that begins with it.
+ * Each line to the victim begins with this, and only the victim's own client may read it. Its length is a multiple of three bytes, so that every
+ * base64 text that begins with it looks the same.
  */
 const VICTIM_SECRET = 'only the victim reads this.';
 

@@ -1,5 +1,5 @@
-// Owns the connections that carry hostile input: one kind of client a function, each for one connection. Checks only what a server
-// must do on the same connection.
+// The connections that carry hostile input: one function for each kind of client, for one connection. Checks only what a server must do on the same
+// connection. Knows no message.
 
 import { connect, type Socket } from 'node:net';
 import { WebSocket } from 'ws';
@@ -8,13 +8,13 @@ import { type Address, holdsVictimSecret } from './good-client.js';
 import type { NextMessage } from './message-generator.js';
 import { halfOpenUpgrade, type RawScenario } from './raw-frames.js';
 
-/** Messages between two pings. The pong says that the server has read them, so that nothing piles up on this side. */
+/** Messages between two pings. The pong shows that the server has read them, so that few messages wait in this process. */
 const MESSAGES_PER_PING = 50;
 
-/** Milliseconds without a pong after which a hostile client leaves; the server may well be holding it back. */
+/** Milliseconds without a pong after which a hostile client leaves, because the server may hold it back on purpose. */
 const PATIENCE_MS = 2_000;
 
-/** Milliseconds within which a server must end a connection that broke the rules. Generous: the machine is shared. */
+/** Milliseconds within which a server must end a connection that broke the rules. Far more than it needs, because the machine is shared. */
 const MUST_CLOSE_MS = 30_000;
 
 /** First byte of a Close frame. */
@@ -25,11 +25,11 @@ const LINGER_MS = 50;
 
 /** What one connection is to do. */
 export interface HostileVisit {
-  /** Messages, at most. */
+  /** Most messages to send. */
   readonly count: number;
   /** Whether this client should not have been let in at all. */
   readonly mustBeRefused: boolean;
-  /** Told of every message just before it is sent. */
+  /** Called with every message just before it is sent. */
   readonly onInput: (message: string) => void;
 }
 
@@ -96,7 +96,7 @@ export function sendMessages(
       sendSome();
     });
     socket.on('pong', sendSome);
-    // Refused or reset connections are the server's right.
+    // The server may refuse or reset connections.
     socket.on('error', () => {});
     socket.on('close', () => {
       clearTimeout(patience);

@@ -1,4 +1,5 @@
-// A server with one hole, named by its `--hole` flag, for testing that a fuzz run finds it. Runs no program: `echo` and `cat` are pretended.
+// A server with one hole, named by its `--hole` flag, so that a test can show that a fuzz run finds it. Runs no program: it only acts like `echo` and
+// `cat`.
 //   reach  every connection can end every other's commands
 //   read   every connection gets every other's output
 //   none   neither
@@ -9,7 +10,7 @@ import { WebSocketServer } from 'ws';
 const hole = argv[argv.indexOf('--hole') + 1];
 const server = createServer((_request, response) => response.end());
 const webSockets = new WebSocketServer({ server });
-/** Owner of each running `cat` by processId. One table for all connections, which a good server must not have. */
+/** Owner of each running `cat` by processId. All connections share this table, as they must not in a good server. */
 const owners = new Map();
 
 webSockets.on('connection', (socket) => {

@@ -1,5 +1,5 @@
-// Owns hostile JSON-RPC text frames. They are written as text, not as values, because no value has duplicate keys, ids beyond a
-// double, or lone surrogates. Every program named here is harmless with any arguments. Sends nothing.
+// Makes hostile JSON-RPC text frames. They are written as text, not as values, because no value has duplicate keys, ids beyond a double, or lone
+// surrogates. Every program named here is harmless with any arguments. Sends nothing.
 
 import type { Random } from '../support/seed.js';
 
@@ -159,7 +159,7 @@ export function createMessageGenerator(random: Random): NextMessage {
     return open.repeat(depth) + random.pick(ODD_VALUES) + close.repeat(depth);
   }
 
-  /** The right value mostly; now and then a value of any kind. */
+  /** Mostly the right value, and now and then a value of any kind. */
   const mostly = (right: string) => (random.chance(0.93) ? right : anyValue());
   const boolean = () => mostly(random.pick(['true', 'false']));
   const processId = () => mostly(quote(random.pick(PROCESS_IDS)));
@@ -180,7 +180,7 @@ export function createMessageGenerator(random: Random): NextMessage {
       [0.25, () => `"tty":${boolean()}`],
       [0.3, () => `"streamStdin":${boolean()}`],
       [0.4, () => `"streamStdoutStderr":${boolean()}`],
-      // Nearly always there: a command that waits for input must not hold the run up.
+      // Nearly always there, because a command that waits for input must not hold the run up.
       [0.95, () => `"timeoutMs":${random.chance(0.95) ? String(random.int(0, 300)) : random.pick(NUMBERS)}`],
       [0.2, () => `"outputBytesCap":${mostly(String(random.int(0, 9000)))}`],
       [0.1, () => `"disableOutputCap":${boolean()}`],

@@ -1,4 +1,4 @@
-// Owns hostile bytes below JSON: requests that are no good upgrade, and frames that are no good WebSocket. Opens no connection.
+// Makes hostile bytes below JSON: requests that are no good upgrade, and frames that break the WebSocket protocol. Opens no connection.
 
 import { randomBytes } from 'node:crypto';
 import { constants, deflateRawSync } from 'node:zlib';
@@ -9,7 +9,7 @@ export interface RawScenario {
   readonly name: string;
   /** Written one after the other, each when the socket has taken the one before. */
   readonly chunks: readonly Buffer[];
-  /** The server must end the connection by itself, soon: it was told something that cannot be right. */
+  /** Whether the server must soon end the connection by itself, because the bytes cannot be right. */
   readonly mustClose: boolean;
 }
 
@@ -31,16 +31,16 @@ const BINARY = 0x2;
 const CLOSE = 0x8;
 const PING = 0x9;
 
-/** Bytes. Node refuses headers above 16 KiB; this is well beyond. */
+/** Bytes of a header that is far above the 16 KiB that Node accepts. */
 const GIANT_HEADER_BYTES = 256 * 1024;
 
 /** Bytes of zeros in the compression bomb; four times the largest message a server takes by default. */
 const BOMB_BYTES = 64 * 1024 * 1024;
 
-/** Bytes of white space in the largest messages that are let in: just below what a server takes by default. */
+/** Bytes of white space in the largest messages that a server takes by default. */
 const LARGE_BYTES = 15 * 1024 * 1024;
 
-/** Frames. Enough for a server that keeps a piece of bookkeeping per fragment without bound to show it. */
+/** Frames. So many that the memory of a server grows visibly if it keeps something for each fragment. */
 const ENDLESS_FRAGMENTS = 50_000;
 
 /** An upgrade request up to and without its empty last line. */
@@ -86,14 +86,14 @@ const frames =
   (random) => ({ chunks: [text(`${upgradeHead(extensions)}\r\n`), ...make(random)], mustClose });
 const smallText = () => frame({ opcode: TEXT, payload: text('{}') });
 
-/** Made once and lazily: compressing it takes longer than sending it. */
+/** Made once, when it is first needed, because compressing it takes longer than sending it. */
 let bomb: Buffer | undefined;
 function compressionBomb(): Buffer {
   bomb ??= deflateRawSync(Buffer.alloc(BOMB_BYTES));
   return bomb;
 }
 
-/** A small frame, and a large message that does nothing: with compression a server must take it, and forget it. */
+/** A small frame that inflates to a large message without a method. With compression a server must take it, and keep nothing of it. */
 let inflating: Buffer | undefined;
 function inflatingMessage(): Buffer {
   inflating ??= deflateRawSync(Buffer.concat([text('{}'), Buffer.alloc(LARGE_BYTES, ' ')]), {
@@ -122,7 +122,7 @@ export const RAW_SCENARIOS: Readonly<Record<string, MakeScenario>> = {
   'wrong WebSocket version': request(`${upgradeHead().replace('Version: 13', 'Version: 12')}\r\n`),
   'bad WebSocket key': request(`${upgradeHead().replace(/Key: .*\r\n/, 'Key: x\r\n')}\r\n`),
   'upgrade of a health route': request(`${upgradeHead().replace('GET /', 'GET /healthz')}\r\n`),
-  'upgrade on a path that is none': request(`${upgradeHead().replace('GET /', 'GET /%zz')}\r\n`),
+  'upgrade on a malformed path': request(`${upgradeHead().replace('GET /', 'GET /%zz')}\r\n`),
   'upgrade for a foreign host': request(`${upgradeHead().replace('localhost', 'evil.example')}\r\n`),
   'upgrade from a foreign origin': request(`${upgradeHead('Origin: https://evil.example\r\n')}\r\n`),
   'tokens of every broken kind': (random) => ({
@@ -145,7 +145,7 @@ export const RAW_SCENARIOS: Readonly<Record<string, MakeScenario>> = {
   }),
   'half an upgrade': (random) => ({ chunks: [text(upgradeHead().slice(0, random.int(1, 150)))], mustClose: false }),
   'upgrade byte by byte': () => ({ chunks: [...`${upgradeHead()}\r\n`].map(text), mustClose: false }),
-  'upgrade behind a request': request(`GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n${upgradeHead()}\r\n`),
+  'upgrade after a request': request(`GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n${upgradeHead()}\r\n`),
   'many requests in one go': request(
     `${'GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(500)}${upgradeHead()}\r\n`,
   ),
@@ -155,7 +155,7 @@ export const RAW_SCENARIOS: Readonly<Record<string, MakeScenario>> = {
   'reserved opcode': frames((random) => [frame({ opcode: random.pick([3, 4, 5, 6, 7, 11, 12, 13, 14, 15]) })]),
   'large ping': frames(() => [frame({ opcode: PING, payload: Buffer.alloc(126) })]),
   'ping in fragments': frames(() => [frame({ opcode: PING, fin: false })]),
-  'continuation of nothing': frames(() => [frame({ opcode: CONTINUATION, payload: text('{}') })]),
+  'continuation without a beginning': frames(() => [frame({ opcode: CONTINUATION, payload: text('{}') })]),
   'text inside fragments': frames(() => [frame({ opcode: TEXT, fin: false, payload: text('{') }), smallText()]),
   'length beyond 53 bits': frames(() => [frame({ opcode: TEXT, declaredLength: 2n ** 63n })]),
   'length beyond the bound': frames(() => [frame({ opcode: TEXT, declaredLength: 1n << 30n })]),
@@ -198,7 +198,7 @@ export const RAW_SCENARIOS: Readonly<Record<string, MakeScenario>> = {
 
 const NAMES = Object.keys(RAW_SCENARIOS);
 
-/** The next hostile connection. Its kind depends on the seed alone; masks and noise do not matter and differ. */
+/** The next hostile connection. Its kind depends only on the seed; masks and WebSocket keys differ each time, which does not matter. */
 export function nextRawScenario(random: Random): RawScenario {
   const name = NAMES[random.int(0, NAMES.length - 1)] ?? '';
   const make = RAW_SCENARIOS[name];

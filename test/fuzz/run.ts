@@ -1,4 +1,4 @@
-// Owns the command line of the long fuzz run: `npm run fuzz -- --seconds 600 --inputs 1000000 --seed 1 -- SERVER_FLAGS`.
+// The command line of the long fuzz run: `npm run fuzz -- --seconds 600 --inputs 1000000 --seed 1 -- SERVER_FLAGS`. Knows no attack.
 
 import { parseArgs } from 'node:util';
 import { SEED } from '../support/seed.js';
@@ -15,7 +15,7 @@ const { values, positionals } = parseArgs({
     seed: { type: 'string', default: String(SEED) },
     'half-open': { type: 'string', default: '10000' },
     'max-rss-mib': { type: 'string', default: '1024' },
-    /** The token of good clients; the flags must say the same. */
+    /** The token of good clients; the server's flags must name the same one. */
     token: { type: 'string' },
     server: { type: 'string', default: 'dist/execwire.cjs' },
   },

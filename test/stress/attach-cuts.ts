@@ -1,4 +1,7 @@
-/** Breaks the connections of readers again and again under load, and kills clients. Counts bytes that are lost or doubled, and commands that run twice. */
+/**
+ * Breaks the connections of readers again and again under load, and kills clients. Counts bytes that are lost or doubled, and commands that run twice.
+ * Knows no bound.
+ */
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
@@ -58,7 +61,7 @@ class CutCommand {
     this.#random = random;
   }
 
-  /** Breaks so many connections, and reads to the end. @returns what went wrong */
+  /** Breaks this many connections, and reads to the end. @returns what went wrong */
   async run(cuts: number): Promise<{ wrong: boolean; ranTwice: boolean }> {
     while (this.cuts < cuts) {
       this.#input += `out ${LINE_BYTES}\n`;
@@ -92,7 +95,7 @@ class CutCommand {
       if (client.end !== undefined) return undefined;
       this.#wasAttached = true;
       view.onEvent = () => view.acknowledge(this.#next);
-      // Acknowledges output that came before this line.
+      // Acknowledges output that came before the listener was set.
       view.acknowledge(this.#next);
       const offset = Math.max(0, this.#accepted - this.#random.int(0, 20));
       const written = view.write(this.#input.slice(offset), { offset, ...(isLast ? { closeStdin: true } : {}) });
@@ -102,7 +105,7 @@ class CutCommand {
         },
         () => {},
       );
-      // If the byte at which the connection should break never comes, it is broken when nothing more comes.
+      // If the byte at which the connection should break never comes, the connection is broken when all output has come.
       const reply = await Promise.race([isLast ? view.reply : this.#atRest(view), client.ended]);
       this.lost += view.gaps.reduce((sum, { from, to }) => sum + to - from, 0);
       return reply !== undefined && 'result' in reply ? reply.result?.exitCode : undefined;
@@ -131,12 +134,12 @@ class CutCommand {
 
   async #atRest(view: View): Promise<undefined> {
     const due = this.#input.split('\n').length - 1;
-    await view.until('all is there', () => this.#next >= due * LINE_BYTES);
+    await view.until('all output has come', () => this.#next >= due * LINE_BYTES);
     return undefined;
   }
 }
 
-/** Breaks so many connections. @param socket path of the server's. @param folder for files and further sockets */
+/** Breaks this many connections. @param socket path of the server's socket @param folder for files and further sockets */
 export async function cutConnections(socket: string, folder: string, cuts: number): Promise<CutFigures> {
   const sum = { cuts: 0, bytes: 0, lost: 0, doubled: 0, wrong: 0, ranTwice: 0 };
   const random = createRandom();

@@ -1,4 +1,7 @@
-/** The cost of output without a reader: memory of a thousand detached commands that write, and a writer's speed beside an observer that stopped reading. */
+/**
+ * Measures what output without a reader costs: the memory of many detached commands that write, and a writer's speed beside an observer that has stopped
+ * reading. Knows no bound.
+ */
 import { measureStoppedObserver } from '../../bench/stopped-observer.mjs';
 import { residentBytesOf } from '../support/process-table.js';
 import { ServerProcess } from '../support/server-process.js';
@@ -14,14 +17,14 @@ const WIDTH = 16;
 export interface ChattyFigures {
   readonly commands: number;
   readonly budgetBytes: number;
-  /** Bytes held at the most, as the server counts them. */
+  /** Most bytes that the server held, by its own count. */
   readonly heldBytes: number;
-  /** Growth of the server's resident memory at its most. */
+  /** Largest growth of the server's resident memory. */
   readonly grownBytes: number;
   readonly outputBytes: number;
 }
 
-/** Starts so many commands that never stop writing, detaches, and watches until they have written several times as much as may be kept. */
+/** Starts commands that never stop writing, detaches, and watches until they have written four times as much as may be kept. */
 export async function chattyCommands(commands: number, budgetBytes: number): Promise<ChattyFigures> {
   const bounds = ['--max-processes', '--max-processes-per-connection'].flatMap((flag) => [flag, String(commands + 16)]);
   const server = await ServerProcess.start({ flags: [...bounds, '--replay-budget', String(budgetBytes)] });
@@ -41,7 +44,7 @@ export async function chattyCommands(commands: number, budgetBytes: number): Pro
     let heldBytes = 0;
     let grownBytes = 0;
     let outputBytes = 0;
-    await until('they have written enough', async () => {
+    await until('the commands have written enough', async () => {
       const { body } = await server.get('/metrics');
       const metric = (name: string): number => Number(new RegExp(`^execwire_${name} (\\S+)$`, 'm').exec(body)?.[1]);
       heldBytes = Math.max(heldBytes, metric('replay_bytes'));
@@ -76,7 +79,7 @@ export async function stoppedObserver(rounds: number, bytes: number): Promise<Ob
   }
 }
 
-/** Mebibytes with one place behind the point. */
+/** Mebibytes with one decimal place. */
 export function mebibytes(bytes: number): string {
   return `${(bytes / MIB).toFixed(1)} MiB`;
 }

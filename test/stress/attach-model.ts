@@ -15,7 +15,7 @@ import { TALKER_END, talkerBytes, talkerCommand } from './talker.js';
 
 const EXPERIMENTAL = { experimentalApi: true };
 const READERS = 4;
-/** For all logs together: too little for all output, so that there are gaps. */
+/** Bound on all logs together. Too little for all output, so that there are gaps. */
 const REPLAY_BUDGET = '1m';
 
 /** One command and its readers. */
@@ -24,7 +24,7 @@ interface Setting {
   readonly whenFull: 'drop' | 'pause';
   /** Readers that may write; all others observe. */
   readonly writers: number;
-  /** Of each reader; undefined for none. */
+  /** Window of each reader; undefined for none. */
   readonly windows: readonly (number | undefined)[];
 }
 
@@ -60,7 +60,7 @@ class Reader {
     const lost = view.gaps.reduce((sum, { from, to }) => sum + to - from, 0);
     this.gapBytes += lost;
     if (!this.hasStarted) this.lostOnReturn += lost;
-    // A view that was cut before it was told its beginning has brought nothing.
+    // A view that was cut before it knew its beginning has received nothing.
     this.position = {
       stdout: view.next.stdout ?? this.position.stdout,
       stderr: view.next.stderr ?? this.position.stderr,
@@ -110,7 +110,7 @@ class World {
     await view.ask('detach');
   }
 
-  /** Attaches a reader, over a connection that breaks after so many bytes. @param starts sends its start again, in place of an attach */
+  /** Attaches a reader, over a connection that breaks at these limits. @param starts whether it sends its start again, in place of an attach */
   async come(reader: Reader, limits: Limits, starts = false): Promise<void> {
     reader.leave();
     this.proxy.limitsOf = () => limits;
@@ -158,7 +158,7 @@ class World {
     if (writer?.view !== undefined) this.#feed(writer.view, again);
   }
 
-  /** Sends the input that is not known to be accepted. A missing answer is not noticed here, but at the end of the history. */
+  /** Sends the input that is not known to be accepted. The end of the history shows whether an answer was missing. */
   #feed(view: View, again = 0): void {
     const offset = Math.max(0, this.#accepted - again);
     if (offset === this.#input.length) return;
@@ -182,7 +182,7 @@ class World {
   /** Lets all readers read to the end. @returns what is wrong */
   async finish(): Promise<string[]> {
     const problems: string[] = [];
-    // The writers first: the command may wait for the last of them.
+    // All readers leave, and then come back with the writers last, because the command may wait for the last writer.
     for (const reader of this.readers) {
       reader.client?.ws.resume();
       reader.leave();
@@ -209,7 +209,7 @@ class World {
     if (result?.exitCode !== TALKER_END) problems.push(`it ended with ${JSON.stringify(result ?? error)}`);
     await Promise.all(views);
     for (const [index, reader] of this.readers.entries()) {
-      // A writer whose place another one took has not been sent everything.
+      // A writer that another one replaced has not received everything.
       const isWhole = reader.role === 'observer' || reader === last;
       reader.leave();
       problems.push(...reader.problems.map((problem) => `reader ${index}: ${problem}`));
@@ -346,7 +346,7 @@ interface Servers {
   readonly control: WireClient;
 }
 
-/** What was tried. */
+/** What the histories covered. */
 export interface ModelFigures {
   readonly runs: number;
   readonly cuts: number;
@@ -356,7 +356,7 @@ export interface ModelFigures {
 
 export interface ModelOptions {
   readonly runs: number;
-  /** No further run begins after so many milliseconds. */
+  /** No further run begins after this many milliseconds. */
   readonly forMs: number;
 }
 

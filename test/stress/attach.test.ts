@@ -1,4 +1,4 @@
-/** The short form of the stress of coming back; `npm run test:stress -- attach` runs the long one. */
+/** Runs the short form of the stress of coming back; `npm run test:stress -- attach` runs the long one. */
 import t from 'tap';
 import { SHORT, stressAttach } from './attach.js';
 

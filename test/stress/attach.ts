@@ -1,4 +1,4 @@
-/** The stress of coming back: runs a plan and hands over each figure as soon as it is known. */
+/** The stress of coming back: runs a plan and reports each figure as soon as it is known. Prints nothing. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,7 +9,7 @@ import { runAttachModel } from './attach-model.js';
 import type { Figure } from './commands.js';
 
 const MIB = 1024 * 1024;
-/** Most memory beside kept output: sockets and objects of the commands, and garbage that is not collected yet. */
+/** Most memory that may be taken beside kept output: by sockets and objects of the commands, and by garbage that is not collected yet. */
 const BESIDE_THE_BUDGET = 160 * MIB;
 /** Least speed of the writer beside a stopped observer, as a part of its speed alone. */
 const LEAST_SPEED = 0.95;

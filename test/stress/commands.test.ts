@@ -1,4 +1,4 @@
-/** The short form of the stress of commands, as part of the whole check. */
+/** Runs the short form of the stress of commands; `npm run test:stress -- commands` runs the long one. */
 import t from 'tap';
 import { SHORT, stress } from './commands.js';
 

@@ -1,7 +1,6 @@
 /**
- * The stress of commands and terminals: prints the figures of docs/reliability.md and ends with 1 when one is out of bounds.
- *
- *     npm run test:stress   the whole of it; `npm test` runs a short form
+ * The stress of commands and terminals, with the figures of docs/reliability.md: runs a plan and reports each figure as soon as it is known. Prints
+ * nothing. `npm run test:stress` runs the whole plan, `npm test` a short one.
  */
 import { ServerProcess } from '../support/server-process.js';
 import { crashes, killTrees } from './kills.js';
@@ -54,12 +53,12 @@ export interface Figure {
   readonly good: boolean;
 }
 
-/** Most memory that a reader which has stopped may cost. */
+/** Most memory that a stopped reader may cost. */
 const SLOW_READER_BYTES = 64 * MIB;
 /** Descriptors that the runtime may open and close by itself. */
 const DESCRIPTOR_SLACK = 3;
 
-/** Runs a plan; every figure is handed over as soon as it is known. */
+/** Runs a plan. @param onFigure called with every figure as soon as it is known */
 export async function stress(plan: StressPlan, onFigure: (figure: Figure) => void): Promise<void> {
   const server = await ServerProcess.start();
   for (const tty of [true, false]) {

@@ -1,6 +1,6 @@
 /**
- * Measures how much one greedy client and ten full streams cost another client: the p99 of `command/exec true` and of a keystroke's echo, beside them
- * and on the quiet server. Prints the factors. Does not explain them.
+ * Measures how much a client that floods the server and ten full streams slow another client: `command/exec true` and the echo of a keystroke, on the
+ * quiet server and beside the load. Prints the factors. Knows no bound.
  */
 import { Worker } from 'node:worker_threads';
 import { ServerProcess } from '../support/server-process.js';
@@ -16,7 +16,7 @@ interface Latencies {
   readonly echo: number[];
 }
 
-/** The load comes from a thread of its own, so that the server is measured and not this program. */
+/** The program of the load. It runs in a thread of its own, so that it does not slow the client that measures. */
 const LOAD = `
   const { parentPort, workerData } = require('node:worker_threads');
   const { WebSocket } = require('ws');

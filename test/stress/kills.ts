@@ -1,4 +1,4 @@
-/** Starts trees of processes that are hard to kill, ends them in every possible way, and counts the survivors. */
+/** Starts trees of processes that are hard to kill, ends them in every possible way, and counts the survivors. Knows no bound. */
 import { randomUUID } from 'node:crypto';
 import { processesWith } from '../support/process-table.js';
 import { ServerProcess } from '../support/server-process.js';
@@ -8,8 +8,8 @@ import { until } from '../support/until.js';
 const WAYS = ['terminate', 'timeout', 'disconnect'] as const;
 
 /**
- * Trees, by what makes them hard to kill. Each runs `sleep` under a name (its last argument to `sh`), by which it is found again; `$0` is that name.
- * The name stays in the command line of every process that must die.
+ * Trees, by what makes them hard to kill. The last argument of `sh`, which a script reads as `$0`, is a name that stays in the command line of every
+ * process that must die. The test finds them by it.
  */
 const TREES: Readonly<Record<string, { script: string; processes: number }>> = {
   setsid: { script: 'setsid sh -c "sleep 300; :" "$0" & sh -c "sleep 300; :" "$0"; :', processes: 3 },
@@ -89,7 +89,7 @@ export async function crashes(count: number): Promise<KillFigures> {
   return { kills: count, survivors };
 }
 
-/** Waits patiently for the processes to end, because that depends on the machine. Counts the rest, and ends it. */
+/** Waits up to a minute for the processes to end, because a busy machine needs time. Counts those that are left, and ends them. */
 async function survivorsOf(name: string): Promise<number> {
   try {
     await until('everything is gone', () => processesWith(name).length === 0);

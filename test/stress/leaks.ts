@@ -1,11 +1,11 @@
-/** Runs many commands over many connections and checks what the server still holds afterwards. */
+/** Runs many commands over many connections and counts what the server still holds afterwards. Knows no bound. */
 import { residentBytesOf, threadsOf, zombiesOf } from '../support/process-table.js';
 import type { ServerProcess } from '../support/server-process.js';
 import { until } from '../support/until.js';
 import { inParallel } from './in-parallel.js';
 
 const WIDTH = 8;
-/** Differences to the state before; after a first round, which fills caches and loads what is loaded late. */
+/** Differences between the states after two rounds of load. The first round fills caches and loads what is loaded late. */
 export interface LeakFigures {
   readonly commands: number;
   readonly connections: number;

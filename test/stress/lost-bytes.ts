@@ -11,7 +11,7 @@ import { inParallel } from './in-parallel.js';
 
 const MAX_SHORT_BYTES = 200 * 1024;
 const WIDTH = 8;
-/** Every third run's client stops reading for up to so long around the end of the command. */
+/** In every third run the client stops reading for up to this many milliseconds around the end of the command. */
 const MAX_PAUSE_MS = 30;
 
 /** What came of a series of runs. */
@@ -23,7 +23,7 @@ export interface LossFigures {
   readonly wrongRuns: number;
 }
 
-/** Text without line ends, which a terminal passes on as it is. */
+/** Text without line ends, which a terminal passes on unchanged. */
 function plainText(random: Random, bytes: number): Buffer {
   return Buffer.from(random.bytes(bytes).toString('base64url').slice(0, bytes));
 }
@@ -54,7 +54,7 @@ export function shortRuns(server: ServerProcess, runs: number, tty: boolean): Pr
     await inParallel(runs, WIDTH, async (index) => {
       const client = clients[index % WIDTH];
       if (client === undefined) return;
-      // From one byte to the whole text, as many small ones as large ones.
+      // From one byte to the whole text, with as many small sizes as large ones.
       const size = Math.max(1, Math.round(MAX_SHORT_BYTES ** random.fraction()));
       const pieces: Buffer[] = [];
       const processId = `run-${index}`;
@@ -87,7 +87,7 @@ function pauseBriefly({ ws }: WireClient, random: Random): void {
   );
 }
 
-/** One large output, compared by SHA-256. @returns megabytes per second */
+/** Streams one large output and compares it by SHA-256. */
 export function largeStream(
   server: ServerProcess,
   bytes: number,
@@ -122,7 +122,7 @@ export function largeStream(
   });
 }
 
-/** What a reader that stops in the middle of a stream costs. */
+/** The cost of a reader that stops in the middle of a stream. */
 export interface SlowReaderFigures {
   readonly growthBytes: number;
   readonly receivedBytes: number;

@@ -21,12 +21,12 @@ export interface OverloadResult {
   readonly grownBytes: number;
 }
 
-/** Every so many requests one starts a process; the others are small and answered at once. */
+/** One request of this many starts a process; the others are small and answered at once. */
 const EXEC_EVERY = 10;
-/** Generous: a machine with two cores starts a hundred processes a second when it is busy with other things. */
+/** Milliseconds for all answers. Far more than needed: a busy machine with two cores starts a hundred processes a second. */
 const TIMEOUT_MS = 240_000;
 
-/** Runs it against a server of its own, which gets more requests than it lets in. */
+/** Runs the stress against a server of its own, which gets more requests than it takes at once. */
 export async function stressOverload(options: OverloadOptions): Promise<OverloadResult> {
   const flags = ['--max-requests', '2000', '--max-processes', '64', '--max-processes-per-connection', '8'];
   const server = await ServerProcess.start({ flags });
@@ -46,7 +46,7 @@ export async function stressOverload(options: OverloadOptions): Promise<Overload
     for (const { ws } of clients) {
       for (let index = 0; index < options.requestsPerConnection; index += 1) ws.send(requestText(index));
     }
-    // When nothing moves any more, the kernel and the server have taken all that they take without a reader.
+    // When the sockets send no more, the kernel and the server have taken as much as they take without a reader.
     await settled(clients.map(({ ws }) => ws));
     for (const { ws } of clients) ws.resume();
     await until('all answers', () => counts.every(({ isComplete }) => isComplete), TIMEOUT_MS);
@@ -73,7 +73,7 @@ function requestText(index: number): string {
 class AnswerCount {
   results = 0;
   refusals = 0;
-  /** Answers of another kind, and second answers. */
+  /** Answers that are neither a result nor -32001, and second answers. */
   wrong = 0;
   readonly #missing = new Set<string>();
 
@@ -95,7 +95,7 @@ class AnswerCount {
   }
 }
 
-/** Resolves when what the sockets still hold has not changed between some looks. */
+/** Resolves when the bytes that the sockets still hold have not changed for twenty checks in a row. */
 async function settled(sockets: readonly WebSocket[]): Promise<void> {
   let last = -1;
   let same = 0;
@@ -105,5 +105,5 @@ async function settled(sockets: readonly WebSocket[]): Promise<void> {
     last = held;
     return held === 0 || same > 20;
   };
-  await until('nothing moves', isStill, TIMEOUT_MS);
+  await until('the sockets send no more', isStill, TIMEOUT_MS);
 }

@@ -1,4 +1,4 @@
-/** The long form of the stress of coming back, with its figures. */
+/** `npm run test:stress -- attach`: runs the stress of coming back and prints its figures. */
 import { stressAttach, WHOLE } from './attach.js';
 
 let bad = 0;

@@ -1,4 +1,4 @@
-/** `npm run test:stress`: runs the stress of commands and prints its figures. */
+/** `npm run test:stress -- commands`: runs the stress of commands and prints its figures. */
 import { stress, WHOLE } from './commands.js';
 
 let bad = 0;

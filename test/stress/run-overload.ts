@@ -1,4 +1,4 @@
-/** The long form of the deadlock stress: 50 connections write 2,000 requests each before they read. Prints what became of them. */
+/** `npm run test:stress -- overload`: 50 connections write 2,000 requests each before they read. Prints how many were answered and refused. */
 import { stressOverload } from './overload.js';
 
 const CONNECTIONS = 50;

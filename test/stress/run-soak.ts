@@ -1,6 +1,6 @@
 /**
- * `npm run test:soak`, or `npm run test:soak -- MINUTES`: ten minutes of everything a server does, and what it holds at their end beside what it held
- * after the first. Prints the lines of docs/reliability.md and ends with 1 when something has grown.
+ * `npm run test:soak`, or `npm run test:soak -- MINUTES`: uses a server in every way for ten minutes and compares what it holds at the end with what it
+ * held after the first minute. Prints the lines of docs/reliability.md and ends with 1 when something has grown. Knows no request.
  */
 import { type AtRest, soak } from './soak.js';
 
@@ -8,13 +8,13 @@ const MINUTE_MS = 60_000;
 const MIB = 1024 * 1024;
 
 /**
- * Differences that do not count as growth. Counts must not grow at all. V8 maps and unmaps pages of its heap; the allocator keeps what threads freed.
+ * Growth that is allowed: V8 maps and unmaps pages of its heap, and the allocator keeps memory that threads freed. Everything else must not grow at all.
  */
 const SLACK: Partial<Record<keyof AtRest, number>> = { maps: 32, heapBytes: MIB, residentBytes: 8 * MIB };
 
 const minutes = Number(process.argv[2] ?? 10);
 if (!(minutes > 1))
-  throw new Error(`${process.argv[2]} minutes: give a number above 1, for the first minute is not compared`);
+  throw new Error(`${process.argv[2]} minutes: give a number above 1, because the first minute is not compared`);
 const startedAtMs = performance.now();
 const elapsedMs = (): number => performance.now() - startedAtMs;
 

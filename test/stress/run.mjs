@@ -1,10 +1,10 @@
-// `npm run test:stress`: runs the long forms, all or those that are named, one after the other. Knows nothing of what they do.
+// `npm run test:stress`: runs the long forms of the stress, all or the named ones, one after the other. Knows nothing of what they do.
 //
 //     npm run test:stress                   all of them
 //     npm run test:stress -- attach         some
 import { spawnSync } from 'node:child_process';
 
-/** Each with the flags of Node that it needs. */
+/** The long forms, each with the flags of Node that it needs. */
 const RUNS = { commands: [], overload: [], sandboxes: ['--expose-gc'], attach: [] };
 
 const names = process.argv.slice(2);

@@ -1,13 +1,13 @@
-// The short form of the stress of sandboxes, as part of the whole check.
+// Runs the short form of the stress of sandboxes; `npm run test:stress -- sandboxes` runs the long one.
 import t from 'tap';
 import { builtScripts, WORKER } from '../process/sandbox/built-scripts.js';
 import { stressSandboxes } from './sandboxes.js';
 
-/** What the foreign-function library keeps of a thread that has ended (3), and room for what V8 maps meanwhile. */
+/** Memory maps that koffi keeps of a thread that has ended (3), and some that V8 makes meanwhile. */
 const MAPS_PER_THREAD = 5;
 
 t.test(
-  'sandboxes leave neither threads nor descriptors nor more maps than are known when hundreds of commands ran',
+  'sandboxes leave no threads, no descriptors and few memory maps when hundreds of commands have run',
   async (t) => {
     const [worker] = await builtScripts(WORKER);
     const figures = await stressSandboxes(worker, 240, 24);

@@ -1,13 +1,14 @@
-/** Runs many commands under many plans in sandboxes of this process, and counts what they leave. Knows no server. */
+/** Runs many commands under many plans in sandboxes of this process, and counts what they leave behind. Knows no server. */
 import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadLibc } from '../../src/process/libc.js';
 import { runConfined, sandboxesOf } from '../process/sandbox/confined.js';
 import { temporaryBase } from '../process/sandbox/playground.js';
 
-/** Started at the same time. */
+/** Commands that run at the same time. */
 const WIDTH = 16;
 
+/** More plans than the pool keeps idle threads. */
 const MORE_THAN_KEPT_IDLE = 12;
 
 /** Differences to the state after the first plans, when everything is loaded. */
@@ -27,7 +28,7 @@ export interface SandboxFigures {
 const countIn = (folder: string): number => readdirSync(folder).length;
 const maps = (): number => readFileSync('/proc/self/maps', 'latin1').split('\n').length;
 
-/** Plans one after another, as many commands in each. @param worker the thread's script */
+/** Runs the plans one after another, with the same number of commands in each. @param worker the thread's script */
 export async function stressSandboxes(worker: string, commands: number, plans: number): Promise<SandboxFigures> {
   const base = temporaryBase(process.getuid?.() ?? 0);
   const sandboxes = sandboxesOf(worker);

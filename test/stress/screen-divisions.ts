@@ -1,4 +1,4 @@
-/** Tries pictures of terminals at many random places: `screen-divisions.ts [times] [seed]…`. Its short form is part of the tests of screens. */
+/** Tries pictures of terminals at many random places: `screen-divisions.ts [times] [seed]…`. The tests of screens run a short form. */
 import { tryDivisions } from '../support/divided-output.js';
 
 const [times = '10000', ...seeds] = process.argv.slice(2);

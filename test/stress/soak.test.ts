@@ -1,4 +1,4 @@
-/** The short form of the soak: a few rounds, and no comparison of memory, which depends on the machine. `npm run test:soak` runs the long one. */
+/** Runs the short form of the soak, without the comparison of memory, which depends on the machine. `npm run test:soak` runs the long one. */
 import t from 'tap';
 import { soak } from './soak.js';
 
@@ -6,7 +6,7 @@ const WARM_ROUNDS = 4;
 const ROUNDS = 10;
 
 t.test(
-  'server holds no descriptor, child, thread, timer, listener or entry more when rounds of everything are over',
+  'server holds no more descriptors, children, threads, timers, listeners or entries when rounds of load are over',
   async (t) => {
     const { warm, end, cuts, drains } = await soak({
       isWarm: (round) => round >= WARM_ROUNDS,

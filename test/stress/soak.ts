@@ -1,6 +1,6 @@
 /**
- * The soak: clients connect, run commands and terminals, resize, cut the connection and leave, over and over, beside a replica that is drained and
- * started again. What the server holds at rest is compared between the end of the first part and the end of all. Knows no limits of time: a plan has them.
+ * The soak: clients connect, run commands and terminals, resize, cut the connection and leave, again and again, beside a replica that is drained and
+ * started anew. Reports what the server holds at rest after a first part and at the end. Knows neither duration nor bound; a plan decides when it ends.
  */
 import { memoryMapsOf, residentBytesOf, threadsOf } from '../support/process-table.js';
 import { createRandom, type Random } from '../support/seed.js';
@@ -11,25 +11,25 @@ import { inParallel } from './in-parallel.js';
 
 const CLIENTS = 6;
 const COMMANDS_PER_CLIENT = 8;
-/** Every so many rounds the replica is drained. */
+/** The replica is drained once in this many rounds. */
 const DRAIN_EVERY = 5;
 const UNBOUNDED = { streamStdoutStderr: true, disableTimeout: true, disableOutputCap: true };
 
-/** How long it goes on. Asked after each round. */
+/** How long the soak goes on. Both functions are called after each round. */
 export interface SoakPlan {
   /** Whether the first part is over, after which nothing may grow. */
   isWarm(round: number): boolean;
   isOver(round: number): boolean;
 }
 
-/** What a server holds when nobody is connected and nothing runs. */
+/** What a server holds when no client is connected and no command runs. */
 export interface AtRest {
   readonly descriptors: number;
   readonly children: number;
   readonly threads: number;
   readonly timers: number;
   readonly listeners: number;
-  /** Of all Maps and Sets. */
+  /** Entries of all Maps and Sets. */
   readonly entries: number;
   /** Memory maps of the process. */
   readonly maps: number;
@@ -37,7 +37,7 @@ export interface AtRest {
   readonly residentBytes: number;
 }
 
-/** What was done, and what it left. */
+/** What was done, and what the server held. */
 export interface SoakReport {
   readonly rounds: number;
   readonly connections: number;
@@ -52,7 +52,7 @@ export interface SoakReport {
 
 type Counts = { -readonly [Name in Exclude<keyof SoakReport, 'rounds' | 'warm' | 'end'>]: number };
 
-/** Runs it against servers of its own. @throws {Error} when an answer is wrong or a server does not end with 0 */
+/** Runs the soak against servers of its own. @throws {Error} when an answer is wrong or a server does not end with 0 */
 export async function soak(plan: SoakPlan): Promise<SoakReport> {
   const random = createRandom();
   const counts: Counts = { connections: 0, commands: 0, terminals: 0, resizes: 0, cuts: 0, drains: 0 };
@@ -147,7 +147,7 @@ async function terminal(client: WireClient, processId: string, random: Random, c
   if (result?.exitCode !== 5) throw new Error(`a terminal ended with ${JSON.stringify(result)}`);
 }
 
-/** Resolves when a command has said a word. To be called before the command is started. */
+/** Resolves when a command has printed a word. Must be called before the command is started. */
 function heard(client: WireClient, processId: string, word: string): Promise<void> {
   return new Promise((resolve) => {
     let text = '';
@@ -159,11 +159,11 @@ function heard(client: WireClient, processId: string, word: string): Promise<voi
   });
 }
 
-/** Drains a replica with a command that ends and one that does not. */
+/** Drains a replica while a command runs, and lets the command finish. */
 async function drain(replica: ServerProcess, counts: Counts): Promise<void> {
   const client = await (await replica.wire()).initialize();
   const ended = client.exec(['cat'], { processId: 'cat', streamStdin: true, ...UNBOUNDED });
-  // Its answer shows that the command runs.
+  // The answer shows that the command runs.
   await client.request('command/exec/write', { processId: 'cat', deltaBase64: 'eA==' });
   replica.signal('SIGTERM');
   await client.notified('server/draining');
@@ -179,7 +179,7 @@ async function endedWell(server: ServerProcess, { code, signal }: Exit): Promise
   await server.untilNothingIsLeft();
 }
 
-/** Looks until two looks in a row see the same: what has just ended leaves timers that run out. */
+/** Reads the figures until two readings in a row agree, because commands that have just ended leave timers that run out. */
 async function atRest(server: ServerProcess): Promise<AtRest> {
   let last = '';
   let seen: AtRest | undefined;

@@ -1,4 +1,4 @@
-/** What the talker (test/fixtures/talker.mjs) says and how it is run. Knows no server. */
+/** What the talker (test/fixtures/talker.mjs) writes, and how it is run. Knows no server. */
 import { fileURLToPath } from 'node:url';
 
 const TALKER = fileURLToPath(new URL('../fixtures/talker.mjs', import.meta.url));
@@ -6,7 +6,7 @@ const TALKER = fileURLToPath(new URL('../fixtures/talker.mjs', import.meta.url))
 /** Exit code of the talker at the end of its input. */
 export const TALKER_END = 7;
 
-/** @param file where it keeps its input */
+/** The talker's command line. @param file to which it appends its input */
 export function talkerCommand(file: string): [string, ...string[]] {
   return [process.execPath, TALKER, file];
 }
@@ -14,7 +14,7 @@ export function talkerCommand(file: string): [string, ...string[]] {
 /** Output of the talker up to some position; the same rule stands in its source. */
 let known = Buffer.alloc(0);
 
-/** What it writes to each of its streams, by position. */
+/** The bytes that the talker writes to each of its streams, by position. */
 export function talkerBytes(from: number, count: number): Buffer {
   if (known.length < from + count) {
     known = Buffer.allocUnsafe(2 * (from + count));
