@@ -134,14 +134,11 @@ t.test('peer and its command stay when the peer pauses its reading and keeps pin
   const ended = client.exec(['head', '-c', '30000000', '/dev/zero'], params);
   await client.notified('command/exec/outputDelta');
   client.ws.pause();
-  let sent = 0;
   for (let at = 0; at < 200; at += 1) {
     await new Promise<void>((resolve, reject) => {
       client.ws.ping(String(at), true, (error?: Error | null) => (error ? reject(error) : resolve()));
     });
-    sent += 1;
   }
-  t.equal(sent, 200);
   client.ws.resume();
   t.equal((await ended).result?.exitCode, 0);
 });
