@@ -72,7 +72,7 @@ t.test('command line of the README prints what it shows', async (t) => {
   }
 });
 
-t.test('the two commands of the README stand on its first screen', (t) => {
+t.test('two commands of the README stand on its first screen', (t) => {
   const firstScreen = README.split('\n').slice(0, FIRST_SCREEN_LINES).join('\n');
   const commands = blocksOf(README, 'sh');
   t.equal(commands.length, 2);
