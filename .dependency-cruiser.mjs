@@ -10,7 +10,15 @@
 const BELOW_COMMANDS = ['src/process', 'src/auth', 'src/policy'];
 const BELOW_SESSION = ['src/protocol', 'src/auth', 'src/policy', 'src/rpc'];
 const BELOW_DIALECTS = [...BELOW_COMMANDS, ...BELOW_SESSION, 'src/files', 'src/session', 'src/commands'];
-const BELOW_SERVER = [...BELOW_DIALECTS, 'src/dialects', 'src/config', 'src/telemetry', 'src/log', 'src/version'];
+const BELOW_SERVER = [
+  ...BELOW_DIALECTS,
+  'src/dialects',
+  'src/config',
+  'src/telemetry',
+  'src/log',
+  'src/version',
+  'src/write-in-time',
+];
 const BELOW_PLUGINS = [...BELOW_SERVER, 'src/server'];
 const BELOW_APP = [...BELOW_PLUGINS, 'plugins', 'routes'];
 
@@ -20,12 +28,13 @@ const APPS = ['src/server/app', 'src/server/metrics-app'];
 /** @type {Readonly<Record<string, readonly string[]>>} */
 const MAY_IMPORT = {
   'src/version': [],
+  'src/write-in-time': [],
   'src/protocol': [],
   'src/process': [],
   'src/files': [],
   'src/auth': [],
   'src/config': [],
-  'src/log': ['src/config'],
+  'src/log': ['src/config', 'src/write-in-time'],
   'src/policy': ['src/auth'],
   'src/rpc': ['src/protocol'],
   'src/session': BELOW_SESSION,
@@ -159,7 +168,7 @@ export default {
       from: { path: '^src/cli/client-commands[.]ts$' },
       to: {
         path: [
-          '^(plugins|routes|src/(?!cli/|config/client-settings[.]ts$|version[.]ts$))',
+          '^(plugins|routes|src/(?!cli/|config/client-settings[.]ts$|(version|write-in-time)[.]ts$))',
           packageOf('(zod|pino|fastify)'),
         ],
         reachable: true,

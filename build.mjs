@@ -16,8 +16,12 @@ const { outdir } = options;
 /**
  * The installed program is a script of the shell and of JavaScript at once. Node raises its limit of descriptors before any JavaScript runs, so only
  * a shell can pass on the given limit. `--` keeps Node from taking flags such as `--env-file` for its own.
+ *
+ * Node also opens /dev/null in place of standard input or output that is closed, so that what is written there would be lost without an error. The
+ * shell opens it the wrong way round instead: reading and writing then fail with EBADF, as with the closed one.
  */
 const SHELL_LAUNCHER = `#!/bin/sh
+':' //; { true 9<&0 || exec 0>/dev/null; true 9>&1 || exec 1</dev/null; } 2>/dev/null; true 9>&2 || exec 2</dev/null
 ':' //; EXECWIRE_DESCRIPTOR_LIMIT=$(ulimit -Sn) exec node -- "$0" "$@"`;
 /** How long the first start may take to write its code cache. */
 const CODE_CACHE_LIMIT_MS = 10_000;

@@ -1,6 +1,7 @@
 /** Gives the app its sandboxes, and logs at the start what this host can enforce. Knows no command. */
 import { join } from 'node:path';
 import fp from 'fastify-plugin';
+import type { Config } from '../src/config/config.js';
 import { loadLibc } from '../src/process/libc.js';
 import type { SandboxHost } from '../src/process/sandbox/sandbox-host.js';
 import { Sandboxes } from '../src/process/sandbox/sandboxes.js';
@@ -18,8 +19,8 @@ const SCRIPT = join(import.meta.dirname, 'sandbox-worker.cjs');
 /** The check loads the C library, and starts a thread if the server may mount; that takes ten to a hundred milliseconds. */
 const CHECK_AFTER_MS = 100;
 
-export const sandboxPlugin = fp(
-  async (app) => {
+export const sandboxPlugin = fp<{ config: Config }>(
+  async (app, { config }) => {
     const sandboxes = new Sandboxes({
       script: SCRIPT,
       libc: loadLibc,
@@ -46,8 +47,16 @@ export const sandboxPlugin = fp(
     };
     app.rpc.addLimits(async () => {
       const { landlockAbi, missing, notEnforced } = await check();
-      const network = missing.length > 0 ? 'none' : 'seccomp';
-      return { sandbox: { landlockAbi: missing.length > 0 ? 0 : landlockAbi, network, notEnforced: [...notEnforced] } };
+      const isEnforced = missing.length === 0;
+      return {
+        sandbox: {
+          landlockAbi: isEnforced ? landlockAbi : 0,
+          network: isEnforced ? 'seccomp' : 'none',
+          notEnforced: [...notEnforced],
+          default: config.sandboxDefault,
+          minimum: config.sandboxMinimum,
+        },
+      };
     });
     // Soon after the start, so that the operator can read it before the first client comes, but not before the first probe.
     let timer: NodeJS.Timeout | undefined;

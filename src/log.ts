@@ -2,8 +2,8 @@
  * The log: pino's JSON lines on standard error, because standard output may carry only messages. Owns its level at run time and what may never be
  * logged. A full disk or a reader that has stopped costs lines, never time. Knows nothing of what is logged.
  */
-import { writeSync } from 'node:fs';
 import pino, { type BaseLogger, type DestinationStream, type Logger } from 'pino';
+import { writeInTime } from './write-in-time.js';
 
 const STDERR_FD = 2;
 /** Bytes of lines that may wait for standard error; further lines are dropped and counted. */
@@ -64,8 +64,7 @@ export function createLog(options: LogOptions): ServerLog {
   });
   // BEFORE pino's own handler, which would wait for ever for a reader that has stopped.
   process.prependListener('exit', () => {
-    const deadlineMs = performance.now() + FLUSH_AT_EXIT_MS;
-    if (!isBroken) writeHeld(sink, gate, () => performance.now() < deadlineMs);
+    if (!isBroken) writeHeld(sink, gate);
     sink.destroy();
   });
   // Not pino's own `redact`: its wildcards copy every line (measured: an eighth of what a connection allocates).
@@ -152,32 +151,14 @@ interface HeldLines {
   readonly _bufs: readonly (string | Buffer)[];
 }
 
-/** Milliseconds between two looks at a pipe that is full. */
-const LOOK_AGAIN_MS = 10;
-
 /**
  * Writes what the log holds, at the exit. Not by sonic-boom's `flushSync`, which repeats a write for ever when it fails with anything but EAGAIN: with
  * EPIPE once the reader of a pipe has gone, with ENOSPC on a full disk.
  */
-function writeHeld(sink: Sink, gate: Gate, mayWait: () => boolean): void {
-  try {
-    gate.open(sink);
-    const { fd, _writing, _writingBuf, _bufs } = sink as unknown as HeldLines;
-    const held = _writing ? _bufs : [_writingBuf, ..._bufs];
-    let rest = Buffer.concat(held.map((lines) => (typeof lines === 'string' ? Buffer.from(lines) : lines)));
-    while (rest.length > 0) rest = rest.subarray(writtenBytes(fd, rest, mayWait));
-  } catch {
-    // Standard error does not take it, and there is no other place to say so.
-  }
-}
-
-/** Writes once, or waits a moment where there is no room. @returns bytes written @throws {Error} when it can never be written, or not in time */
-function writtenBytes(fd: number, bytes: Buffer, mayWait: () => boolean): number {
-  try {
-    return writeSync(fd, bytes);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EAGAIN' || !mayWait()) throw error;
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT)), 0, 0, LOOK_AGAIN_MS);
-    return 0;
-  }
+function writeHeld(sink: Sink, gate: Gate): void {
+  gate.open(sink);
+  const { fd, _writing, _writingBuf, _bufs } = sink as unknown as HeldLines;
+  const held = _writing ? _bufs : [_writingBuf, ..._bufs];
+  const lines = held.map((each) => (typeof each === 'string' ? Buffer.from(each) : each));
+  writeInTime(fd, Buffer.concat(lines), FLUSH_AT_EXIT_MS);
 }

@@ -1,6 +1,7 @@
 /** The program: runs its command line and ends with the exit code. */
 import { endProgram } from './cli/end-program.js';
 import { run } from './cli/run.js';
+import { writeToStderr } from './cli/say.js';
 import { loadLibc } from './process/libc.js';
 import { startsUnderWay } from './process/start-process.js';
 import { killUnfinishedStarts } from './process/unfinished-starts.js';
@@ -18,7 +19,7 @@ run(process.argv.slice(2)).then(
   // Not `process.exitCode`: a peer that does not close must not keep a server that has drained.
   exit,
   (error: unknown) => {
-    process.stderr.write(`execwire: ${error instanceof Error ? error.stack : String(error)}\n`);
+    writeToStderr(`execwire: ${error instanceof Error ? error.stack : String(error)}\n`);
     endProgram(1);
   },
 );

@@ -2,10 +2,12 @@
 import type { ListedCommand } from '../../client/src/node.js';
 import { CONNECTION_FLAGS, type Connection, withConnection } from './connection.js';
 import { describedCommand, requiredWord } from './described-command.js';
-import { CliError, exitCodeOfResult } from './exit-codes.js';
+import { CliError } from './exit-codes.js';
 import { keptCommand } from './kept-commands.js';
+import { tellDroppedBeginning } from './kept-output.js';
 import { LocalTerminal } from './local-terminal.js';
 import { asUnknown, runOnPipes } from './pipe-session.js';
+import { say } from './say.js';
 import { detachKeysOf, TERMINAL_FLAGS } from './start-terminal.js';
 import { showTerminal } from './terminal-session.js';
 
@@ -51,15 +53,16 @@ async function attachPipes(
   key: string,
   { isObserver, sendsInput }: { readonly isObserver: boolean; readonly sendsInput: boolean },
 ): Promise<number> {
+  tellDroppedBeginning(connection.box, say);
   const run = connection.box.attach(key, { role: isObserver ? 'observer' : 'writer', buffer: false });
   try {
-    const result = await runOnPipes(run, connection, {
+    const { code } = await runOnPipes(run, connection, {
       feedsInput: sendsInput && 'attached',
       printsOutput: true,
       onSignal: isObserver ? 'leave' : 'sendOn',
       isKept: true,
     });
-    return exitCodeOfResult(result);
+    return code;
   } catch (error) {
     throw asUnknown(error, run);
   }
@@ -79,11 +82,13 @@ async function attachTerminal(
   if (!isObserver && !LocalTerminal.isThere) {
     throw new CliError(`${key} has a terminal, and standard input is none: use --observe, or \`execwire logs ${key}\``);
   }
+  // The screen of a command that has ended cannot change: its output is shown.
+  const screen = command.state !== 'ended' && process.stdout.isTTY === true;
+  if (!screen) tellDroppedBeginning(connection.box, (text) => connection.tell(text));
   const terminal = connection.box.attachTerminal(key, {
     role: isObserver ? 'observer' : 'writer',
     redraw: true,
-    // The screen of a command that has ended cannot change: its output is shown.
-    screen: command.state !== 'ended' && process.stdout.isTTY === true,
+    screen,
     ...(isObserver ? {} : LocalTerminal.size()),
   });
   const watches = LocalTerminal.isThere ? 'watches' : 'ignores';

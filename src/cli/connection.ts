@@ -35,8 +35,10 @@ export class Connection {
   readonly url: string;
   /** Whether there is no connection at the moment. */
   isAway = false;
-  /** Told when the connection is lost, in place of a line on standard error. */
-  onAway: (text: string) => void = say;
+  /** Says a line about what happens. A session that has made its terminal raw says it otherwise than on a plain line. */
+  tell: (text: string) => void = say;
+  /** Told when the connection is lost. */
+  onAway: (text: string) => void = (text) => this.tell(text);
   /** Told when it is there again. */
   onReturn: () => void = () => {};
 

@@ -3,6 +3,7 @@ import { closeSync, constants, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ConnectError, fieldOf } from '../../client/src/errors.js';
 import { urlFromEnvironment } from '../config/client-settings.js';
+import { readConfig } from '../config/config.js';
 import { givenDescriptorLimit } from '../process/environment.js';
 import { loadLibc } from '../process/libc.js';
 import { pidsLeft } from '../process/pids-left.js';
@@ -143,8 +144,9 @@ function sandboxFindings({ landlockAbi, missing, reason, mountNamespace, notEnfo
     return [finding('sandbox', false, reason, advice)];
   }
   const gaps = notEnforced.length === 0 ? 'all of it is enforced' : `not enforced: ${notEnforced.join(', ')}`;
+  const policies = ownPolicyText();
   const mounts = mountNamespace ? 'with mounts of their own' : 'without mounts of their own';
-  return [finding('sandbox', true, `Landlock ${landlockAbi} and seccomp, ${mounts}; ${gaps}`, '')];
+  return [finding('sandbox', true, `Landlock ${landlockAbi} and seccomp, ${mounts}; ${gaps}${policies}`, '')];
 }
 
 function controlGroupFinding(): Finding {
@@ -181,6 +183,7 @@ async function lookAtServer({ box, url, keepsCommands }: Connection): Promise<Fi
   const [landlockAbi, gaps] = [fieldOf(sandbox, 'landlockAbi'), fieldOf(sandbox, 'notEnforced')];
   const enforces = typeof landlockAbi === 'number' && landlockAbi > 0;
   const notEnforced = Array.isArray(gaps) ? gaps.join(', ') : '';
+  const policies = policyText(fieldOf(sandbox, 'default'), fieldOf(sandbox, 'minimum'));
   return [
     finding('server', true, safeLine(`${name ?? 'unknown'} ${version ?? ''} at ${url}`), ''),
     finding('commands', exitCode === 0, `sh -c 'exit 0' ended with ${exitCode}`, 'look into the log of the server'),
@@ -193,10 +196,29 @@ async function lookAtServer({ box, url, keepsCommands }: Connection): Promise<Fi
     finding(
       'sandbox',
       enforces,
-      enforces ? `Landlock ${landlockAbi}; not enforced: ${notEnforced || 'nothing'}` : 'policies are refused',
-      'run `execwire doctor` on that host',
+      enforces
+        ? `Landlock ${landlockAbi}; not enforced: ${notEnforced || 'nothing'}${policies}`
+        : `policies are refused${policies}`,
+      'run `execwire doctor --host` on that host',
     ),
   ];
+}
+
+/** What commands get that ask for no policy. Empty where nobody says. */
+function policyText(unasked: unknown, minimum: unknown): string {
+  if (typeof unasked !== 'string' || typeof minimum !== 'string') return '';
+  return `; a command without a policy of its own gets ${unasked} (--sandbox-default), minimum ${minimum} (--sandbox-minimum)`;
+}
+
+/** The same for a server that is started here without flags. */
+function ownPolicyText(): string {
+  try {
+    const { sandboxDefault, sandboxMinimum } = readConfig([]);
+    return policyText(sandboxDefault, sandboxMinimum);
+  } catch {
+    // `serve` names the wrong variable.
+    return '';
+  }
 }
 
 /** What to do about a server that cannot be looked at. */

@@ -4,13 +4,13 @@ import { type DetachableOptions, RpcError, type Run } from '../../client/src/nod
 import type { Result } from '../../client/src/result.js';
 import { CONNECTION_FLAGS, type Connection, JSON_FLAG, withConnection } from './connection.js';
 import { describedCommand } from './described-command.js';
-import { CliError, cliErrorOf, exitCodeOfResult } from './exit-codes.js';
+import { CliError, cliErrorOf } from './exit-codes.js';
 import type { GivenFlags } from './given-flags.js';
 import { forgetEnded } from './kept-commands.js';
 import { leaveThere } from './leave-there.js';
 import { LocalTerminal } from './local-terminal.js';
 import { printJson } from './out-stream.js';
-import { asUnknown, runOnPipes } from './pipe-session.js';
+import { asUnknown, type HeldEnd, runOnPipes } from './pipe-session.js';
 import { resultDocument } from './result-document.js';
 import { say } from './say.js';
 import { isKept, keepingOptions, START_FLAGS, startOptions } from './start-options.js';
@@ -37,13 +37,15 @@ export const exec = describedCommand({
   ],
   notes: `Nothing passes through a shell unless you name one. Standard output and standard error stay apart, and the exit code is the command's own.
 Without -it SIGINT, SIGTERM, SIGHUP and SIGQUIT are sent to the command; where the server does not answer, a second one ends execwire
-with 255. With -it ctrl-p ctrl-q detaches, ~. at the start of a line disconnects, and ~? lists such keys.
+with 255. With -it ctrl-p ctrl-q detaches, ~. at the start of a line disconnects, and ~? lists such keys; the command is then kept for
+60 s, or for --ttl.
 
 -d with -i first sends standard input to its end, when that is a pipe or a file. From a terminal or /dev/null, and with -t, it sends nothing:
 the command's input stays open for \`execwire attach\`. -d with the --key of a command that is there starts nothing and says so.
 
 Exit codes: the command's own; 128+n when signal n ended it; 124 after --timeout; 125 when execwire failed (wrong flag, no server,
-refused); 126 when the program cannot be executed; 127 when there is none; 255 when the connection is lost and nobody knows the outcome.`,
+refused, output that cannot be written); 126 when the program cannot be executed; 127 when there is none; 141 when nobody reads the
+output; 255 when the connection is lost and nobody knows the outcome.`,
   examples: [
     ['execwire exec -- uname -a', 'Runs uname.'],
     ['tar c src | execwire exec -i -w /tmp -- tar x', 'Pipes data through.'],
@@ -56,9 +58,9 @@ refused); 126 when the program cannot be executed; 127 when there is none; 255 w
 
 async function runExec(given: GivenFlags): Promise<number> {
   if (given.words.length === 0) throw new CliError('exec needs a command: execwire exec [flags] -- COMMAND…');
-  const kept = isKept(given);
   const isDetached = given.has('detach');
   const isTerminal = given.has('tty');
+  const kept = isKept(given, { isTerminal });
   if (isTerminal && given.has('json') && !isDetached) throw new CliError('--json needs pipes: leave -t out');
   if (isTerminal && !isDetached && !LocalTerminal.isThere) {
     throw new CliError('-t needs a terminal on standard input, and there is none: leave it out to use pipes');
@@ -91,24 +93,23 @@ async function execOnPipes(
       buffer: isJson,
       stripFinalNewline: false,
     });
-  const hold = (run: Run): Promise<Result> =>
+  const hold = (run: Run): Promise<HeldEnd> =>
     runOnPipes(run, connection, { feedsInput, printsOutput: !isJson, onSignal: 'sendOn', isKept: kept });
   const byDefault = !given.has('no-reconnect') && connection.keepsCommands;
   let run = begin(kept ? keepingOptions(given, connection) : byDefault);
   try {
-    let result: Result;
+    let end: HeldEnd;
     try {
-      result = await hold(run);
+      end = await hold(run);
     } catch (error) {
       if (kept || !lacksReplayBudget(error)) throw error;
       say('the server has no room to keep output: this command ends with its connection');
       run = begin(false);
-      result = await hold(run);
+      end = await hold(run);
     }
-    const code = exitCodeOfResult(result);
     if (!kept && run.key !== undefined) await forgetEnded(connection.box, run.key);
-    if (isJson) await printJson(resultDocument(result));
-    return code;
+    if (isJson) await printJson(resultDocument(end.result));
+    return end.code;
   } catch (error) {
     const failure = asUnknown(error, run);
     const result = error instanceof Error && 'result' in error ? (error.result as Result | undefined) : undefined;

@@ -2,6 +2,7 @@
 import type { Box, ListedCommand } from '../../client/src/node.js';
 import { commandText } from '../../client/src/result.js';
 import { CliError, cliErrorOf } from './exit-codes.js';
+import { isOwnShell } from './own-shell.js';
 import { withoutControls } from './say.js';
 import { isAnsweredInTime } from './told-to-end.js';
 
@@ -56,9 +57,17 @@ export async function keptCommand(box: Box, key: string): Promise<KeptCommand> {
   return found;
 }
 
-/** A command as people would type it; empty where the server does not say. */
-export function commandLine({ command = [] }: Pick<ListedCommand, 'command'>): string {
-  return commandText(command);
+/**
+ * A command as people would type it, in one line; empty where the server does not say.
+ * @param length characters after which it is cut. Default: what the client shows in messages
+ */
+export function commandLine(
+  { command = [] }: Pick<ListedCommand, 'command'>,
+  length = Number.POSITIVE_INFINITY,
+): string {
+  if (isOwnShell(command)) return 'execwire shell';
+  const text = commandText(command).replace(/\s*\n\s*/g, '\\n');
+  return text.length <= length ? text : `${text.slice(0, length - 1)}…`;
 }
 
 /** Columns of text, as wide as their widest value; the last one is not filled. Characters that could steer the terminal are shown as `?`. */

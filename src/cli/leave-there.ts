@@ -1,6 +1,6 @@
 /** Starts a command, prints its key, and leaves it running, for `exec -d`. Knows nothing of the commands that come back to it. */
 import { fieldOf } from '../../client/src/errors.js';
-import type { CommonOptions, Run, Terminal } from '../../client/src/node.js';
+import type { Run, Terminal } from '../../client/src/node.js';
 import type { Connection } from './connection.js';
 import { CliError, cliErrorOf, EXIT_UNKNOWN, exitCodeOfSignal } from './exit-codes.js';
 import type { GivenFlags } from './given-flags.js';
@@ -9,16 +9,12 @@ import { LocalTerminal } from './local-terminal.js';
 import { printJson, printText } from './out-stream.js';
 import { say } from './say.js';
 import { hasStandardInput, sendStandardInput } from './standard-input.js';
-import { keepingOptions } from './start-options.js';
+import { keepingOptions, type StartOptions } from './start-options.js';
 import { durationText } from './terminal-session.js';
 import { type EndSignal, isAnsweredInTime, takeEndSignals } from './told-to-end.js';
 
 /** @returns 0 @throws {CliError} also where the key cannot be printed; the command is then ended, since nobody would know of it */
-export async function leaveThere(
-  given: GivenFlags,
-  connection: Connection,
-  start: Pick<CommonOptions, 'cwd' | 'env' | 'timeout'>,
-): Promise<number> {
+export async function leaveThere(given: GivenFlags, connection: Connection, start: StartOptions): Promise<number> {
   const { box } = connection;
   const detachable = keepingOptions(given, connection);
   const command = [...given.words];

@@ -1,10 +1,9 @@
 /** `execwire logs`: prints the output that a server keeps of a command, and follows it. */
-import { fieldOf } from '../../client/src/errors.js';
-import type { Run, StreamName, StreamRange } from '../../client/src/node.js';
+import type { Run } from '../../client/src/node.js';
 import { CONNECTION_FLAGS, type Connection, withConnection } from './connection.js';
 import { describedCommand, requiredWord } from './described-command.js';
-import { CliError, exitCodeOfResult } from './exit-codes.js';
 import { keptCommand } from './kept-commands.js';
+import { droppedTexts, type Kept, keptAtAttachment, tellDroppedBeginning } from './kept-output.js';
 import { standardError, standardOutput } from './out-stream.js';
 import { asUnknown, runOnPipes } from './pipe-session.js';
 import { say } from './say.js';
@@ -34,10 +33,11 @@ output; how much is missing is said on standard error.`,
 });
 
 async function follow(connection: Connection, key: string): Promise<number> {
+  tellDroppedBeginning(connection.box, say);
   const run = connection.box.attach(key, { role: 'observer', buffer: false });
   const how = { feedsInput: false, printsOutput: true, onSignal: 'leave', isKept: true } as const;
   try {
-    return exitCodeOfResult(await runOnPipes(run, connection, how));
+    return (await runOnPipes(run, connection, how)).code;
   } catch (error) {
     throw asUnknown(error, run);
   }
@@ -45,14 +45,7 @@ async function follow(connection: Connection, key: string): Promise<number> {
 
 /** Prints up to where the output is at the moment. */
 async function printKept({ box }: Connection, key: string): Promise<number> {
-  const kept = new Promise<Kept>((resolve, reject) => {
-    box.on('command/exec/attached', (attached) => {
-      const [stdout, stderr] = [fieldOf(attached, 'stdout'), fieldOf(attached, 'stderr')];
-      if (isRange(stdout) && isRange(stderr)) resolve({ stdout, stderr });
-      else reject(new CliError('the server does not say what it keeps of the output; is it an execwire server?'));
-    });
-  });
-  kept.catch(() => {});
+  const kept = keptAtAttachment(box);
   const run = box.attach(key, { role: 'observer', buffer: false, reject: false });
   // An unknown key has no end; its refusal is the result.
   await printWhatIsKept(run, await Promise.race([kept, run.then(() => kept)]));
@@ -60,17 +53,9 @@ async function printKept({ box }: Connection, key: string): Promise<number> {
   return 0;
 }
 
-type Kept = Readonly<Record<StreamName, StreamRange>>;
-
-function isRange(value: unknown): value is StreamRange {
-  return typeof fieldOf(value, 'oldest') === 'number' && typeof fieldOf(value, 'next') === 'number';
-}
-
 async function printWhatIsKept(run: Run, kept: Kept): Promise<void> {
   const printed = { stdout: kept.stdout.oldest, stderr: kept.stderr.oldest };
-  for (const stream of ['stdout', 'stderr'] as const) {
-    if (printed[stream] > 0) say(`the first ${printed[stream]} bytes of ${stream} are not kept any more`);
-  }
+  droppedTexts(kept).forEach(say);
   const out = { stdout: standardOutput(), stderr: standardError() };
   const isDone = (): boolean => printed.stdout >= kept.stdout.next && printed.stderr >= kept.stderr.next;
   if (isDone()) return;

@@ -6,6 +6,9 @@ import { printJson, printText } from './out-stream.js';
 import { withoutControls } from './say.js';
 import { durationText } from './terminal-session.js';
 
+/** Characters of a command line; `--json` has all of it. */
+const COMMAND_COLS = 60;
+
 export const ls = describedCommand({
   name: 'ls',
   summary: 'Lists the commands that are kept on the server.',
@@ -16,6 +19,9 @@ export const ls = describedCommand({
     JSON_FLAG,
     ...CONNECTION_FLAGS,
   ],
+  notes: `STATE is running while somebody is attached, detached while nobody is, exiting while its last output is read, and ended, with the exit
+code. EXPIRES is when it is ended or forgotten, unless somebody attaches. What an \`execwire exec\` runs at the moment is listed, too: to attach
+to it takes it over. Commands of \`exec --no-reconnect\` have no key; \`execwire top\` shows them.`,
   examples: [
     ['execwire ls', 'Shows them with their state and age, for as long as they are kept.'],
     ['execwire ls -q | xargs -n 1 execwire kill', 'Ends all that run.'],
@@ -38,5 +44,12 @@ function rowOf(command: KeptCommand): string[] {
   const now = Date.now();
   const shown = state === 'ended' ? `ended (${exitCode ?? '?'})` : state;
   const expires = typeof expiresAtMs === 'number' ? `in ${durationText(Math.max(0, expiresAtMs - now))}` : '-';
-  return [key, shown, durationText(Math.max(0, now - startedAtMs)), String(attachments), expires, commandLine(command)];
+  return [
+    key,
+    shown,
+    durationText(Math.max(0, now - startedAtMs)),
+    String(attachments),
+    expires,
+    commandLine(command, COMMAND_COLS),
+  ];
 }

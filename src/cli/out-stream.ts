@@ -14,14 +14,15 @@ export class OutStream {
   readonly failed: Promise<never>;
   readonly #stream: Writable;
   #failure: Error | undefined;
+  /** Whether there is anything to flush: even an empty write fails where it is closed. */
+  #hasWritten = false;
 
   /** @param name of the stream in error messages */
   constructor(stream: Writable, name: string) {
     this.#stream = stream;
     this.failed = new Promise((_resolve, reject) => {
       stream.on('error', (error: NodeJS.ErrnoException) => {
-        this.#failure ??=
-          error.code === 'EPIPE' ? new BrokenPipeError() : new CliError(`cannot write to ${name}: ${error.message}`);
+        this.#failure ??= failureOf(error, name);
         reject(this.#failure);
       });
     });
@@ -31,6 +32,7 @@ export class OutStream {
   /** Resolves when there is room for more. @throws {BrokenPipeError | CliError} */
   async write(data: Uint8Array | string): Promise<void> {
     if (this.#failure !== undefined) throw this.#failure;
+    this.#hasWritten = true;
     this.#stream.write(data);
     if (this.#stream.writableLength > HIGH_WATER_BYTES) {
       await Promise.race([this.failed, new Promise((resolve) => this.#stream.once('drain', resolve))]);
@@ -40,9 +42,15 @@ export class OutStream {
   /** Resolves when everything is written. @throws {BrokenPipeError | CliError} */
   async flush(): Promise<void> {
     if (this.#failure !== undefined) throw this.#failure;
+    if (!this.#hasWritten) return;
     await Promise.race([this.failed, new Promise((resolve) => this.#stream.write('', resolve))]);
     if (this.#failure !== undefined) throw this.#failure;
   }
+}
+
+function failureOf({ code, message }: NodeJS.ErrnoException, name: string): Error {
+  if (code === 'EPIPE') return new BrokenPipeError();
+  return new CliError(`cannot write to ${name}: ${code === 'EBADF' ? 'it is closed' : message}`);
 }
 
 let stdout: OutStream | undefined;

@@ -2,7 +2,16 @@
 import type { Result, Run } from '../../client/src/node.js';
 import { ExecError, UnknownOutcomeError } from '../../client/src/node.js';
 import type { Connection } from './connection.js';
-import { CliError, cliErrorOf, EXIT_UNKNOWN, exitCodeOfSignal, unforeseenText } from './exit-codes.js';
+import {
+  CliError,
+  cliErrorOf,
+  EXIT_BROKEN_PIPE,
+  EXIT_UNKNOWN,
+  exitCodeOfResult,
+  exitCodeOfSignal,
+  unforeseenText,
+} from './exit-codes.js';
+import { gapText } from './kept-output.js';
 import { BrokenPipeError, standardError, standardOutput } from './out-stream.js';
 import { say } from './say.js';
 import { sendStandardInput } from './standard-input.js';
@@ -20,6 +29,13 @@ export interface PipeSessionOptions {
   readonly isKept: boolean;
 }
 
+/** The end of a command. */
+export interface HeldEnd {
+  readonly result: Result;
+  /** The exit code of this program. */
+  readonly code: number;
+}
+
 /** This program leaves a command that may go on. */
 export class LeftError extends CliError {}
 
@@ -29,16 +45,18 @@ export class LeftError extends CliError {}
  * @throws {LeftError} when a signal made this program leave, or the server did not answer when the signal was sent on
  * @throws {RpcError | LostError | UnknownOutcomeError} as the run does
  */
-export async function runOnPipes(run: Run, connection: Connection, options: PipeSessionOptions): Promise<Result> {
+export async function runOnPipes(run: Run, connection: Connection, options: PipeSessionOptions): Promise<HeldEnd> {
   const giveBack = takeEndSignalsFor(run, connection, options);
   const result = resultOf(run);
   result.catch(() => {});
-  run.onGap(({ stream, from, to }) => say(`${to - from} bytes of ${stream} are lost: the server no longer keeps them`));
+  run.onGap((gap) => say(gapText(gap)));
   const stop = Promise.race([giveBack.left, inputFailure(run, options)]);
   stop.catch(() => {});
   try {
-    if (options.printsOutput) await Promise.race([print(run), stop]);
-    return await Promise.race([result, stop]);
+    const isPrinted = options.printsOutput ? await Promise.race([print(run), stop]) : true;
+    const ended = await Promise.race([result, stop]);
+    const code = exitCodeOfResult(ended);
+    return { result: ended, code: code === 0 && !isPrinted ? EXIT_BROKEN_PIPE : code };
   } catch (error) {
     if (error instanceof BrokenPipeError || (error instanceof CliError && !(error instanceof LeftError))) {
       await endOrLeave(run, options);
@@ -65,18 +83,21 @@ async function resultOf(run: Run): Promise<Result> {
   }
 }
 
-async function print(run: Run): Promise<void> {
+/** @returns whether everything could be printed. The command goes on when only its standard error has no reader. */
+async function print(run: Run): Promise<boolean> {
   const streams = { stdout: standardOutput(), stderr: standardError() };
+  let isPrinted = true;
   const onStderrFailure = (error: unknown): void => {
     if (!(error instanceof BrokenPipeError)) throw error;
+    isPrinted = false;
   };
   for await (const { stream, bytes } of piecesOf(run)) {
     if (stream === 'stdout') await streams.stdout.write(bytes);
-    // The command goes on when only its standard error has no reader.
     else await streams.stderr.write(bytes).catch(onStderrFailure);
   }
   await streams.stdout.flush();
   await streams.stderr.flush().catch(onStderrFailure);
+  return isPrinted;
 }
 
 /** The pieces of output. A failure of the command only ends them: its result reports it. */

@@ -1,5 +1,5 @@
 /** What the program says to people: lines on standard error. Knows no command. */
-import { writeSync } from 'node:fs';
+import { writeInTime } from '../write-in-time.js';
 
 const STDERR_FD = 2;
 /** Milliseconds that a line may wait for a terminal that is stopped. */
@@ -12,15 +12,7 @@ export const START_PATIENCE_MS = 300;
  * @param patienceMs milliseconds that standard error may take; default: as long as a terminal may be stopped
  */
 export function writeToStderr(text: string, patienceMs = PATIENCE_MS): void {
-  const deadlineMs = performance.now() + patienceMs;
-  let rest = Buffer.from(text);
-  while (rest.length > 0) {
-    try {
-      rest = rest.subarray(writeSync(STDERR_FD, rest));
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN' || performance.now() > deadlineMs) return;
-    }
-  }
+  writeInTime(STDERR_FD, text, patienceMs);
 }
 
 /** Says one line, with the program's name in front, because it stands among the output of commands. */

@@ -3,16 +3,9 @@ import { CONNECTION_FLAGS, withConnection } from './connection.js';
 import { describedCommand } from './described-command.js';
 import { CliError } from './exit-codes.js';
 import { LocalTerminal } from './local-terminal.js';
+import { OWN_SHELL } from './own-shell.js';
 import { isKept, START_FLAGS, startOptions } from './start-options.js';
 import { openTerminal, TERMINAL_FLAGS } from './start-terminal.js';
-
-/** The shell of the account, else of the environment, else the first that is there. */
-const OWN_SHELL = `entry=$(getent passwd "$(id -u)" 2>/dev/null)
-for shell in "\${entry##*:}" "$SHELL" /bin/bash /bin/sh; do
-  case $shell in */nologin | */false | '') continue ;; esac
-  [ -x "$shell" ] && exec "$shell"
-done
-exec sh`;
 
 export const shell = describedCommand({
   name: 'shell',
@@ -30,12 +23,12 @@ disconnects, ~? lists such keys.`,
   ],
   maxWords: 0,
   async run(given) {
-    const kept = isKept(given);
+    const kept = isKept(given, { isTerminal: true });
     const start = startOptions(given);
     if (!LocalTerminal.isThere)
       throw new CliError('shell needs a terminal on standard input; `execwire exec -i -- sh` reads from a pipe');
-    return withConnection(given, { key: given.text('key') }, (connection) =>
-      openTerminal(given, connection, ['sh', '-c', OWN_SHELL], { start, kept, input: 'types' }),
-    );
+    return withConnection(given, { key: given.text('key') }, async (connection) => {
+      return openTerminal(given, connection, OWN_SHELL, { start, kept, input: 'types' });
+    });
   },
 });

@@ -8,6 +8,7 @@
  */
 import { constants } from 'node:os';
 import { endProgram } from './end-program.js';
+import { say, writeToStderr } from './say.js';
 
 /** What can be ended. */
 export interface Endable {
@@ -48,7 +49,7 @@ export function handleSignals(): Signals {
   function drain(): void {
     isDraining = true;
     service?.drain().catch((error: unknown) => {
-      process.stderr.write(`execwire: drain failed: ${String(error)}\n`);
+      say(`drain failed: ${String(error)}`);
       endProgram(EXIT_FAILURE);
     });
   }
@@ -74,7 +75,7 @@ export function handleSignals(): Signals {
   function onUnforeseen(error: unknown): void {
     errors += 1;
     if (service === undefined) {
-      process.stderr.write(`execwire: cannot start: ${error instanceof Error ? error.stack : String(error)}\n`);
+      writeToStderr(`execwire: cannot start: ${error instanceof Error ? error.stack : String(error)}\n`);
       endProgram(EXIT_FAILURE);
     }
     if (errors <= MAX_LOGGED_ERRORS) service.logUnforeseen(error);

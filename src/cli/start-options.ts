@@ -23,7 +23,7 @@ export const START_FLAGS: readonly Flag[] = [
   {
     name: 'ttl',
     placeholder: 'TIME',
-    description: 'With -d or --key: how long it is kept with nobody attached. Default 1h.',
+    description: 'With -d, -t or --key: how long it is kept with nobody attached. Default 1h; with -t alone 60s.',
   },
 ];
 
@@ -31,8 +31,11 @@ export const START_FLAGS: readonly Flag[] = [
 const KEPT_TTL_MS = 3_600_000;
 const KEY = /^[A-Za-z0-9._~-]{16,128}$/;
 
-/** The options that commands on pipes and in terminals have. @throws {CliError} */
-export function startOptions(given: GivenFlags): Pick<CommonOptions, 'cwd' | 'env' | 'timeout'> {
+/** The options that commands on pipes and in terminals have. */
+export type StartOptions = Pick<CommonOptions, 'cwd' | 'env' | 'timeout'>;
+
+/** @throws {CliError} */
+export function startOptions(given: GivenFlags): StartOptions {
   const cwd = given.text('workdir');
   const timeout = given.durationMs('timeout');
   return {
@@ -43,13 +46,13 @@ export function startOptions(given: GivenFlags): Pick<CommonOptions, 'cwd' | 'en
 }
 
 /** Whether the command goes on without this program. @throws {CliError} */
-export function isKept(given: GivenFlags): boolean {
+export function isKept(given: GivenFlags, { isTerminal }: { readonly isTerminal: boolean }): boolean {
   const key = given.text('key');
   if (key !== undefined && !KEY.test(key)) throw new CliError(`--key ${key}: expected 16 to 128 of A-Za-z0-9._~-`);
-  const kept = given.has('detach') || key !== undefined;
-  if (given.has('ttl') && !kept) throw new CliError('--ttl needs -d or --key');
+  const kept = given.has('detach') || key !== undefined || (isTerminal && given.has('ttl'));
+  if (given.has('ttl') && !kept) throw new CliError('--ttl needs -d, -t or --key');
   if (given.durationMs('ttl') === 0) throw new CliError(`--ttl ${given.text('ttl')}: expected a time above 0`);
-  if (kept && given.has('no-reconnect')) throw new CliError('--no-reconnect contradicts -d and --key');
+  if (kept && given.has('no-reconnect')) throw new CliError('--no-reconnect contradicts -d, --key and --ttl');
   return kept;
 }
 
@@ -59,7 +62,7 @@ export function keepingOptions(
   connection: Connection,
 ): DetachableOptions & { readonly ttl: number } {
   const { limits } = connection.box.server;
-  if (!connection.keepsCommands) throw new CliError('this server keeps no commands: leave -d and --key out');
+  if (!connection.keepsCommands) throw new CliError('this server keeps no commands: leave -d, --key and --ttl out');
   const said = fieldOf(limits, 'maxDetached');
   // 0 stands for no ceiling.
   const ceilingMs = typeof said === 'number' && said > 0 ? said : Number.POSITIVE_INFINITY;

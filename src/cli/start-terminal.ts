@@ -1,12 +1,11 @@
 /** Starts a program in a remote terminal and shows it, for `exec -t` and `shell`. Knows no program. */
-import type { CommonOptions } from '../../client/src/node.js';
 import { ownVariable } from '../config/client-settings.js';
 import type { Flag } from './command.js';
 import type { Connection } from './connection.js';
 import type { GivenFlags } from './given-flags.js';
 import { LocalTerminal } from './local-terminal.js';
 import { sayOnRawTerminal } from './say.js';
-import { keepingOptions } from './start-options.js';
+import { keepingOptions, type StartOptions } from './start-options.js';
 import { showTerminal } from './terminal-session.js';
 import { DEFAULT_DETACH_KEYS, parseDetachKeys } from './typed-keys.js';
 
@@ -32,7 +31,7 @@ export async function openTerminal(
   connection: Connection,
   command: readonly string[],
   how: {
-    readonly start: Pick<CommonOptions, 'cwd' | 'env' | 'timeout'>;
+    readonly start: StartOptions;
     readonly kept: boolean;
     readonly input: 'types' | 'ignores';
   },

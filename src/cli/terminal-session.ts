@@ -6,12 +6,13 @@
 import type { Terminal } from '../../client/src/node.js';
 import type { Connection } from './connection.js';
 import { EXIT_UNKNOWN, exitCodeOfResult, exitCodeOfSignal } from './exit-codes.js';
-import { forgetEnded } from './kept-commands.js';
+import { forgetEnded, keptCommand } from './kept-commands.js';
+import { gapText } from './kept-output.js';
 import { LocalTerminal } from './local-terminal.js';
 import { standardOutput } from './out-stream.js';
 import { asUnknown, unansweredError } from './pipe-session.js';
 import { say, sayOnRawTerminal, writeToStderr } from './say.js';
-import { Insistence, isAnsweredInTime, takeEndSignals } from './told-to-end.js';
+import { Insistence, isAnsweredInTime, takeAllEndSignals } from './told-to-end.js';
 import { TypedKeys } from './typed-keys.js';
 
 /** How a terminal is shown. */
@@ -31,18 +32,6 @@ export interface TerminalSessionOptions {
 const MAX_UNSENT_BYTES = 256 * 1024;
 const CTRL_C = 0x03;
 const HELP_LINES = ['~.  disconnects (exit code 255)', '~?  shows this list', '~~  types ~'];
-/** Further signals that end a program by default. They are handled, because the terminal must be given back first. */
-const OTHER_SIGNALS = [
-  'SIGUSR2',
-  'SIGALRM',
-  'SIGVTALRM',
-  'SIGPROF',
-  'SIGIO',
-  'SIGXCPU',
-  'SIGSYS',
-  'SIGABRT',
-] as const satisfies readonly NodeJS.Signals[];
-
 /** @returns the exit code @throws {RpcError | LostError | UnknownOutcomeError | CliError} with the terminal given back */
 export async function showTerminal(
   terminal: Terminal,
@@ -67,7 +56,11 @@ class TerminalSession {
   readonly #insistence = new Insistence();
   #giveSignalsBack: () => void = () => {};
   #unsentBytes = 0;
+  /** Settles when the last keys are with the server. */
+  #lastWrite: Promise<void> = Promise.resolve();
   #isToldToEnd = false;
+  /** Whether the user leaves the command: its result then only says so. */
+  #isLeaving = false;
   #finish: (code: number) => void = () => {};
   #fail: (error: Error) => void = () => {};
   readonly #left = new Promise<number>((resolve, reject) => {
@@ -88,7 +81,9 @@ class TerminalSession {
 
   async run(): Promise<number> {
     const { input } = this.#options;
-    this.#connection.onAway = sayOnRawTerminal;
+    // A terminal that shows both streams is in the middle of a line.
+    this.#connection.tell = process.stderr.isTTY === true ? sayOnRawTerminal : say;
+    this.#undo.push(this.#terminal.onGap((gap) => this.#connection.tell(gapText(gap))));
     // BEFORE the terminal is changed: a signal that ends this program at once would leave it so.
     this.#takeSignals();
     const takesKeys = input !== 'ignores';
@@ -101,7 +96,11 @@ class TerminalSession {
     if (this.#setsSize)
       this.#undo.push(this.#local.onResize((size) => void this.#terminal.resize(size).catch(() => {})));
     process.on('SIGCONT', this.#onContinue);
-    return await Promise.race([this.#untilEnd(), this.#left]);
+    const ended = this.#untilEnd().catch((error: unknown) => {
+      if (this.#isLeaving) return this.#left;
+      throw error;
+    });
+    return await Promise.race([ended, this.#left]);
   }
 
   /** Gives everything back, but for the signals where one has ended the session: a further one must not change the exit code. */
@@ -115,17 +114,11 @@ class TerminalSession {
     process.off('SIGCONT', this.#onContinue);
     this.#local.restore();
     for (const undo of this.#undo.splice(0)) undo();
-    this.#connection.onAway = say;
+    this.#connection.tell = say;
   }
 
   #takeSignals(): void {
-    const told = (signal: NodeJS.Signals): void => void this.#toldToEnd(signal);
-    const giveBack = takeEndSignals(told);
-    for (const signal of OTHER_SIGNALS) process.on(signal, told);
-    this.#giveSignalsBack = () => {
-      giveBack();
-      for (const signal of OTHER_SIGNALS) process.off(signal, told);
-    };
+    this.#giveSignalsBack = takeAllEndSignals((signal) => void this.#toldToEnd(signal));
   }
 
   async #untilEnd(): Promise<number> {
@@ -155,7 +148,7 @@ class TerminalSession {
     for (const typed of this.#keys.push(bytes)) {
       if (typed.kind === 'send' && input === 'types') this.#send(typed.bytes);
       else if (typed.kind === 'detach') void this.#detach();
-      else if (typed.kind === 'disconnect') this.#disconnect();
+      else if (typed.kind === 'disconnect') void this.#disconnect();
       else if (typed.kind === 'help') this.#showHelp();
     }
   }
@@ -168,7 +161,7 @@ class TerminalSession {
       if (this.#unsentBytes <= MAX_UNSENT_BYTES) process.stdin.resume();
     };
     // Keys that the command no longer reads are lost, as in any terminal.
-    this.#terminal.write(bytes).then(sent, sent);
+    this.#lastWrite = this.#terminal.write(bytes).then(sent, sent);
   }
 
   async #detach(): Promise<void> {
@@ -177,21 +170,48 @@ class TerminalSession {
       sayOnRawTerminal('this command ends with its connection, and cannot be detached; ~. disconnects');
       return;
     }
-    await isAnsweredInTime(this.#terminal.detach());
+    await this.#detachInOrder();
     this.#leave();
     writeToStderr(`${ownLine()}detached: ${key}\n`);
-    const { ttlMs } = this.#options;
-    if (ttlMs !== undefined)
-      say(`it is kept for ${durationText(ttlMs)} with nobody attached; \`execwire attach ${key}\` comes back`);
+    say(`${await this.#howLong(key)}; \`execwire attach ${key}\` comes back`);
     this.#finish(0);
   }
 
-  #disconnect(): void {
+  async #disconnect(): Promise<void> {
+    this.#isLeaving = true;
     this.#leave();
     const { key } = this.#terminal;
     writeToStderr(ownLine());
-    say(`disconnected${key === undefined ? '' : `; \`execwire attach ${key}\` comes back while it is kept`}`);
+    // The server says how long it is kept only once nobody is attached.
+    if (this.#options.ttlMs === undefined && !this.#connection.isAway) await this.#detachInOrder();
+    if (key === undefined) say('disconnected; the command ends with its connection');
+    else say(`disconnected; ${await this.#howLong(key)}; \`execwire attach ${key}\` comes back`);
     this.#finish(EXIT_UNKNOWN);
+  }
+
+  /** Detaches when the keys that were typed before are with the server. A server that does not answer is not waited for. */
+  async #detachInOrder(): Promise<void> {
+    this.#isLeaving = true;
+    const detach = async (): Promise<void> => {
+      await this.#lastWrite;
+      await this.#terminal.detach();
+    };
+    await isAnsweredInTime(detach());
+  }
+
+  /** How long the command is kept when it is left; the server is asked where another client has started it. */
+  async #howLong(key: string): Promise<string> {
+    const { ttlMs } = this.#options;
+    if (ttlMs !== undefined) return `it is kept for ${durationText(ttlMs)} with nobody attached`;
+    let expiresAtMs: number | null | undefined;
+    const asked = async (): Promise<void> => {
+      ({ expiresAtMs } = await keptCommand(this.#connection.box, key));
+    };
+    if (!this.#connection.isAway) await isAnsweredInTime(asked());
+    if (expiresAtMs === null) return 'it is kept while others are attached';
+    return expiresAtMs === undefined
+      ? 'it is kept for a while'
+      : `it is kept for ${durationText(Math.max(0, expiresAtMs - Date.now()))} with nobody attached`;
   }
 
   /** Ends the command, or leaves it where it is kept, and then this program. */

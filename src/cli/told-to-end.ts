@@ -3,6 +3,25 @@
 /** Those that a shell, a terminal or a supervisor sends. */
 export const END_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const satisfies readonly NodeJS.Signals[];
 export type EndSignal = (typeof END_SIGNALS)[number];
+/**
+ * Further signals that end a program by default. Where the local terminal is changed they are handled, too, because it must be given back first.
+ * Node has no listeners for SIGKILL and real-time signals; and after SIGSEGV, SIGBUS, SIGFPE or SIGILL no code of this program can be trusted.
+ * SIGPIPE and SIGUSR1 do not end this program.
+ */
+const OTHER_END_SIGNALS = [
+  'SIGUSR2',
+  'SIGALRM',
+  'SIGVTALRM',
+  'SIGPROF',
+  'SIGIO',
+  'SIGXCPU',
+  'SIGXFSZ',
+  'SIGSYS',
+  'SIGABRT',
+  'SIGTRAP',
+  'SIGPWR',
+  'SIGSTKFLT',
+] as const satisfies readonly NodeJS.Signals[];
 
 /** Milliseconds that the server has to answer a last request before this program ends without the answer. */
 export const LAST_WORDS_MS = 2_000;
@@ -14,6 +33,16 @@ export function takeEndSignals(onSignal: (signal: EndSignal) => void): () => voi
   for (const signal of END_SIGNALS) process.on(signal, onSignal);
   return () => {
     for (const signal of END_SIGNALS) process.off(signal, onSignal);
+  };
+}
+
+/** The same with every signal that would end this program and can be handled, for one that has changed its terminal. @returns gives them back */
+export function takeAllEndSignals(onSignal: (signal: NodeJS.Signals) => void): () => void {
+  const giveBack = takeEndSignals(onSignal);
+  for (const signal of OTHER_END_SIGNALS) process.on(signal, onSignal);
+  return () => {
+    giveBack();
+    for (const signal of OTHER_END_SIGNALS) process.off(signal, onSignal);
   };
 }
 

@@ -7,7 +7,7 @@ import { exitCodeOfSignal } from './exit-codes.js';
 import { bytesText, commandLine, listedCommands, tableText } from './kept-commands.js';
 import { LocalTerminal } from './local-terminal.js';
 import { printJson, printText } from './out-stream.js';
-import { takeEndSignals } from './told-to-end.js';
+import { takeAllEndSignals } from './told-to-end.js';
 
 /** Milliseconds between two pictures. */
 const INTERVAL_MS = 1_000;
@@ -77,7 +77,7 @@ async function watch(connection: Connection): Promise<number> {
     notice = '';
   };
   // BEFORE the terminal is changed: a signal that ends this program at once would leave it so.
-  const giveSignalsBack = takeEndSignals((signal) => finish(exitCodeOfSignal(signal)));
+  const giveSignalsBack = takeAllEndSignals((signal) => finish(exitCodeOfSignal(signal)));
   local.enterRaw();
   const ignoreKeys = local.onKeys((bytes) => {
     if (bytes.includes(Q)) finish(0);

@@ -83,7 +83,7 @@ export async function buildApp(
   await app.register(authPlugin, { config });
   await app.register(overloadPlugin, { config });
   await app.register(rpcPlugin, { config });
-  await app.register(sandboxPlugin);
+  await app.register(sandboxPlugin, { config });
   await app.register(commandsPlugin, { config });
   await app.register(commandExecPlugin, { config });
   await app.register(tcpAdmissionPlugin, { config });

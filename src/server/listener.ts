@@ -45,8 +45,15 @@ async function listenOnFile(server: Server, path: string): Promise<void> {
 
 /** The lines that tell a parent process where the service is. @see PROTOCOL "Transports" */
 export function banner(url: string): string {
-  const http = url.replace(/^ws/, 'http');
+  const path = url.startsWith('unix://') ? url.slice('unix://'.length) : undefined;
+  // No URL of HTTP can name a socket file.
+  const http =
+    path === undefined ? url.replace(/^ws/, 'http') : `curl --unix-socket ${quotedPath(path)} http://localhost`;
   return `execwire (WebSocket)\n  listening on: ${url}\n  readyz: ${http}/readyz\n  healthz: ${http}/healthz\n`;
+}
+
+function quotedPath(path: string): string {
+  return /^[\w@%+=:,./-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`;
 }
 
 function bind(

@@ -93,6 +93,12 @@ t.test('doctor looks at the host, or at a server, and ends with 1 when it found 
   t.match(await setup.run(['doctor']), {
     stdout: new RegExp(`^ok {4}server: execwire .* at ${setup.url}\nok {4}commands: `),
   });
+  const policy =
+    /; a command without a policy of its own gets dangerFullAccess \(--sandbox-default\), minimum none \(--sandbox-minimum\)/;
+  t.match((await setup.run(['doctor'])).stdout, policy);
+  t.match(host.stdout, policy, 'of a server that is started here');
+  const strict = await new CliProcess(['doctor', '--host'], { env: { EXECWIRE_SANDBOX_MINIMUM: 'readOnly' } }).ended;
+  t.match(strict.stdout, /sandbox: .* minimum readOnly \(--sandbox-minimum\)/);
   const byHost = await setup.run(['doctor', '--host']);
   t.match(byHost.stdout, /^(ok|LOOK) +Node: /, 'also where a variable names a server');
   t.match(await setup.run(['doctor', '--host', '--url', setup.url]), { code: 125, stderr: /contradict/ });
@@ -118,6 +124,7 @@ t.test('npm start gives commands none of the variables that npm adds', async (t)
   const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
   const script = scripts.start.replace('npm run --silent build', 'true').replace(':4500', ':0');
   t.not(script, scripts.start);
+  t.match(script, /^echo 'execwire: building, [^']*' >&2 && true && /, 'nobody waits for a silent build');
   const argv = ['sh', '-c', script];
   const env = { npm_package_name: 'execwire', npm_config_x: 'two\nlines', KEPT: 'yes' };
   const server = new ServerProcess({ argv, env, cwd: ROOT });

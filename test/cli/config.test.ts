@@ -252,6 +252,10 @@ t.test('banner says where the service is in the lines of the protocol', (t) => {
     'execwire (WebSocket)\n  listening on: ws://127.0.0.1:34075\n  readyz: http://127.0.0.1:34075/readyz\n  healthz: http://127.0.0.1:34075/healthz\n',
   );
   t.match(banner('wss://[::1]:1'), 'readyz: https://[::1]:1/readyz');
-  t.match(banner('unix:///run/x'), 'listening on: unix:///run/x\n');
+  t.equal(
+    banner('unix:///run/x'),
+    'execwire (WebSocket)\n  listening on: unix:///run/x\n  readyz: curl --unix-socket /run/x http://localhost/readyz\n  healthz: curl --unix-socket /run/x http://localhost/healthz\n',
+  );
+  t.match(banner("unix:///run/a b'c"), "--unix-socket '/run/a b'\\''c' http:");
   t.end();
 });

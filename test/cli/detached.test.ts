@@ -50,6 +50,38 @@ t.test('exec -d prints the key, and the other commands find it until it is over'
   t.equal((await endOf(setup.inTerminal(['ls', '-qa']))).text, `${key}\r\n`);
 });
 
+t.test('logs, logs -f and attach say how much of the beginning is not kept', async (t) => {
+  const setup = await cliSetup(t, { flags: ['--max-replay-bytes', '64k'] });
+  const begin = async (...flags: string[]): Promise<string> =>
+    (await setup.run(['exec', '-d', ...flags, '--', 'head', '-c', '300000', '/dev/zero'])).stdout.trim();
+  const [key, shown] = [await begin(), await begin('-t')];
+  for (const args of [
+    ['logs', key],
+    ['logs', '-f', key],
+    ['attach', key],
+    ['attach', '--observe', key],
+    ['attach', '--observe', shown],
+  ]) {
+    const { code, stdout, stderr } = await setup.run(args);
+    const said = /^execwire: the first (\d+) bytes of stdout are not kept any more\n$/.exec(stderr)?.[1];
+    t.same([code, Number(said) + stdout.length], [0, 300_000], args.join(' '));
+  }
+});
+
+t.test('ls shows a shell by its name, and a long command cut in one line', async (t) => {
+  const setup = await cliSetup(t);
+  const command = ['sh', '-c', `set -e\n  sleep 600 ${'#'.repeat(200)}`];
+  const long = (await setup.run(['exec', '-d', '--', ...command])).stdout.trim();
+  const shell = setup.inTerminal(['shell', '--key', 'a-shell-of-my-own-1']);
+  await shell.waitFor({ idle: 300 });
+  const { stdout } = await setup.run(['ls']);
+  t.match(stdout, /sh -c 'set -e\\nsleep 600 #{10,40}…\n/);
+  t.match(stdout, /^a-shell-of-my-own-1 .* execwire shell\n/m);
+  t.match((await setup.run(['top', '--once'])).stdout, /^a-shell-of-my-own-1 .* execwire shell\n/m);
+  for (const key of [long, 'a-shell-of-my-own-1']) await setup.run(['kill', '-s', 'KILL', key]);
+  await shell.result;
+});
+
 t.test('kill ends a command that is kept, or signals it', async (t) => {
   const setup = await cliSetup(t);
   const begin = async (...command: string[]): Promise<string> =>

@@ -1,5 +1,6 @@
 // `execwire exec` through pipes and in a terminal that only shows it: every row of the table of exit codes, its flags, its signals.
 
+import { execFile } from 'node:child_process';
 import { closeSync, existsSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer as createHttpServer } from 'node:http';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
@@ -8,7 +9,7 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { WebSocketServer } from 'ws';
 import { selfSignedCertificate } from '../auth/self-signed-certificate.js';
-import { ServerProcess } from '../support/server-process.js';
+import { SERVER, ServerProcess } from '../support/server-process.js';
 import { until } from '../support/until.js';
 import { CliProcess, cliSetup, endOf } from './cli-process.js';
 
@@ -60,7 +61,7 @@ t.test('exec ends with the code of the table, through pipes and in a terminal', 
     [['exec'], 125, /exec needs a command/],
     [['exec', '-e', '=x', 'true'], 125, /`` is no name of a variable/],
     [['exec', '--env-file', '/no/such/file', 'true'], 125, /--env-file \/no\/such\/file: ENOENT/],
-    [['exec', '--ttl', '5s', 'true'], 125, /--ttl needs -d or --key/],
+    [['exec', '--ttl', '5s', 'true'], 125, /--ttl needs -d, -t or --key/],
     [['exec', '--key', 'short', 'true'], 125, /--key short: expected 16 to 128/],
     [['exce', '--', 'true'], 125, /^execwire: unknown command `exce`; did you mean `exec`\?/],
     [['exec', '--url', unreachable, 'true'], 125, /ECONNREFUSED: no server listens there; is it running\?/],
@@ -226,6 +227,47 @@ t.test('exec ends quietly with 141 and ends its command when nobody reads its ou
   const shown = await endOf(setup.program(['bash', '-c', 'set -o pipefail; $CLI exec -- yes | head -n 1; echo $?']));
   t.equal(shown.text, 'y\r\n141\r\n');
   // The server's own check at the end of the test finds what was left running.
+});
+
+t.test('exec never ends with 0 when output is lost or input cannot be read, whatever is closed', async (t) => {
+  const setup = await cliSetup(t);
+  const rows: readonly [line: string, code: number, stderr: RegExp][] = [
+    ['exec -- echo lost >&-', 125, /^execwire: cannot write to standard output: it is closed\n$/],
+    ['ls >&-', 125, /^execwire: cannot write to standard output: it is closed\n$/],
+    ['--version >&-', 125, /^execwire: cannot write to standard output: it is closed\n$/],
+    ["exec -- sh -c 'echo lost >&2' 2>&-", 125, /^$/],
+    ["exec -- sh -c 'echo lost >&2' 2>/dev/full", 125, /^$/],
+    ['exec -i -- cat <&-', 125, /^execwire: cannot read standard input to its end: it is closed\n$/],
+    ['exec -i -- cat 0>/dev/null', 125, /^execwire: cannot read standard input to its end: it is closed\n$/],
+    ['exec -- true >&- 2>&- <&-', 0, /^$/],
+    ["exec -- sh -c 'exit 3' >&- 2>&- <&-", 3, /^$/],
+  ];
+  for (const [line, code, stderr] of rows) {
+    const script = `"$0" ${line}`;
+    const env = { PATH: process.env.PATH, EXECWIRE_URL: setup.url };
+    const ended = await new Promise<{ code: number; stderr: string }>((resolve) => {
+      execFile('sh', ['-c', script, SERVER], { env }, (error, _stdout, said) =>
+        resolve({ code: Number(error?.code ?? 0), stderr: said }),
+      );
+    });
+    t.match(ended, { code, stderr }, line);
+  }
+});
+
+t.test('exec goes on when only its standard error has no reader, and then does not end with 0', async (t) => {
+  const setup = await cliSetup(t);
+  const script = 'read line; echo lost >&2; echo kept; read code; exit "$code"';
+  for (const [code, end] of [
+    ['0', 141],
+    ['3', 3],
+  ] as const) {
+    const run = setup.start(['exec', '-i', '--', 'sh', '-c', script]);
+    run.child.stderr?.destroy();
+    run.child.stdin?.write('now\n');
+    await run.untilSaid(/kept\n/);
+    run.child.stdin?.end(`${code}\n`);
+    t.match(await run.ended, { code: end, stdout: 'kept\n' });
+  }
 });
 
 t.test('exec ends with 255 and says so when the connection and the outcome are lost', async (t) => {

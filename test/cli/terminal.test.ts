@@ -78,31 +78,73 @@ t.test('ctrl-p ctrl-q detaches with 0, attach draws the screen again, and ~. dis
   const gone = between(setup, '$CLI exec -it -- sh -c "echo ready; exec sleep 60"');
   await gone.waitFor('ready');
   await gone.write('~.');
-  await gone.waitFor('disconnected; `execwire attach ');
+  await gone.waitFor('disconnected; it is kept for 60 s with nobody attached; `execwire attach ');
   const { match: left } = await gone.waitFor(/[\w.]{20,}/);
   await gone.waitFor('same 255');
   await gone.result;
   t.match(await setup.run(['kill', left]), { code: 0 });
 });
 
+/** Signals that end no program by default, or that no program can handle, or after which none can be trusted; SIGUSR1 does nothing here. */
+const LEFT_OUT =
+  /^SIG(CHLD|CONT|STOP|TSTP|TTIN|TTOU|URG|WINCH|INFO|PIPE|USR1|KILL|SEGV|BUS|FPE|ILL|IOT|POLL|UNUSED|LOST|BREAK)$/;
+
 t.test(
   'terminal is given back with 128 and the signal when exec -it is told to end, and its command ends',
   async (t) => {
     const setup = await cliSetup(t);
-    for (const [signal, code] of [
-      ['INT', 130],
-      ['TERM', 143],
-      ['HUP', 129],
-      ['QUIT', 131],
-      ['USR2', 140],
-    ] as const) {
-      // The brackets keep the pattern from finding itself: bash gives its own command line to the processes that it forks.
-      const line = `(sleep 0.1; until pkill -${signal} -P $$ -f 'node.*exec [-]it -- sh -c echo' ; do sleep 0.1; done) & $CLI exec -it -- sh -c 'echo ready; exec sleep 60'`;
-      const { text } = await endOf(between(setup, line));
-      t.match(text, new RegExp(`same ${code}\r\n`), signal);
+    const signals = Object.entries(constants.signals).filter(([name]) => !LEFT_OUT.test(name));
+    t.ok(signals.length >= 16, signals.map(([name]) => name).join(' '));
+    const tell = async (line: string, shown: string, signal: string): Promise<string> => {
+      const term = between(setup, line);
+      await term.waitFor(shown);
+      const { pid } = await term.started;
+      await setup.box.exec(['pkill', `-${signal}`, '-P', String(pid), '-f', '^node -- ']);
+      const { before, match } = await term.waitFor(/(same|other) \d+/);
+      await term.result;
+      return `${before}${match}`;
+    };
+    const remote = `$CLI exec -it -- sh -c 'printf "\\033[?1049hfull screen"; exec sleep 60'`;
+    for (const [name, number] of signals) {
+      const text = await tell(remote, 'full screen', name.slice('SIG'.length));
+      t.ok(text.endsWith(`same ${128 + number}`), `${name}: ${JSON.stringify(text)}`);
+      t.ok(text.includes(`${ESC}[?1049l`), `${name}: the modes of the program are off`);
+    }
+    for (const name of ['TERM', 'ALRM'] as const) {
+      const text = await tell('$CLI top', 'KEY', name);
+      t.ok(text.endsWith(`same ${128 + constants.signals[`SIG${name}`]}`), `top: ${name}: ${JSON.stringify(text)}`);
+      t.ok(text.includes(`${ESC}[?1049l`), `top: ${name}`);
     }
   },
 );
+
+t.test('exec -it --ttl keeps its command for so long when it is left, and says so', async (t) => {
+  const setup = await cliSetup(t);
+  const started = between(setup, "$CLI exec -it --ttl 10m -- sh -c 'echo ready; exec sleep 60'");
+  await started.waitFor('ready');
+  await started.write('~.');
+  await started.waitFor('execwire: disconnected; it is kept for 10 min with nobody attached; `execwire attach ');
+  const { match: key } = await started.waitFor(/[\w.]{20,}/);
+  await started.waitFor('same 255');
+  t.match(await setup.run(['ls']), { stdout: new RegExp(`^${key} +detached .* in 10 min +sh -c `, 'm') });
+  for (const [keys, said, code] of [
+    ['\u0010\u0011', 'detached: ', 0],
+    ['~.', 'disconnected; ', 255],
+  ] as const) {
+    const attached = between(setup, `$CLI attach ${key}`);
+    await attached.waitFor('ready');
+    await attached.write(keys);
+    await attached.waitFor(said);
+    await attached.waitFor('it is kept for 10 min with nobody attached; `execwire attach ');
+    await attached.waitFor(`same ${code}`);
+  }
+  t.match(await setup.run(['kill', '-s', 'KILL', key]), { code: 0 });
+  const ordinary = between(setup, "$CLI exec -it --no-reconnect -- sh -c 'echo ready; exec sleep 60'");
+  await ordinary.waitFor('ready');
+  await ordinary.write('~.');
+  await ordinary.waitFor('execwire: disconnected; the command ends with its connection');
+  await ordinary.waitFor('same 255');
+});
 
 t.test('exec -it ends by SIGHUP and not by an abort when its terminal is gone', async (t) => {
   const setup = await cliSetup(t);

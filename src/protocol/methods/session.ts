@@ -39,6 +39,8 @@ const sandboxLimits = z.object({
     .describe(
       'Promises of policies that this host cannot keep: `protectedPaths`, `metadata`, `processList`, `signals`.',
     ),
+  default: z.string().describe('`--sandbox-default`: the policy of a command whose request names none.'),
+  minimum: z.string().describe('`--sandbox-minimum`: the policy that every command gets at least, or `none`.'),
 });
 
 const initializeResult = z.object({
