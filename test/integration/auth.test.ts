@@ -16,7 +16,7 @@ import { selfSignedCertificate } from '../auth/self-signed-certificate.js';
 import { signedToken } from '../auth/signed-token.js';
 import { ask } from '../support/ask.js';
 import { startServer } from '../support/server.js';
-import { SERVER, ServerProcess } from '../support/server-process.js';
+import { SERVER, ServerProcess, START_MS } from '../support/server-process.js';
 import { until } from '../support/until.js';
 import { startReceiver } from '../telemetry/otlp-receiver.js';
 
@@ -57,7 +57,7 @@ const nowSeconds = () => Date.now() / 1000;
 /** Runs a server that is expected not to start. */
 function refusedStart(...flags: string[]): { status: number | null; stdout: string; stderr: string } {
   const args = [SERVER, 'serve', ...flags];
-  return spawnSync(process.execPath, args, { encoding: 'utf8', timeout: 20_000, killSignal: 'SIGKILL' });
+  return spawnSync(process.execPath, args, { encoding: 'utf8', timeout: START_MS, killSignal: 'SIGKILL' });
 }
 
 t.test('upgrade is answered 401 with its reason when the credential is missing or wrong', async (t) => {

@@ -17,7 +17,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { startServer, type TestServerOptions } from '../support/server.js';
-import { SERVER } from '../support/server-process.js';
+import { SERVER, START_MS } from '../support/server-process.js';
 import type { WireClient } from '../support/wire-client.js';
 
 const isRoot = process.getuid?.() === 0;
@@ -257,7 +257,7 @@ t.test('server does not start when it cannot run commands as the user', async (t
   function start(through: readonly string[], ...flags: string[]): { status: number | null; stderr: string } {
     const serve = [process.execPath, SERVER, 'serve', '--listen', 'ws://127.0.0.1:0', ...flags];
     const [program = '', ...args] = [...through, ...serve];
-    return spawnSync(program, args, { encoding: 'utf8', timeout: 20_000, killSignal: 'SIGKILL' });
+    return spawnSync(program, args, { encoding: 'utf8', timeout: START_MS, killSignal: 'SIGKILL' });
   }
   const unknown = start([], '--run-as', 'no-such-user');
   t.equal(unknown.status, 1);

@@ -11,7 +11,7 @@ import t, { type Test } from 'tap';
 import { version } from '../../src/version.js';
 import { isAlive } from '../support/process-table.js';
 import { spawnServer, startServer } from '../support/server.js';
-import { SERVER } from '../support/server-process.js';
+import { SERVER, START_MS } from '../support/server-process.js';
 import { until } from '../support/until.js';
 import type { WireClient } from '../support/wire-client.js';
 
@@ -197,7 +197,7 @@ t.test('messages after the server’s own Close are not executed', async (t) => 
 // The program.
 
 function run(...argv: string[]): { status: number | null; stdout: string; stderr: string } {
-  return spawnSync(process.execPath, [SERVER, ...argv], { encoding: 'utf8', input: '', timeout: 20_000 });
+  return spawnSync(process.execPath, [SERVER, ...argv], { encoding: 'utf8', input: '', timeout: START_MS });
 }
 
 t.test('help and version are printed on stdout with exit code 0', (t) => {

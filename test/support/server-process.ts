@@ -21,7 +21,7 @@ export const SERVER = process.env.SERVER_UNDER_TEST ?? BUILT;
 const SOURCE_FOLDERS = ['src', 'plugins', 'routes'];
 const PROBE = fileURLToPath(new URL('server-probe.cjs', import.meta.url));
 /** Milliseconds. A server without a banner by then counts as not started. */
-const START_MS = 60_000;
+export const START_MS = 60_000;
 /** Milliseconds from SIGTERM to SIGKILL, with room for a busy machine. */
 const STOP_MS = 60_000;
 /** Lines kept of a log: a run of hours leaves millions. */
