@@ -152,9 +152,11 @@ t.test('plan makes no placeholder in a folder when the user of the command could
 t.test('command lives on, and its end is reported, when its thread is ended', async (t) => {
   const sandboxes = open(t, { bounds: { all: 1 } });
   const owner = {};
-  const long = sh(sandboxes, 'sleep 0.5; echo late; exit 7', READ_ONLY, owner);
+  const end = join(t.testdir(), 'end');
+  const long = sh(sandboxes, `until [ -e "${end}" ]; do sleep 0.05; done; echo late; exit 7`, READ_ONLY, owner);
   // A start under another plan ends the thread, because there may be only one.
   t.match(await sh(sandboxes, 'echo other', { type: 'readOnly', network: true }, owner), /^0 other$/);
+  writeFileSync(end, '');
   t.match(await long, /^7 late$/);
   t.match(sandboxes.figures, { threads: 1, threadsStarted: 2 });
 });
