@@ -356,7 +356,7 @@ export interface ModelFigures {
 
 export interface ModelOptions {
   readonly runs: number;
-  /** No further run begins after this many milliseconds. */
+  /** No further run begins after this many milliseconds, once a connection has been cut. */
   readonly forMs: number;
 }
 
@@ -374,7 +374,7 @@ export async function runAttachModel({ runs, forMs }: ModelOptions): Promise<Mod
   try {
     const property = fc.asyncProperty(steps, setting, async (commands, chosen) => {
       // fast-check's own limit would not wait for a run that is under way.
-      if (performance.now() > endsAtMs) return;
+      if (performance.now() > endsAtMs && proxy.cuts > 0) return;
       const world = new World({ folder, proxy, control }, chosen);
       await world.begin();
       await fc.asyncModelRun(() => ({ model: {}, real: world }), commands);

@@ -64,6 +64,7 @@ export function shortRuns(server: ServerProcess, runs: number, tty: boolean): Pr
         tty,
         streamStdoutStderr: true,
         disableOutputCap: true,
+        disableTimeout: true,
       });
       if (index % 3 === 0) pauseBriefly(client, random);
       await ended;
