@@ -1,47 +1,38 @@
 // Runs the examples of docs/attach.md against the built server and compares what comes with the page. Knows no example.
-import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import t from 'tap';
 import { blocksOf, linePattern } from './support/page-examples.js';
+import { PROJECT, printedBy, programFolder } from './support/page-programs.js';
 import { startServer } from './support/server.js';
 import type { WireClient, WireMessage } from './support/wire-client.js';
 
-const PROJECT = resolve(import.meta.dirname, '..');
 const PAGE = readFileSync(resolve(PROJECT, 'docs/attach.md'), 'utf8');
 /** The server's address in the page. */
 const DOCUMENTED_URL = 'ws://127.0.0.1:4500';
 
 const server = await startServer(t);
 
-/** Runs a program to its end. @returns its standard output */
-async function outputOf(program: string, args: readonly string[]): Promise<string> {
-  const child = spawn(program, args, { cwd: PROJECT, stdio: ['ignore', 'pipe', 'inherit'] });
-  let output = '';
-  for await (const chunk of child.stdout.setEncoding('utf8')) output += String(chunk);
-  return output;
-}
-
-/** Runs a program of the page. */
-function printedBy(code: string): Promise<string> {
-  return outputOf(process.execPath, ['--input-type=module', '--eval', code.replaceAll(DOCUMENTED_URL, server.url)]);
-}
-
 t.test('programs of the attach page print what it shows when they are run', async (t) => {
   const programs = blocksOf(PAGE, 'js');
   const outputs = blocksOf(PAGE, 'text');
   t.ok(programs.length > 0);
   t.equal(programs.length, outputs.length, 'the page shows the output of each program');
-  const printed = await Promise.all(programs.map(printedBy));
-  for (const [at, text] of printed.entries()) t.equal(text, outputs[at], `program ${at + 1}`);
+  const folder = programFolder(t);
+  for (const [at, program] of programs.entries()) {
+    const code = program.replaceAll(DOCUMENTED_URL, server.url);
+    const printed = await printedBy(folder, [process.execPath, '--input-type=module', '--eval', code], server.url);
+    t.equal(printed, outputs[at], `program ${at + 1}`);
+  }
 });
 
 t.test('shell example of the attach page prints what it shows when it is run', async (t) => {
   const [script = ''] = blocksOf(PAGE, 'sh');
   t.match(script, DOCUMENTED_URL);
-  const program = `execwire() { '${process.execPath}' dist/execwire.cjs "$@"; }\n${script}`;
-  const said = await outputOf('sh', ['-c', program.replaceAll(DOCUMENTED_URL, server.url)]);
-  t.equal(said, blocksOf(PAGE, 'out')[0]);
+  const argv = ['sh', '-c', script.replaceAll(DOCUMENTED_URL, server.url)];
+  const printed = await printedBy(programFolder(t), argv, server.url);
+  // The page leaves out the line on standard error that says until when the command is kept.
+  t.equal(printed.replace(/^execwire: kept until .*\n/, ''), blocksOf(PAGE, 'out')[0]);
 });
 
 t.test('frames of the attach page get the answers it shows when they are sent in its order', async (t) => {

@@ -1,15 +1,15 @@
 // Runs the README's examples against the built server and compares what comes with the page. Knows no example.
-import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import t from 'tap';
 import { WebSocket } from 'ws';
 import { blocksOf, consoleSteps, linePattern, shownPattern } from './support/page-examples.js';
-import { printedBy, programFolder } from './support/page-programs.js';
+import { PROJECT, printedBy, programFolder } from './support/page-programs.js';
+import { startServer } from './support/server.js';
+import { SERVER } from './support/server-process.js';
 
-const PROJECT = resolve(import.meta.dirname, '..');
-const SERVER = resolve(PROJECT, 'dist/execwire.cjs');
 const README = readFileSync(resolve(PROJECT, 'README.md'), 'utf8');
 /** The server's address in the README. */
 const DOCUMENTED_URL = 'ws://127.0.0.1:4500';
@@ -23,28 +23,8 @@ function first(language: string, beginning = ''): string {
   return text;
 }
 
-async function startServer(): Promise<{ url: string; server: ChildProcess }> {
-  if (!existsSync(SERVER)) throw new Error('run `npm run build` first');
-  const args = [SERVER, 'serve', '--listen', 'ws://127.0.0.1:0'];
-  const server = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] });
-  t.teardown(() => server.kill('SIGKILL'));
-  for await (const line of createInterface({ input: server.stderr })) {
-    const url = /listening on: (\S+)/.exec(line)?.[1];
-    if (url !== undefined) return { url, server };
-  }
-  throw new Error('the server ended without a banner');
-}
-
-/** Runs a program to its end. */
-async function outputOf(program: string, args: readonly string[]): Promise<string> {
-  const child = spawn(program, args, { cwd: PROJECT, stdio: ['ignore', 'pipe', 'inherit'] });
-  let output = '';
-  for await (const chunk of child.stdout.setEncoding('utf8')) output += String(chunk);
-  return output.replaceAll('\r\n', '\n');
-}
-
 t.test('frames of the README get the shown answers when they are sent in its order', async (t) => {
-  const { url } = await startServer();
+  const { url } = await startServer(t);
   const socket = new WebSocket(url);
   const received: string[] = [];
   let onFrame = (): void => {};
@@ -64,7 +44,7 @@ t.test('frames of the README get the shown answers when they are sent in its ord
 });
 
 t.test('command line of the README prints what it shows', async (t) => {
-  const { url } = await startServer();
+  const { url } = await startServer(t);
   const folder = programFolder(t);
   for (const { command, shown } of consoleSteps(first('console', '$ alias'))) {
     const printed = await printedBy(folder, ['sh', '-c', command.replaceAll(DOCUMENTED_URL, url)], url);
@@ -81,10 +61,10 @@ t.test('two commands of the README stand on its first screen', (t) => {
 });
 
 t.test('client example of the README prints the shown output when it is run', async (t) => {
-  const { url } = await startServer();
+  const { url } = await startServer(t);
   const code = first('js').replaceAll(DOCUMENTED_URL, url);
   t.not(code, first('js'));
-  const printed = await outputOf(process.execPath, ['--input-type=module', '--eval', code]);
+  const printed = await printedBy(programFolder(t), [process.execPath, '--input-type=module', '--eval', code], url);
   t.equal(printed, first('text'));
 });
 
