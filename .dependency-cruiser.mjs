@@ -47,8 +47,10 @@ const MAY_IMPORT = {
   routes: [...BELOW_PLUGINS, 'plugins'],
   'src/server/app': [...BELOW_APP, ...APPS],
   'src/server/metrics-app': [...BELOW_APP, ...APPS],
+  // The tools of agents are clients of a server, as any other program is.
+  'src/mcp': ['client'],
   // The commands of the command line use the client, as any other program does.
-  'src/cli': [...BELOW_APP, ...APPS, 'client'],
+  'src/cli': [...BELOW_APP, ...APPS, 'src/mcp', 'client'],
   // Part of the program that embeds the server: it starts the server as a child process.
   'src/embed': ['src/server'],
   'src/main': ['src/cli', 'src/process', 'src/version'],
@@ -70,8 +72,9 @@ const OWNERS = [
   { package: '@opentelemetry/api', owners: ['src/telemetry'] },
   { package: '@opentelemetry/(?!api/)[^/]+', owners: ['src/telemetry/sdk'] },
   { package: 'prom-client', owners: ['src/telemetry/prometheus'] },
-  { package: 'zod', owners: ['src/protocol', 'src/policy', 'src/config'], types: ['src/session'] },
-  { package: '@xterm/[^/]+', owners: ['src/commands/screen-terminal'], types: ['src/commands'] },
+  { package: 'zod', owners: ['src/protocol', 'src/policy', 'src/config', 'src/mcp'], types: ['src/session'] },
+  { package: '@xterm/[^/]+', owners: ['src/commands/screen-terminal', 'src/mcp/screen-text'], types: ['src/commands'] },
+  { package: '@modelcontextprotocol/server', owners: ['src/mcp'] },
   { package: 'jose', owners: ['src/auth'] },
   { package: '(pino|pino-pretty)', owners: ['src/log'] },
   { package: 'ws', owners: ['client/src/node'] },

@@ -18,6 +18,7 @@ const LAZY = {
   '../telemetry/sdk.js': './src/telemetry/sdk.ts',
   './client-commands.js': './src/cli/client-commands.ts',
   './doctor.js': './src/cli/doctor.ts',
+  './mcp.js': './src/cli/mcp.ts',
 };
 /** Scripts of threads, which are loaded by their names. */
 const WORKERS = { 'sandbox-worker': 'src/process/sandbox/sandbox-worker.ts' };
@@ -39,7 +40,7 @@ const lazyFiles = {
     onResolve(
       {
         filter:
-          /^(jose|prom-client|@opentelemetry\/api|@xterm\/headless|\.\.\/telemetry\/sdk\.js|\.\/(client-commands|doctor)\.js)$/,
+          /^(jose|prom-client|@opentelemetry\/api|@xterm\/headless|\.\.\/telemetry\/sdk\.js|\.\/(client-commands|doctor|mcp)\.js)$/,
       },
       ({ path, kind }) => (kind === 'entry-point' ? undefined : { path: `./${fileOf(path)}.cjs`, external: true }),
     );

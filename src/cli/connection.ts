@@ -22,6 +22,8 @@ export interface ConnectionOptions {
   readonly key?: string | undefined;
   /** Whether a broken connection is opened again. Default true. */
   readonly reconnects?: boolean;
+  /** Milliseconds of trying that. Default 60000. */
+  readonly reconnectMaxMs?: number;
 }
 
 /** Milliseconds that the connection may take to close in order: everything that matters has been sent by then. */
@@ -42,14 +44,15 @@ export class Connection {
   /** Told when it is there again. */
   onReturn: () => void = () => {};
 
-  constructor(box: Box, url: string, reconnects: boolean) {
+  /** @param reconnectMaxMs milliseconds of coming back; 0 for not at all */
+  constructor(box: Box, url: string, reconnectMaxMs: number) {
     this.box = box;
     this.url = url;
     box.onStatus((status) => {
       if (status.state === 'away') {
         this.isAway = true;
-        if (reconnects) {
-          this.onAway(`the connection broke (${status.code}); coming back, for up to ${RECONNECT_MAX_MS / 1000} s`);
+        if (reconnectMaxMs > 0) {
+          this.onAway(`the connection broke (${status.code}); coming back, for up to ${reconnectMaxMs / 1000} s`);
         }
       } else if (status.state === 'online' && this.isAway) {
         this.isAway = false;
@@ -71,20 +74,21 @@ export class Connection {
 /** @throws {CliError | ConnectError} in one line: what was met and what to do */
 export async function openConnection(
   given: GivenFlags,
-  { key, reconnects = true }: ConnectionOptions = {},
+  { key, reconnects = true, reconnectMaxMs = RECONNECT_MAX_MS }: ConnectionOptions = {},
 ): Promise<Connection> {
   const url = serverUrl(given);
+  const maxMs = reconnects ? reconnectMaxMs : 0;
   const options: ConnectOptions = {
     name: 'execwire',
     version,
     closeTimeout: CLOSE_TIMEOUT_MS,
     onError: (error) => say(unforeseenText(error)),
-    reconnect: reconnects && { maxMs: RECONNECT_MAX_MS },
+    reconnect: reconnects && { maxMs },
     ...(key === undefined ? {} : { key }),
     ...credential(given),
   };
   try {
-    return new Connection(await connect(url, options), url, reconnects);
+    return new Connection(await connect(url, options), url, maxMs);
   } catch (error) {
     if (error instanceof ConnectError || error instanceof CliError) throw error;
     const reason = error instanceof RpcError ? error.reason : undefined;

@@ -8,6 +8,7 @@ import { completionCommand } from './completion.js';
 import { printHelp } from './described-command.js';
 import { EXIT_FAILURE } from './exit-codes.js';
 import { overviewText } from './help.js';
+import { startOwnServer } from './own-server.js';
 import { say } from './say.js';
 import { schema } from './schema.js';
 import { serveCommand } from './serve-command.js';
@@ -35,7 +36,8 @@ export async function run(argv: readonly string[]): Promise<number> {
 async function allCommands(): Promise<readonly CliCommand[]> {
   const { clientCommands } = await import('./client-commands.js');
   const { doctor } = await import('./doctor.js');
-  return [...OWN_COMMANDS.slice(0, 1), ...clientCommands, doctor, ...OWN_COMMANDS.slice(1)];
+  const { mcpCommand } = await import('./mcp.js');
+  return [...OWN_COMMANDS.slice(0, 1), ...clientCommands, doctor, mcpCommand(startOwnServer), ...OWN_COMMANDS.slice(1)];
 }
 
 async function help([name]: readonly string[]): Promise<number> {

@@ -1,5 +1,5 @@
 /** `execwire serve`: from flags to a running service and to its exit code. */
-import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import { authStartWarnings, validateAuthOptions } from '../auth/auth-options.js';
 import { ANONYMOUS } from '../auth/principal.js';
 import { type Config, ConfigError, readConfig } from '../config/config.js';
@@ -12,8 +12,7 @@ import { buildApp } from '../server/app.js';
 import { authListenerOf, authOptionsOf } from '../server/auth-settings.js';
 import { banner, ListenError, listen } from '../server/listener.js';
 import { buildMetricsApp } from '../server/metrics-app.js';
-import type { Sdk } from '../telemetry/sdk.js';
-import { version } from '../version.js';
+import { loadTelemetry, TELEMETRY_TIMEOUT_MS } from './load-telemetry.js';
 import { START_PATIENCE_MS, safeLine, say, writeToStderr } from './say.js';
 import { handleSignals } from './signals.js';
 
@@ -23,8 +22,6 @@ const EXIT_USAGE = 2;
 const EXIT_FAILURE = 1;
 /** How long the last connections have to go when everything is said. */
 const CLOSE_TIMEOUT_MS = 3000;
-/** How long the last spans have to reach their receiver. This includes one repeated attempt, which comes after a second. */
-const TELEMETRY_TIMEOUT_MS = 1500;
 
 /** Serves until it is told to end. @returns the exit code */
 export async function serve(argv: readonly string[]): Promise<number> {
@@ -78,13 +75,6 @@ export async function serve(argv: readonly string[]): Promise<number> {
   await metricsApp?.close();
   await sdk?.shutdown(TELEMETRY_TIMEOUT_MS);
   return signals.exitCode;
-}
-
-/** Loads the SDK only if the environment asks for it, because it takes half a second and 40 MB. */
-async function loadTelemetry({ telemetry }: Config, log: FastifyBaseLogger): Promise<Sdk | undefined> {
-  if (!telemetry.traces && !telemetry.metrics) return undefined;
-  const { startSdk } = await import('../telemetry/sdk.js');
-  return startSdk({ settings: telemetry, version, onProblem: (problem) => log.warn({ problem }, 'telemetry') });
 }
 
 /** Serves the metrics on a listener of their own, where one is asked for. @throws {ListenError} */

@@ -221,6 +221,14 @@ export function readConfig(argv: readonly string[], env: NodeJS.ProcessEnv = pro
   return frozen({ ...(values as Values), address, metricsAddress, telemetry });
 }
 
+/**
+ * Reads the settings of a server that no other program can reach: without a listener, and with warnings alone in the log unless more is asked for.
+ * @throws {ConfigError} naming every bad value
+ */
+export function readOwnConfig(argv: readonly string[]): Config {
+  return readConfig([...argv, '--listen', 'stdio://'], { [variableOf('logLevel')]: 'warn', ...process.env });
+}
+
 /** The bounds as `initialize` reports them. */
 export function limitsOf(config: Config): Record<string, number> {
   const bounds = Object.entries(config).filter(([name, value]) => name.startsWith('max') && typeof value === 'number');

@@ -1,0 +1,81 @@
+/** Serves one agent over standard input and output until it goes away, and then ends its commands. Knows no server of commands by name. */
+import type { Readable, Writable } from 'node:stream';
+import type { McpServer } from '@modelcontextprotocol/server';
+import { StdioServerTransport, serveStdio } from '@modelcontextprotocol/server/stdio';
+import type { Box } from '../../client/src/node.js';
+import { AgentCommands } from './agent-commands.js';
+import { KeptBox } from './kept-box.js';
+import { makeMcpServer } from './mcp-server.js';
+
+/** Longest message of an agent: a file of some 20 MB to write. A longer one ends the connection. */
+const MAX_MESSAGE_BYTES = 32 * 1024 * 1024;
+
+export interface McpServing {
+  readonly version: string;
+  /** What the commands run on, for the agent's model. */
+  readonly place: string;
+  /** Connects to the server of the commands. */
+  readonly connect: () => Promise<Box>;
+  readonly input: Readable;
+  readonly output: Writable;
+  /** Ends the serving. */
+  readonly stop: AbortSignal;
+  /** Takes one line for a person. */
+  readonly say: (line: string) => void;
+}
+
+/** Resolves when the agent has gone, or the signal aborts, and no command of the agent runs any more. */
+export async function serveMcp({ version, place, connect, input, output, stop, say }: McpServing): Promise<void> {
+  const box = new KeptBox(connect);
+  const commands = new AgentCommands(() => box.get());
+  // Early, so that the first call need not wait. What goes wrong is told by each call.
+  box.get().catch((error: unknown) => say(error instanceof Error ? error.message : String(error)));
+  const servers = new Set<McpServer>();
+  const stopTelling = commands.onListChange(
+    coalesced(() => {
+      for (const server of servers) if (server.isConnected()) server.sendResourceListChanged();
+    }),
+  );
+  const hasGone = gone(input, output, stop);
+  const serving = serveStdio(
+    () => {
+      const server = makeMcpServer({ version, place, commands, connect: () => box.get() });
+      servers.add(server);
+      return server;
+    },
+    {
+      transport: new StdioServerTransport(input, output, { maxBufferSize: MAX_MESSAGE_BYTES }),
+      onerror: (error) => say(error.message),
+    },
+  );
+  await hasGone;
+  stopTelling();
+  // Cancels the calls under way, and with them their commands.
+  await serving.close();
+  await commands.endAll();
+  await box.close();
+}
+
+/** Resolves when the agent reads or writes no more, or the signal aborts. */
+function gone(input: Readable, output: Writable, stop: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => resolve();
+    input.once('end', done).once('close', done).once('error', done);
+    output.once('close', done).once('error', done);
+    stop.addEventListener('abort', done);
+    if (stop.aborted || input.readableEnded || input.destroyed) done();
+  });
+}
+
+/** Calls back once for all calls of one turn of the loop. */
+function coalesced(callback: () => void): () => void {
+  let isDue = false;
+  return () => {
+    if (isDue) return;
+    isDue = true;
+    setImmediate(() => {
+      isDue = false;
+      callback();
+    });
+  };
+}

@@ -1,0 +1,61 @@
+/** The tool `exec`: runs a command to its end. */
+import type { McpServer } from '@modelcontextprotocol/server';
+import * as z from 'zod';
+import { MAX_OUTPUT_BYTES } from '../agent-commands.js';
+import { commandResult, outputPart, stateText } from '../result-text.js';
+import { commandField, cwdField, envField, MAX_SECONDS, maxBytesField, secondsField } from './fields.js';
+import { addTool, type ToolHome } from './tool.js';
+
+/** Below the 60 s after which many agents give a call up. */
+const DEFAULT_TIMEOUT_SECONDS = 55;
+/** Most input: more belongs into a file. */
+const MAX_STDIN = 1024 * 1024;
+
+const input = z.strictObject({
+  command: commandField,
+  cwd: cwdField,
+  env: envField,
+  stdin: z
+    .string()
+    .max(MAX_STDIN)
+    .optional()
+    .describe('Text that the command reads. Default: nothing, an end at once.'),
+  timeout_seconds: secondsField(
+    0.1,
+    MAX_SECONDS,
+    `The command is killed after so long. Default ${DEFAULT_TIMEOUT_SECONDS}; give more for builds and tests.`,
+  ).default(DEFAULT_TIMEOUT_SECONDS),
+  max_bytes: maxBytesField,
+});
+
+export function addExec(server: McpServer, { commands }: ToolHome): void {
+  addTool(server, 'exec', {
+    title: 'Run a command',
+    description: `Runs a command to its end and returns how it ended and its output, stdout and stderr together. Every call is a new process: directory and variables do not carry over. For servers, watchers and programs that ask questions use start.
+At timeout_seconds the command is killed with everything it started, and the output so far is returned. Cancelling the call kills it, too. Output over max_bytes loses its middle; read_output reads it (the first and last ${MAX_OUTPUT_BYTES / 1024 / 1024} MiB in all are kept). An exit code other than 0 is a result, not an error of this tool.`,
+    inputSchema: input,
+    annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: false, openWorldHint: true },
+    async run(
+      { command: asked, cwd, env, stdin, timeout_seconds: seconds, max_bytes: maxBytes },
+      { signal, reporting },
+    ) {
+      const timeoutMs = Math.round(seconds * 1000);
+      const command = await commands.start(
+        { command: asked, cwd, env, input: stdin, hasOpenInput: false, timeoutMs },
+        signal,
+      );
+      const cancel = (): void => void command.kill('SIGTERM', 'cancelled').catch(() => {});
+      signal.addEventListener('abort', cancel);
+      if (signal.aborted) cancel();
+      try {
+        const message = (): string => `${stateText(command)} ${command.output.end} bytes of output`;
+        await reporting({ totalSeconds: seconds, message }, command.whenEnded());
+      } finally {
+        signal.removeEventListener('abort', cancel);
+      }
+      const part = outputPart(command, { from: 0, maxBytes, cut: 'middle', view: 'text' });
+      command.cursor = part.next;
+      return commandResult([stateText(command)], part);
+    },
+  });
+}

@@ -1,0 +1,52 @@
+/** The tool `list_directory`: shows what a directory holds. */
+import type { McpServer } from '@modelcontextprotocol/server';
+import * as z from 'zod';
+import { listDirectory } from '../remote-files.js';
+import { pathField } from './fields.js';
+import { addTool, type ToolHome } from './tool.js';
+
+const DEFAULT_LIMIT = 500;
+const MAX_LIMIT = 10_000;
+
+const input = z.strictObject({
+  path: pathField,
+  offset: z.int().min(0).default(0).describe('First entry in the order of the list. Default 0.'),
+  limit: z
+    .int()
+    .min(1)
+    .max(MAX_LIMIT)
+    .default(DEFAULT_LIMIT)
+    .describe(`Most entries, 1 to ${MAX_LIMIT}. Default ${DEFAULT_LIMIT}.`),
+});
+
+export function addListDirectory(server: McpServer, { connect }: ToolHome): void {
+  addTool(server, 'list_directory', {
+    title: 'List a directory',
+    description:
+      'Lists what a directory holds, sorted by name, one entry a line: directories end with /, what is neither file nor directory with ?. Not recursive.',
+    inputSchema: input,
+    annotations: { readOnlyHint: true, openWorldHint: false },
+    async run({ path, offset, limit }) {
+      const entries = await listDirectory(await connect(), path);
+      const rows = entries.slice(offset, offset + limit);
+      const next = offset + rows.length;
+      const said = [`${path}: ${entries.length} entries.`];
+      if (offset > 0 || next < entries.length) said.push(`These are ${offset} to ${next}.`);
+      if (next < entries.length) said.push(`Go on with offset ${next}.`);
+      const lines = rows.map(({ name, kind }) => `${shownName(name)}${MARKS[kind]}`);
+      return {
+        content: [said.join(' '), lines.join('\n')]
+          .filter((text) => text !== '')
+          .map((text) => ({ type: 'text', text })),
+      };
+    },
+  });
+}
+
+const MARKS = { directory: '/', file: '', other: '?' } as const;
+
+/** A name in one line. */
+function shownName(name: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
+  return /[\u0000-\u001f\u007f]/.test(name) ? JSON.stringify(name) : name;
+}
