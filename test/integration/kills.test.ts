@@ -53,12 +53,28 @@ function newWord(): string {
   return `kill-test-${process.pid}-${words}`;
 }
 
-/** Starts a command and resolves when it has printed `ready`. */
-async function begin(client: WireClient, script: string, params: object = {}) {
+/** Starts a command, and resolves when it has printed `ready` or has ended. */
+async function tryToBegin(client: WireClient, command: readonly string[], params: object) {
   const word = newWord();
-  const reply = client.exec(['sh', '-c', script], { processId: word, env: { WORD: word }, ...STREAMED, ...params });
-  await client.said(word, 'ready');
-  return { word, reply };
+  const reply = client.exec(command, { processId: word, env: { WORD: word }, ...STREAMED, ...params });
+  await Promise.race([client.said(word, 'ready'), reply]);
+  return { word, reply, isReady: client.output(word).includes('ready') };
+}
+
+/** Starts a command without a timeout, and resolves when it has printed `ready`. */
+async function begin(client: WireClient, command: readonly string[], params: object = {}) {
+  const begun = await tryToBegin(client, command, { disableTimeout: true, ...params });
+  if (!begun.isReady) throw new Error(`the command ended before it was ready: ${JSON.stringify(await begun.reply)}`);
+  return begun;
+}
+
+/** Starts a command with a timeout, and resolves when it has printed `ready`. A busy machine may reach the first timeout before, so each further try has four times as long. */
+async function beginWithTimeout(client: WireClient, command: readonly string[], params: object = {}) {
+  for (let timeoutMs = 1000; ; timeoutMs *= 4) {
+    const begun = await tryToBegin(client, command, { timeoutMs, ...params });
+    if (begun.isReady) return begun;
+    killAll(begun.word);
+  }
 }
 
 /** Ends processes that a server could not end, if they are still there. */
@@ -71,24 +87,24 @@ for (const { name, through, sees } of VIEWS) {
   // Processes in another session; in another session and without their parent; in another session and without the mark; in the group.
   const group = "trap '' TERM HUP; sleep 600 & echo ready; while :; do sleep 600; done";
   const far = `setsid sleep 600 & (setsid sleep 600 &) ; env -u EXECWIRE_COMMAND_ID setsid sleep 600 & ${group}`;
-  const script = sees ? far : group;
+  const command = ['sh', '-c', sees ? far : group];
 
   t.test(`command is ended with all its processes when ${name}`, { skip }, async (t) => {
     const server = await startServer(t, { through });
     if (!sees) await server.logged(WARNING);
     const client = await server.session();
     for (const tty of [false, true]) {
-      const terminated = await begin(client, script, { tty, disableTimeout: true });
+      const terminated = await begin(client, command, { tty });
       await client.request('command/exec/terminate', { processId: terminated.word });
       t.equal((await terminated.reply).result?.exitCode, 137, 'terminate');
       await until('all are gone', () => processesWith(terminated.word).length === 0);
 
-      const late = await begin(client, script, { tty, timeoutMs: 3000 });
+      const late = await beginWithTimeout(client, command, { tty });
       t.equal((await late.reply).result?.exitCode, 124, 'timeout');
       await until('all are gone', () => processesWith(late.word).length === 0);
 
       const leaver = await server.session();
-      const left = await begin(leaver, script, { tty, disableTimeout: true });
+      const left = await begin(leaver, command, { tty });
       leaver.ws.terminate();
       await until('all are gone', () => processesWith(left.word).length === 0);
     }
@@ -106,7 +122,7 @@ for (const { name, through, sees } of VIEWS) {
   t.test(`no process outlives a server that ends in good order when ${name}`, { skip }, async (t) => {
     const server = await startServer(t, { through });
     const client = await server.session();
-    const { word } = await begin(client, sees ? lost : group, { disableTimeout: true });
+    const { word } = await begin(client, ['sh', '-c', sees ? lost : group]);
     server.signal('SIGTERM');
     await server.logged('leaving');
     server.signal('SIGTERM');
@@ -118,7 +134,7 @@ for (const { name, through, sees } of VIEWS) {
     const server = await startServer(t, { through });
     const client = await server.session();
     const marked = sees ? far.replace('env -u EXECWIRE_COMMAND_ID ', '') : group;
-    const { word } = await begin(client, marked, { disableTimeout: true });
+    const { word } = await begin(client, ['sh', '-c', marked]);
     // The server tells the guardian of a command after 20 ms. When this longer command is answered, the guardian knows the one before it.
     await client.exec(['sleep', '0.1']);
     await server.crash();
@@ -141,7 +157,7 @@ t.test(
     // The leader, its child in another session, and one in its group.
     const hidden = `$| = 1; use POSIX; ${hide} if (!fork) { POSIX::setsid(); } elsif (fork) { print "ready\\n"; } sleep 600 while 1;`;
     for (const tty of [false, true]) {
-      const { word, reply } = await begin(client, `exec perl -e '${hidden}'`, { tty, disableTimeout: true });
+      const { word, reply } = await begin(client, ['sh', '-c', `exec perl -e '${hidden}'`], { tty });
       await until('all have come', () => processesWith(word).length === 3);
       await client.request('command/exec/terminate', { processId: word });
       t.equal((await reply).result?.exitCode, 137);
@@ -197,10 +213,7 @@ t.test(
       ['timeout', false, 124],
       ['terminate', true, 137],
     ] as const) {
-      const word = newWord();
-      const timeout = way === 'timeout' ? { timeoutMs: 3000 } : { disableTimeout: true };
-      const reply = client.exec(command, { processId: word, tty, env: { WORD: word }, ...STREAMED, ...timeout });
-      await client.said(word, 'ready');
+      const { word, reply } = await (way === 'timeout' ? beginWithTimeout : begin)(client, command, { tty });
       const survivors = processesWith(word);
       if (way === 'terminate') await client.request('command/exec/terminate', { processId: word });
       t.match((await reply).result, { exitCode: expected }, `${way}, terminal: ${tty}`);
