@@ -1,4 +1,4 @@
-// Writes `docs/protocol.md` and `docs/configuration.md` from their hand-written frames (`*.in.md`) and the tables in `src/`.
+// Writes `docs/protocol.md`, `docs/exec-server.md` and `docs/configuration.md` from their hand-written frames (`*.in.md`) and the tables in `src/`.
 // With `--check` it writes nothing and fails when a page is not what it would write. Owns the look of the tables, and no content.
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -18,6 +18,7 @@ async function loadSource() {
     const contents = `
       export { z } from 'zod';
       export { methods, clientNotifications, serverNotifications } from './src/protocol/methods.ts';
+      export { execServerMethods, execServerNotifications } from './src/protocol/methods/exec-server.ts';
       export { errorTable } from './src/protocol/errors.ts';
       export { closeCodes } from './src/protocol/close-codes.ts';
       export { options, limitsOf, readConfig } from './src/config/config.ts';
@@ -141,7 +142,15 @@ function fillProtocol(frame) {
   });
 }
 
-const pages = { protocol: fillProtocol, configuration: fillOptions };
+function fillExecServer(frame) {
+  const parts = {
+    methods: Object.entries(source.execServerMethods).map(methodSection).join('\n\n'),
+    notifications: Object.entries(source.execServerNotifications).map(notificationSection).join('\n\n'),
+  };
+  return frame.replaceAll(/<!-- generated: (\w+) -->/g, (_, name) => parts[name]);
+}
+
+const pages = { protocol: fillProtocol, 'exec-server': fillExecServer, configuration: fillOptions };
 const isCheck = process.argv.includes('--check');
 for (const [name, fill] of Object.entries(pages)) {
   const path = `docs/${name}.md`;

@@ -3,21 +3,32 @@ import fp from 'fastify-plugin';
 import { CaptureBudget } from '../src/commands/output/capture-budget.js';
 import type { Config } from '../src/config/config.js';
 import { CommandExec } from '../src/dialects/command-exec/command-exec.js';
-import type { AddedToProcess } from '../src/dialects/command-exec/command-exec-options.js';
-import type { ExecRequest } from '../src/dialects/command-exec/exec-request.js';
 import { acknowledge, createExecHandlers } from '../src/dialects/command-exec/handlers.js';
 import type { SandboxSettings } from '../src/dialects/command-exec/sandbox-request.js';
 import { createSpawnHandlers } from '../src/dialects/process-spawn/handlers.js';
-import { environmentOver, inheritedEnvironment } from '../src/process/environment.js';
-import type { Environment, ProcessSpec } from '../src/process/os-process.js';
+import { inheritedEnvironment } from '../src/process/environment.js';
+import type { Environment } from '../src/process/os-process.js';
 import { readTreeUsage } from '../src/process/tree-usage.js';
-import { lookUpUser, type UserAccount } from '../src/process/user-account.js';
+import { lookUpUser } from '../src/process/user-account.js';
 import { workingDirectory } from '../src/process/working-directory.js';
 import { attachClientNotifications, attachMethods } from '../src/protocol/methods/attach.js';
 import { commandExecMethods } from '../src/protocol/methods/command-exec.js';
 import { processSpawnMethods } from '../src/protocol/methods/process-spawn.js';
 import { reachableCredential } from '../src/server/command-credential.js';
-import { type CommandSandboxOptions, commandSandbox } from '../src/server/command-sandbox.js';
+import type { CommandSandboxOptions } from '../src/server/command-sandbox.js';
+import { prepareProcess } from '../src/server/process-preparation.js';
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** Runs commands for connections, with what all dialects share of their settings. */
+    readonly commandExec: {
+      readonly exec: CommandExec;
+      readonly sandbox: SandboxSettings;
+      /** What commands get of the server's environment. */
+      readonly inherited: Environment;
+    };
+  }
+}
 
 export const commandExecPlugin = fp<{ config: Config }>(
   async (app, { config }) => {
@@ -40,7 +51,7 @@ export const commandExecPlugin = fp<{ config: Config }>(
       table,
       detachables,
       captures,
-      prepare: (request, added) => prepare({ config, account, inherited, confinement }, request, added),
+      prepare: (request, added) => prepareProcess({ config, account, inherited, confinement }, request, added),
       cwdOf: (request) => workingDirectory(config.defaultCwd, request.cwd) ?? ownDirectory(),
       maxProcessesPerConnection: config.maxProcessesPerConnection,
       maxBufferedBytes: config.maxBufferedBytes,
@@ -61,6 +72,7 @@ export const commandExecPlugin = fp<{ config: Config }>(
       observe: (request, session, call) => telemetry.command(request, session, call),
       onReturn: (started, call) => telemetry.returned(started, call),
     });
+    app.decorate('commandExec', { exec, sandbox, inherited });
     const ceilings = {
       maxDetachedMs: config.maxDetachedMs === 0 ? Number.POSITIVE_INFINITY : config.maxDetachedMs,
       maxReplayBytes: config.maxReplayBytes,
@@ -78,37 +90,6 @@ export const commandExecPlugin = fp<{ config: Config }>(
   },
   { name: 'command-exec', dependencies: ['lifecycle', 'metrics', 'rpc', 'telemetry', 'commands'] },
 );
-
-interface CommandSettings {
-  readonly config: Config;
-  readonly account: UserAccount | undefined;
-  readonly inherited: Environment;
-  readonly confinement: CommandSandboxOptions;
-}
-
-function prepare(
-  { config, account, inherited, confinement }: CommandSettings,
-  request: ExecRequest,
-  { marker, owner, traceEnv }: AddedToProcess,
-): ProcessSpec {
-  const sandbox = commandSandbox(request.sandbox.choice, owner, confinement);
-  const ofAccount = account === undefined ? {} : { HOME: account.home, USER: account.name, LOGNAME: account.name };
-  return {
-    argv: request.argv,
-    cwd: workingDirectory(config.defaultCwd, request.cwd),
-    env: environmentOver(inherited, {
-      overrides: { ...ofAccount, ...traceEnv, ...request.env, ...sandbox.env },
-      marker,
-      tty: request.tty !== undefined,
-    }),
-    stdin: request.streamStdin,
-    ...sandbox.spec,
-    ...(request.tty === undefined ? {} : { tty: request.tty }),
-    // A server that is not root already runs as that user; otherwise it would not have started.
-    ...(account === undefined || process.getuid?.() !== 0 ? {} : { runAs: account }),
-    ...(config.oomScoreAdj === 0 ? {} : { oomScoreAdj: config.oomScoreAdj }),
-  };
-}
 
 /** The server's own directory: commands that name none run there. */
 function ownDirectory(): string {

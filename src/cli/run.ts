@@ -6,6 +6,7 @@ import { version } from '../version.js';
 import type { CliCommand } from './command.js';
 import { completionCommand } from './completion.js';
 import { printHelp } from './described-command.js';
+import { execServerCommand } from './exec-server.js';
 import { EXIT_FAILURE } from './exit-codes.js';
 import { overviewText } from './help.js';
 import { startOwnServer } from './own-server.js';
@@ -14,7 +15,7 @@ import { schema } from './schema.js';
 import { serveCommand } from './serve-command.js';
 
 /** The commands that are part of the server's bundle. */
-const OWN_COMMANDS: readonly CliCommand[] = [serveCommand, schema, completionCommand(allCommands)];
+const OWN_COMMANDS: readonly CliCommand[] = [serveCommand, execServerCommand, schema, completionCommand(allCommands)];
 
 /** Runs one command line. @param argv without the program @returns the exit code */
 export async function run(argv: readonly string[]): Promise<number> {
@@ -37,7 +38,7 @@ async function allCommands(): Promise<readonly CliCommand[]> {
   const { clientCommands } = await import('./client-commands.js');
   const { doctor } = await import('./doctor.js');
   const { mcpCommand } = await import('./mcp.js');
-  return [...OWN_COMMANDS.slice(0, 1), ...clientCommands, doctor, mcpCommand(startOwnServer), ...OWN_COMMANDS.slice(1)];
+  return [...OWN_COMMANDS.slice(0, 2), ...clientCommands, doctor, mcpCommand(startOwnServer), ...OWN_COMMANDS.slice(2)];
 }
 
 async function help([name]: readonly string[]): Promise<number> {

@@ -17,7 +17,7 @@ import { START_PATIENCE_MS, safeLine, say, writeToStderr } from './say.js';
 import { handleSignals } from './signals.js';
 
 /** The flags or the environment are wrong. */
-const EXIT_USAGE = 2;
+export const EXIT_USAGE = 2;
 /** The service could not start. */
 const EXIT_FAILURE = 1;
 /** How long the last connections have to go when everything is said. */

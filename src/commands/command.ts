@@ -56,6 +56,11 @@ export interface CommandOptions {
   readonly timeoutMs: number | undefined;
   readonly input: CommandInput | undefined;
   readonly outputs: Readonly<Record<OutputName, OutputSink>>;
+  /**
+   * Whether the end waits for all processes that hold an output, and leaves the process group alone: a server that a shell starts in the background
+   * lives on. Default: an output is cut soon after the exit, and the group is killed with the reply.
+   */
+  readonly waitsForHolders?: boolean | undefined;
 }
 
 /** How a command ended. */
@@ -103,6 +108,7 @@ export class Command {
     this.#startedAtMs = system.clock.nowMs();
     this.#flow = new OutputFlow({
       clock: system.clock,
+      waitsForHolders: options.waitsForHolders === true,
       cut: (stream) => this.#cutOutput(stream),
       resume: (stream) => this.#process?.resumeOutput(stream),
     });
@@ -123,6 +129,11 @@ export class Command {
   /** Undefined until the process has started. */
   get pid(): number | undefined {
     return this.#process?.pid;
+  }
+
+  /** How the process ended, from its exit on; its output may still follow. */
+  get exit(): CommandEnd | undefined {
+    return this.#exit === undefined ? undefined : this.#endOf(this.#exit);
   }
 
   /** Milliseconds in which an output was paused for a slow client. */
@@ -266,18 +277,24 @@ export class Command {
     this.#state = 'closed';
     // The rest of the group is killed with the reply; a process in a session of its own lives until its connection closes. BEFORE the release, which
     // gives the number away.
-    if (this.#process !== undefined) this.#system.signalGroup(this.#process.pid, 'SIGKILL');
+    const { waitsForHolders } = this.#options;
+    if (this.#process !== undefined && waitsForHolders !== true) {
+      this.#system.signalGroup(this.#process.pid, 'SIGKILL');
+    }
     this.#release();
-    const { exitCode, signal, signalNumber } = this.#exit;
+    this.#resolve(this.#endOf(this.#exit));
+  }
+
+  #endOf({ exitCode, signal, signalNumber }: ExitStatus): CommandEnd {
     const number = signalNumber ?? constants.signals[signal as NodeJS.Signals] ?? 0;
     const ownCode = signal === null ? (exitCode ?? 0) : SIGNAL_EXIT_BASE + number;
-    this.#resolve({
+    return {
       exitCode: this.#timedOut ? TIMEOUT_EXIT_CODE : ownCode,
       signal,
       timedOut: this.#timedOut,
       durationMs: this.#exitedAtMs - this.#startedAtMs,
       outputCut: this.#wasCut,
-    });
+    };
   }
 
   #release(): void {

@@ -21,6 +21,12 @@ export interface AttachOptions extends AttachmentOptions {
   readonly takesOver: boolean;
 }
 
+/** The starter of a command that keeps it without a view: it decides when the command goes, and writes unless a view took that over. */
+export interface CommandHolder {
+  /** Whether it has a client now. */
+  readonly isPresent: boolean;
+}
+
 export interface DetachableOptions {
   /** Its name among the commands of its principal. */
   readonly key: string;
@@ -34,6 +40,8 @@ export interface DetachableOptions {
   readonly logs: Readonly<Partial<Record<OutputName, OutputLog>>>;
   readonly screen: CommandScreen | undefined;
   readonly clock: Clock;
+  /** Undefined for a command that lives by its views alone. */
+  readonly holder: CommandHolder | undefined;
   /** @see AttachmentContext.stallTimeoutMs */
   readonly stallTimeoutMs: number;
   /** Its time is over, or it could not be started. The owner kills and forgets it. Called once. */
@@ -73,6 +81,11 @@ export class DetachableCommand {
     return this.#attachments;
   }
 
+  /** Clients that it has now: its views, and its holder. */
+  get clientCount(): number {
+    return this.#attachments.size + (this.#isHeld ? 1 : 0);
+  }
+
   get writer(): Attachment | undefined {
     for (const attachment of this.#attachments) if (attachment.role === 'writer') return attachment;
     return undefined;
@@ -105,7 +118,8 @@ export class DetachableCommand {
   attach({ takesOver, ...options }: AttachOptions): Attachment {
     this.#refuseAhead(options);
     const present = options.role === 'writer' ? this.writer : undefined;
-    if (present !== undefined && !takesOver) throw new CommandError('writerPresent', {});
+    const isTaken = options.role === 'writer' && (present !== undefined || this.#isHeld);
+    if (isTaken && !takesOver) throw new CommandError('writerPresent', {});
     const { logs, clock, stallTimeoutMs, screen } = this.options;
     const attachment: Attachment = new Attachment(options, {
       logs,
@@ -144,6 +158,10 @@ export class DetachableCommand {
     this.#stopExpiry();
     this.options.onGone(this, this.#end === undefined);
     this.#dropIfLeft();
+  }
+
+  get #isHeld(): boolean {
+    return this.options.holder?.isPresent === true;
   }
 
   #refuseAhead({ from }: AttachmentOptions): void {

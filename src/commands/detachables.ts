@@ -6,9 +6,10 @@ import type { OutputName, TerminalSize } from '../process/os-process.js';
 import type { Clock } from './clock.js';
 import type { CommandEvent } from './command.js';
 import { CommandError } from './command-error.js';
-import { DetachableCommand } from './detachable.js';
+import { type CommandHolder, DetachableCommand } from './detachable.js';
 import { OutputLog, type Retention } from './output/log.js';
 import { ReplayBudget } from './output/replay-budget.js';
+import type { Owner } from './owner.js';
 import { CommandScreen, FoldTurns, type MakeTerminal } from './screen.js';
 import type { CommandStart, CommandTable } from './table.js';
 
@@ -50,6 +51,10 @@ export interface DetachableStart {
   /** Size of its terminal, if it has one. */
   readonly tty: TerminalSize | undefined;
   readonly capBytes: number;
+  /** Keeps it; then `ttlMs` is Infinity, and the holder calls `expire`. Default: nobody. */
+  readonly holder?: CommandHolder;
+  /** Who its processes belong to; the caller closes it. Default: an owner of its own, closed when it is gone. */
+  readonly owner?: Owner;
   readonly start: Omit<CommandStart, 'outputs'>;
 }
 
@@ -75,7 +80,7 @@ export class Detachables {
   get detachedCount(): number {
     let count = 0;
     for (const commands of this.#byPrincipal.values()) {
-      for (const { attachments, end } of commands.values()) if (attachments.size === 0 && end === undefined) count += 1;
+      for (const { clientCount, end } of commands.values()) if (clientCount === 0 && end === undefined) count += 1;
     }
     return count;
   }
@@ -97,7 +102,10 @@ export class Detachables {
     const streams: readonly OutputName[] = start.tty === undefined ? ['stdout', 'stderr'] : ['stdout'];
     this.#requireReserve(start.waitsForWriter ? start.replayBytes * streams.length : 0);
     const outputs = { stdout: this.#log(start, 'stdout'), stderr: this.#log(start, 'stderr') };
-    const owner = table.openOwner();
+    const owner = start.owner ?? table.openOwner();
+    const closeOwn = (): void => {
+      if (start.owner === undefined) table.closeOwner(owner);
+    };
     const command: DetachableCommand = new DetachableCommand({
       key: start.key,
       principal: start.principal,
@@ -107,20 +115,23 @@ export class Detachables {
       logs: Object.fromEntries(streams.map((stream) => [stream, outputs[stream]])),
       screen: this.#screen(start.tty, outputs.stdout),
       clock,
+      holder: start.holder,
       stallTimeoutMs,
       onGone: (gone, wasRunning) => {
         this.#remove(gone);
-        if (wasRunning && gone.running.command.state !== 'closed') this.#options.onExpired(gone);
-        table.closeOwner(owner);
+        const isCut = wasRunning && start.holder === undefined && gone.running.command.state !== 'closed';
+        if (isCut) this.#options.onExpired(gone);
+        closeOwn();
       },
     });
     const onEvent = (event: CommandEvent): void => {
       if (event === 'started') command.started();
+      start.start.onEvent?.(event);
     };
     try {
       command.runs(table.start(owner, { ...start.start, onEvent, outputs }));
     } catch (error) {
-      table.closeOwner(owner);
+      closeOwn();
       for (const log of Object.values(outputs)) log.discard();
       throw error;
     }

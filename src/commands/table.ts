@@ -34,6 +34,8 @@ export interface CommandStart {
   /** Milliseconds, or undefined for none. */
   readonly timeoutMs: number | undefined;
   readonly readsInput: boolean;
+  /** @see CommandOptions.waitsForHolders */
+  readonly waitsForHolders?: boolean | undefined;
   readonly outputs: Readonly<Record<OutputName, OutputSink>>;
   readonly observation: CommandObservation | undefined;
   /** Called at each step of the command, after the observation. */
@@ -60,6 +62,7 @@ export class CommandTable {
   readonly #owners = new Set<Owner>();
   #ownerCount = 0;
   #commandCount = 0;
+  #isEnding = false;
   #onIdle: Array<() => void> = [];
 
   constructor(options: CommandTableOptions) {
@@ -108,13 +111,14 @@ export class CommandTable {
 
   /** @throws {CommandError} noRoom */
   requireRoom(): void {
+    if (this.#isEnding) throw new CommandError('noRoom', { bound: 'draining' });
     const bound = this.isFull ? 'maxProcesses' : this.#options.shortage();
     if (bound !== undefined) throw new CommandError('noRoom', { bound });
   }
 
   /** Starts a command; there must be room. @throws {SpawnError} when it cannot even be prepared */
   start(owner: Owner, start: CommandStart): RunningCommand {
-    const { observation, outputs, timeoutMs } = start;
+    const { observation, outputs, timeoutMs, waitsForHolders } = start;
     this.#commandCount += 1;
     const marker = `${owner.markerPrefix}${this.#commandCount}`;
     let process: ProcessSpec;
@@ -125,7 +129,7 @@ export class CommandTable {
       throw error;
     }
     const input = start.readsInput ? new CommandInput(this.#options.maxStdinBytes) : undefined;
-    const command = new Command(this.#options.system, { process, marker, timeoutMs, input, outputs });
+    const command = new Command(this.#options.system, { process, marker, timeoutMs, input, outputs, waitsForHolders });
     command.onEvent = (event) => {
       observation?.event(event);
       start.onEvent?.(event);
@@ -149,8 +153,9 @@ export class CommandTable {
     return running;
   }
 
-  /** Ends every command with SIGTERM, and with SIGKILL after `graceMs`; their replies follow. */
+  /** Ends every command with SIGTERM, and with SIGKILL after `graceMs`; their replies follow. There is no room for another command from now on. */
   terminateAll(graceMs: number): void {
+    this.#isEnding = true;
     for (const owner of this.#owners) for (const { command } of owner.running) command.terminate({ graceMs });
   }
 

@@ -154,6 +154,10 @@ export const options = {
   noScreens: flag(
     'Does not follow the screens of detachable terminals. A `screen` then shows only the output that is still kept, and says so.',
   ),
+  sessionKeepMs: duration(
+    '80s',
+    'How long a session of the exec-server protocol is kept without a connection, with its commands, and a process of one after its end.',
+  ),
   maxOwedReplyBytes: bytes(65_536, '64m', 'Bytes of replies a client may leave unread before it is closed with 1008.'),
   maxEventLoopDelayMs: duration('500ms', '`/readyz` is 503 while the event loop lags by more. 0: no limit.'),
 

@@ -33,6 +33,8 @@ export type Environment = Readonly<Record<string, string | Uint8Array>>;
 export interface ProcessSpec {
   /** The program and its arguments; never empty. */
   readonly argv: readonly [string, ...string[]];
+  /** The name that the program sees as its own. Default: the first of `argv`. */
+  readonly arg0?: string;
   /** Working directory, absolute or relative to the server's own. Undefined leaves the child in the server's own. */
   readonly cwd?: string | undefined;
   /** The complete environment of the child; nothing is inherited. */

@@ -88,7 +88,7 @@ export function errnoOf(error: unknown): string | undefined {
  * Checks what the kernel would refuse or misunderstand, without looking at any file.
  * @throws {SpawnError} `EINVAL` on a NUL byte or a bad variable name, `E2BIG`
  */
-export function checkStrings({ argv, cwd, env }: ProcessSpec): void {
+export function checkStrings({ argv, arg0, cwd, env }: ProcessSpec): void {
   if (cwd?.includes('\0') === true) throw spawnError('cwd has a NUL byte', 'EINVAL');
   let total = 0;
   const count = (text: string, extraBytes: number): void => countBytes(Buffer.byteLength(text) + extraBytes);
@@ -96,7 +96,7 @@ export function checkStrings({ argv, cwd, env }: ProcessSpec): void {
     if (bytes > MAX_STRING_BYTES) throw spawnError('an argument or variable is too long', 'E2BIG');
     total += bytes + POINTER_BYTES;
   };
-  for (const argument of argv) {
+  for (const argument of arg0 === undefined ? argv : [...argv, arg0]) {
     if (argument.includes('\0')) throw spawnError('an argument has a NUL byte', 'EINVAL');
     count(argument, 1);
   }

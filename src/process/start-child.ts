@@ -30,8 +30,9 @@ export async function startChild(
   spawnChild: SpawnChild,
   onExit: (status: ExitStatus) => void,
 ): Promise<number> {
-  const { argv, env, cwd } = spec;
-  const attempt = (reach: Reach, words: readonly string[] = argv): Promise<number> =>
+  const { argv, env, cwd, arg0 = argv[0] } = spec;
+  const own = [arg0, ...argv.slice(1)];
+  const attempt = (reach: Reach, words: readonly string[] = own): Promise<number> =>
     spawnChild({ ...reach, argv: words, env, cwd, streams }, onExit);
 
   let reach: Reach = quickReach(spec) ?? { file: await findOrBlame(spec, streams) };

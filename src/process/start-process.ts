@@ -6,7 +6,7 @@ import { serverFiles } from './file-probe.js';
 import { type Libc, loadLibc } from './libc.js';
 import { raiseOomScore } from './oom-score.js';
 import { adoptOrphans } from './orphans.js';
-import type { OsProcess, ProcessEvents, ProcessSpec, StartProcess } from './os-process.js';
+import { type OsProcess, type ProcessEvents, type ProcessSpec, SpawnError, type StartProcess } from './os-process.js';
 import { startPipeProcess } from './pipe-process.js';
 import { spawnOnThread } from './posix-spawn.js';
 import { signalByPidfd } from './process-signals.js';
@@ -45,10 +45,19 @@ export function startProcessIn(sandboxes: Sandboxes | undefined): StartProcess {
   return async (spec, events) => {
     checkStrings(spec);
     const libc = await preparedLibc();
+    if (spec.arg0 !== undefined) checkArg0(spec, libc);
     const started = await startSomewhere(spec, events, { libc, sandboxes });
     if (spec.oomScoreAdj !== undefined) raiseOomScore(started.pid, spec.oomScoreAdj);
     return started;
   };
+}
+
+/** @throws {SpawnError} where the name that the program sees cannot be chosen */
+function checkArg0({ runAs, sandbox }: ProcessSpec, { spawnChild }: Libc): void {
+  if (runAs !== undefined) throw new SpawnError('arg0 cannot be set for a command of another user', 'ENOTSUP');
+  if (spawnChild === undefined && sandbox === undefined) {
+    throw new SpawnError('arg0 needs the C library of the host', 'ENOTSUP');
+  }
 }
 
 interface Host {

@@ -284,6 +284,78 @@ export const errorTable = {
     message: (data) => `failed to spawn process: ${data.detail}`,
     description: 'The program of `process/spawn` could not be started; `data.errno` says why.',
   },
+  alreadyInitializedSession: {
+    code: INVALID_REQUEST,
+    message: () => 'initialize may only be sent once per connection',
+    description: 'exec-server: a second `initialize` on one connection.',
+  },
+  notConfirmed: {
+    code: INVALID_REQUEST,
+    message: () => 'client must send initialized before using exec methods',
+    description: 'exec-server: a request came before the notification `initialized`.',
+  },
+  sessionAttached: {
+    code: -32010,
+    message: (data) => `session ${data.sessionId} is already attached to another connection`,
+    description: 'exec-server: the session that was to be resumed has a connection. Retry.',
+  },
+  unknownSession: {
+    code: INVALID_REQUEST,
+    message: (data) => `unknown session id ${data.sessionId}`,
+    description: 'exec-server: this server has no such session of this principal, or has none any more. Begin a new one.',
+  },
+  emptyArgv: {
+    code: INVALID_PARAMS,
+    message: () => 'argv must not be empty',
+    description: 'exec-server: `argv` has no element.',
+  },
+  processExists: {
+    code: INVALID_REQUEST,
+    message: (data) => `process ${data.processId} already exists`,
+    description: 'exec-server: the session has, or had not long ago, a process of that name.',
+  },
+  processStarting: {
+    code: INVALID_REQUEST,
+    message: (data) => `process id ${data.processId} is starting`,
+    description: 'exec-server: a read of a process whose start was not answered yet.',
+  },
+  unknownProcess: {
+    code: INVALID_REQUEST,
+    message: (data) => `unknown process id ${data.processId}`,
+    description: 'exec-server: a read of a process that the session does not have.',
+  },
+  stdinUnwritable: {
+    code: INTERNAL_ERROR,
+    message: () => 'failed to write to process stdin',
+    description: 'exec-server: a write to a process that has ended or closed its stdin.',
+  },
+  wrongFileUri: {
+    code: INVALID_PARAMS,
+    message: (data) => `${data.field}: ${data.detail}`,
+    description: 'exec-server: not the `file:` URI of an absolute path on this machine.',
+  },
+  unsupportedParam: {
+    code: INVALID_PARAMS,
+    message: (data) => `${data.field} is not supported by this server; leave it out`,
+    description: 'exec-server: a feature that this server does not declare as a capability.',
+  },
+  untranslatableSandbox: {
+    code: INVALID_PARAMS,
+    message: (data) =>
+      `sandbox: ${data.detail}. This server enforces a sandbox as it is asked for or refuses it; inside a container, sandbox_mode = "danger-full-access" asks for none`,
+    description: 'exec-server: the sandbox cannot be enforced exactly as it was asked for; nothing was done.',
+  },
+  fileNotFound: {
+    code: -32004,
+    message: (data) => `${data.detail}`,
+    description:
+      'exec-server: nothing is at a path of `fs/*`, or a handle is not open. In that protocol this code says nothing else.',
+  },
+  osError: {
+    code: INTERNAL_ERROR,
+    message: (data) => `${data.detail}`,
+    description: 'exec-server: the operating system refused; `data.errno` says why.',
+  },
   invalidSignal: {
     code: INVALID_PARAMS,
     message: (data) => `unknown signal ${quote(data.signal)}; use a name such as "SIGTERM"`,

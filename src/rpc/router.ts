@@ -3,7 +3,7 @@
  * handler does.
  * @see PROTOCOL "Finer points", order of checks
  */
-import { rpcError } from '../protocol/errors.js';
+import { type RpcError, rpcError } from '../protocol/errors.js';
 import { MAX_ISSUES } from '../protocol/methods/bounded-values.js';
 import { MAX_MESSAGE_BYTES, type MethodDefinition } from '../protocol/methods/method-definition.js';
 import type { Call } from './connection.js';
@@ -42,15 +42,29 @@ const MAX_PATH_LENGTH = 200;
 /** The method that must come first on a connection. */
 const HANDSHAKE = 'initialize';
 
+/** What must have happened before a request is served: one `initialize`. @returns the refusal */
+function refuseByHandshake({ initialized }: Caller, method: string): RpcError | undefined {
+  if (method === HANDSHAKE) return initialized ? rpcError('alreadyInitialized') : undefined;
+  return initialized ? undefined : rpcError('notInitialized');
+}
+
 /** Finds the handler of a request, checks the request, and runs it. */
 export class Router<S extends Caller> {
   readonly #routes = new Map<string, Route<S>>();
   readonly #notified = new Map<string, NotificationRoute<S>>();
   readonly #admit: (call: AdmittedCall<S>) => void;
+  readonly #refuseEarly: (caller: S, method: string) => RpcError | undefined;
 
-  /** @param admit throws the refusal: the caller may not call this, or the server is draining or full */
-  constructor(admit: (call: AdmittedCall<S>) => void) {
+  /**
+   * @param admit throws the refusal: the caller may not call this, or the server is draining or full
+   * @param refuseEarly returns the refusal of what comes too early, or twice; default: the rules of `initialize`
+   */
+  constructor(
+    admit: (call: AdmittedCall<S>) => void,
+    refuseEarly: (caller: S, method: string) => RpcError | undefined = refuseByHandshake,
+  ) {
     this.#admit = admit;
+    this.#refuseEarly = refuseEarly;
   }
 
   /** Adds methods with their handlers. @throws {Error} when a name is taken */
@@ -89,8 +103,8 @@ export class Router<S extends Caller> {
   /** Serves one request. @throws {RpcError} the refusal */
   serve(caller: S, call: Call): unknown {
     const { method, params } = call.request;
-    if (method === HANDSHAKE && caller.initialized) throw rpcError('alreadyInitialized');
-    if (method !== HANDSHAKE && !caller.initialized) throw rpcError('notInitialized');
+    const early = this.#refuseEarly(caller, method);
+    if (early !== undefined) throw early;
     const route = this.#routes.get(method);
     if (route === undefined) throw rpcError('methodNotFound', { method: method.slice(0, 200) });
     if (!caller.experimentalApi) requireStable(method, route.definition, params);

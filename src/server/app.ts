@@ -7,6 +7,7 @@ import { authPlugin } from '../../plugins/auth.js';
 import { commandExecPlugin } from '../../plugins/command-exec.js';
 import { commandsPlugin } from '../../plugins/commands.js';
 import { drainPlugin } from '../../plugins/drain.js';
+import { execServerPlugin } from '../../plugins/exec-server.js';
 import { lifecyclePlugin } from '../../plugins/lifecycle.js';
 import { memoryPlugin } from '../../plugins/memory.js';
 import { metricsPlugin } from '../../plugins/metrics.js';
@@ -86,6 +87,7 @@ export async function buildApp(
   await app.register(sandboxPlugin, { config });
   await app.register(commandsPlugin, { config });
   await app.register(commandExecPlugin, { config });
+  await app.register(execServerPlugin, { config });
   await app.register(tcpAdmissionPlugin, { config });
   await app.register(websocketPlugin, { config });
   await app.register(drainPlugin, { config });

@@ -26,7 +26,8 @@ export function commandSandbox(
     throw rpcError('sandboxUnavailable', { detail: reachableCredential, missing: ['authentication'] });
   }
   if (choice.type === 'readOnly') return { env, spec: { sandbox: { policy: choice, owner } } };
-  const { isBounded, ...policy } = choice;
+  const { isBounded, excludeWorkspace, ...policy } = choice;
   const within = isBounded ? { within: [workspace, ...settings.roots, '/tmp'] } : {};
-  return { env, spec: { sandbox: { policy: { ...policy, workspace, ...within }, owner } } };
+  const own = { workspace: excludeWorkspace === true ? undefined : workspace };
+  return { env, spec: { sandbox: { policy: { ...policy, ...own, ...within }, owner } } };
 }

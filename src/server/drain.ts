@@ -9,6 +9,7 @@ import type { CommandTable } from '../commands/table.js';
 import type { Config } from '../config/config.js';
 import type { Log } from '../log.js';
 import { closeCodes } from '../protocol/close-codes.js';
+import type { Connection } from '../rpc/connection.js';
 import { FlushLimit } from '../rpc/flush-limit.js';
 import { ServedTime } from '../rpc/served-time.js';
 import type { Session } from '../session/session.js';
@@ -23,6 +24,11 @@ const LOOK_EVERY_MS = 20;
  * connection counts as idle.
  */
 const COME_BACK_MS = 5000;
+/**
+ * A client of the exec-server protocol starts its next process right after the last one. Its connection is closed only when it has sent nothing for so
+ * long: a start that crosses the Close would fail, and it gets no answer that would tell its client to try elsewhere.
+ */
+const QUIET_MS = 500;
 /**
  * A look that comes later than twice this shows that the process stood still (SIGSTOP, a paused container), and that time is not counted.
  * On a busy machine a look is late, too, but not by a second.
@@ -108,6 +114,7 @@ export class Drain {
     const { sessions, commands } = this.#options;
     const before = new Set(sessions.all());
     const cameAtMs = new Map<Session, number>();
+    const quiet = new QuietSince();
     for (;;) {
       const nowMs = this.#time.look();
       for (const session of sessions.all()) {
@@ -118,6 +125,7 @@ export class Drain {
           if (nowMs - sinceMs < COME_BACK_MS) continue;
         }
         if (connection.inFlight > 0 || connection.outbox.pendingBytes > 0) continue;
+        if (session.agreement?.dialect === 'exec-server' && quiet.lookAt(connection, nowMs) < QUIET_MS) continue;
         connection.close(closeCodes.goingAway, 'server going away');
       }
       const leftMs = deadlineAtMs - nowMs;
@@ -158,6 +166,20 @@ export class Drain {
     const endsAtMs = this.#time.look() + ms;
     for (let leftMs = ms; leftMs > 0; leftMs = endsAtMs - this.#time.look())
       await sleep(Math.min(LOOK_EVERY_MS, leftMs));
+  }
+}
+
+/** For how long connections have sent nothing, as far as it was looked at. */
+class QuietSince {
+  readonly #looks = new Map<Connection, { readonly messages: number; readonly sinceMs: number }>();
+
+  /** @returns milliseconds */
+  lookAt(connection: Connection, nowMs: number): number {
+    const { receivedMessages: messages } = connection.transport;
+    const last = this.#looks.get(connection);
+    if (last?.messages === messages) return nowMs - last.sinceMs;
+    this.#looks.set(connection, { messages, sinceMs: nowMs });
+    return 0;
   }
 }
 

@@ -7,7 +7,7 @@ import { authorize } from '../auth/authorize.js';
 import type { Principal } from '../auth/principal.js';
 import { type Config, limitsOf } from '../config/config.js';
 import type { Log } from '../log.js';
-import { rpcError } from '../protocol/errors.js';
+import { type RpcError, rpcError } from '../protocol/errors.js';
 import { type MethodResult, methods } from '../protocol/methods.js';
 import { openRpcDocument } from '../protocol/open-rpc.js';
 import { Keepalive } from '../rpc/keepalive.js';
@@ -17,6 +17,7 @@ import type { TraceCarrier } from '../rpc/trace-context.js';
 import type { Transport } from '../rpc/transport.js';
 import { warnIfExpiring } from '../session/credential-expiry.js';
 import { createInitializeHandler } from '../session/handshake.js';
+import { Dialects } from '../session/dialects.js';
 import { openSession } from '../session/open-session.js';
 import type { Session } from '../session/session.js';
 import type { SessionRegistry } from '../session/session-registry.js';
@@ -36,13 +37,17 @@ export interface RpcServiceOptions {
 
 /** Serves every client that comes with a transport. */
 export class RpcService {
+  /** The protocol of the app-server. */
   readonly router: Router<Session>;
+  /** The protocol of the exec-server. */
+  readonly execServerRouter: Router<Session>;
   /** Requests in flight of all connections. */
   readonly requests: TotalRequests;
   readonly #options: RpcServiceOptions;
   readonly #keepalive: Keepalive;
   #limits: Limits;
   readonly #limitSources: Array<() => Promise<Limits>> = [];
+  #refuseExecServer: (session: Session, method: string) => RpcError | undefined = () => undefined;
   #finding: Promise<void> | undefined;
   #areLimitsKnown = false;
   readonly #endedCallbacks: Array<(session: Session) => void> = [];
@@ -54,6 +59,10 @@ export class RpcService {
     this.requests = new TotalRequests(config.maxRequests);
     this.#keepalive = new Keepalive(config);
     this.router = new Router<Session>((call) => this.#admit(call));
+    this.execServerRouter = new Router<Session>(
+      (call) => this.#admit(call),
+      (session, method) => this.#refuseExecServer(session, method),
+    );
     const { initialize, 'rpc.discover': discover } = methods;
     this.#limits = limitsOf(config);
     const handshake = createInitializeHandler({
@@ -82,7 +91,7 @@ export class RpcService {
       maxOwedReplyBytes: config.maxOwedReplyBytes,
       initializeTimeoutMs: config.initializeTimeoutMs,
       requests: this.requests,
-      router: this.router,
+      dialects: new Dialects({ 'app-server': this.router, 'exec-server': this.execServerRouter }),
       keepalive: this.#keepalive,
       sessions,
       observe: (session) => telemetry.connection(session, upgrade),
@@ -118,6 +127,11 @@ export class RpcService {
   /** Calls back whenever a session's connection has ended. */
   onSessionClosed(callback: (session: Session) => void): void {
     this.#closedCallbacks.push(callback);
+  }
+
+  /** Sets what the protocol of the exec-server refuses as too early. To be called before the first connection. */
+  refuseExecServerBy(refuse: (session: Session, method: string) => RpcError | undefined): void {
+    this.#refuseExecServer = refuse;
   }
 
   /** Stops watching connections. */

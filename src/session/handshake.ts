@@ -66,6 +66,7 @@ export function createInitializeHandler(options: HandshakeOptions) {
     };
     // LAST, because a handshake that fails must leave the session as it was.
     session.initialize({
+      dialect: 'app-server',
       clientName: beginningOf(name),
       clientVersion: beginningOf(version),
       experimentalApi: params.capabilities?.experimentalApi ?? false,

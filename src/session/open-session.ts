@@ -8,9 +8,9 @@ import type { RequestMessage } from '../rpc/codec.js';
 import { type Call, Connection, type RequestObservation } from '../rpc/connection.js';
 import type { Keepalive } from '../rpc/keepalive.js';
 import { RequestBudget, type TotalRequests } from '../rpc/request-budget.js';
-import type { Router } from '../rpc/router.js';
 import type { Transport } from '../rpc/transport.js';
 import { watchCredential } from './credential-expiry.js';
+import type { Dialects } from './dialects.js';
 import { Session } from './session.js';
 import type { SessionRegistry } from './session-registry.js';
 
@@ -31,7 +31,7 @@ export interface SessionService {
   readonly initializeTimeoutMs: number;
   /** Requests in flight of all connections. */
   readonly requests: TotalRequests;
-  readonly router: Router<Session>;
+  readonly dialects: Dialects;
   readonly keepalive: Pick<Keepalive, 'add' | 'remove'>;
   readonly sessions: Pick<SessionRegistry, 'add' | 'remove'>;
   readonly observe: (session: Session) => SessionObservation;
@@ -42,16 +42,16 @@ export interface SessionService {
 
 /** Opens a session over a transport for the principal at its other end. */
 export function openSession(transport: Transport, principal: Principal, service: SessionService): Session {
-  const { router, keepalive, sessions } = service;
+  const { dialects, keepalive, sessions } = service;
   const connection: Connection = new Connection({
     transport,
     budget: new RequestBudget(service.maxRequestsPerConnection, service.requests),
     maxOwedReplyBytes: service.maxOwedReplyBytes,
-    maxBytesOf: (method) => router.maxBytesOf(method),
-    serve: (call) => router.serve(session, call),
+    maxBytesOf: (method) => dialects.of(session).maxBytesOf(method),
+    serve: (call) => dialects.forRequest(session, call.request).serve(session, call),
     // `initialized` asks for nothing, and an unknown notification is never answered.
     onNotification: (method, params) => {
-      if (!router.notify(session, method, params)) observation.notified(method);
+      if (!dialects.of(session).notify(session, method, params)) observation.notified(method);
     },
     onResponse: (answer) => session.answered(answer),
     onEnd: () => service.onInputEnded(session),

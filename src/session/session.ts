@@ -11,8 +11,12 @@ import type { Connection } from '../rpc/connection.js';
 import { afterServing } from '../rpc/served-time.js';
 import { Asking } from './ask.js';
 
+/** The protocol of a connection; its `initialize` chooses it. */
+export type ConnectionDialect = 'app-server' | 'exec-server';
+
 /** What was agreed in `initialize`. */
 export interface Agreement {
+  readonly dialect: ConnectionDialect;
   readonly clientName: string;
   readonly clientVersion: string;
   readonly experimentalApi: boolean;

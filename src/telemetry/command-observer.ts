@@ -32,9 +32,18 @@ export function kindOf(command: ExecRequest): CommandKind {
 
 /** What a span says of a command at its start. */
 export function startAttributes(command: ExecRequest, traceArgv: boolean): Attributes {
-  const kind: Attributes = { 'execwire.command.kind': kindOf(command) };
-  if (!traceArgv) return kind;
-  return { ...kind, 'process.command_args': command.argv.slice(0, MAX_ARGS).map((arg) => arg.slice(0, MAX_ARG_CHARS)) };
+  const about: Attributes = { 'execwire.command.kind': kindOf(command), ...agentAttributes(command) };
+  if (!traceArgv) return about;
+  return { ...about, 'process.command_args': command.argv.slice(0, MAX_ARGS).map((arg) => arg.slice(0, MAX_ARG_CHARS)) };
+}
+
+/** What an agent said of a command that it started. */
+function agentAttributes({ metadata }: ExecRequest): Attributes {
+  const { toolCallId, threadId } = metadata ?? {};
+  return {
+    ...(typeof toolCallId === 'string' ? { 'gen_ai.tool.call.id': toolCallId } : {}),
+    ...(typeof threadId === 'string' ? { 'gen_ai.conversation.id': threadId } : {}),
+  };
 }
 
 /** One command as telemetry sees it. */

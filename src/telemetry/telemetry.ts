@@ -7,6 +7,7 @@ import type { ExecRequest } from '../dialects/command-exec/exec-request.js';
 import type { Log } from '../log.js';
 import { closeCodes } from '../protocol/close-codes.js';
 import { errorTable } from '../protocol/errors.js';
+import { execServerMethods } from '../protocol/methods/exec-server.js';
 import { methods } from '../protocol/methods.js';
 import type { Call } from '../rpc/connection.js';
 import { environmentOf, parseCarrier, type TraceCarrier } from '../rpc/trace-context.js';
@@ -25,7 +26,7 @@ import type { CommandSpan, Tracing } from './tracing.js';
 const CODES_WITHOUT_CLOSE = [1005, 1006];
 
 const labels: LabelTables = {
-  methods: new Set(Object.keys(methods)),
+  methods: new Set([...Object.keys(methods), ...Object.keys(execServerMethods)]),
   errorCodes: new Set(Object.values(errorTable).map(({ code }) => code)),
   reasons: new Set(Object.keys(errorTable)),
   closeCodes: new Set([...Object.values(closeCodes), ...CODES_WITHOUT_CLOSE]),

@@ -30,6 +30,8 @@ export const attributes = {
   'process.exit.code':
     'command: the exit code as the protocol counts, if it ended: 128+n for signal n, 124 for the timeout',
   'process.command_args': 'command: the arguments, with `--trace-argv` only',
+  'gen_ai.tool.call.id': 'command: the tool call of an agent that it belongs to, if its start named one',
+  'gen_ai.conversation.id': 'command: the conversation of an agent that it belongs to, likewise',
   'execwire.command.kind': 'command: `tty`, `streamed` or `buffered`',
   'execwire.command.signal': 'command: the signal that ended it, if one did',
   'execwire.command.cause':

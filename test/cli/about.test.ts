@@ -11,7 +11,7 @@ import { CliProcess, cliSetup } from './cli-process.js';
 
 const run = (...args: string[]) => new CliProcess(args).ended;
 const ROOT = resolve(import.meta.dirname, '../..');
-const ALL = ['serve', 'exec', 'shell', 'attach', 'ls', 'logs', 'kill', 'top', 'doctor', 'mcp', 'schema', 'completion'];
+const ALL = ['serve', 'exec-server', 'exec', 'shell', 'attach', 'ls', 'logs', 'kill', 'top', 'doctor', 'mcp', 'schema', 'completion'];
 
 t.test('launcher knows the words of the commands that talk to a server', (t) => {
   t.same([...CLIENT_WORDS].sort(), clientCommands.map(({ name }) => name).sort());

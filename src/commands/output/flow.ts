@@ -20,6 +20,8 @@ export const LINGER_BYTES = 1024 * 1024;
 
 export interface OutputFlowOptions {
   readonly clock: Clock;
+  /** Whether an output is read as long as any process holds it. */
+  readonly waitsForHolders: boolean;
   /** Takes the content of the kernel's buffer for one output and closes the output. */
   readonly cut: (output: OutputName) => void;
   /** Reads one output again. */
@@ -82,7 +84,7 @@ export class OutputFlow {
 
   /** Counts bytes that were read. To be called after they were passed on. */
   took(output: OutputName, bytes: number): void {
-    if (!this.#exited) return;
+    if (!this.#exited || this.#options.waitsForHolders) return;
     this.#bytesSinceExit[output] += bytes;
     if (this.#bytesSinceExit[output] >= LINGER_BYTES && this.#open.has(output)) this.#cut(output);
   }
@@ -96,7 +98,7 @@ export class OutputFlow {
   /** The process has ended, so the time for held outputs runs from now on. */
   exited(): void {
     this.#exited = true;
-    if (this.#open.size === 0) return;
+    if (this.#open.size === 0 || this.#options.waitsForHolders) return;
     this.#cancelLongestLinger = this.#options.clock.after(LONGEST_LINGER_MS, () => this.cutAll());
     this.#runLinger();
   }
@@ -125,7 +127,14 @@ export class OutputFlow {
   }
 
   #runLinger(): void {
-    if (!this.#exited || this.#cancelLinger !== undefined || this.#paused.size > 0 || this.#open.size === 0) return;
+    if (
+      !this.#exited ||
+      this.#options.waitsForHolders ||
+      this.#cancelLinger !== undefined ||
+      this.#paused.size > 0 ||
+      this.#open.size === 0
+    )
+      return;
     this.#lingerSinceMs = this.#options.clock.nowMs();
     this.#cancelLinger = this.#options.clock.after(this.#lingerLeftMs, () => this.cutAll());
   }

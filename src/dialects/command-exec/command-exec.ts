@@ -51,6 +51,11 @@ export class CommandExec {
     return this.#requests.get(command);
   }
 
+  /** Makes a command that another dialect started known to lists and views. */
+  adopt(command: DetachableCommand, request: ExecRequest): void {
+    this.#requests.set(command, request);
+  }
+
   /** Absolute directory of a request. */
   cwdOf(request: ExecRequest): string {
     return this.#options.cwdOf(request);
@@ -190,7 +195,7 @@ export class CommandExec {
     table.requireRoom();
     if (!request.streamOutput && captures.isFull) throw new CommandError('noRoom', { bound: 'maxBufferedTotalBytes' });
     const { outputs, streams } = outputsOf(request, { session, captures, maxBufferedBytes });
-    const running = table.start(commands.owner, { ...this.#startOf(request, session, call), outputs, onEvent });
+    const running = table.start(commands.owner, { ...this.startOf(request, session, call), outputs, onEvent });
     const { processId, dialect: viewedAs } = request;
     const named = { processId, viewedAs, running, request, detachable: undefined, attachment: undefined, streams };
     commands.add(named);
@@ -216,7 +221,7 @@ export class CommandExec {
       identity: this.#identityOf(request),
       tty: request.tty,
       capBytes: request.outputCapBytes,
-      start: this.#startOf(request, session, call),
+      start: this.startOf(request, session, call),
     });
     this.#requests.set(command, request);
     return command;
@@ -257,7 +262,8 @@ export class CommandExec {
     return { processId, windowBytes, from, size, isResumed, role: 'writer', takesOver: true, wantsScreen: false };
   }
 
-  #startOf(request: ExecRequest, session: Session, call: Call): Omit<CommandStart, 'outputs'> {
+  /** How the table is to start what a request asks for. */
+  startOf(request: ExecRequest, session: Session, call: Call): Omit<CommandStart, 'outputs'> {
     const observation = this.#options.observe?.(request, session, call);
     return {
       prepare: (marker, owner) => this.#options.prepare(request, { marker, owner, traceEnv: observation?.env ?? {} }),

@@ -76,7 +76,7 @@ function rowOf(
     startedAtMs,
     key: detachable?.key ?? null,
     role: session === undefined ? null : (attachment?.role ?? null),
-    attachments: detachable === undefined ? 1 : detachable.attachments.size,
+    attachments: detachable === undefined ? 1 : detachable.clientCount,
     stdout: detachable === undefined ? ordinaryRange('stdout') : keptRange(detachable, 'stdout'),
     stderr: detachable === undefined ? ordinaryRange('stderr') : keptRange(detachable, 'stderr'),
     expiresAtMs: detachable?.leftMs === undefined ? null : Date.now() + detachable.leftMs,
@@ -87,7 +87,7 @@ function rowOf(
 
 function stateOf({ command }: RunningCommand, detachable: DetachableCommand | undefined): Row['state'] {
   if (detachable?.end !== undefined) return 'ended';
-  if (command.state === 'running' && detachable?.attachments.size === 0) return 'detached';
+  if (command.state === 'running' && detachable?.clientCount === 0) return 'detached';
   return command.state === 'closed' ? 'exiting' : command.state;
 }
 

@@ -3,17 +3,23 @@
  * once; per chunk there is one base64 conversion and one copy. Measured against `JSON.stringify` and a string send on 64 KiB chunks:
  * some ten times the throughput (`npm run bench -- --only pipe-stream`). Knows no cap and no connection.
  */
-import type { OutputName } from '../../process/os-process.js';
 import { type EncodedMessage, MESSAGE_HEADROOM_BYTES, MESSAGE_TAILROOM_BYTES } from '../../rpc/transport.js';
 
 /** What a dialect calls its notifications of output, and in them the name of the command. */
 export interface DeltaNames {
   readonly method: string;
   readonly id: string;
+  /** Holds the bytes. */
+  readonly bytes: string;
+  /** Holds the position of a delta that says it. */
+  readonly position: string;
+  /** Whether a delta says that its stream has reached its cap. */
+  readonly saysCap: boolean;
 }
 
-export const EXEC_DELTAS: DeltaNames = { method: 'command/exec/outputDelta', id: 'processId' };
-export const SPAWN_DELTAS: DeltaNames = { method: 'process/outputDelta', id: 'processHandle' };
+const APP_SERVER_NAMES = { bytes: 'deltaBase64', position: 'offset', saysCap: true };
+export const EXEC_DELTAS: DeltaNames = { ...APP_SERVER_NAMES, method: 'command/exec/outputDelta', id: 'processId' };
+export const SPAWN_DELTAS: DeltaNames = { ...APP_SERVER_NAMES, method: 'process/outputDelta', id: 'processHandle' };
 
 /** Most bytes of output in one notification: one read of a pipe. */
 export const MAX_DELTA_BYTES = 64 * 1024;
@@ -52,14 +58,15 @@ export class DeltaEncoder {
   readonly #suffix: Buffer;
   readonly #lastSuffix: Buffer;
 
-  constructor(id: string, stream: OutputName, { jsonrpc, saysOffset = false, names = EXEC_DELTAS }: DeltaOptions) {
+  constructor(id: string, stream: string, { jsonrpc, saysOffset = false, names = EXEC_DELTAS }: DeltaOptions) {
     this.#saysOffset = saysOffset;
     const version = jsonrpc ? '"jsonrpc":"2.0",' : '';
-    const params = `{"${names.id}":${JSON.stringify(id)},"stream":"${stream}","deltaBase64":"`;
+    const params = `{"${names.id}":${JSON.stringify(id)},"stream":"${stream}","${names.bytes}":"`;
     this.#prefix = Buffer.from(`{${version}"method":"${names.method}","params":${params}`);
-    const end = saysOffset ? ',"offset":' : '}}';
-    this.#suffix = Buffer.from(`","capReached":false${end}`);
-    this.#lastSuffix = Buffer.from(`","capReached":true${end}`);
+    const end = saysOffset ? `,"${names.position}":` : '}}';
+    const cap = (reached: boolean): string => (names.saysCap ? `,"capReached":${reached}` : '');
+    this.#suffix = Buffer.from(`"${cap(false)}${end}`);
+    this.#lastSuffix = Buffer.from(`"${cap(true)}${end}`);
   }
 
   /** @param last whether the stream reaches its cap with this delta @param offset position of the first byte, if deltas carry it */

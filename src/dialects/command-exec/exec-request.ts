@@ -4,7 +4,7 @@
  */
 
 import type { AttachmentRole } from '../../commands/attachment.js';
-import type { OutputName, TerminalSize } from '../../process/os-process.js';
+import type { Environment, OutputName, TerminalSize } from '../../process/os-process.js';
 import { rpcError } from '../../protocol/errors.js';
 import type { MethodParams } from '../../protocol/methods.js';
 import { type DecidedSandbox, decideSandbox, NO_SANDBOX_SETTINGS, type SandboxSettings } from './sandbox-request.js';
@@ -54,12 +54,21 @@ export interface ExecRequest {
   /** Undefined for no timeout. */
   readonly timeoutMs: number | undefined;
   readonly cwd: string | undefined;
+  /** What the environment is made over. Undefined for that of the server, without its secrets. */
+  readonly inherited: Environment | undefined;
+  /** The name that the program sees as its own; undefined for the one it was found by. */
+  readonly arg0: string | undefined;
+  /** Whether TERM is set on a terminal whose environment names none. */
+  readonly setsTerm: boolean;
   readonly env: Readonly<Record<string, string | null>>;
   readonly sandbox: DecidedSandbox;
   readonly detachable: DetachableRequest | undefined;
   /** Bytes of each stream that may be under way unacknowledged; Infinity without acknowledgements. */
   readonly windowBytes: number;
 }
+
+/** What a request has that says nothing of these. */
+export const OWN_SURROUNDINGS = { inherited: undefined, arg0: undefined, setsTerm: true } as const;
 
 /** Asks for a view of a detachable command. */
 export interface ViewRequest {
@@ -115,6 +124,7 @@ export function decideExecRequest(
       params.disableOutputCap === true ? Number.POSITIVE_INFINITY : (params.outputBytesCap ?? DEFAULT_OUTPUT_CAP_BYTES),
     timeoutMs: params.disableTimeout === true ? undefined : (timeoutMs ?? DEFAULT_TIMEOUT_MS),
     cwd: params.cwd ?? undefined,
+    ...OWN_SURROUNDINGS,
     env: params.env ?? {},
     sandbox,
     detachable: isSet(params.detachable) ? decideDetachable(params.detachable, ceilings) : undefined,

@@ -16,6 +16,8 @@ export type SandboxChoice =
   | {
       readonly type: 'workspaceWrite';
       readonly network: boolean;
+      /** Whether the server's own folder is left out. Default: it may be written. */
+      readonly excludeWorkspace?: boolean;
       /** Folders beside the server's own. */
       readonly writableRoots: readonly string[];
       readonly excludeSlashTmp: boolean;

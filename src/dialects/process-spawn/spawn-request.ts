@@ -7,6 +7,7 @@ import {
   DEFAULT_SIZE,
   DEFAULT_TIMEOUT_MS,
   type ExecRequest,
+  OWN_SURROUNDINGS,
 } from '../command-exec/exec-request.js';
 import { decideSandbox, NO_SANDBOX_SETTINGS, type SandboxSettings } from '../command-exec/sandbox-request.js';
 
@@ -43,6 +44,7 @@ export function decideSpawnRequest(
     outputCapBytes: outputBytesCap === null ? Number.POSITIVE_INFINITY : (outputBytesCap ?? DEFAULT_OUTPUT_CAP_BYTES),
     timeoutMs: timeoutMs === null ? undefined : (timeoutMs ?? DEFAULT_TIMEOUT_MS),
     cwd,
+    ...OWN_SURROUNDINGS,
     env: env ?? {},
     sandbox: decideSandbox(undefined, settings),
     detachable: undefined,

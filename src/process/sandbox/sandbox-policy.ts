@@ -14,8 +14,8 @@ export interface ReadOnlyPolicy {
 export interface WorkspaceWritePolicy {
   readonly type: 'workspaceWrite';
   readonly network: boolean;
-  /** The first root: the server's folder, independent of the command's. May be relative to the server's own directory. */
-  readonly workspace: string;
+  /** The first root: the server's folder, independent of the command's. May be relative to the server's own directory. Undefined: it is no root. */
+  readonly workspace: string | undefined;
   /** Absolute paths. */
   readonly writableRoots: readonly string[];
   readonly excludeSlashTmp: boolean;

@@ -75,7 +75,9 @@ interface WantedRoot {
 }
 
 function wantedRoots(policy: WorkspaceWritePolicy, { tmpdir, clientPaths }: RootsContext): WantedRoot[] {
-  const wanted: WantedRoot[] = [{ name: policy.workspace, isWorkspace: true, lookup: lookupAtOnce }];
+  const { workspace } = policy;
+  const wanted: WantedRoot[] = [];
+  if (workspace !== undefined) wanted.push({ name: workspace, isWorkspace: true, lookup: lookupAtOnce });
   for (const name of policy.writableRoots) wanted.push({ name, isWorkspace: true, lookup: clientPaths });
   if (!policy.excludeSlashTmp) wanted.push({ name: TEMPORARY_FILES, isWorkspace: false, lookup: lookupAtOnce });
   const isTmpdirWanted = !policy.excludeTmpdirEnvVar && tmpdir !== undefined && isAbsolute(tmpdir);

@@ -1,0 +1,33 @@
+// What a start of the exec-server protocol inherits of the server's environment.
+import t from 'tap';
+import { baseEnvironment } from '../../../src/dialects/exec-server/environment-policy.js';
+
+const SERVER = { HOME: '/root', PATH: '/bin', API_KEY: 'k', monkey: 'm', My_Token: 't', OTHER: 'o' };
+const POLICY = { inherit: 'all', ignoreDefaultExcludes: true, exclude: [], set: {}, includeOnly: [] } as const;
+
+t.test('environment has what its policy says', (t) => {
+  const base = (policy: object): object => ({ ...baseEnvironment({ ...POLICY, ...policy }, SERVER) });
+  t.same({ ...baseEnvironment(undefined, SERVER) }, {}, 'nothing without a policy');
+  t.same({ ...baseEnvironment(null, SERVER) }, {}, 'nothing with null');
+  t.same(base({}), SERVER);
+  t.same(base({ inherit: 'core' }), { HOME: '/root', PATH: '/bin' });
+  t.same(base({ inherit: 'none' }), {});
+  t.same(base({ ignoreDefaultExcludes: false }), { HOME: '/root', PATH: '/bin', OTHER: 'o' });
+  t.same(base({ inherit: 'core', exclude: ['p?TH'] }), { HOME: '/root' });
+  t.same(base({ inherit: 'none', ignoreDefaultExcludes: false, set: { A_KEY: '1' } }), { A_KEY: '1' });
+  t.same(base({ includeOnly: ['*O*E'], set: { DROPPED: '1' } }), { HOME: '/root' });
+  t.end();
+});
+
+t.test('environment keeps a variable of any name', (t) => {
+  const environment = baseEnvironment({ ...POLICY, set: JSON.parse('{"__proto__":"p"}') }, {});
+  t.same(Object.keys(environment), ['__proto__']);
+  t.equal(Object.getPrototypeOf(environment), null);
+  t.end();
+});
+
+t.test('pattern of many stars takes no time that grows without bound', (t) => {
+  const name = 'a'.repeat(2000);
+  t.same({ ...baseEnvironment({ ...POLICY, exclude: [`${'a*'.repeat(500)}b`] }, { [name]: '1' }) }, { [name]: '1' });
+  t.end();
+});

@@ -1,0 +1,267 @@
+// Sessions of the exec-server protocol: they outlive their connections, are seen and viewed from the other protocol, and drain.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { signedToken } from '../auth/signed-token.js';
+import { ExecServerClient, startParams, type TestProcess } from '../support/exec-server-client.js';
+import { isAlive } from '../support/process-table.js';
+import { startServer, type TestServer } from '../support/server.js';
+import { until } from '../support/until.js';
+import type { WireMessage } from '../support/wire-client.js';
+
+t.jobs = 2;
+
+const CLEAN = { code: 0, signal: null };
+const refusal = ({ error }: WireMessage): unknown[] => [error?.code, error?.message];
+const isGapFree = (seqs: readonly number[]): boolean => seqs.every((seq, index) => seq === index + 1);
+
+/** Comes back to a session, as clients do: again and again while its old connection is still there. */
+async function comeBack(server: TestServer, { sessionId }: ExecServerClient): Promise<ExecServerClient> {
+  for (;;) {
+    const peer = await server.wire();
+    const { error, result } = await peer.request('initialize', { clientName: 'test', resumeSessionId: sessionId });
+    if (error === undefined) {
+      peer.send({ method: 'initialized', params: {} });
+      return new ExecServerClient(peer, result);
+    }
+    await peer.close();
+    if (error.code !== -32010) throw new Error(error.message);
+  }
+}
+
+/** Numbers of all events of a process: those that came, and those that are read after a break. */
+async function seqsAcross(before: TestProcess, client: ExecServerClient): Promise<{ seqs: number[]; text: string }> {
+  const seen = before.events;
+  const last = Math.max(0, ...seen.map(({ seq }) => seq));
+  before.client = client;
+  const read = await before.read({ afterSeq: last, waitMs: 0 });
+  await before.client.peer.message(() => before.events.some(({ kind }) => kind === 'closed')).catch(() => {});
+  const bytes = new Map<number, Buffer>();
+  for (const event of [...seen, ...before.events]) bytes.set(event.seq, event.bytes);
+  for (const { seq, chunk } of read.chunks) bytes.set(seq, Buffer.from(chunk, 'base64'));
+  const seqs = [...bytes.keys()].sort((one, other) => one - other);
+  return { seqs, text: Buffer.concat(seqs.map((seq) => bytes.get(seq) ?? Buffer.alloc(0))).toString() };
+}
+
+t.test('session comes back with everything its process wrote when the connection breaks', async (t) => {
+  const server = await startServer(t);
+  const first = await ExecServerClient.open(server);
+  const process = await first.start('for i in $(seq 200); do echo line $i; sleep 0.005; done');
+  await process.said('line 5\n');
+  await first.cut();
+  const second = await comeBack(server, first);
+  t.equal(second.sessionId, first.sessionId);
+  t.match(second.environmentInfo, { executorVersion: String });
+  const { seqs, text } = await seqsAcross(process, second);
+  t.ok(isGapFree(seqs), JSON.stringify(seqs));
+  t.equal(text, Array.from({ length: 200 }, (_, index) => `line ${index + 1}\n`).join(''));
+});
+
+t.test('process waits for the client that is away before its output is lost', async (t) => {
+  const server = await startServer(t);
+  const first = await ExecServerClient.open(server);
+  const bytes = 4 * 1024 * 1024;
+  const process = await first.start(`read -r line; head -c ${bytes} /dev/zero`, { pipeStdin: true });
+  await process.write('\n', '1');
+  await first.cut();
+  const second = await comeBack(server, first);
+  process.client = second;
+  const { chunks } = await process.read();
+  await process.closed();
+  const received = new Map<number, number>();
+  for (const { seq, chunk } of chunks) received.set(seq, Buffer.from(chunk, 'base64').length);
+  for (const { seq, bytes: piece } of process.events) received.set(seq, piece.length);
+  const seqs = [...received.keys()].sort((one, other) => one - other);
+  t.ok(isGapFree([...seqs, ...[(seqs.at(-2) ?? 0) + 1]].slice(0, seqs.length)), `${seqs.length} events`);
+  t.equal([...received.values()].reduce((sum, length) => sum + length, 0), bytes);
+});
+
+t.test('session that has a connection is not given away, and one that is unknown is refused at once', async (t) => {
+  const server = await startServer(t);
+  const client = await ExecServerClient.open(server);
+  const other = await server.wire();
+  t.same(refusal(await other.request('initialize', { clientName: 'x', resumeSessionId: client.sessionId })), [
+    -32010,
+    `session ${client.sessionId} is already attached to another connection`,
+  ]);
+  t.same(refusal(await other.request('initialize', { clientName: 'x', resumeSessionId: 'S' })), [
+    -32600,
+    'unknown session id S',
+  ]);
+  t.match((await other.request('initialize', { clientName: 'x', resumeSessionId: null })).result, { sessionId: String });
+});
+
+t.test('session is of its principal alone', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'execwire-exec-sessions-'));
+  t.teardown(() => rmSync(folder, { recursive: true }));
+  const secret = 'a secret of more than thirty-two bytes';
+  writeFileSync(join(folder, 'secret'), secret, { mode: 0o600 });
+  const flags = ['--ws-auth', 'signed-bearer-token', '--ws-shared-secret-file', join(folder, 'secret')];
+  const server = await startServer(t, { flags });
+  const tokenOf = (sub: string): string => signedToken({ sub, exp: Math.floor(Date.now() / 1000) + 3600 }, secret);
+  const client = await ExecServerClient.open(server, { token: tokenOf('one') });
+  await client.cut();
+  const other = await server.wire({ token: tokenOf('two') });
+  const resume = { clientName: 'x', resumeSessionId: client.sessionId };
+  t.same(refusal(await other.request('initialize', resume)), [-32600, `unknown session id ${client.sessionId}`]);
+  await until('the first connection has ended', async () => {
+    const same = await server.wire({ token: tokenOf('one') });
+    return (await same.request('initialize', resume)).error?.code !== -32010;
+  });
+});
+
+t.test('session ends with its processes when nobody comes back in time', async (t) => {
+  const server = await startServer(t, { flags: ['--session-keep', '1ms'] });
+  const client = await ExecServerClient.open(server);
+  const process = await client.start('sleep 621 & echo $!; exec sleep 622');
+  await process.said('\n');
+  const pid = Number(process.output());
+  await client.cut();
+  await until('the background process has ended', () => !isAlive(pid));
+  const other = await server.wire();
+  t.same(refusal(await other.request('initialize', { clientName: 'x', resumeSessionId: client.sessionId })), [
+    -32600,
+    `unknown session id ${client.sessionId}`,
+  ]);
+});
+
+t.test('ended process is forgotten after its time and its background server is not killed by that', async (t) => {
+  const server = await startServer(t, { flags: ['--session-keep', '50ms'] });
+  const client = await ExecServerClient.open(server);
+  const process = await client.start('sleep 623 >/dev/null 2>&1 & echo $!');
+  await process.closed();
+  const pid = Number(process.output());
+  await until('the process is forgotten', async () => {
+    const { error } = await client.request('process/read', { processId: process.id });
+    return error?.message === `unknown process id ${process.id}`;
+  });
+  t.ok(isAlive(pid));
+  t.match((await client.request('process/start', startParams(process.id, 'true'))).result, { processId: process.id });
+});
+
+t.test('list of the other protocol shows a process with its dialect, key and metadata', async (t) => {
+  const server = await startServer(t);
+  const client = await ExecServerClient.open(server);
+  const metadata = { threadId: 'thread', toolCallId: 'call' };
+  await client.start('exec sleep 624', { metadata });
+  const viewer = await server.session({ experimentalApi: true });
+  const { commands } = await viewer.ask('command/exec/list', { scope: 'principal', details: true });
+  t.match(commands, [
+    {
+      key: `e.${client.sessionId}.1`,
+      dialect: 'exec-server',
+      metadata,
+      state: 'running',
+      attachments: 1,
+      processId: null,
+      command: ['sh', '-c', 'exec sleep 624'],
+    },
+  ]);
+  await client.cut();
+  await until('it is detached', async () => {
+    const list = await viewer.ask('command/exec/list', { scope: 'principal' });
+    return list.commands[0].state === 'detached';
+  });
+});
+
+t.test('other protocol observes a process, and writes to it after a takeover', async (t) => {
+  const server = await startServer(t);
+  const client = await ExecServerClient.open(server);
+  const process = await client.start('echo ready; while read -r line; do echo got $line; done', { pipeStdin: true });
+  await process.said('ready');
+  const key = `e.${client.sessionId}.1`;
+  const viewer = await server.session({ experimentalApi: true });
+  const attach = (processId: string, params: object): Promise<WireMessage> =>
+    viewer.request('command/exec/attach', { processId, key, ...params });
+  const watching = attach('watch', { role: 'observer' });
+  await viewer.said('watch', 'ready');
+  t.match(refusal(await attach('w0', {})), [-32600, 'another connection is the writer']);
+  const writing = attach('w1', { takeover: true });
+  await viewer.said('w1', 'ready');
+  await viewer.ask('command/exec/write', { processId: 'w1', deltaBase64: Buffer.from('human\n').toString('base64') });
+  await process.said('got human');
+  t.same(
+    refusal(await client.request('process/write', { processId: process.id, chunk: 'YQo=', writeId: '1' })),
+    [-32600, 'not the writer'],
+    'as long as somebody else writes',
+  );
+  await viewer.ask('command/exec/detach', { processId: 'w1' });
+  t.match(refusal(await writing), [-32600]);
+  t.same(await process.write('agent\n', '2'), { status: 'accepted' });
+  await viewer.said('watch', 'got agent');
+  await process.terminate();
+  t.match((await watching).result, { exitCode: 137 });
+  await process.closed();
+  t.ok(isGapFree(process.events.map(({ seq }) => seq)));
+});
+
+/** A server in a drain, with a connection that has something running, and one that has nothing. */
+async function draining(t: Test, flags: string[]) {
+  const server = await startServer(t, { flags });
+  const busy = await ExecServerClient.open(server);
+  const process = await busy.start('echo ready; read -r line; echo done', { pipeStdin: true });
+  await process.said('ready');
+  const idle = await ExecServerClient.open(server);
+  server.signal('SIGTERM');
+  await busy.peer.notified('server/draining');
+  return { server, busy, process, idle };
+}
+
+t.test('drain closes a connection with nothing running and lets a busy one start more', async (t) => {
+  const { server, busy, process, idle } = await draining(t, ['--drain-timeout', '10m']);
+  t.equal(await idle.peer.closed, 1001);
+  const more = await busy.start('echo more');
+  await more.closed();
+  t.equal(more.output(), 'more\n');
+  await process.write('\n', '1');
+  await process.closed();
+  t.match(process.output(), /done\n$/);
+  t.equal(await busy.peer.closed, 1001, 'after its last process');
+  t.same(await server.exited, CLEAN);
+});
+
+t.test('drain ends processes at its deadline and tells their end', async (t) => {
+  const { server, busy, process } = await draining(t, ['--drain-timeout', '1ms', '--kill-grace', '10m']);
+  t.match(await process.event('exited'), { exitCode: 143 });
+  await process.closed();
+  t.equal(await busy.peer.closed, 1012);
+  t.same(await server.exited, CLEAN);
+});
+
+t.test('start in a drain is never answered with the code that means not found', async (t) => {
+  const { server, idle, busy, process } = await draining(t, ['--drain-timeout', '10m']);
+  t.match(await idle.request('process/start', startParams('late', 'true')), { result: { processId: 'late' } });
+  t.equal(await idle.peer.closed, 1001, 'it is served as long as the connection is there');
+  await process.terminate();
+  t.equal(await busy.peer.closed, 1001);
+  t.same(await server.exited, CLEAN);
+});
+
+t.test('processes of one session are bounded like those of one connection', async (t) => {
+  const server = await startServer(t, { flags: ['--max-processes-per-connection', '1'] });
+  const client = await ExecServerClient.open(server);
+  const process = await client.start('exec sleep 625');
+  t.match(refusal(await client.request('process/start', startParams('more', 'true'))), [-32001]);
+  await process.terminate();
+  await process.closed();
+  t.match((await client.request('process/start', startParams('more', 'true'))).result, { processId: 'more' });
+});
+
+t.test('sandbox that says what the server can enforce is enforced, and any other is refused', async (t) => {
+  const server = await startServer(t);
+  const client = await ExecServerClient.open(server);
+  const root = { path: { type: 'special', value: { kind: 'root' } }, access: 'read' };
+  const sandboxOf = (entries: object[], network = 'restricted'): object => ({
+    permissions: { type: 'managed', file_system: { type: 'restricted', entries }, network },
+    workspaceRoots: ['file:///tmp'],
+  });
+  const start = (sandbox: object): Promise<WireMessage> =>
+    client.request('process/start', { ...startParams(`s${Math.random()}`, 'echo x > /tmp/never-written'), sandbox });
+  const readOnly = await start(sandboxOf([root]));
+  if (readOnly.error === undefined) t.match(readOnly.result, { sandboxType: 'linuxSeccomp' });
+  else t.match(refusal(readOnly), [-32602, /sandbox/], 'a host without sandboxes refuses');
+  t.match(refusal(await start(sandboxOf([]))), [-32602, /may not read everything/]);
+  t.match(refusal(await start(sandboxOf([{ ...root, access: 'write' }]))), [-32602, /write access to root/]);
+  t.match(refusal(await start({ permissions: { type: 'disabled' } })), [-32602]);
+});
