@@ -50,8 +50,10 @@ export const execServerPlugin = fp<{ config: Config }>(
       execServerMethods,
       createExecServerHandlers({ server, settings, environment, config: agentConfig }),
     );
-    rpc.execServerRouter.onNotification('initialized', sessionClientNotifications.initialized.params, (_params, session) =>
-      server.of(session)?.confirm(),
+    rpc.execServerRouter.onNotification(
+      'initialized',
+      sessionClientNotifications.initialized.params,
+      (_params, session) => server.of(session)?.confirm(),
     );
     rpc.onInputEnded((session) => server.leave(session, true));
     rpc.onSessionClosed((session) => server.leave(session, session.connection.transport.kind === 'stdio'));

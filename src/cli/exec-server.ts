@@ -13,11 +13,12 @@ export const execServerCommand: CliCommand = {
   name: 'exec-server',
   summary: 'Serves one agent on standard input and output.',
   flags: serveCommand.flags.filter(({ name }) => name !== LISTEN_FLAG),
-  help: () => `Serves one agent, such as Codex, on standard input and output; it ends with its input.
+  help: () => `Usage: execwire exec-server [flags]
 
-Usage: execwire exec-server [flags]
+Serves one agent, such as Codex, on standard input and output, and ends with its input.
 
-The flags are those of \`execwire serve\` except --listen; see \`execwire serve --help\`.
+Flags:
+  Those of \`execwire serve\` except --listen; see \`execwire serve --help\`.
 
 Examples:
   execwire exec-server

@@ -6,7 +6,7 @@ import { version } from '../version.js';
 import type { CliCommand } from './command.js';
 
 /** Column at which what a command does begins. */
-const SUMMARY_COLUMN = 12;
+const SUMMARY_COLUMN = 14;
 
 /** The commands, and what holds for all of them. */
 export function overviewText(commands: readonly CliCommand[]): string {

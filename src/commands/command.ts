@@ -7,7 +7,6 @@
  *
  * While `exiting`, output is still being delivered; `OutputFlow` decides for how long.
  */
-import { constants } from 'node:os';
 import type {
   ExitStatus,
   OsProcess,
@@ -17,16 +16,13 @@ import type {
   TerminalSize,
 } from '../process/os-process.js';
 import type { CancelTimer, Clock } from './clock.js';
+import { exitCodeOf } from './exit-code.js';
 import type { CommandInput } from './input.js';
 import { OutputFlow } from './output/flow.js';
 import type { OutputSink } from './output/output-sink.js';
 
-/** Exit code of a command that its timeout ended, as in timeout(1). */
-const TIMEOUT_EXIT_CODE = 124;
 /** The status of a process that SIGKILL cannot end, such as another user's. The command does not wait for it any more. */
 const GIVEN_UP: ExitStatus = { exitCode: null, signal: 'SIGKILL' };
-/** Exit codes of processes ended by a signal start here, as in a shell. */
-const SIGNAL_EXIT_BASE = 128;
 
 export type CommandState = 'starting' | 'running' | 'exiting' | 'closed';
 
@@ -56,10 +52,7 @@ export interface CommandOptions {
   readonly timeoutMs: number | undefined;
   readonly input: CommandInput | undefined;
   readonly outputs: Readonly<Record<OutputName, OutputSink>>;
-  /**
-   * Whether the end waits for all processes that hold an output, and leaves the process group alone: a server that a shell starts in the background
-   * lives on. Default: an output is cut soon after the exit, and the group is killed with the reply.
-   */
+  /** Whether the end waits for all processes that hold an output, and leaves the group alone. Default: outputs are cut soon, the group is killed. */
   readonly waitsForHolders?: boolean | undefined;
 }
 
@@ -285,12 +278,10 @@ export class Command {
     this.#resolve(this.#endOf(this.#exit));
   }
 
-  #endOf({ exitCode, signal, signalNumber }: ExitStatus): CommandEnd {
-    const number = signalNumber ?? constants.signals[signal as NodeJS.Signals] ?? 0;
-    const ownCode = signal === null ? (exitCode ?? 0) : SIGNAL_EXIT_BASE + number;
+  #endOf(status: ExitStatus): CommandEnd {
     return {
-      exitCode: this.#timedOut ? TIMEOUT_EXIT_CODE : ownCode,
-      signal,
+      exitCode: exitCodeOf(status, this.#timedOut),
+      signal: status.signal,
       timedOut: this.#timedOut,
       durationMs: this.#exitedAtMs - this.#startedAtMs,
       outputCut: this.#wasCut,

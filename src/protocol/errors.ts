@@ -302,7 +302,8 @@ export const errorTable = {
   unknownSession: {
     code: INVALID_REQUEST,
     message: (data) => `unknown session id ${data.sessionId}`,
-    description: 'exec-server: this server has no such session of this principal, or has none any more. Begin a new one.',
+    description:
+      'exec-server: this server has no such session of this principal, or has none any more. Begin a new one.',
   },
   emptyArgv: {
     code: INVALID_PARAMS,

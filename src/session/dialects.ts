@@ -23,7 +23,8 @@ export class Dialects {
     const isExecServer = has(params, 'clientName');
     if (isExecServer && has(params, 'clientInfo')) {
       throw rpcError('invalidParams', {
-        detail: 'clientInfo and clientName: give one; clientInfo speaks the protocol of the app-server, clientName that of the exec-server',
+        detail:
+          'clientInfo and clientName: give one; clientInfo speaks the protocol of the app-server, clientName that of the exec-server',
       });
     }
     return this.#routers[isExecServer ? 'exec-server' : 'app-server'];

@@ -34,7 +34,10 @@ export function kindOf(command: ExecRequest): CommandKind {
 export function startAttributes(command: ExecRequest, traceArgv: boolean): Attributes {
   const about: Attributes = { 'execwire.command.kind': kindOf(command), ...agentAttributes(command) };
   if (!traceArgv) return about;
-  return { ...about, 'process.command_args': command.argv.slice(0, MAX_ARGS).map((arg) => arg.slice(0, MAX_ARG_CHARS)) };
+  return {
+    ...about,
+    'process.command_args': command.argv.slice(0, MAX_ARGS).map((arg) => arg.slice(0, MAX_ARG_CHARS)),
+  };
 }
 
 /** What an agent said of a command that it started. */

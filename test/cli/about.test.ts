@@ -11,7 +11,21 @@ import { CliProcess, cliSetup } from './cli-process.js';
 
 const run = (...args: string[]) => new CliProcess(args).ended;
 const ROOT = resolve(import.meta.dirname, '../..');
-const ALL = ['serve', 'exec-server', 'exec', 'shell', 'attach', 'ls', 'logs', 'kill', 'top', 'doctor', 'mcp', 'schema', 'completion'];
+const ALL = [
+  'serve',
+  'exec-server',
+  'exec',
+  'shell',
+  'attach',
+  'ls',
+  'logs',
+  'kill',
+  'top',
+  'doctor',
+  'mcp',
+  'schema',
+  'completion',
+];
 
 t.test('launcher knows the words of the commands that talk to a server', (t) => {
   t.same([...CLIENT_WORDS].sort(), clientCommands.map(({ name }) => name).sort());
@@ -70,7 +84,7 @@ t.test('completion of each shell is taken by that shell, and bash completes comm
       .stdout.trim()
       .split('\n');
   };
-  t.same(complete('execwire', 'e'), ['exec']);
+  t.same(complete('execwire', 'e').sort(), ['exec', 'exec-server']);
   t.same(complete('execwire', 'exec', '--det').sort(), ['--detach', '--detach-keys']);
   t.same(complete('execwire', 'serve', '--drain-t'), ['--drain-timeout']);
   t.same(complete('execwire', 'attach', ''), [key]);

@@ -74,7 +74,10 @@ t.test('process waits for the client that is away before its output is lost', as
   for (const { seq, bytes: piece } of process.events) received.set(seq, piece.length);
   const seqs = [...received.keys()].sort((one, other) => one - other);
   t.ok(isGapFree([...seqs, ...[(seqs.at(-2) ?? 0) + 1]].slice(0, seqs.length)), `${seqs.length} events`);
-  t.equal([...received.values()].reduce((sum, length) => sum + length, 0), bytes);
+  t.equal(
+    [...received.values()].reduce((sum, length) => sum + length, 0),
+    bytes,
+  );
 });
 
 t.test('session that has a connection is not given away, and one that is unknown is refused at once', async (t) => {
@@ -89,7 +92,9 @@ t.test('session that has a connection is not given away, and one that is unknown
     -32600,
     'unknown session id S',
   ]);
-  t.match((await other.request('initialize', { clientName: 'x', resumeSessionId: null })).result, { sessionId: String });
+  t.match((await other.request('initialize', { clientName: 'x', resumeSessionId: null })).result, {
+    sessionId: String,
+  });
 });
 
 t.test('session is of its principal alone', async (t) => {
@@ -163,6 +168,8 @@ t.test('list of the other protocol shows a process with its dialect, key and met
     const list = await viewer.ask('command/exec/list', { scope: 'principal' });
     return list.commands[0].state === 'detached';
   });
+  // It would live as long as its session.
+  process.kill(commands[0].pid, 'SIGKILL');
 });
 
 t.test('other protocol observes a process, and writes to it after a takeover', async (t) => {
@@ -249,7 +256,8 @@ t.test('processes of one session are bounded like those of one connection', asyn
 });
 
 t.test('sandbox that says what the server can enforce is enforced, and any other is refused', async (t) => {
-  const server = await startServer(t);
+  // A thread that enforces a sandbox is kept for the next one.
+  const server = await startServer(t, { warm: false });
   const client = await ExecServerClient.open(server);
   const root = { path: { type: 'special', value: { kind: 'root' } }, access: 'read' };
   const sandboxOf = (entries: object[], network = 'restricted'): object => ({

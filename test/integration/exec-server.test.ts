@@ -10,7 +10,9 @@ import { startServer } from '../support/server.js';
 import { until } from '../support/until.js';
 import type { WireMessage } from '../support/wire-client.js';
 
-const server = await startServer(t, { env: { FROM_SERVER: 'inherited', MY_TOKEN: 'secret', EXECWIRE_LOG_LEVEL: 'info' } });
+const server = await startServer(t, {
+  env: { FROM_SERVER: 'inherited', MY_TOKEN: 'secret', EXECWIRE_LOG_LEVEL: 'info' },
+});
 const client = await ExecServerClient.open(server);
 const folder = mkdtempSync(join(tmpdir(), 'execwire-exec-server-'));
 t.teardown(() => rmSync(folder, { recursive: true }));
@@ -99,7 +101,10 @@ t.test('no time and no cap ends a process that writes much', async (t) => {
   const bytes = 3 * 1024 * 1024;
   const process = await client.start(`head -c ${bytes} /dev/zero`);
   await process.closed();
-  t.equal(process.events.reduce((sum, event) => sum + event.bytes.length, 0), bytes);
+  t.equal(
+    process.events.reduce((sum, event) => sum + event.bytes.length, 0),
+    bytes,
+  );
 });
 
 t.test('close waits for the process that holds the output, and the exit does not', async (t) => {
@@ -178,10 +183,10 @@ t.test('input is written once for each name and refused in the words of the refe
   t.equal(process.output(), 'one\ntwo\n');
   await process.terminate();
   await process.closed();
-  t.same(
-    refusal(await client.request('process/write', { processId: process.id, chunk: 'YQ==', writeId: '4' })),
-    [-32603, 'failed to write to process stdin'],
-  );
+  t.same(refusal(await client.request('process/write', { processId: process.id, chunk: 'YQ==', writeId: '4' })), [
+    -32603,
+    'failed to write to process stdin',
+  ]);
   const without = await client.start('true');
   t.same(await without.write('a', '1'), { status: 'stdinClosed' });
   const unknown = { processId: 'nobody', chunk: '', writeId: '1' };
@@ -225,7 +230,10 @@ t.test('read gives the last MiB when more was written', async (t) => {
   const process = await client.start('head -c 5000000 /dev/zero; echo end');
   await process.closed();
   const { chunks, nextSeq } = await process.read();
-  const kept = chunks.reduce((sum: number, { chunk }: { chunk: string }) => sum + Buffer.from(chunk, 'base64').length, 0);
+  const kept = chunks.reduce(
+    (sum: number, { chunk }: { chunk: string }) => sum + Buffer.from(chunk, 'base64').length,
+    0,
+  );
   t.ok(kept > 1_000_000 - 65_536 && kept <= 1_200_000, `${kept} bytes`);
   t.equal(chunks.at(-1).seq, process.events.filter(({ kind }) => kind === 'output').at(-1)?.seq);
   t.equal(nextSeq, (process.events.at(-1)?.seq ?? 0) + 1);
@@ -248,12 +256,21 @@ t.test('environment policy inherits without the secrets of the server', async (t
   };
   const all = await linesOf({}, { OVER: '1' });
   for (const line of ['FROM_SERVER=inherited', 'MY_TOKEN=secret', 'OVER=1']) t.ok(all.includes(line), line);
-  t.ok(all.some((line) => line.startsWith('PATH=')), 'PATH survives');
-  t.notOk(all.some((line) => line.startsWith('EXECWIRE_LOG_LEVEL=')), 'a variable of the server itself');
+  t.ok(
+    all.some((line) => line.startsWith('PATH=')),
+    'PATH survives',
+  );
+  t.notOk(
+    all.some((line) => line.startsWith('EXECWIRE_LOG_LEVEL=')),
+    'a variable of the server itself',
+  );
   const careful = await linesOf({ ignoreDefaultExcludes: false, exclude: ['from_*'], set: { MONKEY: '1' } }, {});
   t.notOk(careful.some((line) => /^(MY_TOKEN|FROM_SERVER)=/.test(line)));
   t.ok(careful.includes('MONKEY=1'), 'what is set is not excluded');
-  const none = await linesOf({ inherit: 'none', set: { KEEP: '1', DROP: '2' }, includeOnly: ['k*'] }, { PATH: '/usr/bin:/bin' });
+  const none = await linesOf(
+    { inherit: 'none', set: { KEEP: '1', DROP: '2' }, includeOnly: ['k*'] },
+    { PATH: '/usr/bin:/bin' },
+  );
   t.ok(none.includes('KEEP=1') && !none.includes('DROP=2'));
 });
 
@@ -277,9 +294,12 @@ t.test('starts are refused with the codes of the reference when they are wrong',
   t.match(await refused({ envPolicy: { inherit: 'all' } }), [-32602]);
   t.match(await refused({ networkProxy: {} }), [-32602, /networkProxy is not supported/]);
   t.match(await refused({ shellSnapshot: {} }), [-32602, /shellSnapshot is not supported/]);
-  t.match((await client.request('process/start', { ...startParams('wrong', 'true'), cwd: 'file:///tmp/%2e%2e/tmp' })).result, {
-    processId: 'wrong',
-  });
+  t.match(
+    (await client.request('process/start', { ...startParams('wrong', 'true'), cwd: 'file:///tmp/%2e%2e/tmp' })).result,
+    {
+      processId: 'wrong',
+    },
+  );
   t.same(await refused({}), [-32600, 'process wrong already exists']);
 });
 
@@ -314,8 +334,9 @@ t.test('slow reader slows its process and loses nothing', async (t) => {
   own.peer.ws.pause();
   await until('the process waits', async () => {
     const { commands } = await lister.ask('command/exec/list', { scope: 'principal', details: true });
-    const row = commands.find(({ metadata, command }: { metadata: unknown; command: string[] }) =>
-      metadata === null && command.includes(`head -c ${bytes} /dev/zero`),
+    const row = commands.find(
+      ({ metadata, command }: { metadata: unknown; command: string[] }) =>
+        metadata === null && command.includes(`head -c ${bytes} /dev/zero`),
     );
     return row.bytesOut > 0 && row.bytesOut < bytes;
   });

@@ -1,7 +1,6 @@
 /** A client of the exec-server protocol: a session that may come back on another connection, and its processes. Knows `process/*` and no file. */
 import type { TestServer } from './server.js';
-import type { WireClient, WireMessage } from './wire-client.js';
-import type { WireOptions } from './wire-client.js';
+import type { WireClient, WireMessage, WireOptions } from './wire-client.js';
 
 let count = 0;
 

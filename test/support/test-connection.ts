@@ -38,6 +38,7 @@ export function openSession(agreed: { experimentalApi?: boolean; optOut?: string
   const { connection, transport } = openConnection();
   const session = new Session(connection, ANONYMOUS);
   session.initialize({
+    dialect: 'app-server',
     clientName: 'test',
     clientVersion: '1',
     experimentalApi: agreed.experimentalApi ?? false,

@@ -43,7 +43,13 @@ export function environmentInfo(options: EnvironmentInfoOptions): EnvironmentInf
 export function emptyConfig({ home }: Pick<EnvironmentInfoOptions, 'home'>) {
   const directory = uriOfPath(homeOf({ home }));
   const layers = { layers: [], cloudInsertionIndex: 0 };
-  return { userHomeDir: directory, codexHomeDir: directory, hostname: hostname(), config: layers, requirements: layers };
+  return {
+    userHomeDir: directory,
+    codexHomeDir: directory,
+    hostname: hostname(),
+    config: layers,
+    requirements: layers,
+  };
 }
 
 function homeOf({ home }: Pick<EnvironmentInfoOptions, 'home'>): string {

@@ -5,7 +5,19 @@ import type { ExecServerParams } from '../../protocol/methods/exec-server.js';
 type EnvPolicy = NonNullable<ExecServerParams<'process/start'>['envPolicy']>;
 
 /** What `core` keeps, by name. */
-const CORE = new Set(['HOME', 'LANG', 'LC_ALL', 'LC_CTYPE', 'LOGNAME', 'PATH', 'SHELL', 'TEMP', 'TMP', 'TMPDIR', 'USER']);
+const CORE = new Set([
+  'HOME',
+  'LANG',
+  'LC_ALL',
+  'LC_CTYPE',
+  'LOGNAME',
+  'PATH',
+  'SHELL',
+  'TEMP',
+  'TMP',
+  'TMPDIR',
+  'USER',
+]);
 /** Names that most likely hold a credential. */
 const DEFAULT_EXCLUDES = ['*KEY*', '*SECRET*', '*TOKEN*'];
 

@@ -161,7 +161,12 @@ export class ExecProcess {
   #exited(): void {
     const { outlet } = this.#options;
     const exitCode = this.#command?.running.command.exit?.exitCode ?? 0;
-    outlet.notify('process/exited', { processId: this.id, seq: this.#events.addExit(), exitCode, sandboxDenied: false });
+    outlet.notify('process/exited', {
+      processId: this.id,
+      seq: this.#events.addExit(),
+      exitCode,
+      sandboxDenied: false,
+    });
     this.#wakeReaders();
   }
 

@@ -34,6 +34,7 @@ export class ExecSession implements CommandHolder {
   #startCount = 0;
   #running = 0;
   #isConfirmed = false;
+  #hasEnded = false;
   #releaseConnection: (() => void) | undefined;
 
   constructor(options: ExecSessionOptions) {
@@ -117,6 +118,7 @@ export class ExecSession implements CommandHolder {
 
   /** Kills and forgets everything. */
   end(): void {
+    this.#hasEnded = true;
     this.leave();
     for (const cancel of this.#cancelForgetting) cancel();
     const processes = [...this.#processes.values()];
@@ -126,6 +128,8 @@ export class ExecSession implements CommandHolder {
   }
 
   #closed(process: ExecProcess): void {
+    // Its processes close after its end, and are forgotten already.
+    if (this.#hasEnded) return;
     this.#stopped();
     const { clock, keepMs } = this.#options;
     const cancel = clock.after(keepMs, () => {

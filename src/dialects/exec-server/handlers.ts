@@ -1,11 +1,7 @@
 /** Serves the methods of this dialect about sessions, processes and the environment, over {@link ExecServer}. Knows no transport. */
 import { SpawnError } from '../../process/os-process.js';
 import { type RpcError, rpcError } from '../../protocol/errors.js';
-import type {
-  EnvironmentInfo,
-  ExecServerParams,
-  ExecServerResult,
-} from '../../protocol/methods/exec-server.js';
+import type { EnvironmentInfo, ExecServerParams, ExecServerResult } from '../../protocol/methods/exec-server.js';
 import type { Call } from '../../rpc/connection.js';
 import type { Session } from '../../session/session.js';
 import { refusing } from '../command-exec/refusals.js';

@@ -2,7 +2,7 @@
  * Translates the sandbox of this dialect into that of the commands, where both say the same; otherwise it refuses. Knows no host but what it is told,
  * and enforces nothing.
  */
-import { RpcError, rpcError } from '../../protocol/errors.js';
+import { type RpcError, rpcError } from '../../protocol/errors.js';
 import type { ExecServerSandbox } from '../../protocol/methods/exec-server.js';
 import {
   type DecidedSandbox,
@@ -49,7 +49,8 @@ export function decideExecSandbox(
 function translate(sandbox: ExecServerSandbox, host: TranslationHost): SandboxChoice {
   const { type, file_system: files, network } = sandbox.permissions;
   if (type !== 'managed' || files?.type !== 'restricted') throw refusal(`permissions of this type are not known`);
-  if (network !== 'restricted' && network !== 'enabled') throw refusal(`network ${JSON.stringify(network)} is not known`);
+  if (network !== 'restricted' && network !== 'enabled')
+    throw refusal(`network ${JSON.stringify(network)} is not known`);
   const read: Read = {
     readsRoot: false,
     writesProjects: false,

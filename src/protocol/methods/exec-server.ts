@@ -5,7 +5,7 @@
 import * as z from 'zod';
 import { strings, wholeNumber } from './bounded-values.js';
 import { MAX_ARGUMENTS, MAX_VARIABLES } from './command-exec.js';
-import { empty, processId as boundedProcessId } from './fields.js';
+import { processId as boundedProcessId, empty } from './fields.js';
 import type { MethodDefinition } from './method-definition.js';
 
 /** Most patterns of one list of an environment policy. */

@@ -3,7 +3,13 @@ import t from 'tap';
 import { baseEnvironment } from '../../../src/dialects/exec-server/environment-policy.js';
 
 const SERVER = { HOME: '/root', PATH: '/bin', API_KEY: 'k', monkey: 'm', My_Token: 't', OTHER: 'o' };
-const POLICY = { inherit: 'all', ignoreDefaultExcludes: true, exclude: [], set: {}, includeOnly: [] } as const;
+const POLICY = {
+  inherit: 'all' as const,
+  ignoreDefaultExcludes: true,
+  exclude: [] as string[],
+  set: {} as Record<string, string>,
+  includeOnly: [] as string[],
+};
 
 t.test('environment has what its policy says', (t) => {
   const base = (policy: object): object => ({ ...baseEnvironment({ ...POLICY, ...policy }, SERVER) });

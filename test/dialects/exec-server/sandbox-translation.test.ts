@@ -77,6 +77,9 @@ t.test('null is what the operator says, and a minimum is never undercut', (t) =>
   const minimum = { ...NO_SANDBOX_SETTINGS, minimum: 'readOnly' as const };
   t.match(decideExecSandbox(null, minimum, HOST), { choice: { type: 'readOnly' }, isRaised: true });
   t.match(decideExecSandbox(sandboxOf([ROOT]), minimum, HOST), { choice: { type: 'readOnly' }, isRaised: false });
-  t.throws(() => decideExecSandbox(sandboxOf(WORKSPACE), minimum, HOST), { code: -32602, message: /--sandbox-minimum/ });
+  t.throws(() => decideExecSandbox(sandboxOf(WORKSPACE), minimum, HOST), {
+    code: -32602,
+    message: /--sandbox-minimum/,
+  });
   t.end();
 });
