@@ -265,7 +265,7 @@ function startPlan(
   if (!Array.isArray(command) || command.some((word) => typeof word !== 'string')) {
     throw new TypeError("A command is an array of strings; for shell syntax use ['sh', '-c', '…']");
   }
-  const { cwd, env, timeout } = options;
+  const { cwd, env, timeout, sandboxPolicy } = options;
   const params: ExecParams = {
     command: [...command],
     disableOutputCap: true,
@@ -273,6 +273,7 @@ function startPlan(
     timeoutMs: timeout,
     cwd,
     env,
+    sandboxPolicy,
     ...more,
   };
   return {

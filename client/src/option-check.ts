@@ -2,7 +2,7 @@
 import { nearestWord } from './nearest.js';
 
 const HANDLING = 'signal forceKillAfter maxBuffer window';
-const START = `cwd env timeout detachable ${HANDLING}`;
+const START = `cwd env timeout detachable sandboxPolicy ${HANDLING}`;
 const CAPTURE = 'buffer encoding all stripFinalNewline reject';
 const SCREEN = 'cols rows redraw';
 const ATTACHMENT = `from role takeover ${HANDLING}`;
@@ -15,7 +15,7 @@ export const OPTION_NAMES = {
   terminal: `${START} ${SCREEN}`,
   attach: `${ATTACHMENT} ${CAPTURE}`,
   attachTerminal: `screen ${ATTACHMENT} ${SCREEN}`,
-  shell: 'cwd env window maxBuffer shell detachable',
+  shell: 'cwd env window maxBuffer sandboxPolicy shell detachable',
   reconnect: 'maxMs',
   detachable: 'key ttl replayBytes whenFull',
   maxBuffer: 'head tail',

@@ -4,7 +4,7 @@ import type { Input } from './input-source.js';
 import type { TraceSource } from './trace.js';
 import type { Transport, TransportRequest } from './transport.js';
 import type { WebSocketLike } from './websocket-transport.js';
-import type { NotificationName, Notifications } from './wire.js';
+import type { NotificationName, Notifications, SandboxPolicy } from './wire.js';
 
 /**
  * How a box connects again after its connection broke.
@@ -142,6 +142,8 @@ export interface CommonOptions {
   readonly env?: Readonly<Record<string, string | null>>;
   /** The server kills the command after so long. Default: never. */
   readonly timeout?: number;
+  /** What the command may write and reach. Default: all that the server may, or what its operator says. */
+  readonly sandboxPolicy?: SandboxPolicy;
   /** Ends the command with SIGTERM, and SIGKILL after `forceKillAfter`. Default: none. */
   readonly signal?: AbortSignalLike;
   /** Time between SIGTERM and SIGKILL. Default 5000. */
@@ -219,7 +221,7 @@ export interface TerminalOptions extends CommonOptions, Partial<TerminalSize> {
  * if (key !== undefined) console.log((await box.attach(key, options)).stdout); // kept
  */
 export interface AttachOptions<E extends Encoding = 'utf8'>
-  extends Omit<ExecOptions<E>, 'cwd' | 'env' | 'timeout' | 'detachable' | 'input' | 'stdin'> {
+  extends Omit<ExecOptions<E>, 'cwd' | 'env' | 'timeout' | 'detachable' | 'input' | 'stdin' | 'sandboxPolicy'> {
   /** Positions in bytes at which the output begins. Default: the oldest that is kept. */
   readonly from?: { readonly stdout?: number; readonly stderr?: number };
   /** `observer` reads only. Default `writer`. */
@@ -241,7 +243,7 @@ export interface AttachOptions<E extends Encoding = 'utf8'>
  * await term.kill('SIGKILL');
  */
 export interface AttachTerminalOptions
-  extends Omit<TerminalOptions, 'cwd' | 'env' | 'timeout' | 'detachable'>,
+  extends Omit<TerminalOptions, 'cwd' | 'env' | 'timeout' | 'detachable' | 'sandboxPolicy'>,
     Pick<AttachOptions, 'from' | 'role' | 'takeover'> {
   /** Whether the output begins with a picture of the screen, and not with old output. Default true, unless `from` is given. */
   readonly screen?: boolean;
@@ -256,7 +258,7 @@ export interface AttachTerminalOptions
  * await using shell = box.shell(options);
  * console.log((await shell.run('pwd')).output); // /
  */
-export interface ShellOptions extends Pick<CommonOptions, 'cwd' | 'env' | 'window' | 'maxBuffer'> {
+export interface ShellOptions extends Pick<CommonOptions, 'cwd' | 'env' | 'window' | 'maxBuffer' | 'sandboxPolicy'> {
   /** Which shell. Default `bash`, or `sh` if there is no bash. */
   readonly shell?: 'bash' | 'sh';
   /** Whether it outlives its connections, for 60 s by default. It is an ordinary command if the server does not support that. Default true. */

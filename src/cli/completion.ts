@@ -37,6 +37,21 @@ function wordsOf({ flags }: CliCommand): string {
   return flags.flatMap(({ name, short }) => [`--${name}`, ...(short === undefined ? [] : [`-${short}`])]).join(' ');
 }
 
+/** The values of a flag that takes one of a few. */
+function valuesOf({ placeholder = '' }: Flag): readonly string[] {
+  return placeholder.includes('|') ? placeholder.split('|') : [];
+}
+
+/** What each flag with a few values takes, as branches of a `case` over `COMMAND:--FLAG`. */
+function valueCases(commands: readonly CliCommand[], complete: (values: string) => string): string {
+  const cases = commands.flatMap((command) =>
+    command.flags
+      .filter((flag) => valuesOf(flag).length > 0)
+      .map((flag) => `    ${command.name}:--${flag.name}) ${complete(valuesOf(flag).join(' '))}; return ;;`),
+  );
+  return cases.join('\n');
+}
+
 /** A text in single quotes; bash, zsh and fish read it alike. */
 function quoted(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`;
@@ -46,12 +61,15 @@ function bashScript(commands: readonly CliCommand[]): string {
   const cases = commands.map((command) => `    ${command.name}) flags=${quoted(wordsOf(command))} ;;`);
   return `# Completion of execwire for bash.
 _execwire() {
-  local word=\${COMP_WORDS[COMP_CWORD]} command=\${COMP_WORDS[1]} flags=
+  local word=\${COMP_WORDS[COMP_CWORD]} before=\${COMP_WORDS[COMP_CWORD - 1]} command=\${COMP_WORDS[1]} flags=
   COMPREPLY=()
   if [ "$COMP_CWORD" -eq 1 ]; then
     COMPREPLY=($(compgen -W ${quoted([...commands.map(({ name }) => name), 'help'].join(' '))} -- "$word"))
     return
   fi
+  case $command:$before in
+${valueCases(commands, (values) => `COMPREPLY=($(compgen -W ${quoted(values)} -- "$word"))`)}
+  esac
   case $command in
 ${cases.join('\n')}
   esac
@@ -82,6 +100,9 @@ ${described.join('\n')}
     _describe command commands
     return
   fi
+  case $words[2]:$words[CURRENT-1] in
+${valueCases(commands, (values) => `compadd -- ${values}`)}
+  esac
   if [[ $PREFIX != -* ]]; then
     case $words[2] in
 ${Object.entries(KEYS_OF)
@@ -111,8 +132,11 @@ function fishScript(commands: readonly CliCommand[]): string {
   return `# Completion of execwire for fish.\n${[...lines, ...keys].join('\n')}\n`;
 }
 
-function fishFlag(command: string, { name, short, placeholder, description }: Flag): string {
+function fishFlag(command: string, flag: Flag): string {
+  const { name, short, placeholder, description } = flag;
+  const values = valuesOf(flag);
   const letter = short === undefined ? '' : ` -s ${short}`;
-  const value = placeholder === undefined ? '' : ' -r';
+  const takesValue = placeholder === undefined ? '' : ' -r';
+  const value = values.length === 0 ? takesValue : ` -x -a ${quoted(values.join(' '))}`;
   return `complete -c execwire -n '__fish_seen_subcommand_from ${command}' -l ${name}${letter}${value} -d ${quoted(description.replaceAll('\n', ' '))}`;
 }

@@ -12,9 +12,10 @@ import { LocalTerminal } from './local-terminal.js';
 import { printJson } from './out-stream.js';
 import { asUnknown, type HeldEnd, runOnPipes } from './pipe-session.js';
 import { resultDocument } from './result-document.js';
+import { requireSandboxes } from './sandbox-flags.js';
 import { say } from './say.js';
 import { isKept, keepingOptions, START_FLAGS, startOptions } from './start-options.js';
-import { openTerminal, TERMINAL_FLAGS } from './start-terminal.js';
+import { detachKeysOf, openTerminal, TERMINAL_FLAGS } from './start-terminal.js';
 
 export const exec = describedCommand({
   name: 'exec',
@@ -51,6 +52,10 @@ output; 255 when the connection is lost and nobody knows the outcome.`,
     ['tar c src | execwire exec -i -w /tmp -- tar x', 'Pipes data through.'],
     ["execwire exec -e LANG=C -- sh -c 'make 2>&1 | tail'", 'Uses a shell there.'],
     ['execwire exec -it -- vim notes.txt', 'Edits a file there.'],
+    [
+      'execwire exec --sandbox workspaceWrite -- npm test',
+      "Lets it write the server's folder and /tmp, and reach no network.",
+    ],
     ['key=$(execwire exec -d -- make)', 'Leaves make running; `execwire logs -f "$key"` shows its output.'],
   ],
   run: runExec,
@@ -66,9 +71,12 @@ async function runExec(given: GivenFlags): Promise<number> {
     throw new CliError('-t needs a terminal on standard input, and there is none: leave it out to use pipes');
   }
   const start = startOptions(given);
+  // A wrong value is named, also where it would not be used.
+  detachKeysOf(given);
   const reconnects = !given.has('no-reconnect');
   const key = given.text('key');
   return withConnection(given, { reconnects, key }, async (connection) => {
+    requireSandboxes(connection, start.sandboxPolicy);
     if (isDetached) return leaveThere(given, connection, start);
     if (isTerminal) {
       const input = given.has('interactive') ? 'types' : 'ignores';

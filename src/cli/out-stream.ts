@@ -50,7 +50,9 @@ export class OutStream {
 
 function failureOf({ code, message }: NodeJS.ErrnoException, name: string): Error {
   if (code === 'EPIPE') return new BrokenPipeError();
-  return new CliError(`cannot write to ${name}: ${code === 'EBADF' ? 'it is closed' : message}`);
+  return new CliError(
+    `cannot write to ${name}: ${code === 'EBADF' ? 'it is closed, or open only for reading' : message}`,
+  );
 }
 
 let stdout: OutStream | undefined;

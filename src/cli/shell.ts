@@ -4,16 +4,17 @@ import { describedCommand } from './described-command.js';
 import { CliError } from './exit-codes.js';
 import { LocalTerminal } from './local-terminal.js';
 import { OWN_SHELL } from './own-shell.js';
-import { isKept, START_FLAGS, startOptions } from './start-options.js';
+import { requireSandboxes } from './sandbox-flags.js';
+import { isKept, SHELL_FLAGS, startOptions } from './start-options.js';
 import { openTerminal, TERMINAL_FLAGS } from './start-terminal.js';
 
 export const shell = describedCommand({
   name: 'shell',
   summary: 'Opens a shell on the server in this terminal.',
   usage: '[flags]',
-  flags: [...START_FLAGS, ...TERMINAL_FLAGS, ...CONNECTION_FLAGS],
+  flags: [...SHELL_FLAGS, ...TERMINAL_FLAGS, ...CONNECTION_FLAGS],
   notes: `The shell is that of the server's user. It ends with the shell's own exit code. ctrl-p ctrl-q detaches, ~. at the start of a line
-disconnects, ~? lists such keys.`,
+disconnects, ~? lists such keys; the shell is then kept for 60 s, or for --ttl.`,
   examples: [
     ['execwire shell', 'Opens it.'],
     [
@@ -28,6 +29,7 @@ disconnects, ~? lists such keys.`,
     if (!LocalTerminal.isThere)
       throw new CliError('shell needs a terminal on standard input; `execwire exec -i -- sh` reads from a pipe');
     return withConnection(given, { key: given.text('key') }, async (connection) => {
+      requireSandboxes(connection, start.sandboxPolicy);
       return openTerminal(given, connection, OWN_SHELL, { start, kept, input: 'types' });
     });
   },

@@ -42,7 +42,7 @@ export async function sendStandardInput(
       hasSent = true;
     }
   } catch (error) {
-    throw unreadable(fieldOf(error, 'code') === 'EBADF' ? 'it is closed' : messageOf(error));
+    throw unreadable(fieldOf(error, 'code') === 'EBADF' ? 'it is closed, or open only for writing' : messageOf(error));
   } finally {
     process.stdin.pause();
   }

@@ -6,8 +6,16 @@ import { commandEnvironment, ENVIRONMENT_FLAGS } from './command-environment.js'
 import type { Connection } from './connection.js';
 import { CliError } from './exit-codes.js';
 import type { GivenFlags } from './given-flags.js';
+import { SANDBOX_FLAGS, type SandboxPolicy, sandboxPolicy } from './sandbox-flags.js';
 
-export const START_FLAGS: readonly Flag[] = [
+const KEY_FLAG: Flag = {
+  name: 'key',
+  placeholder: 'KEY',
+  description: 'Keeps it under this name, 16 to 128 of A-Za-z0-9._~-; the same line again attaches to it.',
+};
+
+/** What `exec` and `shell` both have, but for how long a command is kept. */
+const COMMON_FLAGS: readonly Flag[] = [
   ...ENVIRONMENT_FLAGS,
   {
     name: 'workdir',
@@ -15,15 +23,27 @@ export const START_FLAGS: readonly Flag[] = [
     placeholder: 'DIR',
     description: "Directory to run it in; a relative one begins at the server's.",
   },
-  {
-    name: 'key',
-    placeholder: 'KEY',
-    description: 'Keeps it under this name, 16 to 128 of A-Za-z0-9._~-; a second exec with the key attaches to it.',
-  },
+  ...SANDBOX_FLAGS,
+  KEY_FLAG,
+];
+
+/** The flags of `exec`. */
+export const START_FLAGS: readonly Flag[] = [
+  ...COMMON_FLAGS,
   {
     name: 'ttl',
     placeholder: 'TIME',
     description: 'With -d, -t or --key: how long it is kept with nobody attached. Default 1h; with -t alone 60s.',
+  },
+];
+
+/** The flags of `shell`. */
+export const SHELL_FLAGS: readonly Flag[] = [
+  ...COMMON_FLAGS,
+  {
+    name: 'ttl',
+    placeholder: 'TIME',
+    description: 'How long it is kept with nobody attached. Default 60s; with --key 1h.',
   },
 ];
 
@@ -32,16 +52,22 @@ const KEPT_TTL_MS = 3_600_000;
 const KEY = /^[A-Za-z0-9._~-]{16,128}$/;
 
 /** The options that commands on pipes and in terminals have. */
-export type StartOptions = Pick<CommonOptions, 'cwd' | 'env' | 'timeout'>;
+export type StartOptions = Pick<CommonOptions, 'cwd' | 'env' | 'timeout'> & { readonly sandboxPolicy?: SandboxPolicy };
 
 /** @throws {CliError} */
 export function startOptions(given: GivenFlags): StartOptions {
   const cwd = given.text('workdir');
   const timeout = given.durationMs('timeout');
+  const policy = sandboxPolicy(given);
+  if (timeout === 0)
+    throw new CliError(
+      `--timeout ${given.text('timeout')}: expected a time above 0; without the flag there is no limit`,
+    );
   return {
     env: commandEnvironment(given),
     ...(cwd === undefined ? {} : { cwd }),
     ...(timeout === undefined ? {} : { timeout }),
+    ...(policy === undefined ? {} : { sandboxPolicy: policy }),
   };
 }
 

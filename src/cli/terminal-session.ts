@@ -8,7 +8,7 @@ import type { Connection } from './connection.js';
 import { EXIT_UNKNOWN, exitCodeOfResult, exitCodeOfSignal } from './exit-codes.js';
 import { forgetEnded, keptCommand } from './kept-commands.js';
 import { gapText } from './kept-output.js';
-import { LocalTerminal } from './local-terminal.js';
+import { LocalTerminal, type WindowSize } from './local-terminal.js';
 import { standardOutput } from './out-stream.js';
 import { asUnknown, unansweredError } from './pipe-session.js';
 import { say, sayOnRawTerminal, writeToStderr } from './say.js';
@@ -59,6 +59,9 @@ class TerminalSession {
   /** Settles when the last keys are with the server. */
   #lastWrite: Promise<void> = Promise.resolve();
   #isToldToEnd = false;
+  #isResizing = false;
+  /** The size that waits for the answer to the one before. */
+  #nextSize: WindowSize | undefined;
   /** Whether the user leaves the command: its result then only says so. */
   #isLeaving = false;
   #finish: (code: number) => void = () => {};
@@ -93,8 +96,7 @@ class TerminalSession {
       // The terminal is gone.
       process.stdin.once('end', () => void this.#toldToEnd('SIGHUP'));
     }
-    if (this.#setsSize)
-      this.#undo.push(this.#local.onResize((size) => void this.#terminal.resize(size).catch(() => {})));
+    if (this.#setsSize) this.#undo.push(this.#local.onResize((size) => void this.#resize(size)));
     process.on('SIGCONT', this.#onContinue);
     const ended = this.#untilEnd().catch((error: unknown) => {
       if (this.#isLeaving) return this.#left;
@@ -234,8 +236,23 @@ class TerminalSession {
   readonly #onContinue = (): void => {
     this.#local.reenterRaw();
     const size = LocalTerminal.size();
-    if (size !== undefined && this.#setsSize) void this.#terminal.resize(size).catch(() => {});
+    if (size === undefined || !this.#setsSize) return;
+    // The shell has written over the picture: a program draws it again when its window gets another size.
+    if (size.rows > 1) void this.#terminal.resize({ ...size, rows: size.rows - 1 }).catch(() => {});
+    void this.#terminal.resize(size).catch(() => {});
   };
+
+  /** Sends the newest size once the one before has been answered: a window that is dragged gets hundreds. */
+  async #resize(size: WindowSize): Promise<void> {
+    this.#nextSize = size;
+    if (this.#isResizing) return;
+    this.#isResizing = true;
+    for (let next: WindowSize | undefined = size; next !== undefined; next = this.#nextSize) {
+      this.#nextSize = undefined;
+      await this.#terminal.resize(next).catch(() => {});
+    }
+    this.#isResizing = false;
+  }
 
   #showHelp(): void {
     sayOnRawTerminal(

@@ -87,6 +87,8 @@ t.test('completion of each shell is taken by that shell, and bash completes comm
   t.same(complete('execwire', 'e').sort(), ['exec', 'exec-server']);
   t.same(complete('execwire', 'exec', '--det').sort(), ['--detach', '--detach-keys']);
   t.same(complete('execwire', 'serve', '--drain-t'), ['--drain-timeout']);
+  t.same(complete('execwire', 'shell', '--sandbox', 'read'), ['readOnly']);
+  t.same(complete('execwire', 'serve', '--log-level', 'd'), ['debug']);
   t.same(complete('execwire', 'attach', ''), [key]);
   await setup.run(['kill', key]);
   t.match(await run('completion', 'tcsh'), { code: 125, stderr: /bash, zsh or fish/ });

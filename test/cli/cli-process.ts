@@ -6,8 +6,8 @@ import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process'
 import { once } from 'node:events';
 import type { Test } from 'tap';
 import { type Box, connect, type Terminal, type TerminalOptions } from '../../client/src/node.js';
-import { startServer, type TestServer } from '../support/server.js';
-import { SERVER, type ServerOptions } from '../support/server-process.js';
+import { startServer, type TestServer, type TestServerOptions } from '../support/server.js';
+import { SERVER } from '../support/server-process.js';
 
 /** What a command line left behind. */
 export interface Ended {
@@ -128,7 +128,7 @@ export class CliSetup {
 }
 
 /** Starts a server for command lines. */
-export async function cliSetup(t: Test, options: ServerOptions = {}): Promise<CliSetup> {
+export async function cliSetup(t: Test, options: TestServerOptions = {}): Promise<CliSetup> {
   const server = await startServer(t, options);
   const box = await connect(server.url, { name: 'test' });
   // BEFORE the server is ended, which must be left alone by then.

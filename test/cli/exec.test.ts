@@ -61,6 +61,29 @@ t.test('exec ends with the code of the table, through pipes and in a terminal', 
     [['exec'], 125, /exec needs a command/],
     [['exec', '-e', '=x', 'true'], 125, /`` is no name of a variable/],
     [['exec', '--env-file', '/no/such/file', 'true'], 125, /--env-file \/no\/such\/file: ENOENT/],
+    [
+      ['exec', '--timeout', '0', 'true'],
+      125,
+      /--timeout 0: expected a time above 0; without the flag there is no limit/,
+    ],
+    [['exec', '--detach-keys', 'ctrl-1', 'true'], 125, /--detach-keys ctrl-1: `ctrl-1` is no key/],
+    [['exec', '--sandbox', 'read-only', 'true'], 125, /--sandbox read-only: expected .*; did you mean `readOnly`\?/],
+    [
+      ['exec', '--sandbox', 'none', 'true'],
+      125,
+      /--sandbox none: expected readOnly, workspaceWrite or dangerFullAccess\s*$/,
+    ],
+    [['exec', '--network', 'true'], 125, /--network needs --sandbox readOnly or workspaceWrite/],
+    [
+      ['exec', '--sandbox', 'readOnly', '--writable-root', '/a', 'true'],
+      125,
+      /--writable-root needs --sandbox workspaceWrite/,
+    ],
+    [
+      ['exec', '--sandbox', 'workspaceWrite', '--writable-root', 'a', 'true'],
+      125,
+      /--writable-root a: expected an absolute path/,
+    ],
     [['exec', '--ttl', '5s', 'true'], 125, /--ttl needs -d, -t or --key/],
     [['exec', '--key', 'short', 'true'], 125, /--key short: expected 16 to 128/],
     [['exce', '--', 'true'], 125, /^execwire: unknown command `exce`; did you mean `exec`\?/],
@@ -161,6 +184,58 @@ t.test('exec passes input, output, environment and directory on as they are', as
   t.match(await setup.run(['exec', '-h']), { code: 0, stdout: /^Usage: execwire exec .*Examples:/ms });
 });
 
+t.test('exec and shell run under the sandbox policy that is asked for', async (t) => {
+  // Descriptors are not compared at the end, because threads of policies stay for the next command.
+  const setup = await cliSetup(t, { warm: false });
+  const { landlockAbi = 0 } = setup.box.server.limits?.sandbox ?? {};
+  if (landlockAbi === 0) return t.comment('this host enforces no policy: it is not checked');
+  const folder = mkdtempSync('/var/tmp/execwire-sandbox-');
+  t.teardown(() => rmSync(folder, { recursive: true }));
+  const touch = ['--', 'touch', join(folder, 'file')];
+  const refused = /touch: cannot touch '[^']*': (Permission denied|Read-only file system)\n$/;
+  t.match(await setup.run(['exec', '--sandbox', 'readOnly', ...touch]), { code: 1, stderr: refused });
+  t.match(await setup.run(['exec', '--sandbox', 'workspaceWrite', ...touch]), { code: 1, stderr: refused });
+  const kept = await setup.run(['exec', '-d', '--sandbox', 'readOnly', ...touch]);
+  t.match(await setup.run(['logs', '-f', kept.stdout.trim()]), { code: 1, stderr: refused });
+  const inTerminal = await endOf(setup.inTerminal(['exec', '-it', '--sandbox', 'readOnly', ...touch]));
+  t.match(inTerminal, { code: 1, text: /touch: cannot touch/ });
+  const shell = setup.inTerminal([
+    'shell',
+    '--sandbox',
+    'readOnly',
+    '-e',
+    'PS1=there> ',
+    '-e',
+    'ENV=',
+    '-e',
+    'BASH_ENV=',
+  ]);
+  await shell.waitFor({ idle: 300 });
+  await shell.write(`touch ${join(folder, 'file')}\r`);
+  await shell.waitFor('touch: cannot touch');
+  await shell.write('exit 5\r');
+  t.match(await shell.result, { exitCode: 5 });
+  t.notOk(existsSync(join(folder, 'file')));
+  const allowed = [
+    'exec',
+    '--sandbox',
+    'workspaceWrite',
+    '--writable-root',
+    '/no/such/folder',
+    '--writable-root',
+    folder,
+  ];
+  t.match(await setup.run([...allowed, ...touch]), { code: 0, stderr: '' });
+  t.ok(existsSync(join(folder, 'file')));
+  t.match(await setup.run(['exec', '--sandbox', 'dangerFullAccess', ...touch]), { code: 0 });
+  // With a network, and without a credential that it needs, it could leave the sandbox by this server.
+  t.match(await setup.run(['exec', '--sandbox', 'readOnly', '--network', '--json', '--', 'true']), {
+    code: 125,
+    stdout: /"reason": "sandboxUnavailable"/,
+    stderr: /^execwire: [^\n]+\n$/,
+  });
+});
+
 t.test('exec prints one JSON document when it is asked for one', async (t) => {
   const setup = await cliSetup(t);
   const { code, stdout, stderr } = await setup.run([
@@ -232,13 +307,25 @@ t.test('exec ends quietly with 141 and ends its command when nobody reads its ou
 t.test('exec never ends with 0 when output is lost or input cannot be read, whatever is closed', async (t) => {
   const setup = await cliSetup(t);
   const rows: readonly [line: string, code: number, stderr: RegExp][] = [
-    ['exec -- echo lost >&-', 125, /^execwire: cannot write to standard output: it is closed\n$/],
-    ['ls >&-', 125, /^execwire: cannot write to standard output: it is closed\n$/],
-    ['--version >&-', 125, /^execwire: cannot write to standard output: it is closed\n$/],
+    [
+      'exec -- echo lost >&-',
+      125,
+      /^execwire: cannot write to standard output: it is closed, or open only for reading\n$/,
+    ],
+    ['ls >&-', 125, /^execwire: cannot write to standard output: it is closed, or open only for reading\n$/],
+    ['--version >&-', 125, /^execwire: cannot write to standard output: it is closed, or open only for reading\n$/],
     ["exec -- sh -c 'echo lost >&2' 2>&-", 125, /^$/],
     ["exec -- sh -c 'echo lost >&2' 2>/dev/full", 125, /^$/],
-    ['exec -i -- cat <&-', 125, /^execwire: cannot read standard input to its end: it is closed\n$/],
-    ['exec -i -- cat 0>/dev/null', 125, /^execwire: cannot read standard input to its end: it is closed\n$/],
+    [
+      'exec -i -- cat <&-',
+      125,
+      /^execwire: cannot read standard input to its end: it is closed, or open only for writing\n$/,
+    ],
+    [
+      'exec -i -- cat 0>/dev/null',
+      125,
+      /^execwire: cannot read standard input to its end: it is closed, or open only for writing\n$/,
+    ],
     ['exec -- true >&- 2>&- <&-', 0, /^$/],
     ["exec -- sh -c 'exit 3' >&- 2>&- <&-", 3, /^$/],
   ];

@@ -1,4 +1,5 @@
 // The commands that talk to a server, when it answers wrongly or not at all: one line, the right exit code, and an end by signals.
+import { setTimeout } from 'node:timers/promises';
 import t from 'tap';
 import { CliProcess, cliSetup, endOf } from './cli-process.js';
 import { fakeServer, GOOD_SERVER } from './fake-server.js';
@@ -116,6 +117,22 @@ t.test('exec ends with 255 and says where to look when it is told to end and the
   await setup.run(['kill', key]);
 });
 
+t.test(
+  'exec starts nothing when a sandbox is asked for and the server does not say that it enforces any',
+  async (t) => {
+    const asked: string[] = [];
+    const url = await fakeServer(t, ({ method }) => void asked.push(method), GOOD_SERVER);
+    for (const flags of [[], ['-d']]) {
+      const args = ['exec', ...flags, '--sandbox', 'readOnly', '--', 'true'];
+      t.match(await new CliProcess(args, { env: { EXECWIRE_URL: url } }).ended, {
+        code: 125,
+        stderr: 'execwire: --sandbox: this server does not say that it enforces policies; nothing was started\n',
+      });
+    }
+    t.same(asked, []);
+  },
+);
+
 t.test('exec -d ends with 255 when it is told to end before the server says anything', async (t) => {
   let asked: () => void = () => {};
   const isAsked = new Promise<void>((resolve) => {
@@ -149,6 +166,48 @@ t.test('exec -it gives the terminal back and ends with 255 when it is told to en
     setup.server.signal('SIGCONT');
   }
   await term.result;
+});
+
+t.test('exec -it sends one size at a time, and the last one, when its window changes all the time', async (t) => {
+  const local = await cliSetup(t);
+  const sizes: unknown[] = [];
+  let unanswered = 0;
+  let most = 0;
+  let answer: () => void = () => {};
+  let onResize: () => void = () => {};
+  const url = await fakeServer(t, ({ id, method, params }, socket) => {
+    if (method === 'command/exec/resize') {
+      sizes.push(params.size);
+      unanswered += 1;
+      most = Math.max(most, unanswered);
+      answer = () => {
+        unanswered -= 1;
+        socket.send(JSON.stringify({ id, result: {} }));
+      };
+      onResize();
+    }
+    return method === 'command/exec/write' ? { result: { accepted: 1 } } : undefined;
+  });
+  const until = async (isThere: () => boolean): Promise<void> => {
+    while (!isThere()) await new Promise<void>((resolve) => (onResize = resolve));
+  };
+  const term = local.inTerminal(['exec', '-it', '--', 'true'], { env: { EXECWIRE_URL: url }, cols: 80, rows: 24 });
+  await term.started;
+  // Until it follows the size of its window.
+  for (let cols = 81; sizes.length === 0; cols += 1) {
+    await term.resize({ cols: 81 + (cols % 2), rows: 24 });
+    await setTimeout(20);
+  }
+  for (let cols = 90; cols < 120; cols += 1) await term.resize({ cols, rows: 24 });
+  const last = { cols: 120, rows: 30 };
+  await term.resize(last);
+  while (JSON.stringify(sizes.at(-1)) !== JSON.stringify({ rows: 30, cols: 120 })) {
+    answer();
+    const seen = sizes.length;
+    await until(() => sizes.length > seen);
+  }
+  t.equal(most, 1, `${sizes.length} sizes`);
+  await term.kill('SIGKILL');
 });
 
 t.test('top ends with 130 on ctrl-c when the server hangs', async (t) => {
