@@ -36,6 +36,7 @@ export type {
   Notifications,
   RequestName,
   Requests,
+  SandboxPolicy,
   StreamName,
   StreamRange,
   TraceCarrier,
