@@ -4,8 +4,8 @@
  *     starting → running → ended
  *         └───────────────────▲ (refused: it is not listed)
  */
-import type { OutputEvent, OutputGap, Result, Run, Terminal, TerminalSize } from '../../client/src/node.js';
-import { LostError, UnknownOutcomeError } from '../../client/src/result.js';
+import type { OutputEvent, OutputGap, Result, Run, TerminalSize } from '../../client/src/node.js';
+import { commandText, ExecError, LostError, UnknownOutcomeError } from '../../client/src/result.js';
 import { KeptOutput } from './kept-output.js';
 import { StreamMerge } from './stream-merge.js';
 
@@ -75,23 +75,20 @@ export class AgentCommand {
     return performance.now() - this.#lastOutputAtMs;
   }
 
-  /** Follows a run to its end. @returns resolves at the end @throws what the server refused */
-  async follow(run: Run): Promise<void> {
-    this.#listen(run);
-    this.#ended(await run);
-  }
-
-  /** Follows a terminal to its end, likewise. */
-  async followTerminal(terminal: Terminal, startedAtMs = performance.now()): Promise<void> {
-    this.#listen(terminal);
+  /** Follows a run or a terminal to its end. @returns resolves at the end @throws what the server refused */
+  async follow(handle: Handle, result: PromiseLike<Ending>): Promise<void> {
+    this.#listen(handle);
+    const startedAtMs = performance.now();
     try {
-      this.#ended(await terminal.result);
+      this.#ended(await result);
     } catch (error) {
-      const isLost = error instanceof LostError;
-      if (!isLost && !(error instanceof UnknownOutcomeError)) throw error;
-      const durationMs = performance.now() - startedAtMs;
-      const cause = isLost ? 'lost' : 'unknown';
-      this.#ended({ cause, exitCode: undefined, signal: undefined, durationMs, detail: error.message });
+      if (error instanceof ExecError) this.#ended(error.result);
+      else if (error instanceof LostError || error instanceof UnknownOutcomeError) {
+        const cause = error instanceof LostError ? 'lost' : 'unknown';
+        const durationMs = performance.now() - startedAtMs;
+        const detail = error.message.replace(`: ${commandText(error.result?.command ?? [])}`, '');
+        this.#ended({ cause, exitCode: undefined, signal: undefined, durationMs, detail });
+      } else throw error;
     }
   }
 

@@ -179,9 +179,11 @@ export class AgentCommands {
     let ended: Promise<void>;
     if (size === undefined) {
       const io: ExecOptions = input === undefined ? { stdin: hasOpenInput ? 'pipe' : 'ignore' } : { input };
-      ended = command.follow(box.exec(argv, { ...shared, ...io, detachable: kept, buffer: false, reject: false }));
+      const run = box.exec(argv, { ...shared, ...io, detachable: kept, buffer: false });
+      ended = command.follow(run, run);
     } else {
-      ended = command.followTerminal(box.terminal(argv, { ...shared, ...size, detachable: kept, maxBuffer: 0 }));
+      const terminal = box.terminal(argv, { ...shared, ...size, detachable: kept, maxBuffer: 0 });
+      ended = command.follow(terminal, terminal.result);
     }
     // Its failure is that of the start, or shows in the command's end.
     ended.then(

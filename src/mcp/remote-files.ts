@@ -1,7 +1,7 @@
 /** Files of the machine that commands run on, by the server's `fs/*` methods. Knows no tool. */
 import { fieldOf, RpcError } from '../../client/src/errors.js';
 import type { Box } from '../../client/src/node.js';
-import { lacksMethod, ToolError, toolErrorOf } from './tool-error.js';
+import { lacksMethod, sentence, ToolError, toolErrorOf } from './tool-error.js';
 
 /** What a directory holds. */
 export interface DirectoryEntry {
@@ -101,6 +101,6 @@ async function ask(
       error instanceof RpcError && isMissing(error)
         ? ' list_directory of the directory above shows what is there.'
         : '';
-    throw new ToolError(`${params.path}: ${message}${message.endsWith('.') ? '' : '.'}${advice}`, { cause: error });
+    throw new ToolError(`${params.path}: ${sentence(message)}${advice}`, { cause: error });
   }
 }

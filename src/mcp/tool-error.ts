@@ -23,15 +23,15 @@ export function toolErrorOf(error: unknown): ToolError {
   if (error instanceof ToolError) return error;
   if (error instanceof RpcError) return new ToolError(refusalText(error));
   if (error instanceof ConnectError) {
-    return new ToolError(`${error.message}. The next call tries again.`);
+    return new ToolError(`${sentence(error.message)} The next call tries again.`);
   }
   if (error instanceof LostError)
-    return new ToolError(`${error.message}. It runs no longer; start it again if it is needed.`);
+    return new ToolError(`${sentence(error.message)} It runs no longer; start it again if it is needed.`);
   if (error instanceof UnknownOutcomeError) {
     const advice = error.wasSent
       ? 'Look at what it changed before running it again.'
       : 'Nothing was started; the next call tries again.';
-    return new ToolError(`${error.message}. ${advice}`);
+    return new ToolError(`${sentence(error.message)} ${advice}`);
   }
   return new ToolError(`unforeseen error: ${messageOf(error)}`);
 }
@@ -62,13 +62,19 @@ function refusalText(error: RpcError): string {
     const bound = fieldOf(data, 'bound');
     return `${message} (${typeof bound === 'string' ? bound : 'overloaded'}). Nothing was done. Stop commands that are no longer needed (list shows them), or try again later.`;
   }
-  if (code === DRAINING) return `${message}. The server is about to end and takes no new work; try again in a minute.`;
+  if (code === DRAINING)
+    return `${sentence(message)} The server is about to end and takes no new work; try again in a minute.`;
   if (reason === 'spawnFailed') {
     const advice = isAboutDirectory(error)
       ? 'Give a cwd that exists there.'
       : 'An array is a program and its arguments; for shell syntax give the command as one string.';
-    return `${message}. ${advice}`;
+    return `${sentence(message)} ${advice}`;
   }
   const advice = ADVICE[reason];
-  return advice === undefined ? message : `${message}. ${advice}`;
+  return advice === undefined ? message : `${sentence(message)} ${advice}`;
+}
+
+/** A message as a sentence, so that advice may follow it. */
+export function sentence(text: string): string {
+  return /[.?!]$/.test(text) ? text : `${text}.`;
 }

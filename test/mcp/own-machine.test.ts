@@ -249,6 +249,17 @@ t.test('agent on its own machine', async (t) => {
     );
   });
 
+  await t.test('hundreds of commands run beside each other, and all end with the session', async (t) => {
+    const count = 300;
+    const ids = await Promise.all(Array.from({ length: count }, () => agent.start({ command: ['sleep', '600'] })));
+    t.equal(new Set(ids).size, count);
+    const { status, output } = await agent.call('list', { limit: 1_000 });
+    t.match(status, new RegExp(`^${count} running, `));
+    t.equal(output.match(/^c\d+ {2}running for /gm)?.length, count);
+    t.equal((await agent.client.listResources()).resources.length, count);
+    // They are left running: the end of this test looks for what is left behind.
+  });
+
   await t.test('endless output is bounded in memory and in results', async (t) => {
     const id = await agent.start({ command: 'yes "a line of output" | head -c 60000000; echo; echo done' });
     const said = await agent.call('read_output', { id, wait_for: 'exit', timeout_seconds: 600 });

@@ -402,7 +402,7 @@ t.test('output is shown from any offset, in pieces that add up to all of it', as
 t.test('unfinished characters and sequences wait for their rest while a command runs', async (t) => {
   const command = new AgentCommand({ id: 'c1', line: 'x', size: { cols: 80, rows: 24 }, onOutput: () => {} });
   const run = new FakeRun([], {});
-  const followed = command.follow(run as unknown as Run);
+  const followed = command.follow(run as unknown as Run, run as unknown as Run);
   const show = (): string => {
     const part = outputPart(command, { from: command.cursor, maxBytes: 1_000, cut: 'middle', view: 'text' });
     command.cursor = part.next;

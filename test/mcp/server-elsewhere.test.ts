@@ -1,0 +1,122 @@
+// `execwire mcp` with a URL, driven by the client of the MCP SDK: credentials, breaks, servers that are lost or not there yet, and what is left on them.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import t from 'tap';
+import { CuttingProxy } from '../support/cutting-proxy.js';
+import { isAlive } from '../support/process-table.js';
+import { startServer } from '../support/server.js';
+import { until } from '../support/until.js';
+import { startAgent } from './agent.js';
+
+t.test('agent of a server that wants a token runs commands there, and leaves none behind', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'execwire-mcp-'));
+  t.teardown(() => rmSync(folder, { recursive: true }));
+  const file = join(folder, 'token');
+  writeFileSync(file, 'a-token-of-this-test-0123456789abcdef\n', { mode: 0o600 });
+  const server = await startServer(t, { flags: ['--ws-auth', 'capability-token', '--ws-token-file', file] });
+  const agent = await startAgent(t, { flags: ['--url', server.url, '--token-file', file] });
+  t.match(agent.client.getInstructions(), `on the machine behind ${server.url}.`);
+  t.match(await agent.call('exec', { command: 'echo there' }), { status: /exit code 0/, output: 'there\n' });
+  const box = await server.connect({ token: 'a-token-of-this-test-0123456789abcdef' });
+  const id = await agent.start({ command: 'trap "" TERM; echo pid=$$; sleep 600 & wait; wait' });
+  const terminal = await agent.start({ command: ['cat'], tty: true });
+  await agent.call('send_input', { id: terminal, text: 'typed', keys: ['enter'] });
+  await agent.call('read_output', { id: terminal, match: 'typed\\ntyped' });
+  t.equal((await agent.call('read_output', { id: terminal, view: 'screen' })).output, 'typed\ntyped');
+  const pid = Number(/^pid=(\d+)/.exec((await agent.call('read_output', { id, match: 'pid=\\d+\\n' })).output)?.[1]);
+  t.match(
+    (await box.list({ details: true })).map(({ command }) => command),
+    [['bash', '-c', /^trap/], ['cat']],
+    'people can see them',
+  );
+  await agent.client.close();
+  await until('the command is gone', () => !isAlive(pid));
+  await until('the server has none', async () => (await box.list()).every(({ state }) => state === 'ended'));
+
+  const stranger = await startAgent(t, { flags: ['--url', server.url] });
+  const refused = await stranger.call('exec', { command: 'true' });
+  t.ok(refused.isError);
+  t.match(
+    refused.status,
+    /^Cannot connect to ws:\S+: HTTP 401: the server wants a token.*The next call tries again\.$/,
+  );
+  await until('people are told, too', () => /HTTP 401/.test(stranger.stderr));
+});
+
+t.test('commands go on while the connection is broken, and no byte is lost when it comes back', async (t) => {
+  const server = await startServer(t);
+  const proxy = await CuttingProxy.start(server.port);
+  t.teardown(() => proxy.close());
+  const agent = await startAgent(t, { flags: ['--url', proxy.url] });
+  const id = await agent.start({ command: 'echo first; read line; seq 1 50000; exit 7' });
+  await agent.call('read_output', { id, match: 'first' });
+  const folder = mkdtempSync(join(tmpdir(), 'execwire-mcp-'));
+  t.teardown(() => rmSync(folder, { recursive: true }));
+  const running = agent.call('exec', {
+    command: 'while [ ! -e go ]; do sleep 0.05; done; seq 1 20000',
+    cwd: folder,
+    timeout_seconds: 600,
+    max_bytes: 200_000,
+  });
+  const answered = agent.call('send_input', { id, text: 'go\n' });
+  proxy.cutAfter = () => 60_000;
+  proxy.cut();
+  writeFileSync(join(folder, 'go'), '');
+  await answered;
+  const end = await agent.call('read_output', {
+    id,
+    wait_for: 'exit',
+    timeout_seconds: 600,
+    from: 0,
+    max_bytes: 200_000,
+  });
+  t.match(end.status, /^Command c\d+: exit code 7 after/);
+  let text = end.output;
+  for (let next = Number(/from (\d+)\.$/.exec(end.status)?.[1]); !Number.isNaN(next); ) {
+    const part = await agent.call('read_output', { id, from: next, max_bytes: 200_000 });
+    text += part.output;
+    next = Number(/go on with from (\d+)\./.exec(part.status)?.[1]);
+  }
+  t.equal(text, `first\n${Array.from({ length: 50_000 }, (_, n) => `${n + 1}\n`).join('')}`);
+  t.match(await running, {
+    status: /exit code 0/,
+    output: Array.from({ length: 20_000 }, (_, n) => `${n + 1}\n`).join(''),
+  });
+  t.ok(proxy.connections > 2, `${proxy.connections} connections`);
+});
+
+t.test('lost server is told as such, and the next server is used', async (t) => {
+  const first = await startServer(t);
+  // BEFORE the agent, which has to go away first.
+  const second = await startServer(t);
+  const proxy = await CuttingProxy.start(first.port);
+  t.teardown(() => proxy.close());
+  const agent = await startAgent(t, { flags: ['--url', proxy.url] });
+  const id = await agent.start({ command: 'echo kept; sleep 600' });
+  await agent.call('read_output', { id, match: 'kept' });
+  proxy.targetPort = second.port;
+  await first.crash();
+  proxy.cut();
+  const said = await agent.call('read_output', { id, wait_for: 'exit', timeout_seconds: 600, from: 0 });
+  t.match(
+    said.status,
+    /^Command c\d+: outcome unknown after [\d.]+ s: Another server does not know the command.* It may still run\./,
+  );
+  t.equal(said.output, 'kept\n', 'what came is kept');
+  t.match(await agent.call('exec', { command: 'echo second' }), { status: /exit code 0/, output: 'second\n' });
+  t.match(await agent.call('stop', { id }), { status: /outcome unknown/, isError: false });
+});
+
+t.test('server that is not there yet is an error that says so, until it is there', async (t) => {
+  const server = await startServer(t);
+  const proxy = await CuttingProxy.start(server.port);
+  t.teardown(() => proxy.close());
+  proxy.shut();
+  const agent = await startAgent(t, { flags: ['--url', proxy.url] });
+  const refused = await agent.call('exec', { command: 'true' });
+  t.ok(refused.isError);
+  t.match(refused.status, /^Cannot connect to ws:\S+: .*The next call tries again\.$/);
+  proxy.open();
+  t.match(await agent.call('exec', { command: 'echo now' }), { status: /exit code 0/, output: 'now\n' });
+});
