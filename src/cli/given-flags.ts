@@ -52,6 +52,8 @@ export function readGivenFlags(command: string, argv: readonly string[], flags: 
   for (const token of tokensOf(argv, flags)) {
     if (token.kind === 'positional') return new GivenFlags(texts, argv.slice(token.index));
     if (token.kind === 'option-terminator') return new GivenFlags(texts, argv.slice(token.index + 1));
+    const long = longNameWithOneDash(argv[token.index], flags);
+    if (long !== undefined) throw new CliError(`unknown flag \`-${long}\` of ${command}; did you mean \`--${long}\`?`);
     const flag = flags.find(({ name }) => name === token.name);
     if (flag === undefined) throw unknownFlag(command, token.rawName, flags);
     if (flag.placeholder === undefined && token.value !== undefined) {
@@ -63,6 +65,12 @@ export function readGivenFlags(command: string, argv: readonly string[], flags: 
     texts.set(flag.name, [...(texts.get(flag.name) ?? []), token.value ?? '']);
   }
   return new GivenFlags(texts, []);
+}
+
+/** The long name in a word such as `-env`, which would otherwise be read as `-e` with the value `nv`. */
+function longNameWithOneDash(word = '', flags: readonly Flag[]): string | undefined {
+  const [, name] = /^-([a-z][a-z-]+)(=|$)/.exec(word) ?? [];
+  return name !== 'help' && flags.some((flag) => flag.name === name) ? name : undefined;
 }
 
 /** Whether a command line asks for a JSON document, also where another flag of it is wrong. */
