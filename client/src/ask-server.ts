@@ -5,7 +5,7 @@ import { messageOf } from './errors.js';
 import type { LinkSet } from './link-set.js';
 import { sleep } from './platform.js';
 import { UnknownOutcomeError } from './result.js';
-import { ConnectionEnded, NoAnswer } from './rpc-connection.js';
+import { ConnectionEnded } from './rpc-connection.js';
 import type { Session } from './session.js';
 
 /** How a request may be sent again. */
@@ -28,26 +28,20 @@ export async function askServer<T>(
 ): Promise<T> {
   const { clock, random } = links.platform;
   const startedAt = clock.now();
-  const unknown = (message: string, cause: unknown, wasSent = true): UnknownOutcomeError =>
-    new UnknownOutcomeError(message, { wasSent, cause });
   for (let attempt = 0; ; attempt += 1) {
     const link = options.key === undefined ? links.linkForWork() : links.linkOf(options.key);
-    let session: Session;
-    try {
-      session = await link.session();
-    } catch (cause) {
-      throw unknown(`The request was not sent: ${messageOf(cause)}`, cause, false);
-    }
+    const session = await link.session().catch((cause) => {
+      throw new UnknownOutcomeError(`The request was not sent: ${messageOf(cause)}`, { wasSent: false, cause });
+    });
     try {
       return await ask(session);
     } catch (error) {
-      if (error instanceof NoAnswer) throw unknown(error.message, error);
       const isLate = clock.now() - startedAt >= links.retryMaxMs;
       if (error instanceof ConnectionEnded) {
-        const wasNotDone = isCertainlyUndone(error, session.isExecwire);
+        const wasNotDone = isCertainlyUndone(error, session);
         if (wasNotDone) link.retire();
-        if (!isLate && (wasNotDone || options.isRepeatable === true)) continue;
-        throw unknown(`The outcome is unknown: ${error.message}`, error);
+        if (!isLate && (wasNotDone || options.isRepeatable)) continue;
+        throw new UnknownOutcomeError(`The outcome is unknown: ${error.message}`, { cause: error });
       }
       if (isLate || !isRefusedForNow(error)) throw error;
       if (isDraining(error)) link.retire();

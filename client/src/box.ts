@@ -1,5 +1,6 @@
 /** The box that a program holds: checks options and turns them into plans for commands. Knows no message of the wire. */
 import { askServer } from './ask-server.js';
+import type { RunSettings } from './command-handle.js';
 import type { CommandPlan } from './command-plan.js';
 import * as defaults from './defaults.js';
 import type { LinkSet } from './link-set.js';
@@ -7,18 +8,16 @@ import type {
   AttachOptions,
   AttachTerminalOptions,
   BoxStatus,
-  CommonOptions,
-  DetachableOptions,
   Encoding,
   ExecOptions,
   ShellOptions,
   TerminalOptions,
 } from './options.js';
-import { Run, type RunSettings } from './run.js';
+import { attachPlan, startPlan } from './plans.js';
+import { Run } from './run.js';
 import { Shell } from './shell.js';
-import { Terminal } from './terminal.js';
+import { Terminal, type TerminalSettings } from './terminal.js';
 import type {
-  ExecParams,
   InitializeResult,
   ListedCommand,
   ListParams,
@@ -32,15 +31,7 @@ import type {
 type CapturedAs<E extends Encoding> = E extends 'bytes' ? Uint8Array : string;
 
 /** The options that a run needs, of all kinds of commands. */
-interface RunOptions
-  extends Omit<CommonOptions, 'cwd' | 'env'>,
-    Pick<ExecOptions<Encoding>, 'input' | 'buffer' | 'encoding'> {
-  readonly all?: boolean;
-  readonly stripFinalNewline?: boolean;
-}
-
-/** Size of a terminal when none is given; the server has the same default. */
-const DEFAULT_SIZE: WireSize = { rows: 24, cols: 80 };
+type RunOptions = Omit<RunSettings, 'command' | 'throwsOn' | 'capture'> & Pick<ExecOptions, 'buffer' | 'maxBuffer'>;
 
 /**
  * A server, and the commands on it. Opens broken connections again by itself. Made by {@link connect}.
@@ -52,12 +43,12 @@ const DEFAULT_SIZE: WireSize = { rows: 24, cols: 80 };
  */
 export class Box {
   readonly #links: LinkSet;
-  readonly #reportError: (error: unknown) => void;
+  /** Shells that run, by their processes. */
+  readonly #shells = new Map<Run, Shell>();
 
   /** Use {@link connect}. */
-  constructor(links: LinkSet, reportError: (error: unknown) => void) {
+  constructor(links: LinkSet) {
     this.#links = links;
-    this.#reportError = reportError;
   }
 
   /** What the present server says of itself, `limits` included. */
@@ -75,6 +66,8 @@ export class Box {
    * @param command program and arguments
    * @returns a promise of its result, and a handle while it runs. Rejects with {@link ExecError}, {@link LostError}, {@link UnknownOutcomeError} and
    *   {@link RpcError}; with `reject: false` only with the last one
+   * @throws {TypeError} when an argument or an option is wrong: at once, before anything is sent. So do all methods that start a command or attach to one; in
+   *   browsers only `command` and `input` are checked
    */
   exec<E extends Encoding = 'utf8'>(command: readonly string[], options: ExecOptions<E> = {}): Run<CapturedAs<E>> {
     const streamStdin = options.input !== undefined || options.stdin === 'pipe';
@@ -87,7 +80,8 @@ export class Box {
    * @param command program and arguments
    */
   terminal(command: readonly string[], options: TerminalOptions = {}): Terminal {
-    const { rows = DEFAULT_SIZE.rows, cols = DEFAULT_SIZE.cols } = options;
+    // The server has the same defaults.
+    const { rows = 24, cols = 80 } = options;
     const size: WireSize = { rows, cols };
     const started = startPlan(command, options, { tty: true, streamStdin: true, size }, options.detachable);
     const plan = { ...started, redraws: options.redraw };
@@ -109,24 +103,28 @@ export class Box {
    */
   attachTerminal(key: string, options: AttachTerminalOptions = {}): Terminal {
     const { rows, cols, from, redraw } = options;
-    const plan = attachPlan(key, options, options.screen ?? from === undefined);
     const size = rows === undefined || cols === undefined ? undefined : { rows, cols };
-    return this.#terminalOf({ ...plan, size, redraws: redraw }, [], options);
+    const plan = attachPlan(key, options, options.screen ?? from === undefined, size);
+    return this.#terminalOf({ ...plan, redraws: redraw }, [], options);
   }
 
   /** A live shell whose directory and variables persist. It starts with the first line. */
   shell(options: ShellOptions = {}): Shell {
     const { shell, maxBuffer, detachable, ...rest } = options;
-    return new Shell({
-      clock: this.#links.platform.clock,
+    const opened: Shell = new Shell({
+      platform: this.#links.platform,
       kind: shell,
       bounds: defaults.captureBounds(maxBuffer, false),
-      reportError: this.#reportError,
       start: (command) => {
         const plan = startPlan(command, rest, { streamStdin: true }, detachable);
-        return new Run(this.#links, plan, this.#runSettings(command, { ...rest, buffer: false }, 'noEnd'));
+        const run: Run = new Run(this.#links, plan, this.#runSettings(command, { ...rest, buffer: false }, 'noEnd'));
+        const forget = (): boolean => this.#shells.delete(run);
+        this.#shells.set(run, opened);
+        run.then(forget, forget);
+        return run;
       },
     });
+    return opened;
   }
 
   /** Lists running and kept commands: by default all that this credential started; on servers without scopes those of this connection. @throws {RpcError | UnknownOutcomeError} */
@@ -181,14 +179,30 @@ export class Box {
     };
   }
 
-  /** Calls back when a connection breaks, comes back, is given up, drains or is closed. @returns takes the listener away */
+  /**
+   * Calls back when a connection breaks, comes back, is given up, drains or is closed.
+   * @param listener gets the `state`, and beside it what {@link BoxStatus} has for that state: `code` and `reason` of `away`, `error` of `offline`
+   * @returns takes the listener away
+   *
+   * @example
+   * const other = await connect('ws://127.0.0.1:4500');
+   * other.onStatus((status) => {
+   *   if (status.state === 'away') console.log(`the connection broke with ${status.code} ${status.reason}`);
+   *   else if (status.state === 'offline') console.log(`gave up: ${status.error.message}`);
+   *   else console.log(status.state); // closed
+   * });
+   * await other.close();
+   */
   onStatus(listener: (status: BoxStatus) => void): () => void {
     return this.#links.statusListeners.add(listener);
   }
 
-  /** Ends all connections. Ordinary commands end with them and detachable ones go on; the promises of both reject. */
+  /**
+   * Ends all shells of {@link Box.shell}, and then all connections. Ordinary commands end with them; detachable ones, which terminals are by default, go on for their
+   * `ttl`. The promises of both reject.
+   */
   close(): Promise<void> {
-    return this.#links.close();
+    return this.#links.close(Promise.all([...this.#shells.values()].map((shell) => shell.close().catch(() => {}))));
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -204,17 +218,16 @@ export class Box {
     return new Run<CapturedAs<E>>(this.#links, plan, settings);
   }
 
-  #terminalOf(plan: CommandPlan, command: readonly string[], options: Omit<CommonOptions, 'cwd' | 'env'>): Terminal {
-    const settings = this.#runSettings(command, options, 'noEnd', true);
-    const run: Run = new Run(this.#links, plan, settings);
-    return new Terminal(run, async () => {
-      const { key } = await run.started;
+  #terminalOf(plan: CommandPlan, command: readonly string[], options: RunOptions): Terminal {
+    const screenOf: TerminalSettings['screenOf'] = async ({ started }) => {
+      const { key } = await started;
       if (key === undefined) throw new Error('Only a detachable terminal has a screen');
       return this.#visit(key, true, async (visitor) => {
         for await (const screen of visitor.stdout) return new TextDecoder().decode(screen);
         return '';
       });
-    });
+    };
+    return new Terminal(this.#links, plan, { ...this.#runSettings(command, options, 'noEnd', true), screenOf });
   }
 
   /** Attaches to a command as an observer, does one thing, and detaches. */
@@ -236,62 +249,7 @@ export class Box {
     throwsOn: RunSettings['throwsOn'],
     isTerminal = false,
   ): RunSettings {
-    return {
-      command: [...command],
-      encoding: options.encoding ?? 'utf8',
-      all: options.all ?? false,
-      stripFinalNewline: options.stripFinalNewline ?? true,
-      timeoutMs: options.timeout,
-      throwsOn,
-      capture: options.buffer === false ? undefined : defaults.captureBounds(options.maxBuffer, isTerminal),
-      input: options.input,
-      signal: options.signal,
-      forceKillAfterMs: options.forceKillAfter ?? defaults.FORCE_KILL_AFTER_MS,
-      reportError: this.#reportError,
-    };
+    const capture = options.buffer === false ? undefined : defaults.captureBounds(options.maxBuffer, isTerminal);
+    return { ...options, command: [...command], throwsOn, capture };
   }
-}
-
-/**
- * The plan of a start. The server's default bounds of time and output are switched off, because the client has its own.
- * @param detachable as the caller said; undefined for a command that outlives its connections if the server supports that
- */
-function startPlan(
-  command: readonly string[],
-  options: CommonOptions,
-  more: Partial<ExecParams>,
-  detachable: boolean | DetachableOptions | undefined,
-): CommandPlan {
-  if (!Array.isArray(command) || command.some((word) => typeof word !== 'string')) {
-    throw new TypeError("A command is an array of strings; for shell syntax use ['sh', '-c', '…']");
-  }
-  const { cwd, env, timeout, sandboxPolicy } = options;
-  const params: ExecParams = {
-    command: [...command],
-    disableOutputCap: true,
-    disableTimeout: timeout === undefined || undefined,
-    timeoutMs: timeout,
-    cwd,
-    env,
-    sandboxPolicy,
-    ...more,
-  };
-  return {
-    start: {
-      params,
-      detachable: defaults.detachableParams(detachable ?? true),
-      isDetachableOptional: detachable === undefined,
-    },
-    size: more.size,
-    windowBytes: defaults.windowBytes(options.window, detachable),
-  };
-}
-
-function attachPlan(key: string, options: AttachOptions<Encoding>, screen: boolean): CommandPlan {
-  const { from, role = 'writer', takeover = true, window } = options;
-  return {
-    attach: { key, from, role, takeover, screen },
-    size: undefined,
-    windowBytes: defaults.windowBytes(window),
-  };
 }

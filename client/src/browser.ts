@@ -15,6 +15,7 @@ const host: Host = {
   clock: hostClock,
   random: Math.random,
   traceContext: () => undefined,
+  checkOptions() {},
   openSocket: (url, protocols) => new (globalThis as BrowserGlobals).WebSocket(url, protocols),
 };
 

@@ -95,25 +95,41 @@ export class Capture {
   /** What is kept, in one piece; a line between its ends says how many bytes are missing. */
   join(streams: readonly StreamName[]): Uint8Array {
     const { head, note, tail } = this.#ends(streams);
-    return concat([head, new TextEncoder().encode(note), tail]);
+    return concat([...head, { bytes: new TextEncoder().encode(note) }, ...tail]);
   }
 
-  /** The same as text. A character that the bounds cut in two is left out. */
+  /** The same as text. Each stream is decoded by itself, because a character may come in two pieces. A character that the bounds cut in two is left out. */
   text(streams: readonly StreamName[]): string {
-    const { head, leftOut, note, tail } = this.#ends(streams);
-    if (leftOut === 0) return decode(concat([head, tail]), false);
-    return decode(head, true) + note + decode(tail, false).replace(BROKEN_START, '');
+    const { head, note, tail } = this.#ends(streams);
+    const decoders = { stdout: newDecoder(), stderr: newDecoder() };
+    /** Bytes at the start of a tail that may belong to a character whose start is missing. */
+    const broken = { stdout: 0, stderr: 0 };
+    let text = '';
+    for (const { stream, bytes } of head) text += decoders[stream].decode(bytes, { stream: true });
+    text += note;
+    for (const stream of streams) {
+      if (this.leftOut(stream) === 0) continue;
+      decoders[stream] = newDecoder();
+      broken[stream] = MOST_BROKEN_BYTES;
+    }
+    for (const { stream, bytes } of tail) {
+      let from = 0;
+      while (from < broken[stream] && isInsideCharacter(bytes[from])) from += 1;
+      broken[stream] = from < bytes.length ? 0 : broken[stream] - from;
+      text += decoders[stream].decode(bytes.subarray(from), { stream: true });
+    }
+    for (const stream of streams) text += decoders[stream].decode();
+    return text;
   }
 
-  #ends(streams: readonly StreamName[]): { head: Uint8Array; leftOut: number; note: string; tail: Uint8Array } {
-    const ends = (end: 'head' | 'tail'): Uint8Array =>
-      concat(inOrder(streams, (stream) => this.#streams[stream][end]).map(({ bytes }) => bytes));
+  #ends(streams: readonly StreamName[]): { head: Kept[]; note: string; tail: Kept[] } {
+    const ends = (end: 'head' | 'tail'): Kept[] => inOrder(streams, (stream) => this.#streams[stream][end]);
     const head = ends('head');
     const leftOut = streams.reduce((sum, stream) => sum + this.leftOut(stream), 0);
     // If only the start is kept, the text just ends; the result's `truncated` says how much is missing.
     const isNoted = leftOut > 0 && this.#bounds.tail > 0;
-    const newline = (head.at(-1) ?? NEWLINE) === NEWLINE ? '' : '\n';
-    return { head, leftOut, note: isNoted ? `${newline}[… ${leftOut} bytes left out …]\n` : '', tail: ends('tail') };
+    const newline = (head.at(-1)?.bytes.at(-1) ?? NEWLINE) === NEWLINE ? '' : '\n';
+    return { head, note: isNoted ? `${newline}[… ${leftOut} bytes left out …]\n` : '', tail: ends('tail') };
   }
 
   /** Forgets what lies before the end that is kept. */
@@ -162,12 +178,17 @@ export class Capture {
 
 const NEWLINE = 0x0a;
 
-/** How the rest of a character whose start is missing is decoded: at most three bytes. */
-const BROKEN_START = /^\ufffd{1,3}/;
+/** Bytes of a character behind its first one, at most. */
+const MOST_BROKEN_BYTES = 3;
 
-/** @param isCut whether a broken character at the end is left out, and not replaced */
-function decode(bytes: Uint8Array, isCut: boolean): string {
-  return new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes, { stream: isCut });
+/** Whether a byte of UTF-8 is not the first one of its character. */
+function isInsideCharacter(byte = 0): boolean {
+  return byte >> 6 === 0b10;
+}
+
+/** A decoder of output: what looks like a byte order mark is output. */
+export function newDecoder(): { decode(bytes?: Uint8Array, options?: { readonly stream: boolean }): string } {
+  return new TextDecoder('utf-8', { ignoreBOM: true });
 }
 
 function inOrder(streams: readonly StreamName[], keptOf: (stream: StreamName) => readonly Kept[]): Kept[] {
@@ -175,12 +196,12 @@ function inOrder(streams: readonly StreamName[], keptOf: (stream: StreamName) =>
 }
 
 /** Many pieces as one. */
-export function concat(pieces: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
+export function concat(pieces: readonly { readonly bytes: Uint8Array }[]): Uint8Array {
+  const whole = new Uint8Array(pieces.reduce((sum, { bytes }) => sum + bytes.length, 0));
   let at = 0;
-  for (const piece of pieces) {
-    whole.set(piece, at);
-    at += piece.length;
+  for (const { bytes } of pieces) {
+    whole.set(bytes, at);
+    at += bytes.length;
   }
   return whole;
 }

@@ -1,6 +1,9 @@
 /** What to do when the reply of a command does not come: the rules of coming back, as one function. Knows no connection and does nothing. */
+
+import type { CommandPlan } from './command-plan.js';
 import { fieldOf, messageOf, RpcError } from './errors.js';
 import { ConnectionEnded } from './rpc-connection.js';
+import type { Session } from './session.js';
 import type { Notifications } from './wire.js';
 
 const OVERLOADED = -32001;
@@ -10,12 +13,13 @@ export const GOING_AWAY = [1001, 1012];
 
 /** Says what is known of a command that gets no reply. Stays inside the client. */
 export class NoReply extends Error {
-  readonly kind: 'lost' | 'unknown';
+  /** `terminated` if the caller gave it up before it was sent. */
+  readonly kind: 'lost' | 'unknown' | 'terminated';
   readonly wasSent: boolean;
   readonly detached: 'takeover' | 'requested' | undefined;
 
   constructor(
-    kind: 'lost' | 'unknown',
+    kind: NoReply['kind'],
     message: string,
     details: { wasSent?: boolean; detached?: 'takeover' | 'requested' | undefined; cause?: unknown } = {},
   ) {
@@ -26,10 +30,9 @@ export class NoReply extends Error {
   }
 }
 
-/** A command that was not sent. @param cause why there was no session; undefined if the caller gave the command up first */
-export function neverSent(cause?: unknown): NoReply {
-  const why = cause === undefined ? 'it was given up' : messageOf(cause);
-  return new NoReply('unknown', `The command was not started: ${why}`, { wasSent: false, cause });
+/** A command that was not sent, because there was no session. */
+export function neverSent(cause: unknown): NoReply {
+  return new NoReply('unknown', `The command was not started: ${messageOf(cause)}`, { wasSent: false, cause });
 }
 
 /** A command that was sent and whose outcome cannot be asked for. */
@@ -37,32 +40,27 @@ export function unknownBy(cause: unknown): NoReply {
   return new NoReply('unknown', `The outcome is unknown: ${messageOf(cause)}`, { cause });
 }
 
-/** What is known when a reply does not come. */
+/** What is known of a command when its reply does not come. */
 export interface CommandFacts {
-  /** It was to be started, and nothing has shown yet that it runs. */
-  readonly isUnseenStart: boolean;
-  /** The server keeps it when the connection ends. */
-  readonly isKept: boolean;
-  /** This client tries to come back. */
-  readonly comesBack: boolean;
-  /** The server is execwire, whose close codes say what was not begun. */
-  readonly isExecwire: boolean;
-  /** This client was attached to it before. */
-  readonly wasAttached: boolean;
-  /** The server that said so is the one that started it. */
-  readonly isSameServer: boolean;
+  /** What was to be started or attached to. */
+  readonly plan: CommandPlan;
+  /** Whether anything has shown yet that it runs. */
+  readonly hasStarted: boolean;
+  /** Whether this client was attached to it before. */
+  readonly isAttached: boolean;
+  /** The instance of the server that may have started it. */
+  readonly serverId: string | undefined;
   readonly detachReason: Notifications['command/exec/detached']['reason'] | undefined;
-  /** It may run as an ordinary command where the server has no room to keep its output. */
-  readonly mayBeOrdinary: boolean;
+  readonly home: { /** Milliseconds of coming back; 0 for not at all. */ readonly retryMaxMs: number };
+  /** Whether the server of a session keeps it when the connection ends. */
+  isKeptBy(session: Session): boolean;
 }
 
 /** How to go on. */
 export interface NextStep {
-  /** Where: the server of the command, or the one that takes new work. */
-  readonly goesTo: 'sameServer' | 'newWork';
   /** The server takes no new work. */
   readonly serverLeaves?: boolean;
-  /** The command was certainly not started. */
+  /** The command was certainly not started, so it may start on any server that takes new work. Else it goes on at its own. */
   readonly wasNotStarted?: boolean;
   /** After a pause, because the server refused for now. */
   readonly waits?: boolean;
@@ -71,20 +69,25 @@ export interface NextStep {
 }
 
 /** @throws {NoReply} when the command is over without a reply @throws the error itself when it is the server's answer */
-export function nextStep(error: unknown, facts: CommandFacts): NextStep {
-  if (error instanceof RpcError) return afterRefusal(error, facts);
+export function nextStep(error: unknown, session: Session, command: CommandFacts): NextStep {
+  if (error instanceof RpcError) return afterRefusal(error, session, command);
   if (!(error instanceof ConnectionEnded)) throw error;
-  if (facts.isUnseenStart && isCertainlyUndone(error, facts.isExecwire)) {
-    return { goesTo: 'newWork', serverLeaves: true, wasNotStarted: true };
+  if (isUnseenStart(command) && isCertainlyUndone(error, session)) return { serverLeaves: true, wasNotStarted: true };
+  if (!command.isKeptBy(session)) {
+    throw new NoReply('lost', `The command is lost: ${error.message}`, { cause: error });
   }
-  if (facts.isKept && facts.comesBack) return { goesTo: 'sameServer' };
-  if (facts.isKept) throw unknownBy(error);
-  throw new NoReply('lost', `The command is lost: ${error.message}`, { cause: error });
+  if (command.home.retryMaxMs > 0) return {};
+  throw unknownBy(error);
+}
+
+/** Whether it was to be started, and nothing has shown yet that it runs. */
+function isUnseenStart({ plan, hasStarted }: CommandFacts): boolean {
+  return plan.start !== undefined && !hasStarted;
 }
 
 /** Whether the end of a connection says that the server has not begun what has no answer. */
-export function isCertainlyUndone(error: unknown, isExecwire: boolean): boolean {
-  return isExecwire && error instanceof ConnectionEnded && GOING_AWAY.includes(error.code);
+export function isCertainlyUndone(error: unknown, { info }: Session): boolean {
+  return info.serverInfo?.name === 'execwire' && error instanceof ConnectionEnded && GOING_AWAY.includes(error.code);
 }
 
 /** Whether the server refused only for now, and did nothing. */
@@ -109,22 +112,20 @@ function lacksReplayBudget(error: RpcError): boolean {
   return error.code === OVERLOADED && fieldOf(error.data, 'bound') === 'replayBudget';
 }
 
-function afterRefusal(error: RpcError, facts: CommandFacts): NextStep {
+function afterRefusal(error: RpcError, session: Session, command: CommandFacts): NextStep {
   if (isRefusedForNow(error)) {
-    const isStart = facts.isUnseenStart;
-    const goesTo = isStart ? 'newWork' : 'sameServer';
-    return { goesTo, waits: true, wasNotStarted: isStart, serverLeaves: isDraining(error) };
+    return { waits: true, wasNotStarted: isUnseenStart(command), serverLeaves: isDraining(error) };
   }
-  if (lacksReplayBudget(error) && facts.mayBeOrdinary) return { goesTo: 'sameServer', asOrdinary: true };
-  const { detachReason } = facts;
+  if (lacksReplayBudget(error) && command.plan.start?.isDetachableOptional) return { asOrdinary: true };
+  const { detachReason } = command;
   if (error.reason === 'detached' && detachReason !== undefined) {
     // Only the reader was slow, and no other writer has attached: it goes on where it stopped.
-    if (detachReason === 'fellBehind') return { goesTo: 'sameServer' };
-    const details = { detached: detachReason, cause: error };
-    throw new NoReply('unknown', `The command goes on without this client (${detachReason})`, details);
+    if (detachReason === 'fellBehind') return {};
+    const why = detachReason === 'requested' ? 'This client has detached' : 'Another client has taken over';
+    throw new NoReply('unknown', `${why}; the command goes on`, { detached: detachReason, cause: error });
   }
-  if (error.reason === 'keyNotFound' && facts.wasAttached) {
-    const { isSameServer } = facts;
+  if (error.reason === 'keyNotFound' && command.isAttached) {
+    const isSameServer = session.info.serverId === command.serverId;
     const message = `${isSameServer ? 'The' : 'Another'} server does not know the command`;
     throw new NoReply(isSameServer ? 'lost' : 'unknown', message, { cause: error });
   }

@@ -12,38 +12,31 @@ export interface Place {
 
 /** The places of one command, one after the other. */
 export class CommandPlace {
-  #current: Place | undefined;
-  readonly #change = new Change();
-  #hasEnded = false;
-
-  get current(): Place | undefined {
-    return this.#current;
-  }
-
+  /** The present place. */
+  current: Place | undefined;
   /** Whether there will never be another place. */
-  get hasEnded(): boolean {
-    return this.#hasEnded;
-  }
+  hasEnded = false;
+  readonly #change = new Change();
 
   set(place: Place): void {
-    this.#current = place;
+    this.current = place;
     this.#change.happen();
   }
 
   clear(): void {
-    this.#current = undefined;
+    this.current = undefined;
   }
 
   end(): void {
-    this.#hasEnded = true;
+    this.hasEnded = true;
     this.clear();
     this.#change.happen();
   }
 
   /** The present place, or the next one; not the given one again. Undefined when the command has ended. */
   async wait(other?: Place): Promise<Place | undefined> {
-    while (!this.#hasEnded) {
-      if (this.#current !== undefined && this.#current !== other) return this.#current;
+    while (!this.hasEnded) {
+      if (this.current !== undefined && this.current !== other) return this.current;
       await this.#change.wait();
     }
     return undefined;

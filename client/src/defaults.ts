@@ -15,6 +15,8 @@ export const RECONNECT_MAX_MS = 60_000;
 export const HEARTBEAT_MS = 15_000;
 /** Milliseconds from SIGTERM to SIGKILL, as execa has it. */
 export const FORCE_KILL_AFTER_MS = 5_000;
+/** Most of them, an hour: the server's bound of `graceMs`. */
+export const LONGEST_FORCE_KILL_AFTER_MS = 3_600_000;
 /** Bytes kept of each stream, as execa has it. */
 export const MAX_BUFFER_BYTES = 100_000_000;
 /** Bytes per stream under way. The server keeps at least as many for the next attachment, so a break loses no byte. */
@@ -25,7 +27,13 @@ const TERMINAL_BUFFER: HeadAndTail = { head: 64 * 1024, tail: 1024 * 1024 };
 /** What is kept of the output. */
 export function captureBounds(maxBuffer: number | HeadAndTail | undefined, isTerminal: boolean): CaptureBounds {
   const bounds = maxBuffer ?? (isTerminal ? TERMINAL_BUFFER : MAX_BUFFER_BYTES);
-  return typeof bounds === 'number' ? { head: bounds, tail: 0 } : bounds;
+  const { head = 0, tail = 0 } = typeof bounds === 'number' ? { head: bounds } : bounds;
+  return { head, tail };
+}
+
+/** Milliseconds from SIGTERM to SIGKILL, as the server takes them. */
+export function forceKillAfterMs(wanted = FORCE_KILL_AFTER_MS): number {
+  return Math.ceil(Math.min(wanted, LONGEST_FORCE_KILL_AFTER_MS));
 }
 
 /** How a command outlives its connections, as it is sent; undefined for one that does not. */

@@ -19,8 +19,8 @@ export type SendInput = (message: InputMessage) => Promise<boolean>;
 interface Waiting {
   readonly bytes: Uint8Array;
   readonly closes: boolean;
-  readonly resolve: () => void;
-  readonly reject: (error: Error) => void;
+  /** Undefined for a part of a piece whose rest still waits. */
+  readonly settle?: { readonly resolve: () => void; readonly reject: (error: Error) => void };
 }
 
 const INVALID_REQUEST = -32600;
@@ -32,7 +32,6 @@ export class InputFeed {
   readonly #send: SendInput;
   readonly #maxBytes: () => Promise<number | undefined>;
   #waiting: Waiting[] = [];
-  #accepted = 0;
   #isSending = false;
   #isClosed = false;
   #failure: Error | undefined;
@@ -66,7 +65,7 @@ export class InputFeed {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
     if (this.#isClosed) return Promise.reject(stdinClosed());
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ bytes, closes, resolve, reject });
+      this.#waiting.push({ bytes, closes, settle: { resolve, reject } });
       if (!this.#isSending) void this.#pump();
     });
   }
@@ -75,16 +74,18 @@ export class InputFeed {
     this.#isSending = true;
     while (this.#waiting.length > 0 && this.#failure === undefined) {
       const maxBytes = await this.#maxBytes();
-      if (maxBytes === undefined) {
-        this.fail(stdinClosed());
-        break;
-      }
-      const message = this.#nextMessage(maxBytes);
-      this.sentTo = Math.max(this.sentTo, message.position + message.bytes.length);
+      const pieces = this.#take(maxBytes ?? 0);
+      const bytes = concat(pieces);
+      const position = this.sentTo;
+      this.sentTo += bytes.length;
       try {
-        if (await this.#send(message)) this.#accept(message);
-        else this.fail(stdinClosed());
+        const isAccepted =
+          maxBytes !== undefined &&
+          (await this.#send({ bytes, closeStdin: pieces.some(({ closes }) => closes), position }));
+        if (!isAccepted) throw stdinClosed();
+        for (const { settle } of pieces) settle?.resolve();
       } catch (error) {
+        this.#waiting.unshift(...pieces);
         this.fail(error as Error);
       }
     }
@@ -95,44 +96,29 @@ export class InputFeed {
   #rejectAll(error: Error): void {
     const waiting = this.#waiting;
     this.#waiting = [];
-    for (const { closes, resolve, reject } of waiting) {
+    for (const { closes, settle } of waiting) {
       // The input is closed, as was asked.
-      if (closes && isStdinClosed(error)) resolve();
-      else reject(error);
+      if (closes && isStdinClosed(error)) settle?.resolve();
+      else settle?.reject(error);
     }
   }
 
   /** As much of what waits as fits into one message. */
-  #nextMessage(maxBytes: number): InputMessage {
-    const pieces: Uint8Array[] = [];
-    let length = 0;
-    let closeStdin = false;
-    for (const { bytes, closes } of this.#waiting) {
-      const piece = bytes.subarray(0, maxBytes - length);
-      pieces.push(piece);
-      length += piece.length;
-      closeStdin = closes;
-      if (piece.length < bytes.length || closes) break;
-    }
-    return {
-      bytes: pieces.length === 1 && pieces[0] !== undefined ? pieces[0] : concat(pieces),
-      closeStdin,
-      position: this.#accepted,
-    };
-  }
-
-  #accept({ bytes, closeStdin }: InputMessage): void {
-    let left = bytes.length;
-    this.#accepted += left;
-    while (this.#waiting.length > 0) {
-      const [first] = this.#waiting;
-      if (first === undefined || first.bytes.length > left || (first.closes && !closeStdin)) break;
-      left -= first.bytes.length;
+  #take(maxBytes: number): Waiting[] {
+    const taken: Waiting[] = [];
+    let room = maxBytes;
+    for (let first = this.#waiting[0]; first !== undefined; first = this.#waiting[0]) {
+      const { bytes } = first;
+      if (bytes.length > room) {
+        taken.push({ bytes: bytes.subarray(0, room), closes: false });
+        this.#waiting[0] = { ...first, bytes: bytes.subarray(room) };
+        return taken;
+      }
+      room -= bytes.length;
+      taken.push(first);
       this.#waiting.shift();
-      first.resolve();
     }
-    const [first] = this.#waiting;
-    if (first !== undefined && left > 0) this.#waiting[0] = { ...first, bytes: first.bytes.subarray(left) };
+    return taken;
   }
 }
 

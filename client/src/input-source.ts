@@ -1,4 +1,4 @@
-/** Every kind of input as pieces of bytes. Knows no command. */
+/** Every kind of input as pieces, and what is no input. Knows no command. */
 
 /**
  * A piece of input: bytes, or text that is sent as UTF-8.
@@ -26,7 +26,7 @@ export interface WebStream {
 }
 
 /**
- * What a command can read: a text, bytes, a stream of the web or of Node, or anything that can be iterated.
+ * What a command can read: a text, bytes, a `Blob`, a stream of the web or of Node, or anything that can be iterated.
  *
  * @example
  * import type { Input } from 'execwire-client';
@@ -37,35 +37,59 @@ export interface WebStream {
  * const { stdout } = await box.exec(['wc', '-l'], { input });
  * console.log(stdout); // 3
  */
-export type Input = InputChunk | Iterable<InputChunk> | AsyncIterable<InputChunk> | WebStream;
+export type Input =
+  | InputChunk
+  | ArrayBuffer
+  | Iterable<InputChunk>
+  | AsyncIterable<InputChunk>
+  | WebStream
+  | { stream(): WebStream };
 
-/** Bytes of a piece of input. */
+/** An input whose kind is known. */
+export interface InputSource {
+  readonly pieces: Iterable<unknown> | AsyncIterable<unknown>;
+  /** Tells it that no more of it is read. May throw, or reject. */
+  readonly stop: () => unknown;
+}
+
+/** Bytes of a piece of input. @throws {TypeError} */
 export function bytesOf(chunk: unknown): Uint8Array {
   if (typeof chunk === 'string') return new TextEncoder().encode(chunk);
   if (chunk instanceof ArrayBuffer) return new Uint8Array(chunk);
   if (ArrayBuffer.isView(chunk)) return new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength);
-  throw new TypeError('Input has to be strings or bytes');
+  throw notInput(chunk);
 }
 
-/** The pieces of an input, in order. Returning early cancels a stream. */
-export async function* piecesOf(input: Input): AsyncGenerator<Uint8Array, void, undefined> {
-  const isObject = typeof input === 'object' && !(input instanceof Uint8Array);
-  if (isObject && (Symbol.iterator in input || Symbol.asyncIterator in input)) {
-    for await (const chunk of input) yield bytesOf(chunk);
-  } else if (isObject && 'getReader' in input) yield* piecesOfWebStream(input);
-  else yield bytesOf(input);
+/** Finds out how an input is read. @throws {TypeError} when it is none, or a stream that somebody else reads */
+export function sourceOf(input: unknown): InputSource {
+  if (typeof input === 'string' || input instanceof ArrayBuffer || ArrayBuffer.isView(input)) {
+    return { pieces: [input], stop() {} };
+  }
+  const source = Object(input) as Partial<WebStream> & { stream?(): unknown; destroy?(): void };
+  if (source.getReader !== undefined) {
+    const reader = source.getReader();
+    return { pieces: piecesOf(reader), stop: () => reader.cancel() };
+  }
+  if (Symbol.asyncIterator in source || Symbol.iterator in source) {
+    // A stream of Node that waits for data cannot be ended through its iterator.
+    return { pieces: source as typeof source & AsyncIterable<unknown>, stop: () => source.destroy?.() };
+  }
+  if (source.stream !== undefined) return sourceOf(source.stream());
+  throw notInput(input);
+}
+
+function notInput(value: unknown): TypeError {
+  return new TypeError(`Input has to be text, bytes, a Blob, a stream, or an iterable of text or bytes, not ${value}`);
 }
 
 /** Not every browser can iterate a stream. */
-async function* piecesOfWebStream(stream: WebStream): AsyncGenerator<Uint8Array, void, undefined> {
-  const reader = stream.getReader();
+async function* piecesOf(reader: ReturnType<WebStream['getReader']>): AsyncGenerator<unknown, void, undefined> {
   let isOver = false;
   try {
-    for (;;) {
+    while (!isOver) {
       const { done, value } = await reader.read();
       isOver = done;
-      if (done) return;
-      yield bytesOf(value);
+      if (!done) yield value;
     }
   } finally {
     if (!isOver) await reader.cancel();

@@ -1,5 +1,5 @@
 /** Lines out of pieces of output. Knows no command. */
-import type { OutputChunk } from './capture.js';
+import { newDecoder, type OutputChunk } from './capture.js';
 
 /** A line without an end is given out in parts of so many characters, so that memory stays bounded. */
 const LONGEST_LINE = 8 * 1024 * 1024;
@@ -23,17 +23,20 @@ export async function* linesOf(read: () => AsyncIterable<OutputChunk>): AsyncGen
 }
 
 class LineSplitter {
-  readonly #decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+  readonly #decoder = newDecoder();
   #rest = '';
 
   push(bytes: Uint8Array): string[] {
-    const lines = (this.#rest + this.#decoder.decode(bytes, { stream: true })).split('\n');
-    this.#rest = lines.pop() ?? '';
+    const parts = (this.#rest + this.#decoder.decode(bytes, { stream: true })).split('\n');
+    this.#rest = parts.pop() ?? '';
+    const lines = parts.map((line) => (line.endsWith('\r') ? line.slice(0, -1) : line));
     if (this.#rest.length > LONGEST_LINE) {
-      lines.push(this.#rest);
-      this.#rest = '';
+      // What may be the start of the line's end stays here.
+      const cut = this.#rest.endsWith('\r') ? -1 : this.#rest.length;
+      lines.push(this.#rest.slice(0, cut));
+      this.#rest = this.#rest.slice(cut);
     }
-    return lines.map((line) => (line.endsWith('\r') ? line.slice(0, -1) : line));
+    return lines;
   }
 
   end(): string[] {

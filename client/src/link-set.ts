@@ -15,10 +15,9 @@ import type { InitializeResult } from './wire.js';
 
 type Listener = (params: unknown) => unknown;
 
-export interface LinkSetSettings extends Omit<LinkSettings, 'isKnown' | 'closing'> {
+export interface LinkSetSettings extends Omit<LinkSettings, 'isKnown' | 'closing' | 'program'> {
   /** Affinity of the first link. */
   readonly affinity: string;
-  readonly reportError: (error: unknown) => void;
 }
 
 /** The links of a box. */
@@ -34,23 +33,17 @@ export class LinkSet implements CommandHome, LinkEvents {
   readonly #listeners = new Map<string, Listeners<unknown>>();
   readonly #settings: LinkSetSettings;
   readonly #closing = new AbortController();
-  /** Links with an open connection. */
-  readonly #online = new Set<Link>();
-  /** Links to the servers of commands that other clients started, by affinity. */
-  readonly #elsewhere = new Map<string, Link>();
+  /** Links with an open connection, and those to the servers of commands that other clients started. */
+  readonly #links = new Set<Link>();
   #current: Link;
   #wasOnline = false;
 
   constructor(settings: LinkSetSettings) {
     this.#settings = settings;
     this.platform = settings.platform;
-    this.statusListeners = new Listeners(settings.reportError);
+    this.statusListeners = new Listeners(settings.platform.reportError);
     this.retryMaxMs = settings.reconnectMaxMs;
     this.#current = this.#newLink(settings.affinity, false);
-  }
-
-  get isClosed(): boolean {
-    return this.#closing.signal.aborted;
   }
 
   linkForWork(): Link {
@@ -60,25 +53,27 @@ export class LinkSet implements CommandHome, LinkEvents {
 
   linkOf(key: string): Link {
     const affinity = affinityOf(key);
-    const known = [this.#current, ...this.#online, ...this.#elsewhere.values()];
-    const found = known.find((link) => link.affinity === affinity);
-    if (found !== undefined) return found;
-    const link = this.#newLink(affinity, true);
-    this.#elsewhere.set(affinity, link);
+    const found = [this.#current, ...this.#links].find((link) => link.affinity === affinity);
+    const link = found ?? this.#newLink(affinity, true);
+    if (found === undefined) this.#links.add(link);
     return link;
   }
 
-  /** Ends all connections. */
-  async close(): Promise<void> {
-    if (this.isClosed) return;
-    this.#closing.abort();
-    await Promise.all([...this.#online].map((link) => link.close()));
+  /** Takes no more work, and ends all connections. @param lastWork is waited for before, for as long as for the end of a connection; must not reject */
+  async close(lastWork: Promise<unknown>): Promise<void> {
+    if (this.#closing.signal.aborted) return;
+    this.#closing.abort(new Error('The box was closed'));
+    await new Promise<void>((resolve) => {
+      const cancel = this.platform.clock.after(this.#settings.closeTimeoutMs, resolve);
+      void lastWork.then(cancel).then(resolve);
+    });
+    await Promise.all([...this.#links].map((link) => link.close()));
     this.#tell({ state: 'closed' });
   }
 
   /** The listeners to a notification. */
   listenersTo(method: string): Listeners<unknown> {
-    const listeners = this.#listeners.get(method) ?? new Listeners(this.#settings.reportError);
+    const listeners = this.#listeners.get(method) ?? new Listeners(this.platform.reportError);
     this.#listeners.set(method, listeners);
     return listeners;
   }
@@ -93,7 +88,7 @@ export class LinkSet implements CommandHome, LinkEvents {
   }
 
   onOnline(link: Link, session: Session): void {
-    this.#online.add(link);
+    this.#links.add(link);
     if (link !== this.#current) return;
     this.server = session.info;
     this.#tell({ state: 'online', isReturn: this.#wasOnline, serverId: session.info.serverId });
@@ -101,9 +96,8 @@ export class LinkSet implements CommandHome, LinkEvents {
   }
 
   onAway(link: Link, { code, reason }: ConnectionEnded): void {
-    this.#online.delete(link);
-    if (this.#elsewhere.get(link.affinity) === link) this.#elsewhere.delete(link.affinity);
-    if (link !== this.#current || this.isClosed) return;
+    this.#links.delete(link);
+    if (link !== this.#current || this.#closing.signal.aborted) return;
     this.#tell({ state: 'away', code, reason });
     // The server said to go to another one: with the old affinity a balancer would lead to the same server.
     if (GOING_AWAY.includes(code)) link.retire();
@@ -122,7 +116,7 @@ export class LinkSet implements CommandHome, LinkEvents {
   }
 
   #newLink(affinity: string, isKnown: boolean): Link {
-    return new Link(affinity, { ...this.#settings, isKnown, closing: this.#closing.signal }, this);
+    return new Link(affinity, { ...this.#settings, isKnown, closing: this.#closing.signal, program: this }, this);
   }
 
   /** Opens the next connection at once, so that the next request need not wait for it. */

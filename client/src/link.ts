@@ -5,7 +5,6 @@
  *     away ⇄ online → retired (the server drains: no new work) → closed
  *      └─ offline: given up; the next request tries again
  */
-import type { AbortSignalLike } from './abort-signal.js';
 import { newKey } from './affinity.js';
 import { backOffMs } from './back-off.js';
 import { isRefusedForNow } from './command-fate.js';
@@ -29,12 +28,10 @@ export interface LinkSettings extends SessionSettings {
   readonly closeTimeoutMs: number;
   /** Whether the box was connected before: the server is then tried for as long as after a break. */
   readonly isKnown: boolean;
-  /** Aborts when the box is closed. */
-  readonly closing: AbortSignalLike;
 }
 
 /** What the owner of a link hears. None of them may throw. */
-export interface LinkEvents extends Pick<SessionEvents, 'onNotification' | 'onRequest'> {
+export interface LinkEvents {
   onOnline(link: Link, session: Session): void;
   /** A connection ended that this client did not close. */
   onAway(link: Link, end: ConnectionEnded): void;
@@ -47,11 +44,13 @@ export interface LinkEvents extends Pick<SessionEvents, 'onNotification' | 'onRe
 /** One server's connections, one after the other. */
 export class Link implements SessionEvents {
   readonly affinity: string;
+  /** Whether new work has to go elsewhere. */
+  isRetired = false;
+  /** The open session, if there is one now. */
+  current: Session | undefined;
   readonly #settings: LinkSettings;
   readonly #events: LinkEvents;
-  #session: Session | undefined;
   #opening: Promise<Session> | undefined;
-  #retired = false;
   #isKnown: boolean;
 
   constructor(affinity: string, settings: LinkSettings, events: LinkEvents) {
@@ -61,20 +60,10 @@ export class Link implements SessionEvents {
     this.#isKnown = settings.isKnown;
   }
 
-  /** Whether new work has to go elsewhere. */
-  get isRetired(): boolean {
-    return this.#retired;
-  }
-
-  /** The open session, if there is one now. */
-  get current(): Session | undefined {
-    return this.#session;
-  }
-
   /** The open session, or the next one. @throws {Error} when none comes, with the last reason */
-  session(): Promise<Session> {
-    if (this.#settings.closing.aborted) return Promise.reject(new Error('The box was closed'));
-    if (this.#session !== undefined) return Promise.resolve(this.#session);
+  async session(): Promise<Session> {
+    this.#settings.closing.throwIfAborted();
+    if (this.current !== undefined) return this.current;
     this.#opening ??= this.#open().finally(() => {
       this.#opening = undefined;
     });
@@ -83,27 +72,19 @@ export class Link implements SessionEvents {
 
   /** Takes no new work from now on; what runs goes on, and comes back when its connection breaks. */
   retire(): void {
-    if (this.#retired) return;
-    this.#retired = true;
+    if (this.isRetired) return;
+    this.isRetired = true;
     this.#events.onRetired(this);
   }
 
   /** Ends the connection. */
   async close(): Promise<void> {
-    await this.#session?.rpc.close(this.#settings.closeTimeoutMs);
-  }
-
-  onNotification(method: string, params: unknown): void {
-    this.#events.onNotification(method, params);
-  }
-
-  onRequest(method: string, params: unknown): Promise<unknown> | undefined {
-    return this.#events.onRequest(method, params);
+    await this.current?.rpc.close(this.#settings.closeTimeoutMs);
   }
 
   onEnd(session: Session, end: ConnectionEnded): void {
-    if (this.#session !== session) return;
-    this.#session = undefined;
+    if (this.current !== session) return;
+    this.current = undefined;
     this.#events.onAway(this, end);
   }
 
@@ -114,13 +95,15 @@ export class Link implements SessionEvents {
     const deadline = clock.now() + (isFirst ? connectTimeoutMs : reconnectMaxMs);
     for (let attempt = 0; ; attempt += 1) {
       try {
-        return this.#adopt(await this.#openOnce(Math.min(connectTimeoutMs, Math.max(1, deadline - clock.now()))));
+        const leftMs = Math.max(1, deadline - clock.now());
+        const settings = { ...this.#settings, connectTimeoutMs: Math.min(connectTimeoutMs, leftMs) };
+        return this.#adopt(await openSession(this.#settings.urlOf(newKey(this.affinity)), settings, this));
       } catch (error) {
         const leftMs = isWorthAnother(error, isFirst) ? Math.max(0, deadline - clock.now()) : 0;
         const asked = error instanceof ConnectError ? error.retryAfterMs : undefined;
         const delayMs = backOffMs(attempt, random, asked);
         if (leftMs > 0) await sleep(clock, Math.min(delayMs, leftMs), this.#settings.closing);
-        if (this.#settings.closing.aborted) throw new Error('The box was closed', { cause: error });
+        this.#settings.closing.throwIfAborted();
         if (delayMs >= leftMs) {
           if (!isFirst) this.#events.onOffline(this, error as Error);
           throw error;
@@ -129,20 +112,14 @@ export class Link implements SessionEvents {
     }
   }
 
-  #openOnce(timeoutMs: number): Promise<Session> {
-    const settings = { ...this.#settings, connectTimeoutMs: timeoutMs };
-    return openSession(this.#settings.urlOf(newKey(this.affinity)), settings, this, this.#settings.closing);
-  }
-
   #adopt(session: Session): Session {
-    if (this.#settings.closing.aborted) {
-      session.rpc.drop();
-      throw new Error('The box was closed');
-    }
+    const { closing } = this.#settings;
+    if (closing.aborted) session.rpc.drop();
+    closing.throwIfAborted();
     // It may have ended between its opening and now, before this link was told of its end.
     if (session.rpc.ended !== undefined)
       throw new ConnectError(session.rpc.ended.message, { cause: session.rpc.ended });
-    this.#session = session;
+    this.current = session;
     this.#isKnown = true;
     this.#events.onOnline(this, session);
     return session;

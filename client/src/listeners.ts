@@ -5,7 +5,7 @@ export class Listeners<Event> {
   readonly #listeners = new Set<(event: Event) => void>();
   readonly #reportError: (error: unknown) => void;
 
-  /** @param reportError takes what a listener throws */
+  /** @param reportError takes what a listener throws; must not throw itself */
   constructor(reportError: (error: unknown) => void) {
     this.#reportError = reportError;
   }
@@ -19,12 +19,15 @@ export class Listeners<Event> {
   }
 
   tell(event: Event): void {
-    for (const listener of [...this.#listeners]) {
-      try {
-        listener(event);
-      } catch (error) {
-        this.#reportError(error);
-      }
+    for (const listener of [...this.#listeners]) void this.#call(listener, event);
+  }
+
+  /** Calls the listener at once, and reports what it throws now or rejects with later. */
+  async #call(listener: (event: Event) => unknown, event: Event): Promise<void> {
+    try {
+      await listener(event);
+    } catch (error) {
+      this.#reportError(error);
     }
   }
 }

@@ -45,6 +45,7 @@ const host: Host = {
   clock: hostClock,
   random: Math.random,
   Box: CheckedBox,
+  checkOptions,
   traceContext: activeTrace,
   openSocket: (url, protocols) => new WebSocket(socketUrl(url), protocols),
   adviceOn: (code) => (ADVICE[code] === undefined ? undefined : `${code}: ${ADVICE[code]}`),

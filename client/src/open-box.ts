@@ -11,7 +11,7 @@ import { VERSION } from './version.js';
 import { openWebSocket, type WebSocketHooks, type WebSocketLike } from './websocket-transport.js';
 
 /** What differs between browsers and Node. */
-export interface Host extends Omit<Platform, 'openTransport'>, WebSocketHooks {
+export interface Host extends Omit<Platform, 'openTransport' | 'reportError'>, WebSocketHooks {
   readonly openSocket: (url: string, protocols: string[]) => WebSocketLike;
   /** The class of boxes. */
   readonly Box: typeof Box;
@@ -21,17 +21,27 @@ export interface Host extends Omit<Platform, 'openTransport'>, WebSocketHooks {
 
 /** @throws {ConnectError | RpcError} */
 export async function openBox(host: Host, url: string, options: ConnectOptions): Promise<Box> {
-  const reportError = options.onError ?? ((error: unknown) => console.error(error));
+  const { onError = console.error } = options;
   const openSocket = options.openSocket ?? host.openSocket;
   const openTransport: OpenTransport =
     options.openTransport ??
     (async (request) => openWebSocket(openSocket(request.url, [...request.protocols]), request, host));
   const heartbeatMs = options.heartbeat ?? defaults.HEARTBEAT_MS;
   const links = new LinkSet({
-    platform: { ...host, openTransport },
+    platform: {
+      ...host,
+      openTransport,
+      async reportError(error) {
+        try {
+          await onError(error);
+        } catch (thrown) {
+          console.error(thrown);
+        }
+      },
+    },
     initialize: {
       clientInfo: { name: options.name ?? 'execwire-client', version: options.version ?? VERSION },
-      capabilities: { experimentalApi: true, ...(heartbeatMs > 0 ? { heartbeatMs } : {}) },
+      capabilities: { experimentalApi: true, heartbeatMs: heartbeatMs > 0 ? heartbeatMs : undefined },
     },
     token: options.token,
     connectTimeoutMs: options.connectTimeout ?? defaults.CONNECT_TIMEOUT_MS,
@@ -41,14 +51,13 @@ export async function openBox(host: Host, url: string, options: ConnectOptions):
     traceContext: options.traceContext ?? host.traceContext,
     urlOf: (key) => urlWithKey(url, key),
     affinity: options.key === undefined ? newAffinity() : affinityOf(options.key),
-    reportError,
   });
   if (options.onStatus !== undefined) links.statusListeners.add(options.onStatus);
   for (const [method, listener] of Object.entries(options.notifications ?? {})) {
     links.listenersTo(method).add(listener as (params: unknown) => void);
   }
   await links.linkForWork().session();
-  return new host.Box(links, reportError);
+  return new host.Box(links);
 }
 
 function reconnectMaxMs({ reconnect }: ConnectOptions): number {

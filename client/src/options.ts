@@ -1,10 +1,11 @@
 /** The options of connections and commands, with their defaults. Knows no behaviour. */
 import type { AbortSignalLike } from './abort-signal.js';
 import type { Input } from './input-source.js';
+import type { SandboxPolicy } from './sandbox-policy.js';
 import type { TraceSource } from './trace.js';
 import type { Transport, TransportRequest } from './transport.js';
 import type { WebSocketLike } from './websocket-transport.js';
-import type { NotificationName, Notifications, SandboxPolicy } from './wire.js';
+import type { NotificationName, Notifications } from './wire.js';
 
 /**
  * How a box connects again after its connection broke.
@@ -46,11 +47,11 @@ export interface ConnectOptions {
   readonly heartbeat?: number;
   /** A key of {@link Run.key}: connects to the server that has this command, where a balancer stands before several. Default: any server. */
   readonly key?: string;
-  /** Is called with what happens to the connections. {@link Box.onStatus} adds more listeners. Default: none. */
+  /** Is called with what happens to the connections, as the listener of {@link Box.onStatus}, which adds more. Default: none. */
   readonly onStatus?: (status: BoxStatus) => void;
   /** Listeners that are added before the first notification can come; {@link Box.on} adds more. Default: none. */
   readonly notifications?: { readonly [N in NotificationName]?: (params: Notifications[N]) => void };
-  /** Is called with what the program's listeners throw; a connection never breaks by it. Default: `console.error`. */
+  /** Is called with what the program's listeners throw or reject with; no connection breaks by it. What it throws itself goes to `console.error`. Default: `console.error`. */
   readonly onError?: (error: unknown) => void;
   /** Trace context of each request. Default: in Node the active one of the program's OpenTelemetry, where it has registered one; none in browsers. */
   readonly traceContext?: TraceSource;
@@ -121,8 +122,10 @@ export interface DetachableOptions {
  * console.log(stdout, truncated.stdout); // 01, then [… 5 bytes left out …], then 789 5
  */
 export interface HeadAndTail {
-  readonly head: number;
-  readonly tail: number;
+  /** From the start. Default 0. */
+  readonly head?: number;
+  /** From the end. Default 0. */
+  readonly tail?: number;
 }
 
 /**
@@ -142,16 +145,16 @@ export interface CommonOptions {
   readonly env?: Readonly<Record<string, string | null>>;
   /** The server kills the command after so long. Default: never. */
   readonly timeout?: number;
-  /** What the command may write and reach. Default: all that the server may, or what its operator says. */
-  readonly sandboxPolicy?: SandboxPolicy;
   /** Ends the command with SIGTERM, and SIGKILL after `forceKillAfter`. Default: none. */
   readonly signal?: AbortSignalLike;
-  /** Time between SIGTERM and SIGKILL. Default 5000. */
+  /** Time between SIGTERM and SIGKILL, at most 3600000. Default 5000. */
   readonly forceKillAfter?: number;
   /** Bytes of output per stream kept for the result: from the start, or from both ends. Default 100 MB; for terminals 64 KiB and the last 1 MiB. */
   readonly maxBuffer?: number | HeadAndTail;
   /** Bytes of output per stream that may wait in this client for a reader; at more the command is slowed. At least 1. Default 1 MiB. */
   readonly window?: number;
+  /** What the command may write and reach. Default: all that the server may, or what its operator says. */
+  readonly sandboxPolicy?: SandboxPolicy;
 }
 
 /**
@@ -175,7 +178,7 @@ export type Encoding = 'utf8' | 'bytes';
  * console.log(stdout.split('\n')); // [ '/', 'value' ]
  */
 export interface ExecOptions<E extends Encoding = 'utf8'> extends CommonOptions {
-  /** What the command reads; its input ends behind it. Default: nothing, the end at once. */
+  /** What the command reads; its input ends behind it. If it throws, the command is terminated. Default: nothing, the end at once. */
   readonly input?: Input;
   /** `pipe` keeps the input open for {@link Run.write}. Default `ignore`, or `pipe` with `input`. */
   readonly stdin?: 'pipe' | 'ignore';

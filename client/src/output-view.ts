@@ -6,42 +6,40 @@ import type { StreamName } from './wire.js';
 /** Output that a reader leaves unread before it is given up, on servers that cannot wait for it (no windows): 64 MiB. */
 const UNREAD_LIMIT_BYTES = 64 * 1024 * 1024;
 
-interface Queued {
-  readonly chunk: OutputChunk;
-  /** Whether it came after the reader began; only such bytes hold the server back. */
-  readonly isLive: boolean;
-}
-
-export interface OutputViewHooks {
-  /** The reader took bytes of a stream. */
-  readonly onTaken: (stream: StreamName) => void;
-  /** Whether the server waits for a reader that stops. */
-  readonly isBounded: () => boolean;
-}
-
 /** One reader's queue. */
 export class OutputView {
   /** Bytes of live output that this reader has not taken. */
   readonly unread = { stdout: 0, stderr: 0 };
   readonly #streams: readonly StreamName[];
-  readonly #hooks: OutputViewHooks;
-  #queue: Queued[];
+  readonly #onTaken: (stream: StreamName) => void;
+  readonly #isBounded: () => boolean;
+  #queue: OutputChunk[];
+  /** Pieces at the start of the queue that came before the reader began; they do not hold the server back. */
+  #old: number;
   readonly #change = new Change();
   #hasEnded = false;
   #failure: Error | undefined;
 
-  constructor(streams: readonly StreamName[], history: readonly OutputChunk[], hooks: OutputViewHooks) {
+  /** @param onTaken the reader took bytes of a stream @param isBounded whether the server waits for a reader that stops */
+  constructor(
+    streams: readonly StreamName[],
+    history: readonly OutputChunk[],
+    onTaken: (stream: StreamName) => void,
+    isBounded: () => boolean,
+  ) {
     this.#streams = streams;
-    this.#queue = history.map((chunk) => ({ chunk, isLive: false }));
-    this.#hooks = hooks;
+    this.#queue = [...history];
+    this.#old = history.length;
+    this.#onTaken = onTaken;
+    this.#isBounded = isBounded;
   }
 
   push(chunk: OutputChunk): void {
     const { stream, bytes } = chunk;
     if (this.#hasEnded || this.#failure !== undefined || !this.#streams.includes(stream)) return;
-    this.#queue.push({ chunk, isLive: true });
+    this.#queue.push(chunk);
     this.unread[stream] += bytes.length;
-    if (this.unread[stream] > UNREAD_LIMIT_BYTES && !this.#hooks.isBounded()) this.#fail();
+    if (this.unread[stream] > UNREAD_LIMIT_BYTES && !this.#isBounded()) this.#fail();
     this.#change.happen();
   }
 
@@ -53,8 +51,8 @@ export class OutputView {
   /** The next piece; undefined at the end. @throws {Error} when output was dropped because this reader stood still */
   async next(): Promise<OutputChunk | undefined> {
     for (;;) {
-      const queued = this.#queue.shift();
-      if (queued !== undefined) return this.#take(queued);
+      const chunk = this.#queue.shift();
+      if (chunk !== undefined) return this.#take(chunk);
       if (this.#failure !== undefined) throw this.#failure;
       if (this.#hasEnded) return undefined;
       await this.#change.wait();
@@ -63,15 +61,16 @@ export class OutputView {
 
   /** Everything of some streams; the rest is forgotten. */
   take(streams: readonly StreamName[]): OutputChunk[] {
-    const taken = this.#queue.map(({ chunk }) => chunk);
+    const taken = this.#queue;
     this.#clear();
     return taken.filter(({ stream }) => streams.includes(stream));
   }
 
-  #take({ chunk, isLive }: Queued): OutputChunk {
-    if (isLive) {
+  #take(chunk: OutputChunk): OutputChunk {
+    this.#old -= 1;
+    if (this.#old < 0) {
       this.unread[chunk.stream] -= chunk.bytes.length;
-      this.#hooks.onTaken(chunk.stream);
+      this.#onTaken(chunk.stream);
     }
     return chunk;
   }
@@ -82,6 +81,7 @@ export class OutputView {
   }
 
   #clear(): void {
+    this.#old = 0;
     this.#queue = [];
     this.unread.stdout = 0;
     this.unread.stderr = 0;

@@ -58,7 +58,8 @@ export class Output {
   readonly #listeners: Listeners<OutputEvent>;
   /** Listeners to gaps. */
   readonly gaps: Listeners<OutputGap>;
-  readonly #received = { stdout: 0, stderr: 0 };
+  /** Position of the next byte of each stream. */
+  readonly received = { stdout: 0, stderr: 0 };
   /** Waits for the first reader where nothing is captured. */
   #waiting: OutputView | undefined;
   #hasEnded = false;
@@ -70,11 +71,6 @@ export class Output {
     if (settings.capture === undefined) this.#waiting = this.#addView(BOTH, []);
   }
 
-  /** Position of the next byte of each stream. */
-  get received(): Readonly<Record<StreamName, number>> {
-    return this.#received;
-  }
-
   /** Bytes that came and that the slowest reader has not taken. */
   unread(stream: StreamName): number {
     let most = 0;
@@ -84,29 +80,29 @@ export class Output {
 
   push(stream: StreamName, bytes: Uint8Array): void {
     if (bytes.length === 0) return;
-    const offset = this.#received[stream];
-    this.#received[stream] += bytes.length;
+    const offset = this.received[stream];
+    this.received[stream] += bytes.length;
     this.#deliver({ stream, bytes, offset });
   }
 
   /** Delivers a picture of a terminal's screen, which is no part of its stream. */
   inject(bytes: Uint8Array): void {
-    this.#deliver({ stream: 'stdout', bytes, offset: this.#received.stdout, isScreen: true });
+    this.#deliver({ stream: 'stdout', bytes, offset: this.received.stdout, isScreen: true });
   }
 
   /** Skips bytes that will never come. */
   gap(stream: StreamName, to: number): void {
-    const from = this.#received[stream];
+    const from = this.received[stream];
     if (to <= from) return;
     this.#settings.capture?.skip(stream, to - from);
-    this.#received[stream] = to;
+    this.received[stream] = to;
     this.gaps.tell({ stream, from, to });
     this.#processed(stream);
   }
 
   /** Sets the positions at which streams begin for this client. */
   beginAt(offsets: Offsets): void {
-    Object.assign(this.#received, offsets);
+    Object.assign(this.received, offsets);
   }
 
   /** The output has ended. */
@@ -164,7 +160,7 @@ export class Output {
 
   #addView(streams: readonly StreamName[], history: readonly OutputChunk[]): OutputView {
     const onTaken = (stream: StreamName): void => this.#processed(stream);
-    const view: OutputView = new OutputView(streams, history, { onTaken, isBounded: this.#settings.isBounded });
+    const view: OutputView = new OutputView(streams, history, onTaken, this.#settings.isBounded);
     this.#views.add(view);
     return view;
   }
@@ -179,6 +175,6 @@ export class Output {
   }
 
   #processed(stream: StreamName): void {
-    this.#settings.onProcessed(stream, this.#received[stream] - this.unread(stream));
+    this.#settings.onProcessed(stream, this.received[stream] - this.unread(stream));
   }
 }

@@ -21,13 +21,20 @@ export interface Platform {
   readonly clock: Clock;
   /** A number from 0 up to, and not including, 1. Spreads attempts in time. */
   readonly random: () => number;
+  /** Refuses wrong options of a call on a command or a shell. Does nothing in browsers, where the table of options would take too much room. @throws {TypeError} */
+  readonly checkOptions: (call: string, options: object) => void;
+  /** Takes what the program's listeners throw. Never throws. */
+  readonly reportError: (error: unknown) => void;
 }
+
+/** The longest delay of a timer, in milliseconds (24.8 days). A timer with a longer one fires at once. @see https://html.spec.whatwg.org/multipage/timers-and-user-prompts.html#timers */
+export const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /** The clock of the host. */
 export const hostClock: Clock = {
   now: () => performance.now(),
   after(delayMs, callback) {
-    const timer = setTimeout(callback, delayMs);
+    const timer = setTimeout(callback, Math.min(delayMs, LONGEST_TIMER_MS));
     return () => clearTimeout(timer);
   },
 };

@@ -22,6 +22,7 @@ export type {
 export type { OutputEvent, OutputGap } from './output.js';
 export { type Captured, type Cause, ExecError, LostError, type Result, UnknownOutcomeError } from './result.js';
 export type { Run } from './run.js';
+export type { SandboxPolicy } from './sandbox-policy.js';
 export type { Shell, ShellResult, ShellRunOptions } from './shell.js';
 export type { Started } from './started.js';
 export type { Terminal, TerminalResult } from './terminal.js';
@@ -36,7 +37,6 @@ export type {
   Notifications,
   RequestName,
   Requests,
-  SandboxPolicy,
   StreamName,
   StreamRange,
   TraceCarrier,

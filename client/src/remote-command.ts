@@ -7,17 +7,9 @@
 import { orAborted } from './abort-signal.js';
 import { newKey } from './affinity.js';
 import { backOffMs } from './back-off.js';
-import {
-  askedDelayMs,
-  type CommandFacts,
-  type NextStep,
-  NoReply,
-  neverSent,
-  nextStep,
-  unknownBy,
-} from './command-fate.js';
+import { askedDelayMs, type CommandFacts, NoReply, neverSent, nextStep, unknownBy } from './command-fate.js';
 import { CommandPlace } from './command-place.js';
-import { attachParams, type CommandPlan, type DetachablePlan, execParams, returnParams } from './command-plan.js';
+import type { CommandPlan, DetachablePlan } from './command-plan.js';
 import { InputFeed, type InputMessage, stdinClosed } from './input-feed.js';
 import type { Link } from './link.js';
 import type { Output } from './output.js';
@@ -42,7 +34,7 @@ export interface CommandHome {
 }
 
 /** One command. */
-export class RemoteCommand implements CommandListener {
+export class RemoteCommand implements CommandListener, CommandFacts {
   readonly input: InputFeed;
   /** Where it can be spoken to. */
   readonly place = new CommandPlace();
@@ -50,19 +42,19 @@ export class RemoteCommand implements CommandListener {
   readonly reply: Promise<ExecReply>;
   /** Name of a detachable command. Changes until it is sent, and never after. */
   key: string | undefined;
-  readonly #home: CommandHome;
-  readonly #plan: CommandPlan;
+  readonly home: CommandHome;
+  readonly plan: CommandPlan;
   readonly #output: Output;
   #detachable: DetachablePlan | undefined;
   #size: WireSize | undefined;
   #giveUp = new AbortController();
   /** Whether the server has shown that the command runs. */
-  #hasStarted = false;
+  hasStarted = false;
   /** The server that may have started it; only the same one can tell. */
-  #serverId: string | undefined;
+  serverId: string | undefined;
   #wasSent = false;
-  #isAttached = false;
-  #detachReason: Notifications['command/exec/detached']['reason'] | undefined;
+  isAttached = false;
+  detachReason: Notifications['command/exec/detached']['reason'] | undefined;
   /** What the server's count of input is ahead of ours: input of other writers. */
   #inputShift = 0;
   readonly #acknowledged = { stdout: 0, stderr: 0 };
@@ -74,8 +66,8 @@ export class RemoteCommand implements CommandListener {
     this.#onStarted = resolve;
   });
   constructor(home: CommandHome, plan: CommandPlan, output: Output) {
-    this.#home = home;
-    this.#plan = plan;
+    this.home = home;
+    this.plan = plan;
     this.#output = output;
     this.#detachable = plan.start?.detachable;
     this.#size = plan.size;
@@ -90,12 +82,12 @@ export class RemoteCommand implements CommandListener {
 
   /** Whether it goes on without this connection. */
   get isDetachable(): boolean {
-    return this.#isAttached || this.#plan.attach !== undefined;
+    return this.isAttached || this.plan.attach !== undefined;
   }
 
   /** Whether it goes on without the connection of this session, which the server announces at its start. */
   isKeptBy(session: Session): boolean {
-    return session.canDetach && (this.#plan.attach !== undefined || this.#detachable !== undefined);
+    return session.canDetach && (this.plan.attach !== undefined || this.#detachable !== undefined);
   }
 
   /** Whether the server waits for readers that stop. */
@@ -105,7 +97,7 @@ export class RemoteCommand implements CommandListener {
 
   /** Ends it here if it was not sent yet. @returns whether that was so */
   abandon(): boolean {
-    if (!this.#wasSent) this.#giveUp.abort(neverSent());
+    if (!this.#wasSent) this.#giveUp.abort(new NoReply('terminated', '', { wasSent: false }));
     return !this.#wasSent;
   }
 
@@ -124,8 +116,8 @@ export class RemoteCommand implements CommandListener {
   }
 
   onOutput({ stream, deltaBase64, offset }: Notifications['command/exec/outputDelta']): void {
-    this.#hasStarted = true;
-    const bytes = this.#home.platform.decodeBase64(deltaBase64);
+    this.hasStarted = true;
+    const bytes = this.home.platform.decodeBase64(deltaBase64);
     const next = this.#output.received[stream];
     const start = offset ?? next;
     // Bytes that came before a break are not told twice; bytes that are missing without a word are a gap.
@@ -137,30 +129,30 @@ export class RemoteCommand implements CommandListener {
     const { stdout, stderr, stdinAccepted, replayBytes } = attached;
     // A command that keeps less than a window may wait for an acknowledgement before the window is full.
     this.#windowBytes = Math.min(this.#windowBytes, replayBytes ?? this.#windowBytes);
-    if (this.#isAttached) {
+    if (this.isAttached) {
       // Another writer was there in the meantime: our next byte comes behind theirs.
       this.#inputShift += Math.max(0, stdinAccepted - this.#inputShift - this.input.sentTo);
-    } else if (this.#plan.attach !== undefined) {
-      this.#beginAt({ stdout: stdout.oldest, stderr: stderr.oldest, ...this.#plan.attach.from });
+    } else if (this.plan.attach !== undefined) {
+      this.#beginAt({ stdout: stdout.oldest, stderr: stderr.oldest, ...this.plan.attach.from });
       this.#inputShift = stdinAccepted;
     }
-    this.#hasStarted = true;
-    this.#isAttached = true;
-    this.#serverId = this.place.current?.session.info.serverId;
+    this.hasStarted = true;
+    this.isAttached = true;
+    this.serverId = this.place.current?.session.info.serverId;
     this.#onStarted(attached);
   }
 
   onScreen({ offset, deltaBase64 }: Notifications['command/exec/screen']): void {
     this.#beginAt({ stdout: offset });
-    this.#output.inject(this.#home.platform.decodeBase64(deltaBase64));
+    this.#output.inject(this.home.platform.decodeBase64(deltaBase64));
   }
 
   onGap({ stream, to }: Notifications['command/exec/gap']): void {
     this.#output.gap(stream, to);
   }
 
-  onDetached(reason: Notifications['command/exec/detached']['reason']): void {
-    this.#detachReason = reason;
+  onDetached({ reason }: Notifications['command/exec/detached']): void {
+    this.detachReason = reason;
   }
 
   #beginAt(offsets: Offsets): void {
@@ -169,11 +161,11 @@ export class RemoteCommand implements CommandListener {
   }
 
   async #drive(): Promise<ExecReply> {
-    const { clock, random } = this.#home.platform;
+    const { clock, random } = this.home.platform;
     let refusals = 0;
     let refusedSince = 0;
-    const { attach } = this.#plan;
-    let link = attach === undefined ? this.#home.linkForWork() : this.#home.linkOf(attach.key);
+    const { attach } = this.plan;
+    let link = attach === undefined ? this.home.linkForWork() : this.home.linkOf(attach.key);
     try {
       for (;;) {
         const session = await this.#sessionOf(link);
@@ -181,12 +173,20 @@ export class RemoteCommand implements CommandListener {
           return await this.#run(session, link);
         } catch (error) {
           this.place.clear();
-          const step = nextStep(error, this.#factsOn(session));
-          link = this.#take(step, link);
+          const step = nextStep(error, session, this);
+          if (step.serverLeaves) link.retire();
+          if (step.asOrdinary) {
+            this.#detachable = undefined;
+            this.key = undefined;
+          }
+          if (step.wasNotStarted) {
+            this.#wasSent = false;
+            link = this.home.linkForWork();
+          }
           if (!step.waits) refusals = 0;
           else {
             if (refusals === 0) refusedSince = clock.now();
-            if (clock.now() - refusedSince >= this.#home.retryMaxMs) throw this.#hasStarted ? unknownBy(error) : error;
+            if (clock.now() - refusedSince >= this.home.retryMaxMs) throw this.hasStarted ? unknownBy(error) : error;
             await sleep(clock, backOffMs(refusals, random, askedDelayMs(error)), this.#giveUp.signal);
             refusals += 1;
           }
@@ -196,16 +196,6 @@ export class RemoteCommand implements CommandListener {
       this.place.end();
       this.input.fail(stdinClosed());
     }
-  }
-
-  #take(step: NextStep, link: Link): Link {
-    if (step.serverLeaves) link.retire();
-    if (step.wasNotStarted) this.#wasSent = false;
-    if (step.asOrdinary) {
-      this.#detachable = undefined;
-      this.key = undefined;
-    }
-    return step.goesTo === 'newWork' ? this.#home.linkForWork() : link;
   }
 
   /** The session to go on with. */
@@ -224,16 +214,16 @@ export class RemoteCommand implements CommandListener {
     this.#giveUp.signal.throwIfAborted();
     const isAttach = this.isDetachable;
     const { serverId } = session.info;
-    if (!isAttach && this.#wasSent && serverId !== this.#serverId) {
-      throw unknownBy(new Error('the connection broke at its start; another server answers'));
+    if (!isAttach && this.#wasSent && serverId !== this.serverId) {
+      throw unknownBy('another server answers');
     }
-    this.#detachReason = undefined;
+    this.detachReason = undefined;
     const processId = session.claim(this);
     try {
       const params = isAttach ? this.#attachParams(processId) : this.#execParams(session, processId, link);
       const answer = session.request(isAttach ? 'command/exec/attach' : 'command/exec', params);
       this.#wasSent = true;
-      if (!isAttach) this.#serverId = serverId;
+      if (!isAttach) this.serverId = serverId;
       this.place.set({ session, processId });
       const reply = (await answer) as ExecReply;
       const { exitCode } = reply ?? {};
@@ -245,50 +235,45 @@ export class RemoteCommand implements CommandListener {
     }
   }
 
-  #execParams(session: Session, processId: string, link: Link): ExecParams {
-    const { canDetach, maxWindowBytes } = session;
+  #execParams({ canDetach, maxWindowBytes }: Session, processId: string, link: Link): ExecParams {
+    const { start, windowBytes } = this.plan;
+    const params = { ...start?.params, processId, streamStdoutStderr: true } as ExecParams;
+    if (!canDetach) return params;
+    if (this.#detachable === undefined) return { ...params, window: { bytes: windowBytes } };
     // A start that is sent again to the same server keeps its key: it never runs twice.
-    if (this.#detachable !== undefined && canDetach && !this.#wasSent) {
-      this.key = this.#detachable.key ?? newKey(link.affinity);
-    }
-    const { key } = this;
-    const detachable = this.#detachable === undefined || key === undefined ? undefined : { ...this.#detachable, key };
-    const params = execParams(this.#plan, processId, { canDetach, maxWindowBytes, detachable });
-    this.#windowBytes = params.window?.bytes ?? this.#plan.windowBytes;
-    return params;
+    if (!this.#wasSent) this.key = this.#detachable.key ?? newKey(link.affinity);
+    const { key = '' } = this;
+    this.#windowBytes = Math.min(windowBytes, maxWindowBytes);
+    return { ...params, window: { bytes: this.#windowBytes }, detachable: { ...this.#detachable, key } };
   }
 
   #attachParams(processId: string): AttachParams {
-    if (!this.#isAttached) return attachParams(this.#plan, processId);
+    const { attach, windowBytes, redraws } = this.plan;
+    if (attach !== undefined && !this.isAttached) return { ...attach, processId, window: { bytes: windowBytes } };
     const { stdout, stderr } = this.#output.received;
     // What is unread here counts against the next window, or each break would add one to the memory.
     const unread = Math.max(this.#output.unread('stdout'), this.#output.unread('stderr'));
-    const { windowBytes } = this.#plan;
-    this.#windowBytes = Math.max(Math.min(SMALLEST_WINDOW_BYTES, windowBytes), windowBytes - unread);
+    const bytes = Math.max(Math.min(SMALLEST_WINDOW_BYTES, windowBytes), windowBytes - unread);
+    this.#windowBytes = bytes;
     Object.assign(this.#acknowledged, { stdout, stderr });
-    const at = { key: this.key ?? '', from: { stdout, stderr }, windowBytes: this.#windowBytes, size: this.#size };
-    return returnParams(this.#plan, processId, at);
-  }
-
-  #factsOn(session: Session): CommandFacts {
-    return {
-      isUnseenStart: this.#plan.start !== undefined && !this.#hasStarted,
-      isKept: this.isKeptBy(session),
-      comesBack: this.#home.retryMaxMs > 0,
-      isExecwire: session.isExecwire,
-      wasAttached: this.#isAttached,
-      isSameServer: session.info.serverId === this.#serverId,
-      detachReason: this.#detachReason,
-      mayBeOrdinary: this.#plan.start?.isDetachableOptional ?? false,
+    const common = {
+      processId,
+      key: this.key ?? '',
+      window: { bytes },
+      ...(redraws ? { screen: true } : { from: { stdout, stderr } }),
     };
+    // A writer takes over, because its own old attachment may still be there.
+    return attach?.role === 'observer'
+      ? { ...common, role: 'observer' }
+      : { ...common, takeover: true, size: this.#size };
   }
 
   async #write({ bytes, closeStdin, position }: InputMessage): Promise<boolean> {
     // Only with the server's count of input does a position mean anything.
-    if (this.#plan.attach !== undefined) await Promise.race([this.attached, this.reply.catch(() => {})]);
+    if (this.plan.attach !== undefined) await Promise.race([this.attached, this.reply.catch(() => {})]);
     const hasBytes = bytes.length > 0;
     const params = (): object => ({
-      deltaBase64: hasBytes ? this.#home.platform.encodeBase64(bytes) : undefined,
+      deltaBase64: hasBytes ? this.home.platform.encodeBase64(bytes) : undefined,
       closeStdin: closeStdin || undefined,
       // From the first write on, or one whose answer is lost with the connection would be taken twice.
       offset: hasBytes && this.key !== undefined ? position + this.#inputShift : undefined,

@@ -1,8 +1,9 @@
 /** The result of a command, and the errors that carry one. Knows no wire and no connection. */
+import { messageOf } from './errors.js';
 
 /**
  * Why a command ended: `exited` by itself, `signal` by a signal that this client did not send, `timeout` by its timeout, `terminated` because this client
- * asked, `outOfMemory` for lack of memory, `lost` with its connection or its server; `unknown` if the server could not be asked.
+ * killed it, aborted it, or its input threw, `outOfMemory` for lack of memory, `lost` with its connection or its server; `unknown` if the server could not be asked.
  *
  * @example
  * import type { Cause } from 'execwire-client';
@@ -50,6 +51,8 @@ export interface Result<T extends Captured = string> {
   /** Milliseconds from its start to its end; measured here where the server does not say. */
   readonly durationMs: number;
   readonly cause: Cause;
+  /** What the `input` threw, which terminated the command. Absent if it threw nothing. */
+  readonly inputError?: unknown;
 }
 
 /** An error with all fields of a result. They are not enumerable, so that a printed error does not show everything twice. */
@@ -65,6 +68,7 @@ abstract class CommandError<T extends Captured> extends Error {
   declare readonly all: T | undefined;
   declare readonly truncated: Result<T>['truncated'];
   declare readonly durationMs: number;
+  declare readonly inputError: unknown;
 
   constructor(name: string, message: string, result: Result<T>, cause: unknown) {
     super(message, { cause });
@@ -77,8 +81,8 @@ abstract class CommandError<T extends Captured> extends Error {
 }
 
 /**
- * A command that failed: another exit code than 0, a signal, its timeout, an abort. Has all fields of the {@link Result}; `cause` is that of
- * the result, or what the `input` threw.
+ * A command that failed: another exit code than 0, a signal, its timeout, an abort, an `input` that threw. Has all fields of the {@link Result}; `cause`
+ * is that of the result, or what the `input` threw.
  *
  * @example
  * import { ExecError } from 'execwire-client';
@@ -92,9 +96,9 @@ export class ExecError<T extends Captured = string> extends CommandError<T> {
   /** Whether its `AbortSignal` ended it. */
   readonly aborted: boolean;
 
-  constructor(result: Result<T>, details: { readonly aborted: boolean; readonly cause?: unknown }) {
-    super('ExecError', failureText(result, details.aborted), result, details.cause ?? result.cause);
-    this.aborted = details.aborted;
+  constructor(result: Result<T>, aborted: boolean) {
+    super('ExecError', failureText(result, aborted), result, result.inputError ?? result.cause);
+    this.aborted = aborted;
   }
 }
 
@@ -119,7 +123,8 @@ export class LostError<T extends Captured = string> extends CommandError<T> {
 /** What is known of a command or request whose outcome is unknown. */
 export interface UnknownOutcomeDetails<T extends Captured> {
   readonly result?: Result<T> | undefined;
-  readonly wasSent: boolean;
+  /** Default true. */
+  readonly wasSent?: boolean;
   readonly detached?: 'takeover' | 'requested' | undefined;
   readonly cause?: unknown;
 }
@@ -144,11 +149,11 @@ export class UnknownOutcomeError<T extends Captured = string> extends Error {
   /** Why this client is no longer attached; undefined when a connection or a server is at fault. */
   readonly detached: 'takeover' | 'requested' | undefined;
 
-  constructor(message: string, details: UnknownOutcomeDetails<T>) {
+  constructor(message: string, details: UnknownOutcomeDetails<T> = {}) {
     super(message, { cause: details.cause ?? 'unknown' });
     this.name = 'UnknownOutcomeError';
     this.result = details.result;
-    this.wasSent = details.wasSent;
+    this.wasSent = details.wasSent ?? true;
     this.detached = details.detached;
   }
 }
@@ -156,15 +161,19 @@ export class UnknownOutcomeError<T extends Captured = string> extends Error {
 /** Characters of captured standard error in a message: its end says most. */
 const SHOWN_STDERR = 2_000;
 
-function failureText(
-  { command, exitCode, signal, stderr, durationMs, cause }: Result<Captured>,
-  aborted: boolean,
-): string {
-  let what: string = signal ?? (cause === 'exited' ? `exit code ${exitCode}` : cause);
-  if (cause === 'timeout') what = `timed out after ${Math.round(durationMs)} ms`;
-  if (aborted) what = 'aborted';
+function failureText(result: Result<Captured>, aborted: boolean): string {
+  const { command, stderr } = result;
   const shown = typeof stderr === 'string' ? stderr.slice(-SHOWN_STDERR) : '';
+  const what = aborted ? 'aborted' : endText(result);
   return `Command failed: ${what}: ${commandText(command)}${shown === '' ? '' : `\n${shown}`}`;
+}
+
+/** How a command ended, in some words. */
+export function endText(result: Result<Captured>): string {
+  const { exitCode, signal, durationMs, cause } = result;
+  if ('inputError' in result) return `its input failed (${messageOf(result.inputError)})`;
+  if (cause === 'timeout') return `timed out after ${Math.round(durationMs)} ms`;
+  return signal ?? (cause === 'exited' ? `exit code ${exitCode}` : cause);
 }
 
 /** Characters of a command in a message. */
@@ -173,7 +182,8 @@ const SHOWN_COMMAND = 200;
 /** A command as people would type it, cut when it is long. */
 export function commandText(command: readonly string[]): string {
   const words = command.map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : shellQuoted(word)));
-  return words.join(' ').slice(0, SHOWN_COMMAND);
+  const text = words.join(' ');
+  return text.length > SHOWN_COMMAND ? `${text.slice(0, SHOWN_COMMAND)}…` : text;
 }
 
 /** A word that a shell takes as it is. */

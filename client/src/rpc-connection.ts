@@ -1,7 +1,8 @@
 /** JSON-RPC 2.0 over one transport, both ways: ids in flight, answers, and what the server asks. Knows no method and no reconnect. */
 import { Change } from './change.js';
 import { messageOf, RpcError, type WireError } from './errors.js';
-import type { Cancel, Clock } from './platform.js';
+import type { Clock } from './platform.js';
+import { UnknownOutcomeError } from './result.js';
 import type { Transport, TransportEnd, TransportListener } from './transport.js';
 import type { TraceCarrier } from './wire.js';
 
@@ -24,9 +25,6 @@ export class ConnectionEnded extends Error {
   }
 }
 
-/** No answer within the time for it. Stays inside the client. */
-export class NoAnswer extends Error {}
-
 /** What a connection reports. None of them may throw. */
 export interface RpcEvents {
   onNotification(method: string, params: unknown): void;
@@ -41,21 +39,18 @@ export interface RpcRequestOptions {
   readonly trace?: TraceCarrier | undefined;
 }
 
-interface Pending {
-  readonly resolve: (result: unknown) => void;
-  readonly reject: (error: Error) => void;
-  readonly cancelTimeout: Cancel | undefined;
-}
+/** Settles one request. */
+type Settle = (error: Error | undefined, result?: unknown) => void;
 
 /** One connection. Give it to a transport as its listener, then {@link RpcConnection.use} that transport. */
 export class RpcConnection implements TransportListener {
   /** How it ended; undefined while it is open. */
   ended: ConnectionEnded | undefined;
   /** When something was received last, by the clock. */
-  lastReceivedAt: number;
+  heardAt: number;
   readonly #clock: Clock;
   readonly #events: RpcEvents;
-  readonly #pending = new Map<number, Pending>();
+  readonly #pending = new Map<number, Settle>();
   readonly #closed = new Change();
   #transport: Transport | undefined;
   #nextId = 1;
@@ -63,7 +58,7 @@ export class RpcConnection implements TransportListener {
   constructor(clock: Clock, events: RpcEvents) {
     this.#clock = clock;
     this.#events = events;
-    this.lastReceivedAt = clock.now();
+    this.heardAt = clock.now();
   }
 
   use(transport: Transport): void {
@@ -74,7 +69,7 @@ export class RpcConnection implements TransportListener {
    * Sends a request.
    * @throws {RpcError} the refusal of the server
    * @throws {ConnectionEnded} when the connection ends first
-   * @throws {NoAnswer} when the answer takes too long
+   * @throws {UnknownOutcomeError} when the answer takes too long
    * @throws {TypeError} when JSON cannot hold the params
    */
   request(method: string, params: object, options: RpcRequestOptions = {}): Promise<unknown> {
@@ -84,12 +79,16 @@ export class RpcConnection implements TransportListener {
       // Written before anything is kept: what JSON cannot hold leaves nothing behind.
       const text = JSON.stringify({ jsonrpc: '2.0', id, method, params, trace: options.trace });
       const { timeoutMs } = options;
-      const onTimeout = (): void => {
+      const settle: Settle = (error, result) => {
         this.#pending.delete(id);
-        reject(new NoAnswer(`The server did not answer ${method} within ${timeoutMs} ms`));
+        cancelTimeout?.();
+        if (error === undefined) resolve(result);
+        else reject(error);
       };
+      const onTimeout = (): void =>
+        settle(new UnknownOutcomeError(`The server did not answer ${method} within ${timeoutMs} ms`));
       const cancelTimeout = timeoutMs === undefined ? undefined : this.#clock.after(timeoutMs, onTimeout);
-      this.#pending.set(id, { resolve, reject, cancelTimeout });
+      this.#pending.set(id, settle);
       try {
         this.#transport?.send(text);
       } catch {
@@ -118,7 +117,7 @@ export class RpcConnection implements TransportListener {
   }
 
   onText(text: string): void {
-    this.lastReceivedAt = this.#clock.now();
+    this.heardAt = this.#clock.now();
     try {
       this.#receive(JSON.parse(text));
     } catch (thrown) {
@@ -131,12 +130,7 @@ export class RpcConnection implements TransportListener {
   onEnd(end: TransportEnd): void {
     if (this.ended !== undefined) return;
     this.ended = new ConnectionEnded(end);
-    const pending = [...this.#pending.values()];
-    this.#pending.clear();
-    for (const { reject, cancelTimeout } of pending) {
-      cancelTimeout?.();
-      reject(this.ended);
-    }
+    for (const settle of [...this.#pending.values()]) settle(this.ended);
     this.#closed.happen();
     this.#events.onEnd(this.ended);
   }
@@ -149,26 +143,20 @@ export class RpcConnection implements TransportListener {
   }
 
   #settle(id: number, { error, result }: Record<string, unknown>): void {
-    const pending = this.#pending.get(id);
-    if (pending === undefined) return;
-    this.#pending.delete(id);
-    pending.cancelTimeout?.();
-    if (error === undefined) pending.resolve(result);
-    else pending.reject(new RpcError(error as WireError));
+    this.#pending.get(id)?.(error === undefined ? undefined : new RpcError(error as WireError), result);
   }
 
   async #answer(id: unknown, method: string, params: unknown): Promise<void> {
+    const textOf = (body: object): string => JSON.stringify({ jsonrpc: '2.0', id, ...body });
+    const refused = (code: number, message: string): string => textOf({ error: { code, message } });
     const answer = this.#events.onRequest(method, params);
-    const failed = (thrown: unknown) => ({ error: { code: INTERNAL_ERROR, message: messageOf(thrown) } });
-    const refused = { error: { code: METHOD_NOT_FOUND, message: `Method not found: ${method}` } };
-    const body = answer === undefined ? refused : await answer.then((result) => ({ result: result ?? {} }), failed);
-    let text: string;
-    try {
-      text = JSON.stringify({ jsonrpc: '2.0', id, ...body });
-    } catch (thrown) {
-      text = JSON.stringify({ jsonrpc: '2.0', id, ...failed(thrown) });
-    }
-    this.#send(text);
+    this.#send(
+      answer === undefined
+        ? refused(METHOD_NOT_FOUND, `Method not found: ${method}`)
+        : await answer
+            .then((result) => textOf({ result: result ?? {} }))
+            .catch((thrown) => refused(INTERNAL_ERROR, messageOf(thrown))),
+    );
   }
 
   #send(text: string): void {

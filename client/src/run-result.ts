@@ -1,6 +1,7 @@
 /** Makes the result of a command, or the error it throws, of the reply and of what was captured. Knows no connection. */
 import type { Capture } from './capture.js';
 import type { NoReply } from './command-fate.js';
+import type { Encoding, ExecOptions } from './options.js';
 import {
   type Captured,
   type Cause,
@@ -12,14 +13,10 @@ import {
 } from './result.js';
 import type { ExecReply, StreamName } from './wire.js';
 
-/** What a caller wants its result to be. */
-export interface ResultSettings {
+/** What a caller wants its result to be; the options of the same names. */
+export interface ResultSettings
+  extends Pick<ExecOptions<Encoding>, 'encoding' | 'all' | 'stripFinalNewline' | 'timeout'> {
   readonly command: readonly string[];
-  readonly encoding: 'utf8' | 'bytes';
-  readonly all: boolean;
-  readonly stripFinalNewline: boolean;
-  /** Milliseconds after which the server was to kill it; undefined for never. */
-  readonly timeoutMs: number | undefined;
   /** Which ends throw: all but exit code 0, only those without an exit code, or none. */
   readonly throwsOn: 'failure' | 'noEnd' | 'nothing';
 }
@@ -29,9 +26,10 @@ export interface Circumstances {
   readonly capture: Capture | undefined;
   readonly elapsedMs: number;
   readonly wasAborted: boolean;
-  readonly wasKillAsked: boolean;
-  /** What the input threw, in a box of its own since it may be anything. */
-  readonly inputFailure: { readonly error: unknown } | undefined;
+  /** Signals that this client sent, or had the server send. */
+  readonly signals: ReadonlySet<string>;
+  /** What the input threw, as the result has it; undefined if it threw nothing. */
+  readonly inputFailure: Pick<Result, 'inputError'> | undefined;
 }
 
 const TIMEOUT_EXIT_CODE = 124;
@@ -44,9 +42,9 @@ export function resultOfReply<T extends Captured>(
   settings: ResultSettings,
   circumstances: Circumstances,
 ): Result<T> {
-  const { elapsedMs, wasAborted, inputFailure } = circumstances;
-  const { timeoutMs } = settings;
-  const seemsTimedOut = timeoutMs !== undefined && reply.exitCode === TIMEOUT_EXIT_CODE && elapsedMs >= timeoutMs;
+  const { elapsedMs, wasAborted } = circumstances;
+  const { timeout } = settings;
+  const seemsTimedOut = timeout !== undefined && reply.exitCode === TIMEOUT_EXIT_CODE && elapsedMs >= timeout;
   const timedOut = reply.timedOut ?? seemsTimedOut;
   const result: Result<T> = {
     ...knownResult<T>(settings, circumstances),
@@ -56,10 +54,8 @@ export function resultOfReply<T extends Captured>(
     durationMs: reply.durationMs ?? elapsedMs,
     cause: causeOf(reply, timedOut, circumstances),
   };
-  const hasFailed =
-    reply.exitCode !== 0 || result.signal !== undefined || timedOut || wasAborted || inputFailure !== undefined;
-  if (hasFailed && settings.throwsOn === 'failure') {
-    throw new ExecError(result, { aborted: wasAborted, cause: inputFailure?.error });
+  if (settings.throwsOn === 'failure' && (reply.exitCode !== 0 || result.cause !== 'exited')) {
+    throw new ExecError(result, wasAborted);
   }
   return result;
 }
@@ -70,34 +66,33 @@ export function resultOfNoReply<T extends Captured>(
   settings: ResultSettings,
   circumstances: Circumstances,
 ): Result<T> {
-  const wasNeverRun = circumstances.wasAborted && !noReply.wasSent;
-  const result: Result<T> = {
-    ...knownResult<T>(settings, circumstances),
-    cause: wasNeverRun ? 'terminated' : noReply.kind,
-  };
+  const { kind, wasSent, detached, cause } = noReply;
+  const result: Result<T> = { ...knownResult<T>(settings, circumstances), cause: kind };
   if (settings.throwsOn === 'nothing') return result;
-  if (wasNeverRun) throw new ExecError(result, { aborted: true });
+  if (kind === 'terminated') throw new ExecError(result, circumstances.wasAborted);
   const { command } = settings;
   const message = command.length === 0 ? noReply.message : `${noReply.message}: ${commandText(command)}`;
-  if (noReply.kind === 'lost') throw new LostError(message, result, noReply.cause);
-  const { wasSent, detached, cause } = noReply;
+  if (kind === 'lost') throw new LostError(message, result, cause);
   throw new UnknownOutcomeError(message, { result, wasSent, detached, cause });
 }
 
-function causeOf(reply: ExecReply, timedOut: boolean, { wasAborted, wasKillAsked }: Circumstances): Cause {
-  if (reply.cause === 'outOfMemory') return 'outOfMemory';
+function causeOf(
+  { cause, signal, exitCode }: ExecReply,
+  timedOut: boolean,
+  { wasAborted, inputFailure, signals }: Circumstances,
+): Cause {
+  if (cause === 'outOfMemory') return 'outOfMemory';
   if (timedOut) return 'timeout';
-  if (wasAborted) return 'terminated';
   // Servers that do not name the signal still send 128+n.
-  const byUnnamedSignal = reply.signal === undefined && wasKillAsked && reply.exitCode > SIGNAL_EXIT_CODES;
-  if (typeof reply.signal !== 'string' && !byUnnamedSignal) return 'exited';
-  return wasKillAsked ? 'terminated' : 'signal';
+  const byUnnamedSignal = signal === undefined && signals.size > 0 && exitCode > SIGNAL_EXIT_CODES;
+  if (wasAborted || inputFailure !== undefined || byUnnamedSignal || signals.has(signal ?? '')) return 'terminated';
+  return typeof signal === 'string' ? 'signal' : 'exited';
 }
 
 /** What is known without a reply. */
 function knownResult<T extends Captured>(
-  { command, encoding, all, stripFinalNewline }: ResultSettings,
-  { capture, elapsedMs }: Circumstances,
+  { command, encoding, all, stripFinalNewline = true }: ResultSettings,
+  { capture, elapsedMs, inputFailure }: Circumstances,
 ): Omit<Result<T>, 'cause'> {
   const of = (streams: readonly StreamName[]): T => {
     if (encoding === 'bytes') return (capture?.join(streams) ?? new Uint8Array(0)) as T;
@@ -114,5 +109,6 @@ function knownResult<T extends Captured>(
     stderr: of(['stderr']),
     ...(all ? { all: of(['stdout', 'stderr']) } : {}),
     truncated: { stdout: capture?.leftOut('stdout') ?? 0, stderr: capture?.leftOut('stderr') ?? 0 },
+    ...inputFailure,
   };
 }

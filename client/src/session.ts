@@ -8,14 +8,7 @@ import { ConnectError, cannotConnect, fieldOf, messageOf, RpcError } from './err
 import type { Cancel, Platform } from './platform.js';
 import { type ConnectionEnded, RpcConnection, type RpcEvents } from './rpc-connection.js';
 import type { TraceSource } from './trace.js';
-import type {
-  InitializeParams,
-  InitializeResult,
-  NotificationName,
-  Notifications,
-  RequestName,
-  Requests,
-} from './wire.js';
+import type { InitializeParams, InitializeResult, Notifications, RequestName, Requests } from './wire.js';
 
 /** The subprotocol asked for when a token travels as one, too. */
 const SUBPROTOCOL = 'execwire.v1';
@@ -38,13 +31,11 @@ export interface CommandListener {
   onAttached(attached: Notifications['command/exec/attached']): void;
   onGap(gap: Notifications['command/exec/gap']): void;
   onScreen(screen: Notifications['command/exec/screen']): void;
-  onDetached(reason: Notifications['command/exec/detached']['reason']): void;
+  onDetached(detached: Notifications['command/exec/detached']): void;
 }
 
 /** What the owner of a session is told. None of them may throw. */
 export interface SessionEvents {
-  onNotification(method: string, params: unknown): void;
-  onRequest(method: string, params: unknown): Promise<unknown> | undefined;
   /** The server drains. */
   retire(): void;
   onEnd(session: Session, end: ConnectionEnded): void;
@@ -60,6 +51,10 @@ export interface SessionSettings {
   /** Milliseconds to wait for the answer to a request that is no command. */
   readonly requestTimeoutMs: number;
   readonly traceContext: TraceSource;
+  /** Aborts when the box is closed, with an error that says so. */
+  readonly closing: AbortSignalLike & { throwIfAborted(): void };
+  /** Hears every notification and answers requests; see {@link RpcEvents}. */
+  readonly program: Pick<RpcEvents, 'onNotification' | 'onRequest'>;
 }
 
 /** An initialized connection. Made by {@link openSession}. */
@@ -93,15 +88,10 @@ export class Session implements RpcEvents {
     const { serverId } = this.info;
     const limits = this.info.limits ?? {};
     this.canDetach = limits.maxReplayBytes !== undefined || serverId !== undefined;
-    this.maxWindowBytes = Math.max(1, limits.maxReplayBytes ?? Number.MAX_SAFE_INTEGER);
+    this.maxWindowBytes = Math.max(1, limits.maxReplayBytes ?? Number.POSITIVE_INFINITY);
     // Base64 makes four characters of three bytes.
     const fitting = (((limits.maxFrameBytes ?? DEFAULT_FRAME_BYTES) - WRITE_ENVELOPE_BYTES) * 3) / 4;
     this.maxWriteBytes = Math.max(1, Math.min(LARGEST_WRITE_BYTES, Math.floor(fitting)));
-  }
-
-  /** Whether the server is execwire: its close codes 1001 and 1012 say that it has not begun what has no answer. */
-  get isExecwire(): boolean {
-    return this.info.serverInfo?.name === 'execwire';
   }
 
   /** A processId that is new on this connection; its notifications go to the listener until {@link Session.release}. */
@@ -131,12 +121,12 @@ export class Session implements RpcEvents {
     if (method === 'server/heartbeat') this.#cancelWatch ??= watchSilence(this.rpc, this.#settings);
     if (method === 'server/draining') this.#events.retire();
     const listener = this.#commands.get(String(fieldOf(params, 'processId')));
-    if (listener !== undefined) dispatch(listener, method, params);
-    this.#events.onNotification(method, params);
+    if (listener !== undefined) dispatch(listener, method, params as never);
+    this.#settings.program.onNotification(method, params);
   }
 
   onRequest(method: string, params: unknown): Promise<unknown> | undefined {
-    return this.#events.onRequest(method, params);
+    return this.#settings.program.onRequest(method, params);
   }
 
   onEnd(end: ConnectionEnded): void {
@@ -146,13 +136,12 @@ export class Session implements RpcEvents {
 }
 
 /** Hands a notification to the command it is about. */
-function dispatch(listener: CommandListener, method: string, params: unknown): void {
-  const as = <N extends NotificationName>(_name: N): Notifications[N] => params as Notifications[N];
-  if (method === 'command/exec/outputDelta') listener.onOutput(as(method));
-  else if (method === 'command/exec/attached') listener.onAttached(as(method));
-  else if (method === 'command/exec/gap') listener.onGap(as(method));
-  else if (method === 'command/exec/screen') listener.onScreen(as(method));
-  else if (method === 'command/exec/detached') listener.onDetached(as(method).reason);
+function dispatch(listener: CommandListener, method: string, params: never): void {
+  if (method === 'command/exec/outputDelta') listener.onOutput(params);
+  else if (method === 'command/exec/attached') listener.onAttached(params);
+  else if (method === 'command/exec/gap') listener.onGap(params);
+  else if (method === 'command/exec/screen') listener.onScreen(params);
+  else if (method === 'command/exec/detached') listener.onDetached(params);
 }
 
 /**
@@ -160,13 +149,8 @@ function dispatch(listener: CommandListener, method: string, params: unknown): v
  * @throws {ConnectError} no connection, or its server does not answer in time
  * @throws {RpcError} the server refuses `initialize`
  */
-export async function openSession(
-  url: string,
-  settings: SessionSettings,
-  events: SessionEvents,
-  closing: AbortSignalLike,
-): Promise<Session> {
-  const { platform, connectTimeoutMs } = settings;
+export async function openSession(url: string, settings: SessionSettings, events: SessionEvents): Promise<Session> {
+  const { platform, connectTimeoutMs, closing } = settings;
   const session = new Session(settings, events);
   const opening = new AbortController();
   const giveUp = (): void => opening.abort(closing.reason);
@@ -200,12 +184,12 @@ export async function openSession(
  */
 function watchSilence(rpc: RpcConnection, { platform, initialize }: SessionSettings): Cancel {
   const intervalMs = initialize.capabilities?.heartbeatMs ?? 0;
-  let seen = rpc.lastReceivedAt;
+  let seen = rpc.heardAt;
   let silentTicks = 0;
   let cancel: Cancel = () => {};
   const tick = (): void => {
-    silentTicks = rpc.lastReceivedAt === seen ? silentTicks + 1 : 0;
-    seen = rpc.lastReceivedAt;
+    silentTicks = rpc.heardAt === seen ? silentTicks + 1 : 0;
+    seen = rpc.heardAt;
     if (silentTicks > MISSED_HEARTBEATS) rpc.drop();
     else cancel = platform.clock.after(intervalMs, tick);
   };

@@ -1,120 +1,171 @@
 /**
- * What is typed into a shell so that one line at a time can be run in it, and its end be told from its output. Knows no connection.
+ * What is typed into a shell to run one line in it, and how the line's end is found in the shell's output. Knows no connection.
  *
- * Each line is run in the shell itself, so that directory and variables persist, with its input closed and its errors joined to its output. Both are restored behind
- * it, whatever the line does with `exec`. Then a function
- * prints a mark: to the output, where it separates what came before, and to standard error, which no line can reach, with the exit code. The mark is
- * random, made for this line, and printed of two halves, so that a shell that shows what it is about to run does not show it.
+ * The shell itself runs each line, so that directory and variables persist. The line's input is empty and its errors go to its output; the shell restores
+ * both afterwards, also when the line changed them by `exec`. Around the output of the line the shell prints a mark: before it, as soon as the shell has read
+ * the whole line, and behind it with the exit code. A mark is random and used once. It is typed in two halves, so that a shell that shows its commands does not
+ * show a whole mark.
+ *
+ * A line can break all this: it may disable a builtin, forbid new descriptors, or undefine the function that prints marks. So a last thing is typed that needs
+ * none of these: the expansion of a variable that only a whole round sets. Where it is not set, the shell itself prints the mark as an error.
  */
 import type { StreamName } from './wire.js';
 
-/** Which shell is meant. */
+/** The kind of shell. */
 export type ShellKind = 'bash' | 'sh';
 
-/** What is started. Interactive, because only such a shell survives Ctrl-C; without job control, which would want a terminal. */
+/** What is started. Interactive, because only an interactive shell survives Ctrl-C; without job control, which needs a terminal. */
 export const SHELL_COMMANDS: Readonly<Record<ShellKind, readonly string[]>> = {
   bash: ['bash', '--noprofile', '--norc', '--noediting', '+m', '-i'],
   sh: ['sh', '+m', '-i'],
 };
 
-/** Stands around the mark on standard error. */
+/** Stands before and after a mark. */
 const FRAME = '\u001e';
+/** Characters of a mark with its exit code and frames, or a few more. */
+const LONGEST_MARK = 40;
+/** Characters of the shell's own errors that are kept: more than a mark. */
+const SHOWN_ERRORS = 500;
+/** Exit code of a line that Ctrl-C ended: 128 and the number of SIGINT. */
+const INTERRUPTED = 130;
 
 /**
- * Descriptor of the output. Standard output itself is closed to everything but lines, so that prompts, traces and the user's DEBUG traps write nothing into
- * the output of a line. Other shells than bash have no such traps, and no descriptors of two digits.
+ * Descriptor of the output in bash, where standard output is closed to everything but lines: prompts and the user's DEBUG traps write nothing into the output
+ * of a line. A number that scripts do not use. Other shells know no such traps, and no descriptors of two digits.
  */
-const OUTPUT: Readonly<Record<ShellKind, number>> = { bash: 39, sh: 1 };
+const BASH_OUTPUT = 39;
 
 /**
- * What is typed before the first line: no prompts, and the function that prints the mark. It works without history, under `set -u`, with any IFS, and when
- * the user has a function or an alias with the name of a builtin: `command` passes by functions, and the backslash by aliases.
- *
- * In bash a failure under `set -e` would end the shell and lose its variables: the ERR trap interrupts the line instead, as Ctrl-C does. `exit` does not
- * print its name, and traps hold in every line.
+ * Typed first: no prompts, and the functions that print marks. They work without history, under `set -u`, with any IFS, and when the user has a function,
+ * or an alias, with the name of a builtin: `command` passes by functions, and the backslash by aliases. `set -v` holds in lines only, or the output of a line
+ * would show what is typed around it.
  */
-export function preparation(kind: ShellKind): string {
-  const common = `PS1= PS2= __execwire=
-__execwire_mark() { __execwire=\${__execwire:-$?}; \\command printf %s "$1$2" >&${OUTPUT[kind]}; \\command printf '\\036%s %s\\036' "$1$2" "$__execwire" >&2; __execwire=; }
+function commonPreparation(toOutput: string): string {
+  return `PS1= PS2= __execwire_int=
+__execwire_say() { \\command printf '\\036%s\\036' "$1$2\${3-}"${toOutput}; }
+__execwire_mark() { __execwire=\${__execwire:-$?}; __execwire_say "$1" "$2" " \${3:+$__execwire}" && __execwire_ok=$3; __execwire=; __execwire_begun=; case $- in *v*) \\command set +v; __execwire_v="\\\\command set -v" ;; *) __execwire_v= ;; esac; \\command eval "$__execwire_int"; __execwire_int=; }
 `;
-  return kind === 'sh'
-    ? common
-    : `${common}exec 39>&1 >&2
+}
+
+/**
+ * Typed next in bash. A failure under `set -e` would end the shell and lose its variables: the ERR trap interrupts the line instead, as Ctrl-C does, without
+ * the user's own INT trap, which the next mark sets again. `exit` does not print its name, and traps hold in every line.
+ */
+const BASH_PREPARATION = `exec ${BASH_OUTPUT}>&1 >&2
 set +H +o history; unset TMOUT
 exit() { \\command exit "$@" 2>/dev/null; }
-set -ET; trap '__execwire_code=$?; if [[ $BASHPID == "$$" && $- == *e* ]]; then __execwire=$__execwire_code; \\command kill -INT "$$"; fi' ERR
+set -ET; trap '__execwire_code=$?; if [[ $BASHPID == "$$" && $- == *e* ]]; then __execwire=$__execwire_code; __execwire_int=$(\\command trap -p INT); \\command trap - INT; \\command kill -INT "$$"; fi' ERR
 `;
+
+/** What is typed before the first line. */
+export function preparation(kind: ShellKind): string {
+  return kind === 'bash' ? commonPreparation(` >&${BASH_OUTPUT}`) + BASH_PREPARATION : commonPreparation('');
 }
 
 /**
  * What is typed to run a line. The shell reads it as a file: `return` then ends the line and not the shell, and bash does not want a terminal when a program
  * dies by a signal.
- * @param mark letters and digits that cannot be guessed
+ * @param mark letters and digits that nobody can guess
  */
 export function typedLine(kind: ShellKind, line: string, mark: string): string {
-  // Not the whole mark: a shell that shows what it is about to run shows this.
-  const end = mark.slice(mark.length / 2);
-  const surroundings = kind === 'bash' ? '>&39 2>&1 39>&-' : '2>&1 1>&2';
-  return `\\command . /dev/stdin <<'${end}' ${surroundings}\n{ \\command exec </dev/null; } >/dev/null 2>&1\n${line}\n${end}\n${typedMark(mark)}`;
+  const [first, second] = halves(mark);
+  const surroundings = kind === 'bash' ? `>&${BASH_OUTPUT} 2>&1 ${BASH_OUTPUT}>&-` : '2>&1 1>&2';
+  return (
+    `__execwire_ok=; __execwire_say ${first} ${second}; \\command . /dev/stdin <<'${second}' ${surroundings}\n` +
+    `{ \\command exec </dev/null; __execwire_begun=1; \\command eval "$__execwire_v"; } >/dev/null 2>&1\n${line}\n${second}\n` +
+    `${typedMark(mark, '"$__execwire_begun"')}__execwire_ok=\${__execwire_ok:?${first}''${second}}\n`
+  );
 }
 
-/** What is typed to have the mark printed. */
-export function typedMark(mark: string): string {
+/** What is typed to have a mark printed. @param isWhole empty if the shell could not run what this is the mark of; no exit code is then told */
+function typedMark(mark: string, isWhole: string): string {
+  return `__execwire_mark ${halves(mark).join(' ')} ${isWhole}\n`;
+}
+
+/** What is typed after Ctrl-C, which may still eat the first character. */
+export function typedHandshake(mark: string): string {
+  return `\n\n${typedMark(mark, '1')}`;
+}
+
+function halves(mark: string): [string, string] {
   const half = mark.length / 2;
-  return `__execwire_mark ${mark.slice(0, half)} ${mark.slice(half)}\n`;
+  return [mark.slice(0, half), mark.slice(half)];
 }
 
-/** What is typed after Ctrl-C, which may have eaten the mark, and may still eat the first character. The exit code is that of SIGINT. */
-export function typedAgain(mark: string): string {
-  return `\n\n__execwire=130\n${typedMark(mark)}`;
-}
-
-/** Finds the end of one line in what a shell writes. */
+/** Finds the start and the end of one line in what a shell writes. */
 export class LineEnd {
-  /** Exit code of the line; undefined until it is told. */
+  /** Whether the shell has read the whole line. An interrupt before would leave the rest of it to be run as lines of its own. */
+  hasBegun = false;
+  /** Whether the whole of the line's output is there, and the shell takes the next line. */
+  isReached = false;
+  /** Exit code of the line; undefined until it is told, and where an interrupt took the mark that tells it. */
   exitCode: number | undefined;
-  readonly #mark: string;
-  /** End of a stream that may be the start of a mark. Text as Latin-1: one character a byte. */
-  readonly #held: Record<StreamName, string> = { stdout: '', stderr: '' };
+  /** The line's own mark, and one for each interrupt. The shell takes the next line after the newest one. */
+  readonly #marks: string[];
+  /** End of the output that may be the start of a mark. Text as Latin-1: one character a byte. */
+  #held = '';
+  /** The newest of what the shell wrote on standard error. */
+  #errors = '';
   #isMarked = false;
+  /** What came behind the line's end. */
+  behind = '';
 
   constructor(mark: string) {
-    this.#mark = mark;
+    this.#marks = [mark];
   }
 
-  /** Whether the whole of the line's output and its exit code are there. */
-  get isReached(): boolean {
-    return this.#isMarked && this.exitCode !== undefined;
+  get wasInterrupted(): boolean {
+    return this.#marks.length > 1;
   }
 
-  /** @returns what of the bytes is output of the line, and what comes behind its end */
-  push(stream: StreamName, latin1: string): { readonly output: string; readonly behind: string } {
-    if (stream === 'stderr') {
-      this.#readStatus(latin1);
-      return { output: '', behind: '' };
+  /** What the shell wrote on standard error when it could not print the mark of the line; undefined if it could. */
+  get failure(): string | undefined {
+    const [before, after] = this.#errors.split(`: ${this.#marks[0]}`);
+    // An interrupt may take the mark, and the newest one is then waited for.
+    return after === undefined || this.wasInterrupted ? undefined : before;
+  }
+
+  /** The line is interrupted: it has ended when this new mark comes. */
+  interrupt(mark: string): void {
+    this.#marks.push(mark);
+    this.isReached = false;
+  }
+
+  /** @returns what of the bytes is output of the line */
+  push(stream: StreamName, latin1: string): string {
+    let output = '';
+    if (stream === 'stderr') this.#errors = (this.#errors + latin1).slice(-SHOWN_ERRORS);
+    else {
+      const parts = (this.#held + latin1).split(new RegExp(`${FRAME}(${this.#marks.join('|')})( \\d*)?${FRAME}`));
+      // Only what may be the start of a mark is held back, because output is shown as it comes.
+      const last = parts.pop() ?? '';
+      const start = last.indexOf(FRAME, last.length - LONGEST_MARK);
+      const end = start < 0 ? last.length : start;
+      this.#held = last.slice(end);
+      parts.push(last.slice(0, end));
+      for (let at = 0; at < parts.length; at += 3) {
+        const [text = '', mark, code] = parts.slice(at);
+        if (this.#isMarked) this.behind += text;
+        else output += text;
+        if (mark !== undefined) this.#read(mark, code);
+      }
     }
-    if (this.#isMarked) return { output: '', behind: latin1 };
-    const text = this.#held.stdout + latin1;
-    const at = text.indexOf(this.#mark);
-    if (at >= 0) {
-      this.#isMarked = true;
-      return { output: text.slice(0, at), behind: text.slice(at + this.#mark.length) };
-    }
-    const kept = Math.min(text.length, this.#mark.length - 1);
-    this.#held.stdout = text.slice(text.length - kept);
-    return { output: text.slice(0, text.length - kept), behind: '' };
+    return output;
   }
 
-  /** What was held back because it might have been the start of the mark. */
+  /** What was held back because it might have been the start of a mark. */
   rest(): string {
-    return this.#isMarked ? '' : this.#held.stdout;
+    return this.#isMarked ? '' : this.#held;
   }
 
-  #readStatus(latin1: string): void {
-    const text = this.#held.stderr + latin1;
-    const found = new RegExp(`${FRAME}${this.#mark} (\\d+)${FRAME}`).exec(text);
-    if (found !== null) this.exitCode = Number(found[1]);
-    // A mark and an exit code of three digits, and their frame.
-    this.#held.stderr = text.slice(-(this.#mark.length + 8));
+  #read(mark: string, told: string | undefined): void {
+    if (told === undefined) this.hasBegun = true;
+    else if (told !== ' ') {
+      this.#isMarked = true;
+      this.isReached = mark === this.#marks.at(-1);
+      // Behind an interrupt any other code may be that of half a mark, which the shell took for a command.
+      const code = Number(told);
+      if (mark === this.#marks[0] || code === INTERRUPTED) this.exitCode ??= code;
+    }
   }
 }

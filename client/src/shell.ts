@@ -2,11 +2,12 @@
 import type { AbortSignalLike } from './abort-signal.js';
 import { randomName } from './affinity.js';
 import { Capture, type CaptureBounds } from './capture.js';
-import { RpcError } from './errors.js';
+import { fieldOf, messageOf } from './errors.js';
 import { Listeners } from './listeners.js';
-import { type Clock, sleep } from './platform.js';
+import { type Platform, sleep } from './platform.js';
+import { endText, UnknownOutcomeError } from './result.js';
 import type { Run } from './run.js';
-import { LineEnd, preparation, SHELL_COMMANDS, type ShellKind, typedAgain, typedLine } from './shell-script.js';
+import { LineEnd, preparation, SHELL_COMMANDS, type ShellKind, typedHandshake, typedLine } from './shell-script.js';
 
 /** Random bytes of a mark. */
 const MARK_BYTES = 16;
@@ -14,6 +15,8 @@ const MARK_BYTES = 16;
 const KEPT_BETWEEN = 64 * 1024;
 /** Milliseconds between two interrupts: a program may catch one and go on, and then the line goes on. */
 const INTERRUPT_EVERY_MS = 1_000;
+/** Characters of output in an error. */
+const SHOWN_OUTPUT = 500;
 /** Interrupts before the shell is killed. */
 const INTERRUPTS = 3;
 
@@ -28,7 +31,7 @@ const INTERRUPTS = 3;
  * console.log(timedOut, recovered, output); // true true started
  */
 export interface ShellRunOptions {
-  /** Milliseconds until the line is interrupted as by Ctrl-C. Default: never. */
+  /** Milliseconds until the line is interrupted as by Ctrl-C, at most 2147483647. Default: never. */
   readonly timeout?: number;
   /** Is called with output as it comes. Default: none. */
   readonly onOutput?: (text: string) => void;
@@ -59,17 +62,18 @@ export interface ShellResult {
 }
 
 export interface ShellSettings {
-  readonly clock: Clock;
+  readonly platform: Platform;
   /** Undefined for bash, or `sh` where there is none. */
   readonly kind: ShellKind | undefined;
   readonly bounds: CaptureBounds;
   readonly start: (command: readonly string[]) => Run;
-  readonly reportError: (error: unknown) => void;
 }
 
 interface LiveShell {
   readonly run: Run;
   readonly kind: ShellKind;
+  /** How it ended; undefined while it lives. */
+  end: string | undefined;
   /** Takes the output of the present line. */
   onOutput: (stream: 'stdout' | 'stderr', latin1: string) => void;
 }
@@ -86,6 +90,9 @@ interface LiveShell {
 export class Shell {
   readonly #settings: ShellSettings;
   #live: LiveShell | undefined;
+  /** The process of the live shell, or of one that is being started. */
+  #run: Run | undefined;
+  #closing = new AbortController();
   #wasStarted = false;
   #last: Promise<unknown> = Promise.resolve();
   /** Output of programs in the background between two lines. */
@@ -99,37 +106,52 @@ export class Shell {
   /**
    * Runs a line, which may be a script of many lines. Resolves with any exit code; that of a syntax error is 2. The input of the line is empty. In `sh` a
    * failure under `set -e` ends the shell, as `exit` does; bash ends only the line.
-   * @throws {RpcError | LostError | UnknownOutcomeError} when the shell cannot start, or is lost with its server
+   * @throws {RpcError | UnknownOutcomeError} when the shell cannot start
+   * @throws {LostError | UnknownOutcomeError} when the shell is lost with its server, or can run no more lines because of this one (`ulimit -n 10`). The next
+   *   line starts another shell
+   * @throws {UnknownOutcomeError} with `wasSent: false` when the shell has ended since the last line. This line is not run, and the next one starts another shell
+   * @throws {Error} when the shell is closed before the line begins
    */
-  run(line: string, options: ShellRunOptions = {}): Promise<ShellResult> {
-    const result = this.#last.then(() => this.#run(line, options));
+  async run(line: string, options: ShellRunOptions = {}): Promise<ShellResult> {
+    this.#settings.platform.checkOptions('shell.run', options);
+    const closing = this.#closing;
+    const result = this.#last.then(() => this.#runLine(line, options, closing));
     this.#last = result.catch(() => {});
     return result;
   }
 
-  /** Kills the shell and all its descendants. The next line starts another one. */
+  /** Kills the shell and all its descendants, also while it starts. Lines that wait for others are not run. The next line starts another shell. */
   async close(): Promise<void> {
-    const live = this.#live;
+    this.#closing.abort(new Error('The shell was closed'));
+    this.#closing = new AbortController();
     this.#live = undefined;
-    if (live === undefined) return;
-    await live.run.kill('SIGKILL');
-    await live.run.catch(() => {});
+    const run = this.#run;
+    await run?.kill('SIGKILL');
+    await run?.catch(() => {});
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 
-  async #run(line: string, { timeout, onOutput }: ShellRunOptions): Promise<ShellResult> {
-    const { clock, bounds, reportError } = this.#settings;
+  async #runLine(line: string, { timeout, onOutput }: ShellRunOptions, closing: AbortController): Promise<ShellResult> {
+    const { platform, bounds } = this.#settings;
+    const { clock } = platform;
+    closing.signal.throwIfAborted();
     const restarted = this.#live === undefined && this.#wasStarted;
-    const live = this.#live ?? (await this.#start());
+    const live = this.#live ?? (await this.#start(closing));
+    if (live.end !== undefined) {
+      this.#live = undefined;
+      throw new UnknownOutcomeError(`The line was not run, because its shell has ended: ${live.end}`, {
+        wasSent: false,
+      });
+    }
     const startedAt = clock.now();
     const mark = randomName(MARK_BYTES);
     const end = new LineEnd(mark);
     const capture = new Capture(bounds);
     const decoder = new TextDecoder();
-    const listeners = new Listeners<string>(reportError);
+    const listeners = new Listeners<string>(platform.reportError);
     if (onOutput !== undefined) listeners.add(onOutput);
     const keep = (latin1: string): void => {
       if (latin1 === '') return;
@@ -138,94 +160,98 @@ export class Shell {
       listeners.tell(decoder.decode(bytes, { stream: true }));
     };
     keep(this.#between);
-    this.#between = '';
+    const over = new AbortController();
     const reached = new Promise<'reached'>((resolve) => {
       live.onOutput = (stream, latin1) => {
-        const { output, behind } = end.push(stream, latin1);
-        keep(output);
-        this.#between += behind;
+        keep(end.push(stream, latin1));
         if (end.isReached) resolve('reached');
+        // It would wait for ever; its end brings the rest of its output.
+        else if (end.failure !== undefined) void live.run.kill('SIGKILL');
       };
     });
-    const over = new AbortController();
-    let interrupted: Promise<void> | undefined;
     const cancel =
-      timeout === undefined
-        ? () => {}
-        : clock.after(timeout, () => {
-            interrupted = this.#interrupt(live, mark, over.signal).catch(() => {});
-          });
+      timeout === undefined ? () => {} : clock.after(timeout, () => void this.#interrupt(live, end, over.signal));
     live.run.write(typedLine(live.kind, line, mark)).catch(() => {});
     try {
       const how = await Promise.race([reached, live.run]);
       if (how !== 'reached') this.#live = undefined;
       keep(end.rest());
-      const text = capture.text(['stdout']).replace(/\r?\n$/, '');
-      const timedOut = interrupted !== undefined;
-      const exitCode = how === 'reached' ? end.exitCode : timedOut ? undefined : how.exitCode;
-      const durationMs = clock.now() - startedAt;
-      cancel();
-      over.abort();
-      await interrupted;
-      // The interrupt may come at the very end of the line and eat some of what is typed next: the shell proves by a new mark that it takes lines.
-      if (timedOut && how === 'reached') await this.#run(':', {});
+      const output = capture.text(['stdout']).replace(/\r?\n$/, '');
+      if (how !== 'reached' && end.failure !== undefined) {
+        const shown = `${end.failure}\n${output.slice(-SHOWN_OUTPUT)}`;
+        throw new UnknownOutcomeError(`The shell can run no more lines: ${shown}`);
+      }
+      const timedOut = end.wasInterrupted;
       return {
-        exitCode,
-        output: text,
+        // What a kill after the timeout ended has no exit code of its own.
+        exitCode: how === 'reached' || (timedOut && how.cause !== 'exited') ? end.exitCode : how.exitCode,
+        output,
         truncated: capture.leftOut('stdout'),
         timedOut,
-        recovered: timedOut && this.#live !== undefined,
+        recovered: timedOut && how === 'reached',
         restarted,
-        durationMs,
+        durationMs: clock.now() - startedAt,
       };
     } catch (error) {
       this.#live = undefined;
+      void live.run.kill('SIGKILL');
       throw error;
     } finally {
       cancel();
       over.abort();
+      this.#between = end.behind;
       live.onOutput = (stream, latin1) => {
         if (stream === 'stdout') this.#between = (this.#between + latin1).slice(-KEPT_BETWEEN);
       };
     }
   }
 
-  async #start(): Promise<LiveShell> {
-    const { kind } = this.#settings;
-    if (kind !== undefined) return this.#startKind(kind);
-    try {
-      return await this.#startKind('bash');
-    } catch (error) {
-      if (!(error instanceof RpcError) || error.reason !== 'spawnFailed') throw error;
-      return this.#startKind('sh');
-    }
-  }
-
-  async #startKind(kind: ShellKind): Promise<LiveShell> {
+  /** Starts bash, or `sh` where there is no bash, unless the caller named one. */
+  async #start(closing: AbortController, kind = this.#settings.kind ?? 'bash'): Promise<LiveShell> {
     const run = this.#settings.start(SHELL_COMMANDS[kind]);
-    const live: LiveShell = { run, kind, onOutput: () => {} };
-    run.catch(() => {});
+    const live: LiveShell = { run, kind, end: undefined, onOutput: () => {} };
+    this.#run = run;
+    void run.then(endText, messageOf).then((end) => {
+      live.end = end;
+    });
     run.onOutput(({ stream, bytes }) => {
       let latin1 = '';
       for (const byte of bytes) latin1 += String.fromCharCode(byte);
       live.onOutput(stream, latin1);
     });
-    await run.started;
-    await run.write(preparation(kind));
+    try {
+      await run.started;
+      await run.write(preparation(kind));
+    } catch (error) {
+      if (kind !== 'bash' || this.#settings.kind !== undefined || fieldOf(error, 'reason') !== 'spawnFailed')
+        throw error;
+      return await this.#start(closing, 'sh');
+    } finally {
+      closing.signal.throwIfAborted();
+    }
     this.#live = live;
     this.#wasStarted = true;
     this.#between = '';
     return live;
   }
 
-  /** Presses Ctrl-C until the line ends, and then kills the shell. */
-  async #interrupt(live: LiveShell, mark: string, over: AbortSignalLike): Promise<void> {
+  /**
+   * Presses Ctrl-C until the shell takes lines again, and kills it when it does not. The shell proves by a new mark that it does: an interrupt can come
+   * at the very end of a line, and then eats some of what was typed next.
+   */
+  async #interrupt(live: LiveShell, end: LineEnd, over: AbortSignalLike): Promise<void> {
     for (let left = INTERRUPTS; left > 0; left -= 1) {
-      await live.run.kill('SIGINT');
-      await live.run.write(typedAgain(mark));
-      await sleep(this.#settings.clock, INTERRUPT_EVERY_MS, over);
+      if (end.hasBegun) {
+        const mark = randomName(MARK_BYTES);
+        end.interrupt(mark);
+        // One behind the other: what is typed before the interrupt is there may be lost by it.
+        await live.run.kill('SIGINT').catch(() => {});
+        live.run.write(typedHandshake(mark)).catch(() => {});
+      }
+      await sleep(this.#settings.platform.clock, INTERRUPT_EVERY_MS, over);
       if (over.aborted) return;
     }
-    await live.run.kill('SIGKILL');
+    end.interrupt(randomName(MARK_BYTES));
+    void live.run.kill('SIGKILL');
   }
 }

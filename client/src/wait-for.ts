@@ -1,4 +1,5 @@
 /** Waits until output shows a pattern, or falls silent. Knows no command and no wire. */
+import { newDecoder } from './capture.js';
 import type { Cancel, Clock } from './platform.js';
 
 /** Characters of output that are searched; older ones are forgotten. */
@@ -46,7 +47,7 @@ interface Waiting {
 /** The output that no wait has passed yet. Each wait begins after the match of the last one. */
 export class Expecter {
   readonly #clock: Clock;
-  readonly #decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+  readonly #decoder = newDecoder();
   #text = '';
   #hasEnded = false;
   #waiting: Waiting | undefined;
@@ -74,13 +75,12 @@ export class Expecter {
 
   /**
    * Waits for one thing at a time.
-   * @param timeoutMs how long; undefined for as long as the command runs
    * @throws {Error} while another wait is under way
    */
-  async wait(expectation: Expectation, timeoutMs: number | undefined): Promise<Met | NotMet> {
+  async wait(expectation: Expectation, timeoutMs: number): Promise<Met | NotMet> {
     if (this.#waiting !== undefined) throw new Error('Another waitFor is under way');
     return new Promise((resolve) => {
-      const cancel = timeoutMs === undefined ? () => {} : this.#clock.after(timeoutMs, () => this.#settle('timeout'));
+      const cancel = this.#clock.after(timeoutMs, () => this.#settle('timeout'));
       this.#waiting = {
         expectation,
         resolve(met) {
@@ -101,8 +101,12 @@ export class Expecter {
       this.#cancelIdle = this.#clock.after(expectation.idle, () => this.#meet('', [], this.#text.length));
       return;
     }
-    const [match, groups, at] = find(this.#text, expectation);
-    if (at >= 0) this.#meet(match, groups, at);
+    const found =
+      typeof expectation === 'string'
+        ? Object.assign([expectation], { index: this.#text.indexOf(expectation) })
+        : // Without these flags a pattern keeps a position of its own from one text to the next.
+          new RegExp(expectation.source, expectation.flags.replace(/[gy]/g, '')).exec(this.#text);
+    if (found !== null && found.index >= 0) this.#meet(found[0] ?? '', found.slice(1), found.index);
   }
 
   #meet(match: string, groups: readonly (string | undefined)[], at: number): void {
@@ -117,12 +121,4 @@ export class Expecter {
     this.#waiting = undefined;
     waiting?.resolve(met);
   }
-}
-
-/** @returns the match, its groups, and its position; -1 where there is none */
-function find(text: string, expectation: string | RegExp): [string, (string | undefined)[], number] {
-  if (typeof expectation === 'string') return [expectation, [], text.indexOf(expectation)];
-  // Without these flags a pattern keeps a position of its own from one text to the next.
-  const found = new RegExp(expectation.source, expectation.flags.replace(/[gy]/g, '')).exec(text);
-  return found === null ? ['', [], -1] : [found[0], found.slice(1), found.index];
 }

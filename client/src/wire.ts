@@ -1,7 +1,8 @@
 /**
  * The messages of the wire as the client writes and reads them. `docs/protocol.md` says what they mean. Imports
- * nothing, so that the package's types stand alone. Long because it has all of them.
+ * only types of the client, so that the package's types stand alone.
  */
+import type { SandboxPolicy } from './sandbox-policy.js';
 
 /** Window size of a terminal in character cells. */
 export interface WireSize {
@@ -61,7 +62,7 @@ export interface InitializeParams {
   readonly capabilities?: {
     readonly experimentalApi?: boolean;
     readonly optOutNotificationMethods?: string[];
-    readonly heartbeatMs?: number;
+    readonly heartbeatMs?: number | undefined;
   };
 }
 
@@ -89,29 +90,6 @@ export interface SandboxLimits {
 export type Limits = { readonly sandbox?: SandboxLimits } & {
   readonly [bound in `max${string}`]?: number;
 } & { readonly [other: string]: unknown };
-
-/**
- * What a command may write and reach: with `readOnly` nothing but devices, with `workspaceWrite` the server's folder, `writableRoots` and temporary folders, and with
- * either no network unless `networkAccess` is true. The other two confine nothing. A server that cannot enforce it refuses the command.
- *
- * @example
- * import type { SandboxPolicy } from 'execwire-client';
- * const sandboxPolicy: SandboxPolicy = { type: 'workspaceWrite', writableRoots: ['/data'], excludeSlashTmp: true };
- * const { landlockAbi = 0 } = box.server.limits?.sandbox ?? {};
- * if (landlockAbi > 0) await box.exec(['true'], { sandboxPolicy });
- */
-export type SandboxPolicy =
-  | { readonly type: 'readOnly'; readonly networkAccess?: boolean }
-  | {
-      readonly type: 'workspaceWrite';
-      readonly networkAccess?: boolean;
-      /** Absolute paths. */
-      readonly writableRoots?: readonly string[];
-      readonly excludeTmpdirEnvVar?: boolean;
-      readonly excludeSlashTmp?: boolean;
-    }
-  | { readonly type: 'externalSandbox'; readonly networkAccess?: 'restricted' | 'enabled' }
-  | { readonly type: 'dangerFullAccess' };
 
 /** Of params, what is undefined is not sent. */
 export interface DetachableParams {

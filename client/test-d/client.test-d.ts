@@ -36,6 +36,7 @@ expectType<Result<string>>(await run);
 expectType<string>((await run).stdout);
 expectType<number | undefined>((await run).exitCode);
 expectType<Cause>((await run).cause);
+expectType<unknown>((await run).inputError);
 expectType<Uint8Array>((await box.exec(['cat'], { encoding: 'bytes' })).stdout);
 expectType<Started>(await run.started);
 expectType<AsyncIterable<Uint8Array>>(run.stdout);
@@ -47,7 +48,8 @@ expectType<Promise<void>>(run.write(new Uint8Array(1)));
 expectError(box.exec('git status'));
 expectError(box.exec(['git'], { encoding: 'latin1' }));
 expectError(box.exec(['git'], { env: { A: 1 } }));
-expectError(box.exec(['git'], { maxBuffer: { head: 1 } }));
+box.exec(['git'], { maxBuffer: { head: 1 } });
+expectError(box.exec(['git'], { maxBuffer: { heads: 1 } }));
 expectError(box.exec(['git'], { stdin: 'inherit' }));
 expectError(run.lines('stdin'));
 expectError(run.write(5));
@@ -63,12 +65,23 @@ box.exec(['cat'], { input: new Uint8Array(1) });
 box.exec(['cat'], { input: ['a', new Uint8Array(1)] });
 box.exec(['cat'], { input: asyncBytes });
 box.exec(['cat'], { input: webStream });
+box.exec(['cat'], { input: new ArrayBuffer(1) });
+box.exec(['cat'], { input: { stream: () => webStream } });
 expectError(box.exec(['cat'], { input: 5 }));
+expectError(box.exec(['cat'], { input: null }));
 expectError(box.exec(['cat'], { input: [1, 2] }));
 
 // Signals: that of the platform, without types of Node or of a browser.
 box.exec(['sleep', '1'], { signal: { aborted: false, addEventListener() {}, removeEventListener() {} } });
 expectError(box.exec(['sleep', '1'], { signal: true }));
+
+// Sandboxes.
+box.exec(['make'], { sandboxPolicy: { type: 'workspaceWrite', writableRoots: ['/data'], networkAccess: false } });
+box.terminal(['bash'], { sandboxPolicy: { type: 'readOnly' } });
+box.shell({ sandboxPolicy: { type: 'externalSandbox', networkAccess: 'restricted' } });
+expectError(box.exec(['make'], { sandboxPolicy: { type: 'readOnly', writableRoots: ['/data'] } }));
+expectError(box.exec(['make'], { sandboxPolicy: 'readOnly' }));
+expectError(box.attach('key', { sandboxPolicy: { type: 'readOnly' } }));
 
 // Detachable commands and terminals.
 box.exec(['make'], { detachable: { ttl: 1, replayBytes: 1, whenFull: 'drop', key: 'k' } });

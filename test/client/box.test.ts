@@ -289,3 +289,60 @@ t.test('version in the code is that of the package', (t) => {
   t.equal(VERSION, JSON.parse(manifest).version);
   t.end();
 });
+
+t.test('input that throws is told when the program traps SIGTERM and exits with 0', async (t) => {
+  let fail = (_error: Error): void => {};
+  const failing = new Promise<never>((_resolve, reject) => {
+    fail = reject;
+  });
+  const input = (async function* () {
+    yield 'a';
+    await failing;
+  })();
+  const script = "trap 'echo trapped; exit 0' TERM; echo ready; while :; do sleep 0.05; done";
+  const run = box.exec(['sh', '-c', script], { input, reject: false });
+  await run.waitFor('ready');
+  fail(new Error('broken source'));
+  t.match(await run, {
+    exitCode: 0,
+    cause: 'terminated',
+    stdout: 'ready\ntrapped',
+    inputError: { message: 'broken source' },
+  });
+});
+
+t.test('a wrong signal is refused by its name, and the command goes on', async (t) => {
+  const run = box.exec(['cat'], { stdin: 'pipe' });
+  const early = await failureOf(run.kill('SIGBOGUS'));
+  t.match(early, { name: 'RpcError', reason: 'invalidSignal', message: /SIGBOGUS/ });
+  await run.kill('SIGCONT');
+  await run.end();
+  t.match(await run, { exitCode: 0, cause: 'exited' });
+});
+
+t.test('a kept command says when it expires in whole milliseconds', async (t) => {
+  const job = box.exec(['true'], { detachable: true });
+  await job;
+  const row = (await box.list()).find(({ key }) => key === job.key);
+  t.ok(Number.isInteger(row?.expiresAtMs), String(row?.expiresAtMs));
+});
+
+t.test('sandboxPolicy confines a command, a terminal and a shell', async (t) => {
+  // Not looked at when it is idle, because it keeps the threads of sandboxes.
+  await using box = await connect((await startServer(t, { warm: false })).url);
+  const { landlockAbi = 0 } = box.server.limits?.sandbox ?? {};
+  if (landlockAbi === 0) {
+    t.comment('this host has no Landlock; the refusal is tested');
+    t.match(await failureOf(box.exec(['true'], { sandboxPolicy: { type: 'readOnly' } })), {
+      reason: 'sandboxUnavailable',
+    });
+    return;
+  }
+  const file = `${t.testdir()}/file`;
+  const sandboxPolicy = { type: 'readOnly' } as const;
+  t.match(await box.exec(['touch', file], { sandboxPolicy, reject: false }), { exitCode: 1 });
+  t.match(await box.terminal(['touch', file], { sandboxPolicy }).result, { exitCode: 1 });
+  await using shell = box.shell({ sandboxPolicy });
+  t.match(await shell.run(`touch ${file}`), { exitCode: 1 });
+  t.equal((await box.exec(['touch', file])).exitCode, 0);
+});

@@ -50,7 +50,17 @@ const exported = (moduleSymbol === undefined ? [] : checker.getExportsOfModule(m
   const codes = tags.map(({ text }) => ts.displayPartsToString(text));
   return { name: symbol.name, description: ts.displayPartsToString(original.getDocumentationComment(checker)), codes };
 });
-const examples: Example[] = exported.flatMap(({ name, codes }) =>
+/** Examples of methods, of which not every one needs any. */
+const ofMembers = (moduleSymbol === undefined ? [] : checker.getExportsOfModule(moduleSymbol)).flatMap((symbol) => {
+  const original = symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol;
+  if ((original.flags & ts.SymbolFlags.Class) === 0) return [];
+  return checker.getPropertiesOfType(checker.getDeclaredTypeOfSymbol(original)).flatMap((member) => {
+    const tags = member.getJsDocTags(checker).filter(({ name }) => name === 'example');
+    const codes = tags.map(({ text }) => ts.displayPartsToString(text));
+    return codes.length === 0 ? [] : [{ name: `${symbol.name} ${member.name}`, codes }];
+  });
+});
+const examples: Example[] = [...exported, ...ofMembers].flatMap(({ name, codes }) =>
   codes.map((code, at) => ({ name: codes.length > 1 ? `${name} ${at + 1}` : name, code, printed: printedBy(code) })),
 );
 
@@ -88,7 +98,8 @@ t.test('examples fit the types of the built package, alone but for a box', (t) =
 });
 
 t.test('examples print what they say when they run against a server', async (t) => {
-  const server = await startServer(t);
+  // Not looked at when it is idle, because it keeps the threads of sandboxes.
+  const server = await startServer(t, { warm: false });
   const folder = join(t.testdir(), 'examples');
   mkdirSync(folder);
   // Of the built package, as the classes that examples compare with.

@@ -3,6 +3,7 @@ import { decodeBase64, encodeBase64 } from '../../client/src/base64.js';
 import type { Box } from '../../client/src/box.js';
 import { CheckedBox } from '../../client/src/checked-box.js';
 import { openBox } from '../../client/src/open-box.js';
+import { checkOptions } from '../../client/src/option-check.js';
 import type { ConnectOptions } from '../../client/src/options.js';
 import { FakeServer } from './fake-server.js';
 import { ManualClock } from './manual-clock.js';
@@ -23,6 +24,7 @@ export function fakeSetup(): FakeSetup {
     // Without chance the delays are the longest ones.
     random: () => 0,
     Box: CheckedBox,
+    checkOptions,
     traceContext: () => undefined,
     openSocket: () => {
       throw new Error('the fake server has no socket');

@@ -1,14 +1,20 @@
 // The shell that persists from line to line, against the built server: what survives, what ends it, and what cannot be forged.
 import { spawnSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import t from 'tap';
-import { connect, type Shell } from '../../client/src/node.js';
+import { connect, type Shell, UnknownOutcomeError } from '../../client/src/node.js';
+import { isAlive } from '../support/process-table.js';
 import { startServer } from '../support/server.js';
+import { until } from '../support/until.js';
+import { failureOf } from './fake-box.js';
+import { settled } from './manual-clock.js';
 
 const server = await startServer(t);
 const box = await connect(server.url, { name: 'test' });
 /** Lines whose timeout is near their end: enough that many of them meet it. */
 const SWEEP_ROUNDS = 40;
 const hasDash = spawnSync('dash', ['-c', 'true']).status === 0;
+const kinds = hasDash ? (['bash', 'sh'] as const) : (['bash'] as const);
 
 t.test('directory and variables persist, and each line gives its own output and exit code', async (t) => {
   await using shell = box.shell();
@@ -136,7 +142,7 @@ t.test('a line that takes too long is interrupted, and the shell lives on with i
 });
 
 t.test('the next line runs whole when a timeout comes near the natural end of a line', async (t) => {
-  for (const kind of hasDash ? (['bash', 'sh'] as const) : (['bash'] as const)) {
+  for (const kind of kinds) {
     await using shell = box.shell({ shell: kind });
     const { durationMs } = await shell.run('A=kept; sleep 0.05');
     let timeouts = 0;
@@ -154,6 +160,161 @@ t.test('the next line runs whole when a timeout comes near the natural end of a 
   }
 });
 
+t.test('bash stops a line at a failure under set -e and lives on when the user traps INT', async (t) => {
+  await using shell = box.shell();
+  await shell.run("trap 'echo mine' INT; A=kept");
+  t.match(await shell.run('set -e; IFS=0123456789; echo before; false; echo never'), { exitCode: 1, output: 'before' });
+  t.match(await shell.run('kill -INT "$$"; echo $A'), { exitCode: 0, output: 'mine\nkept', restarted: false });
+});
+
+t.test('no part of a long line is run alone when its timeout comes at once', async (t) => {
+  for (const kind of kinds) {
+    await using shell = box.shell({ shell: kind });
+    await shell.run('A=kept');
+    const script = `if false; then\n${'A=changed\n'.repeat(20_000)}fi; sleep 600`;
+    t.match(await shell.run(script, { timeout: 0 }), { timedOut: true, recovered: true, output: '' }, kind);
+    t.match(await shell.run('echo $A'), { exitCode: 0, output: 'kept', restarted: false }, kind);
+  }
+});
+
+t.test('output of a program in the background comes with the next line when a timeout lies between', async (t) => {
+  const file = `${t.testdir()}/go`;
+  for (const kind of kinds) {
+    await using shell = box.shell({ shell: kind });
+    await shell.run(`(trap '' INT; until [ -e ${file} ]; do sleep 0.05; done; echo from behind; rm ${file}) &`);
+    // The program in the background writes only after the interrupt, since the line ends by it.
+    t.match(await shell.run(`trap 'echo > ${file}' INT; sleep 600`, { timeout: 100 }), {
+      timedOut: true,
+      recovered: true,
+    });
+    const { output } = await shell.run(`while [ -e ${file} ]; do sleep 0.05; done; trap - INT; echo on`);
+    t.match(output, /^from behind\n(.*\n)?on$/s, kind);
+  }
+});
+
+t.test('shell shows nothing of its own when a line is verbose', async (t) => {
+  for (const kind of kinds) {
+    await using shell = box.shell({ shell: kind });
+    t.match(await shell.run('set -v'), { exitCode: 0, output: '' }, kind);
+    t.match(await shell.run('echo hi\nfalse'), { exitCode: 1, output: 'echo hi\nhi\nfalse' }, kind);
+    t.match(await shell.run('set +v'), { exitCode: 0, output: 'set +v' }, kind);
+    t.match(await shell.run('echo hi'), { exitCode: 0, output: 'hi' }, kind);
+  }
+});
+
+t.test('shell goes on when a builtin that has a program of the same name is disabled', async (t) => {
+  await using shell = box.shell({ shell: 'bash' });
+  await shell.run('enable -n printf');
+  t.match(await shell.run('echo on; (exit 3)'), { exitCode: 3, output: 'on', restarted: false });
+});
+
+t.test(
+  'a line that leaves its shell unable to run lines is told as an error, and the next line starts another shell',
+  async (t) => {
+    const breaking: Record<string, readonly string[]> = {
+      bash: ['enable -n printf; unset PATH', 'enable -n command', 'unset -f __execwire_mark'],
+      sh: ['unset -f __execwire_mark'],
+    };
+    for (const kind of kinds) {
+      for (const line of breaking[kind] ?? []) {
+        await using shell = box.shell({ shell: kind });
+        const error = await failureOf(shell.run(`echo before; ${line}`));
+        t.ok(error instanceof UnknownOutcomeError, line);
+        t.match(
+          error,
+          { message: /^The shell can run no more lines: .*(not found|No such file|Invalid).*before/s },
+          line,
+        );
+        t.match(await shell.run('echo again'), { output: 'again', restarted: true }, line);
+      }
+    }
+    await using shell = box.shell({ shell: 'bash' });
+    await shell.run('enable -n .');
+    t.match(await failureOf(shell.run('echo never')), { message: /can run no more lines: .*\.: command not found/s });
+    if (hasDash) {
+      await using sh = box.shell({ shell: 'sh' });
+      await sh.run('ulimit -n 10');
+      t.match(await failureOf(sh.run('echo never')), { message: /can run no more lines: .*Invalid argument/s });
+      t.match(await sh.run('echo again'), { output: 'again', restarted: true });
+    }
+    // In bash this ends the shell.
+    t.match(await shell.run('ulimit -n 10'), { exitCode: /^[12]$/, output: /Bad file descriptor/ });
+    t.match(await shell.run('echo again'), { output: 'again', restarted: true });
+  },
+);
+
+t.test(
+  'a line is not run when its shell has ended since the last one, and the next line starts another shell',
+  async (t) => {
+    await using shell = box.shell();
+    const { output: pid } = await shell.run('A=lost; echo $$');
+    process.kill(Number(pid), 'SIGKILL');
+    await until('the shell has ended', () => !isAlive(Number(pid)));
+    await until('the client knows', async () => (await box.list()).every(({ state }) => state === 'ended'));
+    const error = await failureOf(shell.run('echo never'));
+    t.ok(error instanceof UnknownOutcomeError);
+    t.match(error, { wasSent: false, message: 'The line was not run, because its shell has ended: SIGKILL' });
+    t.match(await shell.run('echo "[$A]"'), { output: '[]', restarted: true });
+  },
+);
+
+t.test('close ends a shell that is being started, and lines that wait are not run', async (t) => {
+  for (const wait of [async () => {}, settled]) {
+    const shell = box.shell();
+    const lines = ['echo 1', 'echo 2'].map((line) => failureOf(shell.run(line)));
+    await wait();
+    await shell.close();
+    for (const line of lines) t.match(await line, { message: 'The shell was closed' });
+    await until('nothing runs', async () => (await box.list()).every(({ state }) => state === 'ended'));
+  }
+  const shell = box.shell();
+  const { output: pid } = await shell.run('echo $$');
+  let began = (): void => {};
+  const isRunning = new Promise<void>((resolve) => {
+    began = resolve;
+  });
+  const running = shell.run('echo began; sleep 600', { onOutput: began });
+  const waiting = failureOf(shell.run('echo 2'));
+  await isRunning;
+  await shell.close();
+  t.match(await running, { exitCode: 137, output: 'began' });
+  t.match(await waiting, { message: 'The shell was closed' });
+  t.notOk(isAlive(Number(pid)));
+  t.match(await shell.run('echo again'), { output: 'again', restarted: true });
+  await shell.close();
+});
+
+t.test('closing the box ends its shells, those that start too, and leaves other detachable commands', async (t) => {
+  const other = await connect(server.url, { name: 'test' });
+  const job = other.exec(['sleep', '600'], { detachable: true });
+  const { key = '' } = await job.started;
+  job.catch(() => {});
+  const shells = [other.shell(), other.shell({ shell: 'sh' }), other.shell({ detachable: { ttl: 600_000 } })];
+  const pids = await Promise.all(shells.map(async (shell) => Number((await shell.run('echo $$')).output)));
+  const asked = failureOf(other.shell().run('echo never'));
+  // Far enough that its process is asked for.
+  await settled();
+  const starting = failureOf(other.shell().run('echo never'));
+  await other.close();
+  t.match(await starting, { message: /The box was closed/ });
+  t.match(await asked, { message: 'The shell was closed' });
+  t.same(pids.filter(isAlive), []);
+  const rows = await box.list();
+  t.same(
+    rows.filter(({ state }) => state !== 'ended').map((row) => row.key),
+    [key],
+  );
+  for (const shell of shells) {
+    const error = await failureOf(shell.run('echo never'));
+    t.match(error, {
+      name: 'UnknownOutcomeError',
+      wasSent: false,
+      message: /^The command was not started: The box was closed/,
+    });
+  }
+  await box.kill(key, 'SIGKILL');
+});
+
 t.test('a line that ignores Ctrl-C is killed with its shell, and the next line starts another one', async (t) => {
   await using shell = box.shell();
   await shell.run('A=gone');
@@ -164,7 +325,7 @@ t.test('a line that ignores Ctrl-C is killed with its shell, and the next line s
 });
 
 t.test('exit ends the shell and tells its code, and the next line starts another one', async (t) => {
-  for (const kind of hasDash ? (['bash', 'sh'] as const) : (['bash'] as const)) {
+  for (const kind of kinds) {
     await using shell = box.shell({ shell: kind });
     t.match(
       await shell.run('echo bye; exit 5'),
@@ -194,6 +355,12 @@ t.test('output comes while a line runs, and both ends of a long one are kept', a
   const result = await shell.run('echo 1234567890; echo end', { onOutput: (text) => (heard += text) });
   t.equal(heard, '1234567890\nend\n');
   t.match(result, { truncated: 7, output: '1234\n[… 7 bytes left out …]\nend' });
+  const file = `${t.testdir()}/heard`;
+  // The line ends only when its output was heard.
+  const heardNow = shell.run(`echo x; until [ -e ${file} ]; do sleep 0.05; done`, {
+    onOutput: () => writeFileSync(file, ''),
+  });
+  t.match(await heardNow, { exitCode: 0, output: 'x' });
 });
 
 t.teardown(() => box.close());

@@ -79,7 +79,7 @@ function rowOf(
     attachments: detachable === undefined ? 1 : detachable.clientCount,
     stdout: detachable === undefined ? ordinaryRange('stdout') : keptRange(detachable, 'stdout'),
     stderr: detachable === undefined ? ordinaryRange('stderr') : keptRange(detachable, 'stderr'),
-    expiresAtMs: detachable?.leftMs === undefined ? null : Date.now() + detachable.leftMs,
+    expiresAtMs: detachable?.leftMs === undefined ? null : Math.round(Date.now() + detachable.leftMs),
     ...(end === undefined ? {} : { exitCode: end.exitCode }),
   };
   return { row, running, request };
