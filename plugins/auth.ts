@@ -7,6 +7,7 @@ import { createAuthenticator } from '../src/auth/authenticator.js';
 import type { Principal } from '../src/auth/principal.js';
 import { RequestAdmission } from '../src/auth/request-admission.js';
 import type { Config } from '../src/config/config.js';
+import { type Action, mayDo } from '../src/policy/may-do.js';
 import { authListenerOf, authOptionsOf } from '../src/server/auth-settings.js';
 
 declare module 'fastify' {
@@ -15,6 +16,8 @@ declare module 'fastify' {
     principal: Principal | null;
   }
   interface FastifyContextConfig {
+    /** The right that the route needs; `anyone` for a route that reveals nothing. */
+    readonly action?: Action | 'anyone';
     /** Whether a plain request to the route needs a credential, as an upgrade does. */
     readonly protected?: boolean;
     /** Whether the route answers any `Host`. Balancers probe without one, and a probe reveals nothing. */
@@ -23,12 +26,17 @@ declare module 'fastify' {
 }
 
 /**
- * Refuses a request that went past the authentication: a route stays closed unless the caller is proved. For `preHandler`, which runs before an
+ * Refuses a request that went past the authentication, or whose caller may not do what the route does: a route stays closed unless the caller is proved. For `preHandler`, which runs before an
  * upgrade is answered.
  */
 export async function requirePrincipal(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
   // Undefined if the authentication was never registered.
-  if (request.principal != null) return undefined;
+  if (request.principal != null) {
+    const { action } = request.routeOptions.config;
+    if (action === undefined || action === 'anyone') return undefined;
+    const decision = mayDo(request.principal, action);
+    return decision.allowed ? undefined : reply.code(403).send(`${decision.reason}\n`);
+  }
   request.log.error('refused a request that went past the authentication');
   return reply.code(500).header('connection', 'close').send();
 }
@@ -44,6 +52,9 @@ export const authPlugin = fp<{ config: Config }>(
       allowHosts: config.allowHost,
     });
     app.decorateRequest('principal', null);
+    app.addHook('onRoute', ({ url, config: route }) => {
+      if (route?.action === undefined) throw new Error(`The route ${url} does not name the right that it needs`);
+    });
 
     app.addHook('onRequest', async (request: FastifyRequest, reply: FastifyReply) => {
       const anyHost = request.routeOptions.config.anyHost === true && request.headers.upgrade === undefined;

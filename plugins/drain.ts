@@ -12,9 +12,9 @@ declare module 'fastify' {
 
 export const drainPlugin = fp<{ config: Config }>(
   async (app, { config }) => {
-    const { lifecycle, sessions, commands, telemetry, log } = app;
-    const drain = new Drain({ config, lifecycle, sessions, commands, telemetry, log });
+    const { lifecycle, sessions, commands, telemetry, log, files } = app;
+    const drain = new Drain({ config, lifecycle, sessions, commands, transfers: files.transfers, telemetry, log });
     app.decorate('drain', () => drain.run());
   },
-  { name: 'drain', dependencies: ['lifecycle', 'sessions', 'commands', 'telemetry'] },
+  { name: 'drain', dependencies: ['lifecycle', 'sessions', 'commands', 'telemetry', 'files'] },
 );

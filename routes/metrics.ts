@@ -16,7 +16,7 @@ export async function metricsRoute(app: FastifyInstance, options: MetricsRouteOp
   app.route({
     method: 'GET',
     url: '/metrics',
-    config: { protected: options.protected },
+    config: { protected: options.protected, action: options.protected ? 'metrics' : 'anyone' },
     preHandler: async (request, reply) => (options.protected ? requirePrincipal(request, reply) : undefined),
     handler: async (_request, reply) => reply.type(exposition.contentType).send(await exposition.text()),
   });

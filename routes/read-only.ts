@@ -8,6 +8,7 @@ export function refuseWriting(app: FastifyInstance, url: string): void {
   app.route({
     method: WRITING_METHODS,
     url,
+    config: { action: 'anyone' },
     // BEFORE the body is read, because its type may be unknown here.
     onRequest: async (_request, reply) => reply.code(405).header('allow', 'GET, HEAD').send(),
     handler: async () => {},

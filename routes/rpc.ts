@@ -16,7 +16,7 @@ export async function rpcRoute(app: FastifyInstance): Promise<void> {
   app.route({
     method: 'GET',
     url: '/*',
-    config: { upgrade: true },
+    config: { upgrade: true, action: 'connect' },
     preHandler: async (request, reply) => {
       if (!request.ws) return undefined;
       if (!app.rpc.areLimitsKnown) await app.rpc.findLimits();

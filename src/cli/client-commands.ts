@@ -1,6 +1,7 @@
 /** The commands that talk to a server, in the order of the help, and their end. A bundle of their own: none of them loads the server. */
 import { attach } from './attach.js';
 import type { CliCommand } from './command.js';
+import { cp } from './cp.js';
 import { endProgram } from './end-program.js';
 import { exec } from './exec.js';
 import { EXIT_FAILURE, unforeseenText } from './exit-codes.js';
@@ -11,7 +12,7 @@ import { say } from './say.js';
 import { shell } from './shell.js';
 import { top } from './top.js';
 
-export const clientCommands: readonly CliCommand[] = [exec, shell, attach, ls, logs, kill, top];
+export const clientCommands: readonly CliCommand[] = [exec, shell, attach, ls, logs, kill, cp, top];
 
 /** Runs one of them and ends the program with its exit code. @param argv its name first */
 export function runClientCommand([name, ...argv]: readonly string[]): void {

@@ -140,7 +140,7 @@ function meantUrl(url: string): string | undefined {
 }
 
 /** The file is read again for each connection, so that a renewed credential is used. */
-function credential(given: GivenFlags): Pick<ConnectOptions, 'token'> {
+export function credential(given: GivenFlags): Pick<ConnectOptions, 'token'> {
   const file = given.text('token-file');
   if (file !== undefined) {
     readToken(file);

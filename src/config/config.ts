@@ -104,6 +104,13 @@ export const options = {
   ),
   sandboxNetwork: flag('Commands under `--sandbox-default` or `--sandbox-minimum` keep their network.'),
 
+  filesRoot: optionalText(
+    'DIR',
+    'Folder that `fs/*` and `--files` never leave, by no link and no rename. Needs Linux 5.6 and /proc. Default: every file that the server may use.',
+  ),
+  noFiles: flag('Switches `fs/*` off. They follow the right to run commands, and are off with `--run-as`.'),
+  files: flag('Serves files by HTTP at `/files/PATH`, with the credential of an upgrade. Not with `--run-as`.'),
+
   drainDelayMs: duration(
     '0s',
     'At a first signal: how long only `/readyz` changes, so that balancers notice. 5s behind a balancer.',
@@ -143,6 +150,11 @@ export const options = {
     65_536,
     '512m',
     'Bytes kept for replies by all commands together; beyond it output is dropped (`truncated`) and no command starts that buffers its output.',
+  ),
+  maxFileReadBytes: bytes(
+    1024,
+    '32m',
+    'Largest file that `fs/readFile` gives whole; larger ones go in blocks or by `--files`.',
   ),
   maxDetachedMs: duration('1h', 'Longest `ttlMs` of a detachable command. 0: as long as the client likes.'),
   maxReplayBytes: bytes(0, '64m', 'Most output of one stream that a detachable command may have kept.'),

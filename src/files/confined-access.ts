@@ -154,11 +154,14 @@ export class ConfinedAccess implements FileAccess {
     const roots = this.#roots[purpose];
     if (roots === undefined) return this.#plain.openFolder(path);
     const fd = await this.#open(roots, path);
+    let folder: Folder;
     try {
-      return await openFolderAt(joinPath(descriptorPath(fd), SELF));
+      folder = await openFolderAt(joinPath(descriptorPath(fd), SELF));
+      if (purpose === 'write') await this.#refuseProtected(folder, () => realPathOfDescriptor(fd));
     } finally {
       await closeReference(fd);
     }
+    return folder;
   }
 
   checkContent(handle: FileHandle, stats: BigIntStats): Promise<void> {

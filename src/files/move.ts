@@ -3,6 +3,7 @@ import { link, lstat, rename, unlink } from 'node:fs/promises';
 import { type Entry, type FileAccess, holding } from './file-access.js';
 import { errnoError, errnoOf, filing } from './file-error.js';
 import { absolutePath, type FilePath, joinPath } from './file-path.js';
+import { lstatIfThere } from './lstat-if-there.js';
 
 /** File systems without hard links answer with one of these. */
 const NO_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'EMLINK', 'ENOSYS']);
@@ -34,10 +35,7 @@ async function moveEntry(
 ): Promise<void> {
   const stats = await lstat(source.path, { bigint: true });
   await access.checkChange(stats, async () => joinPath(await source.realFolder(), source.name));
-  const present = await lstat(target.path, { bigint: true }).catch((error: unknown) => {
-    if (errnoOf(error) === 'ENOENT') return undefined;
-    throw error;
-  });
+  const present = await lstatIfThere(target.path);
   if (present !== undefined) {
     if (!overwrite) throw errnoError('EEXIST');
     await access.checkChange(present, async () => joinPath(await target.realFolder(), target.name));

@@ -10,6 +10,7 @@ import { stat } from 'node:fs/promises';
 import type { FileAccess, Reached } from './file-access.js';
 import { errnoError, errnoOf, FileError, filing } from './file-error.js';
 import { absolutePath, type FilePath, joinPath, splitPath } from './file-path.js';
+import { isTemporaryName } from './temporary-name.js';
 
 /** Changes that come within this time are told together, as in the reference. */
 const MERGE_MS = 200;
@@ -157,6 +158,7 @@ class Watching implements PathWatch {
   }
 
   #toldInside(name: Buffer | undefined): void {
+    if (name !== undefined && isTemporaryName(name)) return;
     this.#add(name === undefined ? this.#path : joinPath(this.#path, name));
     if (name === undefined) this.#lookSoon();
   }

@@ -2,12 +2,13 @@
  * Replaces files: the new content is written beside the old file and takes its name at the end, so that a write that does not come to its end leaves
  * the old file as it was. Knows no wire.
  */
-import { randomBytes } from 'node:crypto';
 import { type BigIntStats, constants } from 'node:fs';
-import { type FileHandle, lstat, open, readlink, rename, stat, unlink } from 'node:fs/promises';
+import { type FileHandle, open, readlink, rename, stat, unlink } from 'node:fs/promises';
 import { type Entry, type FileAccess, holding } from './file-access.js';
 import { errnoError, errnoOf, FileError, filing } from './file-error.js';
 import { absolutePath, type FilePath, joinPath } from './file-path.js';
+import { lstatIfThere } from './lstat-if-there.js';
+import { temporaryName } from './temporary-name.js';
 
 /** Of a new file, before the umask. */
 const FILE_MODE = 0o666;
@@ -81,7 +82,7 @@ export function beginWrite(access: FileAccess, path: FilePath, options: WriteOpt
 async function pendingIn(access: FileAccess, entry: Entry, { mode, check }: WriteOptions): Promise<PendingFile> {
   const present = await presentFile(access, entry);
   check?.(present);
-  const temporary = entry.sibling(Buffer.from(`.execwire-${randomBytes(9).toString('base64url')}.tmp`));
+  const temporary = entry.sibling(temporaryName());
   const created = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
   const handle = await open(temporary, created, mode === undefined && present === undefined ? FILE_MODE : PRIVATE_MODE);
   let isOver = false;
@@ -126,7 +127,7 @@ async function enterFile(access: FileAccess, path: Buffer): Promise<Entry> {
     if (access.isRoot(next)) throw errnoError('EISDIR');
     const entry = await access.enter(next, 'write');
     try {
-      const stats = await lstatOf(entry.path);
+      const stats = await lstatIfThere(entry.path);
       if (stats?.isSymbolicLink() !== true) return entry;
       const target = await linkTarget(entry.path);
       // It is a link no more: it is looked at again.
@@ -143,7 +144,7 @@ async function enterFile(access: FileAccess, path: Buffer): Promise<Entry> {
 
 /** What is to be replaced. @throws {FileError} when it is no file */
 async function presentFile(access: FileAccess, entry: Entry): Promise<BigIntStats | undefined> {
-  const stats = await lstatOf(entry.path);
+  const stats = await lstatIfThere(entry.path);
   if (stats === undefined) return undefined;
   if (stats.isDirectory()) throw errnoError('EISDIR');
   if (!stats.isFile()) throw new FileError('notAFile', 'the path is not a file');
@@ -157,15 +158,6 @@ async function linkTarget(path: Buffer): Promise<Buffer | undefined> {
     return (await readlink(path, { encoding: 'buffer' })) as Buffer;
   } catch (error) {
     if (errnoOf(error) === 'EINVAL') return undefined;
-    throw error;
-  }
-}
-
-async function lstatOf(path: Buffer): Promise<BigIntStats | undefined> {
-  try {
-    return await lstat(path, { bigint: true });
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return undefined;
     throw error;
   }
 }

@@ -367,6 +367,33 @@ export const errorTable = {
     message: (data) => `failed to spawn command: ${data.detail}`,
     description: 'The program could not be started; `data.errno` says why.',
   },
+  fileFailed: {
+    code: INTERNAL_ERROR,
+    message: (data) => `${data.detail}`,
+    description:
+      'The operating system refused an operation on a file: its text is the message, `data.errno` its name, and `data.why` the reason in one word, such as `notFound`.',
+  },
+  fileRefused: {
+    code: INVALID_REQUEST,
+    message: (data) => `${data.detail}`,
+    description:
+      'The server refused an operation on a file. `data.why` says the reason in one word: `notAFile`, `tooLarge`, `outsideRoot`, `denied`, `isADirectory`, `invalid`.',
+  },
+  invalidFileBase64: {
+    code: INVALID_REQUEST,
+    message: (data) => `fs/writeFile requires valid base64 dataBase64: ${data.detail}`,
+    description: '`dataBase64` is not strict standard base64 (RFC 4648 section 4, padded).',
+  },
+  relativePath: {
+    code: INVALID_REQUEST,
+    message: () => 'Invalid request: AbsolutePathBuf deserialized without a base path',
+    description: 'A path of `fs/*` is not absolute.',
+  },
+  watchExists: {
+    code: INVALID_REQUEST,
+    message: (data) => `watchId already exists: ${data.watchId}`,
+    description: 'This connection already has a watch of that name.',
+  },
   internalError: {
     code: INTERNAL_ERROR,
     message: () => 'Internal error',

@@ -5,6 +5,7 @@
 import type * as z from 'zod';
 import { attachClientNotifications, attachMethods, attachServerNotifications } from './methods/attach.js';
 import { commandExecMethods, commandExecServerNotifications } from './methods/command-exec.js';
+import { fileMethods, fileServerNotifications } from './methods/files.js';
 import { processSpawnMethods, processSpawnServerNotifications } from './methods/process-spawn.js';
 import { sessionClientNotifications, sessionMethods, sessionServerNotifications } from './methods/session.js';
 
@@ -16,6 +17,7 @@ export const methods = {
   ...commandExecMethods,
   ...attachMethods,
   ...processSpawnMethods,
+  ...fileMethods,
   ...otherSessionMethods,
 };
 
@@ -27,6 +29,7 @@ export const serverNotifications = {
   ...commandExecServerNotifications,
   ...attachServerNotifications,
   ...processSpawnServerNotifications,
+  ...fileServerNotifications,
   ...sessionServerNotifications,
 };
 

@@ -131,9 +131,25 @@ function validateParams(definition: MethodDefinition, params: unknown): unknown 
     path: pathText(issue.path),
     message: issue.message,
   }));
+  if (definition.wrongParamsAre === 'invalidRequest') {
+    throw rpcError('invalidRequest', { detail: faultText(parsed.error.issues[0], params), issues });
+  }
   const first = issues[0];
   const where = first === undefined || first.path === '' ? 'params' : first.path;
   throw rpcError('invalidParams', { detail: `${where}: ${first?.message ?? 'wrong'}`, issues });
+}
+
+/** A fault in the words of the reference, for which clients look. */
+function faultText(
+  issue: { readonly path: readonly PropertyKey[]; readonly message: string } | undefined,
+  params: unknown,
+): string {
+  const [field] = issue?.path ?? [];
+  const isMissing =
+    issue?.path.length === 1 &&
+    !(typeof params === 'object' && params !== null && field !== undefined && field in params);
+  if (isMissing) return `missing field \`${pathText([field as PropertyKey])}\``;
+  return `${pathText(issue?.path ?? [])}: ${issue?.message ?? 'wrong params'}`;
 }
 
 /** The path as text. A part of it may be a name that the client chose, of any length. */

@@ -8,6 +8,7 @@ import { commandExecPlugin } from '../../plugins/command-exec.js';
 import { commandsPlugin } from '../../plugins/commands.js';
 import { drainPlugin } from '../../plugins/drain.js';
 import { execServerPlugin } from '../../plugins/exec-server.js';
+import { filesPlugin } from '../../plugins/files.js';
 import { lifecyclePlugin } from '../../plugins/lifecycle.js';
 import { memoryPlugin } from '../../plugins/memory.js';
 import { metricsPlugin } from '../../plugins/metrics.js';
@@ -19,6 +20,7 @@ import { sessionsPlugin } from '../../plugins/sessions.js';
 import { tcpAdmissionPlugin } from '../../plugins/tcp-admission.js';
 import { telemetryPlugin } from '../../plugins/telemetry.js';
 import { answerBadUrl, websocketPlugin } from '../../plugins/websocket.js';
+import { filesRoute } from '../../routes/files.js';
 import { healthRoutes } from '../../routes/health.js';
 import { metricsRoute } from '../../routes/metrics.js';
 import { rpcRoute } from '../../routes/rpc.js';
@@ -63,7 +65,8 @@ export async function buildApp(
     // The drain has already refused everything that must be refused, and `/healthz` answers 200 until the very end.
     return503OnClosing: false,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
-    requestTimeout: REQUEST_TIMEOUT_MS,
+    // Files may take as long as they like while something arrives; `routes/files.ts` sees to that.
+    requestTimeout: config.files ? 0 : REQUEST_TIMEOUT_MS,
     clientErrorHandler: answerBrokenRequest,
     frameworkErrors: answerBadUrl,
     http: slowClients,
@@ -87,6 +90,7 @@ export async function buildApp(
   await app.register(sandboxPlugin, { config });
   await app.register(commandsPlugin, { config });
   await app.register(commandExecPlugin, { config });
+  await app.register(filesPlugin, { config });
   await app.register(execServerPlugin, { config });
   await app.register(tcpAdmissionPlugin, { config });
   await app.register(websocketPlugin, { config });
@@ -96,6 +100,9 @@ export async function buildApp(
   await app.register(healthRoutes);
   if (config.metricsAddress === undefined) {
     await app.register(metricsRoute, { exposition: app.exposition, protected: true });
+  }
+  if (app.files.overHttp && app.files.access !== undefined) {
+    await app.register(filesRoute, { access: app.files.access, stallTimeoutMs: config.stallTimeoutMs });
   }
   await app.register(rpcRoute);
   if (tls !== undefined && pair !== undefined) {

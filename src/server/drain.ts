@@ -40,6 +40,8 @@ export interface DrainOptions {
   readonly lifecycle: Lifecycle;
   readonly sessions: Pick<SessionRegistry, 'size' | 'all' | 'broadcast'>;
   readonly commands: Pick<CommandTable, 'running' | 'terminateAll'>;
+  /** Files on their way; the deadline cuts them. */
+  readonly transfers: { readonly count: number };
   readonly telemetry: Pick<Telemetry, 'drain'>;
   readonly log: Pick<Log, 'info' | 'warn'>;
 }
@@ -108,10 +110,10 @@ export class Drain {
   /**
    * Closes every connection after its last reply; a slow reader has until the deadline. A client that connects meanwhile has
    * {@link COME_BACK_MS} to attach to its command.
-   * @returns when no connection and no command is left, or at the deadline
+   * @returns when no connection, no command and no transfer is left, or at the deadline
    */
   async #untilFinished(deadlineAtMs: number): Promise<void> {
-    const { sessions, commands } = this.#options;
+    const { sessions, commands, transfers } = this.#options;
     const before = new Set(sessions.all());
     const cameAtMs = new Map<Session, number>();
     const quiet = new QuietSince();
@@ -129,7 +131,8 @@ export class Drain {
         connection.close(closeCodes.goingAway, 'server going away');
       }
       const leftMs = deadlineAtMs - nowMs;
-      if ((sessions.size === 0 && commands.running === 0) || leftMs <= 0) return;
+      const isDone = sessions.size === 0 && commands.running === 0 && transfers.count === 0;
+      if (isDone || leftMs <= 0) return;
       await sleep(Math.min(LOOK_EVERY_MS, leftMs));
     }
   }

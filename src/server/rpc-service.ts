@@ -3,10 +3,10 @@
  * transport.
  */
 import { randomUUID } from 'node:crypto';
-import { authorize } from '../auth/authorize.js';
 import type { Principal } from '../auth/principal.js';
 import { type Config, limitsOf } from '../config/config.js';
 import type { Log } from '../log.js';
+import { mayDo } from '../policy/may-do.js';
 import { type RpcError, rpcError } from '../protocol/errors.js';
 import { type MethodResult, methods } from '../protocol/methods.js';
 import { openRpcDocument } from '../protocol/open-rpc.js';
@@ -140,8 +140,8 @@ export class RpcService {
   }
 
   /** @throws {RpcError} the refusal: the caller may not call this, or the server is draining or full */
-  #admit({ method, definition, params, caller: session }: AdmittedCall<Session>): void {
-    const decision = authorize(session.principal, method);
+  #admit({ definition, params, caller: session }: AdmittedCall<Session>): void {
+    const decision = mayDo(session.principal, definition.action);
     if (!decision.allowed) throw rpcError('notAuthorized', { detail: decision.reason });
     const isDraining = this.#options.lifecycle.reached('draining');
     if (isDraining && definition.startsWork?.(params) === true) throw rpcError('serverDraining');

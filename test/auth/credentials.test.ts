@@ -5,7 +5,6 @@ import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:
 import { join } from 'node:path';
 import t from 'tap';
 import { createAuthenticator } from '../../src/auth/authenticator.js';
-import { authorize } from '../../src/auth/authorize.js';
 import { type CredentialHeaders, extractBearerToken, selectSubprotocol } from '../../src/auth/bearer-token.js';
 import { ANONYMOUS, jwtPrincipal, TOKEN_HOLDER, UNIX_PEER } from '../../src/auth/principal.js';
 import { CredentialFileError, openSecretFile } from '../../src/auth/secret-file.js';
@@ -232,15 +231,5 @@ t.test('principal is frozen and holds no credential', (t) => {
   t.same(principal, { kind: 'jwt', subject: 'alice', claims, expiresAtMs: 5 });
   for (const value of [principal, principal.claims, ANONYMOUS, TOKEN_HOLDER, UNIX_PEER]) t.ok(Object.isFrozen(value));
   t.notOk('subject' in jwtPrincipal({ sub: 7 }, 5), 'a subject that is no text is left out');
-  t.end();
-});
-
-t.test('authorize allows everything until the credential has expired', (t) => {
-  for (const principal of [ANONYMOUS, TOKEN_HOLDER, UNIX_PEER])
-    t.same(authorize(principal, 'command/exec'), { allowed: true });
-  const principal = jwtPrincipal({}, 1000);
-  t.same(authorize(principal, 'command/exec', 999), { allowed: true });
-  t.match(authorize(principal, 'command/exec', 1000), { allowed: false, reason: /expired/ });
-  t.equal(authorize(principal, 'command/exec').allowed, false);
   t.end();
 });

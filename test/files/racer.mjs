@@ -24,7 +24,10 @@ function repair() {
   symlinkSync(outside, link);
   // The names that are outside, with content from inside: what is read by these names must be this.
   for (const name of readdirSync(outside)) {
-    if (name !== 'sub') writeFileSync(join(folder, name), 'inside');
+    if (name === 'sub') continue;
+    // It may be a link to outside, which must not be written through.
+    rmSync(join(folder, name), { force: true });
+    writeFileSync(join(folder, name), 'inside', { flag: 'wx' });
   }
   mkdirSync(join(folder, 'sub'), { recursive: true });
   writeFileSync(join(folder, 'sub', 'file'), 'inside');

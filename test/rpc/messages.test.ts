@@ -3,6 +3,7 @@
 import t from 'tap';
 import { z } from 'zod';
 import { rpcError } from '../../src/protocol/errors.js';
+import type { MethodDefinition } from '../../src/protocol/methods/method-definition.js';
 import {
   decodeMessage as decodeBytes,
   encodeError,
@@ -258,10 +259,10 @@ t.test('outline agrees with JSON.parse about the outermost members when messages
 
 const shape = z.object({ count: z.number().int(), deep: z.object({ name: z.string() }).nullish() });
 const TABLE = {
-  initialize: { params: z.object({}), result: z.object({}), description: '' },
-  work: { params: shape, result: shape, description: '', experimentalParams: ['novel'] },
-  novel: { params: shape, result: shape, description: '', experimental: true },
-};
+  initialize: { action: 'connect', params: z.object({}), result: z.object({}), description: '' },
+  work: { action: 'exec', params: shape, result: shape, description: '', experimentalParams: ['novel'] },
+  novel: { action: 'exec', params: shape, result: shape, description: '', experimental: true },
+} as const satisfies Record<string, MethodDefinition>;
 
 function serve(method: string, params: unknown, caller: Caller = INITIALIZED, refusal?: Error): unknown {
   const router = new Router<Caller>(() => {

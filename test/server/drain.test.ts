@@ -45,6 +45,7 @@ function draining(t: Test, drainDelayMs = 0): Draining {
     lifecycle: new Lifecycle(),
     sessions,
     commands,
+    transfers: { count: 0 },
     telemetry: { drain: () => ({ draining: () => phases.push('draining'), ended: () => phases.push('ended') }) },
     log: { info: note, warn: note },
   });

@@ -5,7 +5,7 @@
 import { spawnSync } from 'node:child_process';
 
 /** The long forms, each with the flags of Node that it needs. */
-const RUNS = { commands: [], overload: [], sandboxes: ['--expose-gc'], attach: [] };
+const RUNS = { commands: [], overload: [], sandboxes: ['--expose-gc'], attach: [], files: [] };
 
 const names = process.argv.slice(2);
 const unknown = names.filter((name) => !Object.hasOwn(RUNS, name));

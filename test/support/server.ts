@@ -43,6 +43,8 @@ export class TestServer extends ServerProcess {
     const client = await WireClient.open(this.url).then((opened) => opened.initialize());
     await client.exec(['true']);
     await client.exec(['true'], { processId: 'terminal', tty: true });
+    // The first watch opens a descriptor that stays; a server without `fs/*` refuses it.
+    await client.request('fs/watch', { watchId: 'warm', path: '/' });
     await client.close();
     let descriptors = -1;
     await until('the server is idle', () => {

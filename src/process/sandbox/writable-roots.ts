@@ -13,7 +13,7 @@ const NEVER_WRITABLE = ['/dev', '/proc', '/sys'];
 /** Writable under every policy, so it may be a root as well. */
 export const SHARED_MEMORY = '/dev/shm';
 /** An agent's own settings and history: by changing them, a command could change what later commands do outside of the sandbox. */
-const PROTECTED_NAMES = ['.git', '.codex', '.agents', '.aws'] as const;
+export const PROTECTED_NAMES = ['.git', '.codex', '.agents', '.aws'] as const;
 const TEMPORARY_FILES = '/tmp';
 /** Mode bits that let users other than the owner create files in a folder. An access list shows in the bits of the group. */
 const OTHERS_CREATE = 0o022n;

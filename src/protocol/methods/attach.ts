@@ -68,6 +68,7 @@ const execResultLike = z.record(z.string(), z.unknown()).describe('Same as the r
 /** Requests about detachable commands. */
 export const attachMethods = {
   'command/exec/attach': {
+    action: 'observe',
     params: z.object({
       processId,
       key: commandKey,
@@ -94,6 +95,7 @@ export const attachMethods = {
     experimental: true,
   },
   'command/exec/detach': {
+    action: 'observe',
     params: z.object({ processId }),
     result: empty,
     description: 'Ends the view; the command lives on. The pending request of the view is answered with `detached`.',
@@ -101,6 +103,7 @@ export const attachMethods = {
     servedWhenFull: true,
   },
   'command/exec/forget': {
+    action: 'exec',
     params: z.object({ key: commandKey }),
     result: empty,
     description: 'Forgets a detachable command that has ended.',

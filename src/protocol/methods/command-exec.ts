@@ -151,6 +151,7 @@ const runningCommand = z.object({
 /** Requests about commands. */
 export const commandExecMethods = {
   'command/exec': {
+    action: 'exec',
     params: execParams,
     result: execResult,
     description: 'Runs a command. The reply comes when it has ended and its output is complete.',
@@ -158,6 +159,7 @@ export const commandExecMethods = {
     startsWork: (params) => params.detachable == null,
   },
   'command/exec/write': {
+    action: 'exec',
     params: z.object({
       processId,
       deltaBase64: z.string().nullish().describe('Bytes for stdin in strict standard base64.'),
@@ -185,12 +187,14 @@ export const commandExecMethods = {
     maxBytes: Number.POSITIVE_INFINITY,
   },
   'command/exec/resize': {
+    action: 'exec',
     params: z.object({ processId, size: terminalSize.describe('The new size.') }),
     result: empty,
     description: 'Sets the size of a terminal; the program gets SIGWINCH.',
     servedWhenFull: true,
   },
   'command/exec/terminate': {
+    action: 'exec',
     params: z.object({
       processId,
       signal: signalName.nullish().describe('Experimental. First signal when `graceMs` is given. Default `SIGTERM`.'),
@@ -208,6 +212,7 @@ export const commandExecMethods = {
     servedWhenFull: true,
   },
   'command/exec/signal': {
+    action: 'exec',
     params: z.object({ processId, signal: signalName }),
     result: empty,
     description: "Sends one signal to the command's process group.",
@@ -215,6 +220,7 @@ export const commandExecMethods = {
     servedWhenFull: true,
   },
   'command/exec/list': {
+    action: 'observe',
     params: z
       .object({
         scope: z

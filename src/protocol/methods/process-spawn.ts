@@ -39,6 +39,7 @@ const spawnParams = z.object({
 /** Requests about spawned processes. */
 export const processSpawnMethods = {
   'process/spawn': {
+    action: 'exec',
     params: spawnParams,
     result: z.object({ sandbox: enforcedSandbox.optional() }),
     description: 'Starts a process. The reply comes when it runs, and before all of its notifications.',
@@ -46,6 +47,7 @@ export const processSpawnMethods = {
     startsWork: () => true,
   },
   'process/writeStdin': {
+    action: 'exec',
     params: z.object({
       processHandle,
       deltaBase64: z.string().nullish().describe('Bytes for stdin in strict standard base64.'),
@@ -60,6 +62,7 @@ export const processSpawnMethods = {
     maxBytes: Number.POSITIVE_INFINITY,
   },
   'process/resizePty': {
+    action: 'exec',
     params: z.object({ processHandle, size: terminalSize.describe('The new size.') }),
     result: empty,
     description: 'Sets the size of a terminal; the program gets SIGWINCH.',
@@ -67,6 +70,7 @@ export const processSpawnMethods = {
     servedWhenFull: true,
   },
   'process/kill': {
+    action: 'exec',
     params: z.object({ processHandle }),
     result: empty,
     description: 'Kills the process and all its descendants; `process/exited` follows.',

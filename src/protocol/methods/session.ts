@@ -67,11 +67,13 @@ const initializeResult = z.object({
 /** Requests about the connection. */
 export const sessionMethods = {
   initialize: {
+    action: 'connect',
     params: initializeParams,
     result: initializeResult,
     description: 'First request of every connection.',
   },
   'rpc.discover': {
+    action: 'connect',
     params: z.object({}).nullish(),
     result: z.record(z.string(), z.unknown()).describe('An OpenRPC document.'),
     description: 'Describes the service in OpenRPC.',

@@ -1,0 +1,43 @@
+/** Gives the app its files, and serves `fs/*` over them. Knows no transport. */
+import fp from 'fastify-plugin';
+import type { Config } from '../src/config/config.js';
+import { createFileHandlers } from '../src/dialects/app-server-fs/handlers.js';
+import { HeldReplies } from '../src/dialects/app-server-fs/held-replies.js';
+import { SessionWatches } from '../src/dialects/app-server-fs/session-watches.js';
+import { loadLibc } from '../src/process/libc.js';
+import { lookUpUser } from '../src/process/user-account.js';
+import { fileMethods } from '../src/protocol/methods/files.js';
+import { openServerFiles, type ServerFiles } from '../src/server/server-files.js';
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** Which files are served, and by what. */
+    readonly files: ServerFiles;
+  }
+}
+
+export const filesPlugin = fp<{ config: Config }>(
+  async (app, { config }) => {
+    const account = config.runAs === undefined ? undefined : lookUpUser(config.runAs);
+    const files = await openServerFiles({
+      config,
+      runsAsOther: account !== undefined && account.uid !== process.getuid?.(),
+      loadOpenBeneath: async () => (await loadLibc()).openBeneath,
+    });
+    app.decorate('files', files);
+    app.addHook('onClose', () => files.close());
+    if (files.warning !== undefined) app.log.warn({ reason: files.warning }, 'files');
+    if (!files.overRpc || files.access === undefined) return;
+    const watches = new SessionWatches();
+    const replies = new HeldReplies(config.maxBufferedTotalBytes);
+    app.rpc.router.add(
+      fileMethods,
+      createFileHandlers({ access: files.access, watches, replies, maxReadBytes: config.maxFileReadBytes }),
+    );
+    app.rpc.onSessionClosed((session) => {
+      watches.closeSession(session);
+      replies.closeSession(session);
+    });
+  },
+  { name: 'files', dependencies: ['rpc'] },
+);

@@ -1,0 +1,164 @@
+/** Serves `fs/*`: turns valid params into operations on files, and what they give into replies. Knows no transport. */
+import { copy } from '../../files/copy.js';
+import { createDirectory } from '../../files/create-directory.js';
+import type { FileAccess } from '../../files/file-access.js';
+import { FileError } from '../../files/file-error.js';
+import { readMetadata } from '../../files/metadata.js';
+import { readDirectory } from '../../files/read-directory.js';
+import { readFile } from '../../files/read-file.js';
+import { remove } from '../../files/remove.js';
+import { writeFile } from '../../files/write-file.js';
+import { RpcError, rpcError } from '../../protocol/errors.js';
+import type { MethodParams } from '../../protocol/methods.js';
+import { ResultParts } from '../../rpc/connection.js';
+import type { Session } from '../../session/session.js';
+import { decodeBase64 } from '../command-exec/base64.js';
+import { asFileRpcError } from './file-refusals.js';
+import type { HeldReplies } from './held-replies.js';
+import type { SessionWatches } from './session-watches.js';
+
+const DONE = {};
+/** Bytes that are converted in one piece: a multiple of 3, so that the pieces of base64 can be joined. */
+const PIECE_BYTES = 3 * 64 * 1024;
+
+/** The reference's texts, by the reason. */
+const COPY_REFUSALS: ReadonlyMap<string, string> = new Map([
+  ['isADirectory', 'fs/copy requires recursive: true when sourcePath is a directory'],
+  ['invalid', 'fs/copy cannot copy a directory to itself or one of its descendants'],
+  ['notAFile', 'fs/copy only supports regular files, directories, and symlinks'],
+]);
+/** A file that is read takes its own size and that of its base64. */
+const MEMORY_PER_BYTE = 7 / 3;
+
+export interface FileHandlersOptions {
+  readonly access: FileAccess;
+  readonly watches: SessionWatches;
+  /** Bytes of the largest file that is read whole. */
+  readonly maxReadBytes: number;
+  readonly replies: HeldReplies;
+}
+
+/** Makes the handlers over one way to files. */
+export function createFileHandlers({ access, watches, maxReadBytes, replies }: FileHandlersOptions) {
+  return {
+    'fs/readFile': ({ path }: MethodParams<'fs/readFile'>, session: Session): Promise<unknown> =>
+      operating(async () => {
+        absolute(path);
+        const { size } = await readMetadata(access, path);
+        return replies.holding(session, Math.min(size, maxReadBytes) * MEMORY_PER_BYTE, async () => {
+          const bytes = await readFile(access, path, { maxBytes: maxReadBytes }).catch((error: unknown) => {
+            throw namingFile(error, path);
+          });
+          return contentParts(bytes);
+        });
+      }),
+
+    'fs/writeFile': ({ path, dataBase64 }: MethodParams<'fs/writeFile'>): Promise<unknown> =>
+      operating(async () => {
+        absolute(path);
+        await writeFile(access, path, decodeContent(dataBase64)).catch((error: unknown) => {
+          throw namingFile(error, path);
+        });
+        return DONE;
+      }),
+
+    'fs/createDirectory': ({ path, recursive }: MethodParams<'fs/createDirectory'>): Promise<unknown> =>
+      operating(async () => {
+        absolute(path);
+        await createDirectory(access, path, { recursive: recursive ?? true });
+        return DONE;
+      }),
+
+    'fs/getMetadata': ({ path }: MethodParams<'fs/getMetadata'>): Promise<unknown> =>
+      operating(async () => {
+        absolute(path);
+        const { isDirectory, isFile, isSymlink, createdAtMs, modifiedAtMs } = await readMetadata(access, path);
+        return { isDirectory, isFile, isSymlink, createdAtMs, modifiedAtMs };
+      }),
+
+    'fs/readDirectory': ({ path }: MethodParams<'fs/readDirectory'>): Promise<unknown> =>
+      operating(async () => {
+        absolute(path);
+        const entries = await readDirectory(access, path);
+        return {
+          entries: entries.map(({ name, isDirectory, isFile }) => ({ fileName: name.toString(), isDirectory, isFile })),
+        };
+      }),
+
+    'fs/remove': ({ path, recursive, force }: MethodParams<'fs/remove'>): Promise<unknown> =>
+      operating(async () => {
+        absolute(path);
+        await remove(access, path, { recursive: recursive ?? true, force: force ?? true });
+        return DONE;
+      }),
+
+    'fs/copy': ({ sourcePath, destinationPath, recursive }: MethodParams<'fs/copy'>): Promise<unknown> =>
+      operating(async () => {
+        absolute(sourcePath);
+        absolute(destinationPath);
+        await copy(access, { from: sourcePath, to: destinationPath }, { recursive: recursive ?? false }).catch(
+          (error: unknown) => {
+            throw copyRefusal(error);
+          },
+        );
+        return DONE;
+      }),
+
+    'fs/watch': ({ watchId, path }: MethodParams<'fs/watch'>, session: Session): Promise<unknown> =>
+      operating(async () => {
+        absolute(path);
+        await watches.watch(session, watchId, { access, path });
+        return { path };
+      }),
+
+    'fs/unwatch': ({ watchId }: MethodParams<'fs/unwatch'>, session: Session): unknown => {
+      watches.unwatch(session, watchId);
+      return DONE;
+    },
+  };
+}
+
+async function operating<T>(operation: () => Promise<T>): Promise<T> {
+  try {
+    return await operation();
+  } catch (error) {
+    throw asFileRpcError(error);
+  }
+}
+
+/** @throws {RpcError} relativePath */
+function absolute(path: string): void {
+  if (!path.startsWith('/')) throw rpcError('relativePath');
+}
+
+/** @throws {RpcError} invalidFileBase64 */
+function decodeContent(dataBase64: string): Buffer {
+  try {
+    return decodeBase64(dataBase64);
+  } catch (error) {
+    if (!(error instanceof RpcError)) throw error;
+    throw rpcError('invalidFileBase64', { detail: error.message.replace(/^[^:]*: /, '') });
+  }
+}
+
+/** Refusals of the file itself name it, as in the reference. */
+function namingFile(error: unknown, path: string): unknown {
+  if (!(error instanceof FileError) || error.reason !== 'notAFile') return error;
+  return rpcError('fileRefused', { detail: `path \`${path}\` is not a file`, why: error.reason }, { cause: error });
+}
+
+function copyRefusal(error: unknown): unknown {
+  if (!(error instanceof FileError) || error.errno !== undefined) return error;
+  const text = COPY_REFUSALS.get(error.reason);
+  return text === undefined ? error : rpcError('fileRefused', { detail: text, why: error.reason }, { cause: error });
+}
+
+/** The result of `fs/readFile`, in pieces of JSON text: one string of a large file would hold up the server. */
+function contentParts(bytes: Buffer): ResultParts {
+  const parts = [Buffer.from('{"dataBase64":"')];
+  for (let from = 0; from < bytes.length; from += PIECE_BYTES) {
+    parts.push(Buffer.from(bytes.toString('base64', from, from + PIECE_BYTES), 'latin1'));
+  }
+  parts.push(Buffer.from('"}'));
+  return new ResultParts(parts);
+}

@@ -1,0 +1,99 @@
+/** The watches of each connection by their names. Knows no method. */
+import type { FileAccess } from '../../files/file-access.js';
+import { FileError } from '../../files/file-error.js';
+import { type PathWatch, watchPath } from '../../files/watch.js';
+import { rpcError } from '../../protocol/errors.js';
+import type { Session } from '../../session/session.js';
+
+/** Watches of one connection: each takes up to two of the kernel's, of which a user has few. */
+const MAX_WATCHES = 256;
+const CHANGED = 'fs/changed';
+
+/** Told of changes that were not sent yet because the client does not read. */
+interface Watch {
+  readonly on: Promise<PathWatch>;
+  isOver: boolean;
+}
+
+/** All watches of a service. */
+export class SessionWatches {
+  readonly #sessions = new Map<Session, Map<string, Watch>>();
+
+  /** @throws {RpcError} watchExists; serverOverloaded @throws {FileError} */
+  async watch(
+    session: Session,
+    watchId: string,
+    { access, path }: { access: FileAccess; path: string },
+  ): Promise<void> {
+    const watches = this.#sessions.get(session) ?? new Map<string, Watch>();
+    if (watches.has(watchId)) throw rpcError('watchExists', { watchId });
+    if (watches.size >= MAX_WATCHES) throw new FileError('noRoom', `a connection has at most ${MAX_WATCHES} watches`);
+    this.#sessions.set(session, watches);
+    const pending = new PendingChanges(session, watchId, () => watch.isOver);
+    const watch: Watch = {
+      isOver: false,
+      on: watchPath(access, path, { changed: (paths) => pending.add(paths) }),
+    };
+    watches.set(watchId, watch);
+    try {
+      const on = await watch.on;
+      // It was ended, or the client left, while it began.
+      if (watch.isOver) on.close();
+    } catch (error) {
+      if (watches.get(watchId) === watch) watches.delete(watchId);
+      throw error;
+    }
+  }
+
+  /** Ends a watch, if there is one of that name. */
+  unwatch(session: Session, watchId: string): void {
+    const watches = this.#sessions.get(session);
+    const watch = watches?.get(watchId);
+    watches?.delete(watchId);
+    if (watch !== undefined) end(watch);
+  }
+
+  /** Ends all watches of a connection that has ended. */
+  closeSession(session: Session): void {
+    for (const watch of this.#sessions.get(session)?.values() ?? []) end(watch);
+    this.#sessions.delete(session);
+  }
+}
+
+function end(watch: Watch): void {
+  watch.isOver = true;
+  watch.on.then((on) => on.close()).catch(() => {});
+}
+
+/** Changes of one watch on their way to the client. While the client reads nothing they are collected, so that they do not pile up. */
+class PendingChanges {
+  readonly #session: Session;
+  readonly #watchId: string;
+  readonly #isOver: () => boolean;
+  readonly #paths = new Map<string, Buffer>();
+  #isWaiting = false;
+
+  constructor(session: Session, watchId: string, isOver: () => boolean) {
+    this.#session = session;
+    this.#watchId = watchId;
+    this.#isOver = isOver;
+  }
+
+  add(paths: readonly Buffer[]): void {
+    for (const path of paths) this.#paths.set(path.toString('latin1'), path);
+    const { outbox } = this.#session.connection;
+    if (!outbox.isFull) this.#send();
+    else if (!this.#isWaiting) {
+      this.#isWaiting = true;
+      outbox.whenWritable(() => this.#send());
+    }
+  }
+
+  #send(): void {
+    this.#isWaiting = false;
+    if (this.#isOver()) return;
+    const paths = [...this.#paths.values()].sort(Buffer.compare).map(String);
+    this.#paths.clear();
+    this.#session.notify(CHANGED, { watchId: this.#watchId, changedPaths: paths });
+  }
+}

@@ -1,0 +1,205 @@
+/** Serves files over HTTP requests: what each verb does with a path, and the answer as status, headers and body. Knows no Fastify and no credential. */
+import { lstat } from 'node:fs/promises';
+import { Readable } from 'node:stream';
+import { createDirectory } from '../files/create-directory.js';
+import { type FileAccess, holding } from '../files/file-access.js';
+import { errnoOf, filing } from '../files/file-error.js';
+import { absolutePath } from '../files/file-path.js';
+import { readMetadata } from '../files/metadata.js';
+import { move } from '../files/move.js';
+import { openFile } from '../files/read-file.js';
+import { remove } from '../files/remove.js';
+import { packTar } from '../files/tar-pack.js';
+import { unpackTar } from '../files/tar-unpack.js';
+import { beginWrite } from '../files/write-file.js';
+import { type Conditions, checkConditions, entityTag, HttpRefusal, names, rangeOf } from './file-transfer.js';
+
+/** Bytes of one read: a whole file of any size goes through with a few of them in memory. */
+const CHUNK_BYTES = 256 * 1024;
+const TAR = 'application/x-tar';
+const OCTAL_MODE = /^0?[0-7]{3}$/;
+
+/** What of a request matters here. */
+export interface FileRequest {
+  /** Absolute path. */
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string | undefined>>;
+  readonly query: Readonly<Record<string, string | undefined>>;
+}
+
+/** What to answer. */
+export interface FileAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Undefined for none. To be read to its end, or destroyed. */
+  readonly body?: Readable;
+}
+
+/** A page of a browser must neither guess what the content is nor run it. */
+const HARMLESS = {
+  'content-type': 'application/octet-stream',
+  'x-content-type-options': 'nosniff',
+  'content-security-policy': "sandbox; default-src 'none'",
+  'cache-control': 'no-cache',
+} as const;
+
+/** Answers requests for files. */
+export class FileRequests {
+  readonly #access: FileAccess;
+
+  constructor(access: FileAccess) {
+    this.#access = access;
+  }
+
+  /** `GET` and `HEAD`. @param wantsBody false for `HEAD` @throws {HttpRefusal | FileError} */
+  async read(request: FileRequest, wantsBody: boolean): Promise<FileAnswer> {
+    if (request.headers.accept?.includes(TAR) === true) return this.#readTar(request, wantsBody);
+    const { isDirectory } = await readMetadata(this.#access, request.path);
+    if (isDirectory) throw new HttpRefusal(409, 'isADirectory', `it is a folder: ask for it with Accept: ${TAR}`);
+    const { handle, stats } = await openFile(this.#access, request.path);
+    try {
+      const tag = entityTag(stats);
+      const headers = { ...HARMLESS, etag: tag, 'accept-ranges': 'bytes', 'last-modified': stats.mtime.toUTCString() };
+      const { ifMatch, ifNoneMatch } = conditionsOf(request);
+      checkConditions({ ifMatch, ifNoneMatch: undefined }, tag);
+      if (ifNoneMatch !== undefined && names(ifNoneMatch, tag)) {
+        await handle.close();
+        return { status: 304, headers };
+      }
+      const size = Number(stats.size);
+      const answer = rangedAnswer(request, { size, tag, headers });
+      if (!wantsBody) {
+        await handle.close();
+        return answer;
+      }
+      // A file of /proc says 0 and has content; it is read to its end.
+      const part = size === 0 ? {} : { start: answer.first, end: answer.last };
+      return { ...answer, body: handle.createReadStream({ ...part, highWaterMark: CHUNK_BYTES }) };
+    } catch (error) {
+      await handle.close();
+      throw error;
+    }
+  }
+
+  /** `PUT`. The old file stays as it is until the last byte has come. @throws {HttpRefusal | FileError} and what the body throws when it breaks off */
+  async write(request: FileRequest, body: AsyncIterable<Buffer>): Promise<FileAnswer> {
+    const [type = ''] = (request.headers['content-type'] ?? '').split(';');
+    if (type.trim().toLowerCase() === TAR) {
+      await unpackTar(this.#access, { path: request.path, source: body });
+      return { status: 204, headers: {} };
+    }
+    const conditions = conditionsOf(request);
+    let isNew = false;
+    const pending = await beginWrite(this.#access, request.path, {
+      mode: modeOf(request.query.mode),
+      check(present) {
+        isNew = present === undefined;
+        checkConditions(conditions, present === undefined ? undefined : entityTag(present));
+      },
+    });
+    try {
+      for await (const chunk of body) await pending.write(chunk);
+      const stats = await pending.commit();
+      return { status: isNew ? 201 : 204, headers: { etag: entityTag(stats) } };
+    } catch (error) {
+      await pending.abort();
+      throw error;
+    }
+  }
+
+  /** `DELETE`. @throws {HttpRefusal | FileError} */
+  async remove(request: FileRequest): Promise<FileAnswer> {
+    const conditions = conditionsOf(request);
+    if (conditions.ifMatch !== undefined || conditions.ifNoneMatch !== undefined) {
+      checkConditions(conditions, await this.#tagAt(request.path));
+    }
+    await remove(this.#access, request.path, { recursive: isOn(request.query.recursive), force: false });
+    return { status: 204, headers: {} };
+  }
+
+  /** `POST`: `?mkdir=1` or `?move=PATH`. @throws {HttpRefusal | FileError} */
+  async change({ path, query }: FileRequest): Promise<FileAnswer> {
+    if (isOn(query.mkdir)) {
+      const mode = modeOf(query.mode);
+      await createDirectory(this.#access, path, {
+        recursive: isOn(query.recursive),
+        ...(mode === undefined ? {} : { mode }),
+      });
+      return { status: 201, headers: {} };
+    }
+    if (query.move !== undefined) {
+      await move(this.#access, { from: path, to: query.move }, { overwrite: isOn(query.overwrite) });
+      return { status: 204, headers: {} };
+    }
+    throw new HttpRefusal(400, 'invalid', 'POST takes ?mkdir=1 or ?move=PATH');
+  }
+
+  async #readTar({ path, query: { prefix = '' } }: FileRequest, wantsBody: boolean): Promise<FileAnswer> {
+    const { isFolder, pieces, close } = await packTar(this.#access, path, { prefix });
+    const headers = { ...HARMLESS, 'content-type': TAR, 'x-execwire-kind': isFolder ? 'folder' : 'file' };
+    if (!wantsBody) {
+      await close();
+      return { status: 200, headers };
+    }
+    const body = Readable.from(pieces, { objectMode: false });
+    body.once('close', () => void close());
+    return { status: 200, headers, body };
+  }
+
+  /** The tag of what the path itself names. */
+  async #tagAt(path: string): Promise<string | undefined> {
+    try {
+      const entry = this.#access.enter(absolutePath(path), 'read');
+      return entityTag(await filing(() => holding(entry, ({ path: at }) => lstat(at, { bigint: true }))));
+    } catch (error) {
+      if (errnoOf(error) === 'ENOENT') return undefined;
+      throw error;
+    }
+  }
+}
+
+interface Content {
+  readonly size: number;
+  readonly tag: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+function rangedAnswer(
+  { headers: { range, 'if-range': ifRange } }: FileRequest,
+  { size, tag, headers }: Content,
+): FileAnswer & { readonly first: number; readonly last: number } {
+  // With If-Range the part is wanted only of this very content.
+  const asked = ifRange === undefined || ifRange.trim() === tag ? range : undefined;
+  const part = rangeOf(asked, size);
+  if (part === undefined) {
+    const length = size === 0 ? {} : { 'content-length': String(size) };
+    return { status: 200, headers: { ...headers, ...length }, first: 0, last: Math.max(0, size - 1) };
+  }
+  const { first, last } = part;
+  return {
+    status: 206,
+    headers: {
+      ...headers,
+      'content-length': String(last - first + 1),
+      'content-range': `bytes ${first}-${last}/${size}`,
+    },
+    first,
+    last,
+  };
+}
+
+function conditionsOf({ headers }: FileRequest): Conditions {
+  return { ifMatch: headers['if-match'], ifNoneMatch: headers['if-none-match'] };
+}
+
+/** @throws {HttpRefusal} 400 */
+function modeOf(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  if (!OCTAL_MODE.test(text))
+    throw new HttpRefusal(400, 'invalid', `mode must be three octal digits such as 0644, got ${text}`);
+  return Number.parseInt(text, 8);
+}
+
+function isOn(text: string | undefined): boolean {
+  return text === '1' || text === 'true';
+}

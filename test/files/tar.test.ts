@@ -1,0 +1,190 @@
+// Tars: what is packed is unpacked the same, and an archive with one hostile member leaves nothing behind.
+import { execFileSync } from 'node:child_process';
+import {
+  chmodSync,
+  existsSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { packTar } from '../../src/files/tar-pack.js';
+import { unpackTar } from '../../src/files/tar-unpack.js';
+import { reasonOf, type Setup, setUp, WAYS } from './file-setup.js';
+import { inPieces, type Member, tarOf } from './tar-bytes.js';
+
+const OLD = new Date('2001-02-03T04:05:06Z');
+
+async function packed({ access }: Setup, path: string, prefix = ''): Promise<Buffer> {
+  const { pieces, close } = await packTar(access, path, { prefix });
+  const taken: Buffer[] = [];
+  for await (const piece of pieces) taken.push(piece);
+  await close();
+  return Buffer.concat(taken);
+}
+
+const unpack = ({ access }: Setup, path: string, bytes: Buffer, length = 64 * 1024): Promise<void> =>
+  unpackTar(access, { path, source: inPieces(bytes, length) });
+
+/** Everything in a folder: kind, mode, time, and content or target. */
+function treeOf(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .map((entry) => {
+      const path = join(entry.parentPath, entry.name);
+      const { mode, mtimeMs } = lstatSync(path);
+      const name = path.slice(folder.length + 1);
+      if (entry.isSymbolicLink()) return `${name} -> ${readlinkSync(path)}`;
+      const content = entry.isFile() ? readFileSync(path, 'utf8').slice(0, 50) : '/';
+      return `${name} ${(mode & 0o777).toString(8)} ${Math.floor(mtimeMs / 1000)} ${content}`;
+    })
+    .sort();
+}
+
+for (const way of WAYS) {
+  t.test(`${way}: a tree is the same after it was packed and unpacked, in pieces of any length`, async (t) => {
+    const setup = await setUp(t, way, { 'a/f': 'content', 'a/empty': '', 'a/b/c/g': 'x'.repeat(100_000), 'a/d/': '' });
+    const { at } = setup;
+    writeFileSync(at(`a/${'long-name-'.repeat(20)}`), 'long');
+    writeFileSync(at('a/ünï'), 'unicode');
+    symlinkSync('b/c/g', at('a/link'));
+    chmodSync(at('a/f'), 0o750);
+    chmodSync(at('a/d'), 0o500);
+    for (const name of ['a/f', 'a/b/c', 'a/b', 'a/d']) utimesSync(at(name), OLD, OLD);
+    const bytes = await packed(setup, at('a'));
+    t.equal(bytes.length % 512, 0);
+    for (const length of [1 << 20, 1000, 511, 7]) {
+      await unpack(setup, at(`to${length}`), bytes, length);
+      t.same(treeOf(at(`to${length}`)), treeOf(at('a')), `pieces of ${length}`);
+    }
+    t.notOk(readdirSync(at('to7')).some((name) => name.startsWith('.execwire')));
+  });
+
+  t.test(`${way}: tar(1) reads what is packed, and what it packs is unpacked`, async (t) => {
+    const setup = await setUp(t, way, { 'a/f': 'content', 'a/b/g': 'more' });
+    const { at } = setup;
+    linkSync(at('a/f'), at('a/hard'));
+    symlinkSync('f', at('a/link'));
+    const listed = execFileSync('tar', ['t'], { input: await packed(setup, at('a')), encoding: 'utf8' });
+    t.same(listed.trim().split('\n'), ['./', 'b/', 'b/g', 'f', 'hard', 'link']);
+    const named = execFileSync('tar', ['t'], { input: await packed(setup, at('a'), 'top'), encoding: 'utf8' });
+    t.same(named.trim().split('\n').slice(0, 2), ['top/', 'top/b/']);
+    const one = execFileSync('tar', ['xO'], { input: await packed(setup, at('a/f')), encoding: 'utf8' });
+    t.equal(one, 'content');
+    const bytes = execFileSync('tar', ['c', '-C', at('a'), '.']);
+    await unpack(setup, at('to'), bytes);
+    t.same(treeOf(at('to')), treeOf(at('a')));
+    t.equal(statSync(at('to/f')).ino, statSync(at('to/hard')).ino, 'a hard link is one');
+  });
+
+  t.test(`${way}: members join folders and replace files of the same name`, async (t) => {
+    const setup = await setUp(t, way, { 'to/d/kept': 'kept', 'to/d/f': 'old', 'to/g': 'old' });
+    const { at } = setup;
+    symlinkSync('g', at('to/link'));
+    await unpack(
+      setup,
+      at('to'),
+      tarOf([
+        { path: 'd/', type: 'Directory', mode: 0o755 },
+        { path: 'd/f', content: 'new' },
+        { path: 'link', content: 'no link any more' },
+        { path: 'twice', content: 'first' },
+        { path: 'twice', content: 'second' },
+      ]),
+    );
+    t.equal(readFileSync(at('to/d/f'), 'utf8'), 'new');
+    t.equal(readFileSync(at('to/d/kept'), 'utf8'), 'kept');
+    t.equal(readFileSync(at('to/link'), 'utf8'), 'no link any more');
+    t.equal(readFileSync(at('to/g'), 'utf8'), 'old', 'the link was not followed');
+    t.equal(readFileSync(at('to/twice'), 'utf8'), 'second');
+    const before = treeOf(at('to'));
+    t.equal(await reasonOf(unpack(setup, at('to'), tarOf([{ path: 'a' }, { path: 'd', content: 'file' }]))), 'exists');
+    t.equal(await reasonOf(unpack(setup, at('to'), tarOf([{ path: 'a' }, { path: 'g/x' }]))), 'exists');
+    t.same(treeOf(at('to')), before, 'nothing was unpacked');
+  });
+
+  t.test(`${way}: an archive with a hostile member, or a broken one, is refused whole`, async (t) => {
+    const setup = await setUp(t, way, { 'to/old': 'old', '../outside/file': 'outside' });
+    const { at, outside } = setup;
+    const good: Member = { path: 'good', content: 'good' };
+    const dir: Member = { path: 'd/', type: 'Directory', mode: 0o755 };
+    const rows: Readonly<Record<string, readonly Member[]>> = {
+      'absolute path': [good, { path: join(outside, 'x') }],
+      'dot dot': [good, { path: '../x' }],
+      'dot dot inside': [good, { path: 'd/../../x' }],
+      'dot dot that stays': [good, { path: 'd/../x' }],
+      'absolute link': [good, { path: 'l', type: 'SymbolicLink', linkpath: outside }],
+      'link up': [good, { path: 'l', type: 'SymbolicLink', linkpath: '../outside' }],
+      'link up from a folder': [dir, { path: 'd/l', type: 'SymbolicLink', linkpath: '../../outside' }],
+      'link up through a link': [
+        dir,
+        { path: 'd/up', type: 'SymbolicLink', linkpath: '..' },
+        { path: 'l', type: 'SymbolicLink', linkpath: 'd/up/../outside' },
+      ],
+      'member through a link': [
+        good,
+        { path: 'l', type: 'SymbolicLink', linkpath: 'good' },
+        { path: 'l/x', content: 'x' },
+      ],
+      'hard link to outside': [good, { path: 'h', type: 'Link', linkpath: join(outside, 'file') }],
+      'hard link up': [good, { path: 'h', type: 'Link', linkpath: '../outside/file' }],
+      'hard link to what was there': [good, { path: 'h', type: 'Link', linkpath: 'old' }],
+      'hard link to a link': [
+        { path: 'l', type: 'SymbolicLink', linkpath: 'x' },
+        { path: 'h', type: 'Link', linkpath: 'l' },
+      ],
+      device: [good, { path: 'n', type: 'CharacterDevice' }],
+      pipe: [good, { path: 'n', type: 'FIFO' }],
+    };
+    const before = treeOf(at('to'));
+    for (const [name, members] of Object.entries(rows)) {
+      const reason = await reasonOf(unpack(setup, at('to'), tarOf(members)));
+      t.match(reason, /^(invalid|notADirectory|notFound)$/, name);
+      t.same(treeOf(at('to')), before, `${name}: nothing was unpacked`);
+      t.equal(await reasonOf(unpack(setup, at('new'), tarOf(members))), reason, name);
+      t.notOk(existsSync(at('new')), `${name}: no folder was made`);
+    }
+    const whole = tarOf([good, { path: 'other', content: 'x'.repeat(5000) }]);
+    const broken: Readonly<Record<string, Buffer>> = {
+      empty: Buffer.alloc(0),
+      'one byte': Buffer.from('x'),
+      text: Buffer.from('this is no tar '.repeat(100)),
+      compressed: Buffer.concat([Buffer.from([0x1f, 0x8b, 8, 0]), Buffer.alloc(2000)]),
+      'cut in a file': whole.subarray(0, 2000),
+      'cut between members': whole.subarray(0, 1024),
+      'no end': tarOf([good], { isEnded: false }),
+    };
+    for (const [name, bytes] of Object.entries(broken)) {
+      for (const length of [100, 1 << 20]) {
+        t.equal(await reasonOf(unpack(setup, at('to'), bytes, length)), 'invalid', `${name} in pieces of ${length}`);
+        t.same(treeOf(at('to')), before, name);
+      }
+    }
+    t.same(readdirSync(outside), ['file']);
+  });
+
+  t.test(`${way}: a source that breaks off leaves nothing, and the server's secrets are in no archive`, async (t) => {
+    const setup = await setUp(t, way, { token: 'secret', 'a/f': '' });
+    const { access, at, root } = setup;
+    mkdirSync(at('to'));
+    const whole = tarOf([{ path: 'a', content: 'x'.repeat(100_000) }]);
+    const breaking = async function* (): AsyncGenerator<Buffer, void, void> {
+      yield whole.subarray(0, 50_000);
+      throw new Error('broke off');
+    };
+    await t.rejects(unpackTar(access, { path: at('to'), source: breaking() }), { message: 'broke off' });
+    t.same(readdirSync(at('to')), []);
+    const listed = execFileSync('tar', ['t'], { input: await packed(setup, root), encoding: 'utf8' });
+    t.notOk(listed.includes('token'));
+    t.equal(await reasonOf(packed(setup, at('token'))), 'denied');
+    t.equal(await reasonOf(unpack(setup, root, tarOf([{ path: 'token', content: 'mine' }]))), 'denied');
+    t.equal(readFileSync(at('token'), 'utf8'), 'secret');
+  });
+}

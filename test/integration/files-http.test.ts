@@ -1,0 +1,341 @@
+// Files by HTTP over real sockets: verbs, ranges, conditions, tars, refusals, confinement, a full disk, and a request that breaks off.
+import { fork, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { type IncomingMessage, request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { type Member, tarOf } from '../files/tar-bytes.js';
+import { startServer, type TestServer } from '../support/server.js';
+import { until } from '../support/until.js';
+
+const TAR = 'application/x-tar';
+/** Content of files that no answer may have. */
+const SECRET = 'what is outside';
+const IS_LINUX = process.platform === 'linux';
+
+function folder(t: Test): string {
+  const path = mkdtempSync(join(tmpdir(), 'execwire-http-'));
+  t.teardown(() => rmSync(path, { recursive: true, force: true }));
+  return path;
+}
+
+interface Sent {
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: Buffer | string;
+}
+
+interface Got {
+  readonly status: number | undefined;
+  readonly headers: IncomingMessage['headers'];
+  readonly body: Buffer;
+  /** `reason` of a refusal. */
+  readonly reason: string | undefined;
+}
+
+/** Sends one request and reads its whole answer. */
+async function send(to: TestServer, method: string, path: string, { headers = {}, body }: Sent = {}): Promise<Got> {
+  const { host, port } = to;
+  const asking = request({ host, port, method, path: `/files${path}`, headers, agent: false });
+  asking.end(body);
+  // A body that is not wanted may meet a closed socket once the answer is read.
+  asking.once('response', () => asking.on('error', () => {}));
+  const [response] = (await once(asking, 'response')) as [IncomingMessage];
+  const chunks: Buffer[] = [];
+  for await (const chunk of response) chunks.push(chunk as Buffer);
+  const content = Buffer.concat(chunks);
+  const isJson = response.headers['content-type']?.startsWith('application/json') === true;
+  const reason =
+    isJson && content.length > 0 ? (JSON.parse(content.toString()) as { reason: string }).reason : undefined;
+  return { status: response.statusCode, headers: response.headers, body: content, reason };
+}
+
+function brokenOff(error: NodeJS.ErrnoException): Pick<Got, 'status' | 'body'> {
+  if (error.code !== 'ECONNRESET') throw error;
+  return { status: 0, body: Buffer.alloc(0) };
+}
+
+const server = await startServer(t, { flags: ['--files'] });
+
+t.test('file is put, got, changed under conditions and removed', async (t) => {
+  const d = folder(t);
+  const made = await send(server, 'PUT', `${d}/f?mode=0640`, { body: 'hello' });
+  t.equal(made.status, 201);
+  t.equal(statSync(`${d}/f`).mode & 0o777, 0o640);
+  const got = await send(server, 'GET', `${d}/f`);
+  t.match(got, { status: 200, headers: { 'content-length': '5', 'x-content-type-options': 'nosniff' } });
+  t.equal(got.body.toString(), 'hello');
+  t.equal(got.headers.etag, made.headers.etag);
+  const head = await send(server, 'HEAD', `${d}/f`);
+  t.match(head, { status: 200, headers: { 'content-length': '5', etag: got.headers.etag } });
+  t.equal(head.body.length, 0);
+  const tag = String(got.headers.etag);
+  t.equal((await send(server, 'GET', `${d}/f`, { headers: { 'if-none-match': tag } })).status, 304);
+  t.equal((await send(server, 'GET', `${d}/f`, { headers: { 'if-match': '"other"' } })).status, 412);
+  const stale = { headers: { 'if-match': '"other"' }, body: 'no' };
+  t.match(await send(server, 'PUT', `${d}/f`, stale), { status: 412, reason: 'preconditionFailed' });
+  t.equal((await send(server, 'PUT', `${d}/f`, { headers: { 'if-none-match': '*' }, body: 'no' })).status, 412);
+  t.equal(readFileSync(`${d}/f`, 'utf8'), 'hello');
+  t.equal((await send(server, 'PUT', `${d}/f`, { headers: { 'if-match': tag }, body: 'changed' })).status, 204);
+  t.equal(
+    (await send(server, 'PUT', `${d}/f`, { headers: { 'if-match': tag }, body: 'again' })).status,
+    412,
+    'the tag is old',
+  );
+  t.equal((await send(server, 'PUT', `${d}/new`, { headers: { 'if-match': '*' }, body: 'x' })).status, 412);
+  t.equal(statSync(`${d}/f`).mode & 0o777, 0o640, 'the mode stays');
+  t.equal((await send(server, 'DELETE', `${d}/f`, { headers: { 'if-match': tag } })).status, 412);
+  t.equal((await send(server, 'DELETE', `${d}/f`)).status, 204);
+  t.notOk(existsSync(`${d}/f`));
+});
+
+t.test('part of a file is got when a range asks for it', async (t) => {
+  const d = folder(t);
+  writeFileSync(`${d}/f`, '0123456789');
+  const { headers } = await send(server, 'HEAD', `${d}/f`);
+  const rows: [range: string, status: number, body: string, contentRange: string | undefined, ifRange?: string][] = [
+    ['bytes=0-0', 206, '0', 'bytes 0-0/10'],
+    ['bytes=3-5', 206, '345', 'bytes 3-5/10'],
+    ['bytes=7-', 206, '789', 'bytes 7-9/10'],
+    ['bytes=-2', 206, '89', 'bytes 8-9/10'],
+    ['bytes=-99', 206, '0123456789', 'bytes 0-9/10'],
+    ['bytes=5-99', 206, '56789', 'bytes 5-9/10'],
+    ['bytes=5-3', 200, '0123456789', undefined],
+    ['bytes=0-1,3-4', 200, '0123456789', undefined],
+    ['lines=0-1', 200, '0123456789', undefined],
+    ['bytes=3-5', 206, '345', 'bytes 3-5/10', String(headers.etag)],
+    ['bytes=3-5', 200, '0123456789', undefined, '"other"'],
+  ];
+  for (const [range, status, body, contentRange, ifRange] of rows) {
+    const got = await send(server, 'GET', `${d}/f`, {
+      headers: { range, ...(ifRange === undefined ? {} : { 'if-range': ifRange }) },
+    });
+    t.same([got.status, got.body.toString(), got.headers['content-range']], [status, body, contentRange], range);
+  }
+  for (const range of ['bytes=10-', 'bytes=-0']) {
+    t.match(await send(server, 'GET', `${d}/f`, { headers: { range } }), {
+      status: 416,
+      reason: 'rangeNotSatisfiable',
+    });
+  }
+});
+
+t.test('folder is made, moved and removed', async (t) => {
+  const d = folder(t);
+  t.equal((await send(server, 'POST', `${d}/a?mkdir=1`)).status, 201);
+  t.match(await send(server, 'POST', `${d}/a?mkdir=1`), { status: 409, reason: 'exists' });
+  t.equal((await send(server, 'POST', `${d}/a/b/c?mkdir=1&recursive=1`)).status, 201);
+  t.equal((await send(server, 'POST', `${d}/a?move=${encodeURIComponent(`${d}/ü x`)}`)).status, 204);
+  t.ok(existsSync(`${d}/ü x/b/c`));
+  writeFileSync(`${d}/f`, 'f');
+  writeFileSync(`${d}/g`, 'g');
+  t.match(await send(server, 'POST', `${d}/f?move=${d}/g`), { status: 409, reason: 'exists' });
+  t.equal((await send(server, 'POST', `${d}/f?move=${d}/g&overwrite=1`)).status, 204);
+  t.equal(readFileSync(`${d}/g`, 'utf8'), 'f');
+  const path = encodeURI(`${d}/ü x`);
+  t.match(await send(server, 'DELETE', path), { status: 409, reason: 'notEmpty' });
+  t.equal((await send(server, 'DELETE', `${path}?recursive=1`)).status, 204);
+});
+
+t.test('refusals have a status and a reason', async (t) => {
+  const d = folder(t);
+  mkdirSync(`${d}/dir`);
+  writeFileSync(`${d}/f`, '');
+  const rows: [method: string, path: string, status: number, reason: string][] = [
+    ['GET', `${d}/none`, 404, 'notFound'],
+    ['GET', `${d}/dir`, 409, 'isADirectory'],
+    ['GET', '/dev/null', 409, 'notAFile'],
+    ['GET', '/proc/self/environ', 403, 'denied'],
+    ['GET', `/${'a'.repeat(300)}`, 400, 'nameTooLong'],
+    ['PUT', `${d}/none/f`, 404, 'notFound'],
+    ['PUT', `${d}/dir`, 409, 'isADirectory'],
+    ['PUT', `${d}/f?mode=rw`, 400, 'invalid'],
+    ['DELETE', `${d}/none`, 404, 'notFound'],
+    ['POST', `${d}/f`, 400, 'invalid'],
+    ['POST', `${d}/f?move=relative`, 400, 'invalid'],
+    ['PATCH', `${d}/f`, 405, 'methodNotAllowed'],
+  ];
+  for (const [method, path, status, reason] of rows) {
+    const body = method === 'PUT' ? { body: 'x' } : {};
+    const got = await send(server, method, path, body);
+    t.same([got.status, got.reason], [status, reason], `${method} ${path.slice(0, 60)}`);
+  }
+  t.equal((await send(server, 'GET', `${d}/f`, { headers: { origin: 'http://evil.example' } })).status, 403);
+});
+
+t.test('folder comes as a tar and a tar becomes a folder', async (t) => {
+  const d = folder(t);
+  mkdirSync(`${d}/a/b`, { recursive: true });
+  writeFileSync(`${d}/a/b/f`, 'content', { mode: 0o700 });
+  const got = await send(server, 'GET', `${d}/a`, { headers: { accept: TAR } });
+  t.match(got, { status: 200, headers: { 'content-type': TAR, 'x-execwire-kind': 'folder' } });
+  t.match(await send(server, 'HEAD', `${d}/a/b/f`, { headers: { accept: TAR } }), {
+    status: 200,
+    headers: { 'x-execwire-kind': 'file' },
+  });
+  const put = await send(server, 'PUT', `${d}/c`, { headers: { 'content-type': TAR }, body: got.body });
+  t.equal(put.status, 204);
+  t.equal(readFileSync(`${d}/c/b/f`, 'utf8'), 'content');
+  t.equal(statSync(`${d}/c/b/f`).mode & 0o777, 0o700);
+  const hostile: Member[] = [{ path: 'good' }, { path: '../x', content: 'out' }];
+  const refused = await send(server, 'PUT', `${d}/c`, { headers: { 'content-type': TAR }, body: tarOf(hostile) });
+  t.match(refused, { status: 400, reason: 'invalid' });
+  t.same(readdirSync(`${d}/c`), ['b']);
+  t.notOk(existsSync(`${d}/x`));
+});
+
+t.test('old file stays when a put breaks off in the middle', async (t) => {
+  const d = folder(t);
+  writeFileSync(`${d}/f`, 'old');
+  const { host, port } = server;
+  for (const headers of [{ 'content-length': '1000000' }, {}]) {
+    const asking = request({ host, port, method: 'PUT', path: `/files${d}/f`, headers, agent: false });
+    asking.on('error', () => {});
+    asking.write(Buffer.alloc(300_000));
+    await until('the new content is being written', () => readdirSync(d).length === 2);
+    asking.destroy();
+    await until('the new content is dropped', () => readdirSync(d).length === 1);
+    t.equal(readFileSync(`${d}/f`, 'utf8'), 'old');
+  }
+});
+
+t.test('files need the credential of an upgrade, and are not there unless they are switched on', async (t) => {
+  const d = folder(t);
+  const token = 'a-token-of-a-test-0123456789';
+  writeFileSync(`${d}/token`, token, { mode: 0o600 });
+  writeFileSync(`${d}/f`, 'x');
+  const flags = ['--files', '--ws-auth', 'capability-token', '--ws-token-file', `${d}/token`];
+  const guarded = await startServer(t, { flags, warm: false });
+  t.match(await send(guarded, 'GET', `${d}/f`), { status: 401, reason: 'unauthorized' });
+  t.match(await send(guarded, 'PUT', `${d}/f`, { body: 'no' }), { status: 401 });
+  const headers = { authorization: `Bearer ${token}` };
+  t.equal((await send(guarded, 'GET', `${d}/f`, { headers })).body.toString(), 'x');
+  t.match(await send(guarded, 'GET', `${d}/token`, { headers }), { status: 403, reason: 'denied' });
+  t.match(await send(guarded, 'PUT', `${d}/token`, { headers, body: 'mine' }), { status: 403, reason: 'denied' });
+  t.match(await send(guarded, 'DELETE', `${d}?recursive=1`, { headers }), { status: 403, reason: 'denied' });
+  const tar = await send(guarded, 'GET', d, { headers: { ...headers, accept: TAR } });
+  t.notOk(tar.body.includes(token));
+  const off = await startServer(t);
+  t.equal((await send(off, 'GET', `${d}/f`)).status, 404);
+});
+
+t.test(
+  'no verb leaves the root while folders are swapped for links',
+  { skip: !IS_LINUX && 'needs openat2', timeout: 240_000 },
+  async (t) => {
+    const d = folder(t);
+    const [root, outside] = [`${d}/root`, `${d}/outside`];
+    mkdirSync(root);
+    mkdirSync(`${outside}/sub`, { recursive: true });
+    writeFileSync(`${outside}/file`, SECRET);
+    writeFileSync(`${outside}/sub/file`, SECRET);
+    const confined = await startServer(t, { flags: ['--files', '--files-root', root] });
+    const racer = fork(new URL('../files/racer.mjs', import.meta.url).pathname, [root, outside], { execArgv: [] });
+    t.teardown(() => racer.kill());
+    await once(racer, 'message');
+    const file = `${root}/folder/file`;
+    const requests: [method: string, path: string, sent?: Sent][] = [
+      ['GET', file],
+      ['GET', `${root}/folder`, { headers: { accept: TAR } }],
+      ['HEAD', file],
+      ['PUT', file, { body: 'written' }],
+      [
+        'PUT',
+        `${root}/folder`,
+        { headers: { 'content-type': TAR }, body: tarOf([{ path: 'sub/file', content: 'tar' }]) },
+      ],
+      ['POST', `${root}/folder/made?mkdir=1`],
+      ['POST', `${file}?move=${root}/moved&overwrite=1`],
+      ['POST', `${root}/moved?move=${file}&overwrite=1`],
+      ['DELETE', file],
+      ['DELETE', `${root}/folder/sub?recursive=1`],
+    ];
+    const statuses = new Map<number, number>();
+    for (let round = 0; round < 30; round += 1) {
+      for (const [method, path, sent] of requests) {
+        // A tar is broken off when a file in it goes away.
+        const { status = 0, body } = await send(confined, method, path, sent).catch(brokenOff);
+        statuses.set(status, (statuses.get(status) ?? 0) + 1);
+        if (body.includes(SECRET)) t.fail(`${method} ${path} gave away what is outside`);
+      }
+    }
+    const ended = once(racer, 'exit');
+    racer.disconnect();
+    await ended;
+    t.comment(JSON.stringify([...statuses]));
+    t.same(readdirSync(outside, { recursive: true }).sort(), ['file', 'sub', 'sub/file']);
+    t.equal(readFileSync(`${outside}/file`, 'utf8'), SECRET);
+    t.equal(readFileSync(`${outside}/sub/file`, 'utf8'), SECRET);
+    t.ok((statuses.get(403) ?? 0) > 0, 'some requests met a link');
+  },
+);
+
+/** Mounts a small disk, where that is possible. @returns why not */
+function mountSmall(t: Test, path: string): string | undefined {
+  const { status, stderr, error } = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'tmpfs', path], {
+    encoding: 'utf8',
+  });
+  if (status !== 0) return `no small disk could be mounted: ${stderr || error?.message}`;
+  t.teardown(() => spawnSync('umount', [path]));
+  return undefined;
+}
+
+t.test('full disk is 507 and leaves the old file and no half one', async (t) => {
+  const d = folder(t);
+  mkdirSync(`${d}/small`);
+  const problem = mountSmall(t, `${d}/small`);
+  if (problem !== undefined) {
+    t.comment(problem);
+    t.pass(`skipped: ${problem}`);
+    return;
+  }
+  writeFileSync(`${d}/small/f`, 'old');
+  const body = Buffer.alloc(1_000_000);
+  t.match(await send(server, 'PUT', `${d}/small/f`, { body }), { status: 507, reason: 'noSpace' });
+  t.equal(readFileSync(`${d}/small/f`, 'utf8'), 'old');
+  const headers = { 'content-type': TAR };
+  const tar = tarOf([
+    { path: 'x', content: 'x' },
+    { path: 'y', content: 'y'.repeat(1_000_000) },
+  ]);
+  t.match(await send(server, 'PUT', `${d}/small/t`, { headers, body: tar }), { status: 507, reason: 'noSpace' });
+  t.same(readdirSync(`${d}/small`), ['f']);
+});
+
+t.test('drain waits for a file on its way and takes no new one', async (t) => {
+  const d = folder(t);
+  const draining = await startServer(t, { flags: ['--files'] });
+  const { host, port } = draining;
+  const asking = request({ host, port, method: 'PUT', path: `/files${d}/f`, agent: false });
+  asking.write('first ');
+  await until('the file is being written', () => readdirSync(d).length === 1);
+  draining.child.kill('SIGTERM');
+  await until('new requests are refused', async () => {
+    const { status } = await send(draining, 'GET', `${d}/none`);
+    return status === 503;
+  });
+  asking.end('last');
+  const [response] = (await once(asking, 'response')) as [IncomingMessage];
+  t.equal(response.statusCode, 201);
+  response.resume();
+  t.equal(readFileSync(`${d}/f`, 'utf8'), 'first last');
+});
+
+t.test('refusal is read by a client that is still sending a large body', async (t) => {
+  const d = folder(t);
+  const body = Buffer.alloc(20_000_000);
+  t.match(await send(server, 'PUT', `${d}/none/f`, { body }), { status: 404, reason: 'notFound' });
+  t.match(await send(server, 'PUT', `${d}/f`, { body, headers: { 'if-match': '*' } }), { status: 412 });
+  const headers = { 'content-type': TAR };
+  t.match(await send(server, 'PUT', `${d}/t`, { body, headers }), { status: 400, reason: 'invalid' });
+});
