@@ -17,9 +17,9 @@ const REQUIRED = [
   'package.json',
 ];
 /**
- * Bytes, unpacked. Today's package has 3.6 MiB, of which node-pty's binaries take 0.4. A source map, or binaries for Windows, would exceed the bound.
+ * Bytes, unpacked. Today's package has 5.1 MiB, of which `execwire mcp` takes 0.8 and node-pty's binaries 0.4. A source map, or binaries for Windows, would exceed the bound.
  */
-const MAX_UNPACKED_BYTES = 5 * 1024 * 1024;
+const MAX_UNPACKED_BYTES = 6 * 1024 * 1024;
 
 /** @returns {Promise<string[]>} problems */
 export async function packageProblems() {
