@@ -7,13 +7,15 @@
  */
 import { type FSWatcher, watch as watchNode } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import type { FileAccess, Reached } from './file-access.js';
+import { type FileAccess, holding, type Reached } from './file-access.js';
 import { errnoError, errnoOf, FileError, filing } from './file-error.js';
 import { absolutePath, type FilePath, joinPath, splitPath } from './file-path.js';
 import { isTemporaryName } from './temporary-name.js';
 
 /** Changes that come within this time are told together, as in the reference. */
 const MERGE_MS = 200;
+/** Milliseconds between two looks at what is there, where changes come all the time. */
+const LOOK_EVERY_MS = 20;
 /** A folder is watched by this name in it, which no entry has, so that a change of the folder itself is told apart from one of an entry. */
 const ITSELF = '.';
 /** Distinct paths of one report; more than that is told as a change of the watched folder itself. */
@@ -51,15 +53,13 @@ class Watching implements PathWatch {
   readonly #path: Buffer;
   readonly #events: WatchEvents;
   readonly #changed = new Map<string, Buffer>();
-  /** The folder that tells of the path's name, or of what is missing on the way to it. */
-  #above: Level | undefined;
-  /** The path itself, if it is a folder. */
-  #inside: Level | undefined;
-  /** The first missing name below `#above`. */
-  #awaited: Buffer | undefined;
+  /** The folder that tells of the path's name, or of what is missing on the way to it; and the path itself, if it is a folder. */
+  #levels: readonly Level[] = [];
   #identity = '';
-  #timer: NodeJS.Timeout | undefined;
-  #looking: Promise<void> = Promise.resolve();
+  #telling: NodeJS.Timeout | undefined;
+  /** A look that is going on. */
+  #looking: Promise<void> | undefined;
+  #mustLookAgain = false;
   #isClosed = false;
 
   constructor(access: FileAccess, path: Buffer, events: WatchEvents) {
@@ -68,43 +68,67 @@ class Watching implements PathWatch {
     this.#events = events;
   }
 
+  /** @throws {FileError} */
   async start(): Promise<void> {
-    await this.#look();
+    this.#looking = this.#look();
+    try {
+      await this.#looking;
+    } finally {
+      this.#looking = undefined;
+    }
     this.#changed.clear();
   }
 
   close(): void {
-    this.#isClosed = true;
-    clearTimeout(this.#timer);
-    // AFTER a look that is going on, which may open another.
-    void this.#looking.catch(() => {}).then(() => this.#leave());
-    void this.#leave();
-  }
-
-  /** Watches what is there now. @throws {FileError} */
-  #look(): Promise<void> {
-    this.#looking = this.#looking.catch(() => {}).then(() => this.#lookNow());
-    return this.#looking;
-  }
-
-  async #lookNow(): Promise<void> {
     if (this.#isClosed) return;
-    await this.#leave();
-    // The watch comes first, so that what happens between it and the look at the path is not missed.
-    if (!this.#access.isRoot(this.#path)) await this.#watchAbove();
-    const identity = await this.#watchInside();
-    if (identity !== this.#identity) this.#add(this.#path);
-    this.#identity = identity;
-    if (this.#isClosed) await this.#leave();
+    this.#isClosed = true;
+    clearTimeout(this.#telling);
+    const leave = (): void => void leaveAll(this.#levels);
+    // AFTER a look that is going on, which may open others.
+    if (this.#looking === undefined) leave();
+    else this.#looking.then(leave, leave);
   }
 
-  async #watchAbove(): Promise<void> {
+  /** Looks again soon, once for all changes that come meanwhile. */
+  #lookSoon(): void {
+    this.#mustLookAgain = true;
+    this.#looking ??= this.#lookWhileNeeded().finally(() => {
+      this.#looking = undefined;
+    });
+  }
+
+  async #lookWhileNeeded(): Promise<void> {
+    while (this.#mustLookAgain && !this.#isClosed) {
+      this.#mustLookAgain = false;
+      // What cannot be watched now may be seen again at the next change above it.
+      await this.#look().catch(() => {});
+      await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS).unref());
+    }
+  }
+
+  /** Watches what is there now. The new watches begin before the old ones end, so that nothing between them is missed. */
+  async #look(): Promise<void> {
+    const levels: Level[] = [];
+    try {
+      if (!this.#access.isRoot(this.#path)) levels.push(await this.#watchAbove());
+      const { identity, inside } = await this.#watchInside();
+      if (inside !== undefined) levels.push(inside);
+      if (identity !== this.#identity) this.#add(this.#path);
+      this.#identity = identity;
+    } finally {
+      const before = this.#levels;
+      this.#levels = levels;
+      await leaveAll(before);
+    }
+  }
+
+  /** Watches the folder of the path, or the nearest one that is there. */
+  async #watchAbove(): Promise<Level> {
     let { folder, name } = splitPath(this.#path);
-    for (;;) {
+    for (let isParent = true; ; isParent = false) {
+      const awaited = name;
       try {
-        this.#above = await this.#open(folder, (changed) => this.#toldAbove(changed));
-        this.#awaited = name;
-        return;
+        return await this.#open(folder, (changed) => this.#toldAbove(changed, { awaited, isParent }));
       } catch (error) {
         const isMissing =
           error instanceof FileError && (error.reason === 'notFound' || error.reason === 'notADirectory');
@@ -114,18 +138,18 @@ class Watching implements PathWatch {
     }
   }
 
-  /** @returns what the path is now: nothing, or device and inode */
-  async #watchInside(): Promise<string> {
+  /** @returns what the path is now, empty for nothing, and a watch of it if it is a folder */
+  async #watchInside(): Promise<{ readonly identity: string; readonly inside?: Level }> {
     try {
-      const reached = await this.#access.reach(this.#path, 'read');
-      const stats = await stat(reached.path, { bigint: true }).finally(() => reached.close());
-      if (stats.isDirectory()) {
-        this.#inside = await this.#open(this.#path, (changed) => this.#toldInside(changed));
-      }
-      return `${stats.dev}:${stats.ino}`;
+      const stats = await holding(this.#access.reach(this.#path, 'read'), (reached) =>
+        stat(reached.path, { bigint: true }),
+      );
+      const identity = `${stats.dev}:${stats.ino}:${stats.birthtimeNs}`;
+      if (!stats.isDirectory()) return { identity };
+      return { identity, inside: await this.#open(this.#path, (changed) => this.#toldInside(changed)) };
     } catch (error) {
-      const reason = error instanceof FileError ? error.reason : errnoOf(error);
-      if (reason === 'notFound' || reason === 'ENOENT' || reason === 'notADirectory' || reason === 'ENOTDIR') return '';
+      const reason = error instanceof FileError ? error.errno : errnoOf(error);
+      if (reason === 'ENOENT' || reason === 'ENOTDIR') return { identity: '' };
       throw error;
     }
   }
@@ -150,10 +174,13 @@ class Watching implements PathWatch {
     });
   }
 
-  #toldAbove(name: Buffer | undefined): void {
-    if (name !== undefined && this.#awaited !== undefined && !name.equals(this.#awaited)) return;
+  #toldAbove(
+    name: Buffer | undefined,
+    { awaited, isParent }: { readonly awaited: Buffer; readonly isParent: boolean },
+  ): void {
+    if (name !== undefined && !name.equals(awaited)) return;
     // Only the parent itself tells of the path; higher up, something on the way to it has changed.
-    if (this.#awaited?.equals(splitPath(this.#path).name)) this.#add(this.#path);
+    if (isParent && name !== undefined) this.#add(this.#path);
     this.#lookSoon();
   }
 
@@ -167,29 +194,23 @@ class Watching implements PathWatch {
     if (this.#isClosed) return;
     const full = this.#changed.size >= MAX_CHANGED_PATHS ? this.#path : path;
     this.#changed.set(full.toString('latin1'), full);
-    this.#timer ??= setTimeout(() => this.#tell(), MERGE_MS);
+    this.#telling ??= setTimeout(() => void this.#tell(), MERGE_MS);
   }
 
-  #tell(): void {
-    this.#timer = undefined;
+  /** Tells after a look that is going on: what the listener does next is then seen. */
+  async #tell(): Promise<void> {
+    await this.#looking?.catch(() => {});
+    this.#telling = undefined;
     const paths = [...this.#changed.values()].sort(Buffer.compare);
     this.#changed.clear();
     if (!this.#isClosed && paths.length > 0) this.#events.changed(paths);
   }
+}
 
-  #lookSoon(): void {
-    // What cannot be watched now may be seen again at the next change above it.
-    this.#look().catch(() => {});
-  }
-
-  async #leave(): Promise<void> {
-    const levels = [this.#above, this.#inside];
-    this.#above = undefined;
-    this.#inside = undefined;
-    for (const level of levels) {
-      level?.watcher.close();
-      await level?.reached.close();
-    }
+async function leaveAll(levels: readonly Level[]): Promise<void> {
+  for (const { watcher, reached } of levels) {
+    watcher.close();
+    await reached.close();
   }
 }
 

@@ -141,6 +141,7 @@ const layers = z.object({ layers: z.array(z.unknown()).describe('Empty.'), cloud
 /** Requests of this dialect about sessions, processes and the environment. */
 export const execServerMethods = {
   initialize: {
+    action: 'connect',
     params: z.object({
       clientName: z.string().describe('Name of the client program.'),
       resumeSessionId: z.string().nullish().describe('Session to come back to. Default: a new one.'),
@@ -149,18 +150,21 @@ export const execServerMethods = {
     description: 'First request of every connection. A session outlives its connection for `--session-keep`.',
   },
   'environment/info': {
+    action: 'connect',
     params: z.unknown(),
     result: environmentInfo,
     description: 'The same as `environmentInfo` in the reply to `initialize`.',
     servedWhenFull: true,
   },
   'environment/status': {
+    action: 'connect',
     params: z.unknown(),
     result: z.object({ status: z.literal('ready') }),
     description: 'Whether the machine can be used.',
     servedWhenFull: true,
   },
   'environmentConfig/read': {
+    action: 'connect',
     params: z.object({ cwd: fileUri, configPaths: z.unknown().optional(), requirementsPaths: z.unknown().optional() }),
     result: z.object({
       userHomeDir: fileUri,
@@ -172,6 +176,7 @@ export const execServerMethods = {
     description: "The agent's settings on this machine: there are none.",
   },
   'process/start': {
+    action: 'exec',
     params: startParams,
     result: z.object({
       processId,
@@ -180,6 +185,7 @@ export const execServerMethods = {
     description: 'Starts a process. The reply comes when it runs, and before all of its notifications.',
   },
   'process/read': {
+    action: 'exec',
     params: z.object({
       processId,
       afterSeq: wholeNumber().min(0).nullish().describe('The last number that the client has seen. Default 0.'),
@@ -202,6 +208,7 @@ export const execServerMethods = {
     description: 'Output that is kept, 1 MiB of each stream, and how far the process is.',
   },
   'process/write': {
+    action: 'exec',
     params: z.object({
       processId,
       chunk: z.string().describe('Bytes for stdin in strict standard base64.'),
@@ -215,12 +222,14 @@ export const execServerMethods = {
     maxBytes: Number.POSITIVE_INFINITY,
   },
   'process/signal': {
+    action: 'exec',
     params: z.object({ processId, signal: z.literal('interrupt').describe('SIGINT to the process group.') }),
     result: empty,
     description: 'Interrupts a process. An unknown or ended one is no error.',
     servedWhenFull: true,
   },
   'process/terminate': {
+    action: 'exec',
     params: z.object({ processId }),
     result: z.object({ running: z.boolean().describe('False if it had ended or is unknown; then nothing is done.') }),
     description: 'Kills a process and all its descendants.',
