@@ -64,7 +64,7 @@ export class CommandHandle<T extends Captured = string> {
     if (input !== undefined) void this.#feed(input);
   }
 
-  /** Name of a detachable command, for {@link Box.attach} and {@link Box.attachTerminal}. Settled once {@link CommandHandle.started} is; undefined for other commands. */
+  /** Name of a detachable command, for {@link Box.attach} and {@link Box.attachTerminal}. Settled once `started` is; undefined for other commands. */
   get key(): string | undefined {
     return this.#command.key;
   }
