@@ -1,4 +1,4 @@
-// `execwire doctor`, `schema`, `completion`, `help`: what the program says about itself and its host.
+// Shows what `execwire doctor`, `schema`, `completion` and `help` print about the program and its host.
 import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -27,7 +27,7 @@ const ALL = [
   'completion',
 ];
 
-t.test('launcher knows the words of the commands that talk to a server', (t) => {
+t.test('launcher knows the name of every command that talks to a server', (t) => {
   t.same([...CLIENT_WORDS].sort(), clientCommands.map(({ name }) => name).sort());
   t.end();
 });
@@ -61,7 +61,7 @@ t.test('schema prints OpenRPC or JSON Schema of every method', async (t) => {
   t.match(await run('schema'), { code: 125, stderr: /one of --openrpc and --json-schema/ });
 });
 
-t.test('completion of each shell is taken by that shell, and bash completes commands, flags and keys', async (t) => {
+t.test('completion script has no syntax error in its shell, and bash completes commands, flags and keys', async (t) => {
   const setup = await cliSetup(t);
   const folder = mkdtempSync(join(tmpdir(), 'execwire-completion-'));
   t.teardown(() => rmSync(folder, { recursive: true }));
@@ -73,7 +73,7 @@ t.test('completion of each shell is taken by that shell, and bash completes comm
     writeFileSync(file, stdout);
     const checked = spawnSync(shell, ['-n', file], { encoding: 'utf8' });
     if (checked.error === undefined) t.match(checked, { status: 0, stderr: '' }, shell);
-    else t.comment(`${shell} is not installed: its script is not checked`);
+    else t.comment(`${shell} is not installed, so the syntax of its script is not checked`);
   }
   const { stdout } = await setup.run(['exec', '-d', '--', 'sleep', '600']);
   const key = stdout.trim();
@@ -94,7 +94,7 @@ t.test('completion of each shell is taken by that shell, and bash completes comm
   t.match(await run('completion', 'tcsh'), { code: 125, stderr: /bash, zsh or fish/ });
 });
 
-t.test('doctor looks at the host, or at a server, and ends with 1 when it found something', async (t) => {
+t.test('doctor checks the host, or a server, and ends with 1 when a check fails', async (t) => {
   const host = await run('doctor', '--json');
   const findings: { name: string; isGood: boolean; found: string; advice?: string }[] = JSON.parse(host.stdout);
   t.same(
@@ -116,7 +116,7 @@ t.test('doctor looks at the host, or at a server, and ends with 1 when it found 
   const strict = await new CliProcess(['doctor', '--host'], { env: { EXECWIRE_SANDBOX_MINIMUM: 'readOnly' } }).ended;
   t.match(strict.stdout, /sandbox: .* minimum readOnly \(--sandbox-minimum\)/);
   const byHost = await setup.run(['doctor', '--host']);
-  t.match(byHost.stdout, /^(ok|LOOK) +Node: /, 'also where a variable names a server');
+  t.match(byHost.stdout, /^(ok|LOOK) +Node: /, '--host checks the host although a variable names a server');
   t.match(await setup.run(['doctor', '--host', '--url', setup.url]), { code: 125, stderr: /contradict/ });
   t.match(await run('doctor', '--url', 'ws://127.0.0.1:1'), { code: 1, stdout: /^LOOK {2}server: .*ECONNREFUSED/ });
 });

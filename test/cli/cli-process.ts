@@ -1,6 +1,7 @@
 /**
- * Runs the built command line as it is installed, since Node takes flags such as `--env-file` for its own elsewhere: through pipes, or in a real terminal. The terminal is one of a test server, whose client sees every byte of it. Knows
- * no command.
+ * Runs the built `execwire` program through pipes or in a real terminal. The test server opens that terminal, and a client of the server reads every
+ * byte of it. Starts the launcher as users do, because `node FILE` would take flags such as `--env-file` for its own. Knows nothing of the commands
+ * of the program.
  */
 import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -9,7 +10,7 @@ import { type Box, connect, type Terminal, type TerminalOptions } from '../../cl
 import { startServer, type TestServer, type TestServerOptions } from '../support/server.js';
 import { SERVER } from '../support/server-process.js';
 
-/** What a command line left behind. */
+/** How a run of the program ended, and what it printed. */
 export interface Ended {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
@@ -17,21 +18,21 @@ export interface Ended {
   readonly stderr: string;
 }
 
-/** How to run one. */
+/** How to run the program. */
 export interface CliOptions {
-  /** What it reads; its input ends behind it. Default: nothing. */
+  /** Everything that the program reads from standard input. Default: nothing. */
   readonly input?: string;
   /** Variables beside the inherited ones. */
   readonly env?: Readonly<Record<string, string>>;
-  /** Whether it reads /dev/null, as what is started by hand in the background does. Default: a pipe. */
+  /** Whether standard input is /dev/null. Default: a pipe. */
   readonly hasNoInput?: boolean;
-  /** Descriptor that is its standard input. Default: a pipe. */
+  /** Descriptor that is standard input. Default: a pipe. */
   readonly stdinFd?: number;
-  /** Descriptor that is its standard output. Default: a pipe that is read. */
+  /** Descriptor that is standard output. Default: a pipe that this class reads. */
   readonly stdoutFd?: number;
 }
 
-/** Without what tap puts into the environment of every child: its hooks slow each start. */
+/** The environment of this process without the variables of tap, whose hooks slow each start, and without those of execwire. */
 function environment(more: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv {
   const own = Object.entries(process.env).filter(
     ([name]) => !/^(NODE_OPTIONS|_?TAP(JS)?(_.*)?|EXECWIRE_.*)$/.test(name),
@@ -39,7 +40,7 @@ function environment(more: Readonly<Record<string, string>> = {}): NodeJS.Proces
   return { ...Object.fromEntries(own), ...more };
 }
 
-/** A command line that runs, through pipes. */
+/** The program, running through pipes. */
 export class CliProcess {
   readonly child: ChildProcess;
   readonly ended: Promise<Ended>;
@@ -65,7 +66,7 @@ export class CliProcess {
     });
   }
 
-  /** Resolves when a text has come on one of the streams. @throws {Error} when it ends first */
+  /** Resolves when a stream has a text that matches. @throws {Error} when the program ends first */
   async untilSaid(pattern: RegExp, stream: 'stdout' | 'stderr' = 'stdout'): Promise<RegExpExecArray> {
     for (;;) {
       const found = pattern.exec(this[stream]);
@@ -74,7 +75,7 @@ export class CliProcess {
         await this.ended;
         const last = pattern.exec(this[stream]);
         if (last !== null) return last;
-        throw new Error(`it ended with ${this.child.exitCode} before ${pattern}: ${this.stdout}${this.stderr}`);
+        throw new Error(`execwire ended with ${this.child.exitCode} before ${pattern}: ${this.stdout}${this.stderr}`);
       }
       await new Promise<void>((resolve) => {
         this.#onOutput = resolve;
@@ -83,10 +84,10 @@ export class CliProcess {
   }
 }
 
-/** A server, and command lines that talk to it. */
+/** A server, and runs of the program that talk to it. */
 export class CliSetup {
   readonly server: TestServer;
-  /** On the same server: its terminals are the local ones of command lines. */
+  /** A client of the same server. Its terminals are the ones in which the program runs. */
   readonly box: Box;
 
   constructor(server: TestServer, box: Box) {
@@ -98,24 +99,24 @@ export class CliSetup {
     return this.server.url;
   }
 
-  /** Starts one through pipes. */
+  /** Starts the program through pipes. */
   start(args: readonly string[], options: CliOptions = {}): CliProcess {
     return new CliProcess(args, { ...options, env: { EXECWIRE_URL: this.url, ...options.env } });
   }
 
-  /** Runs one through pipes to its end. */
+  /** Runs the program through pipes to its end. */
   async run(args: readonly string[], options: CliOptions = {}): Promise<Ended> {
     const started = this.start(args, options);
     started.child.stdin?.end(options.input);
     return started.ended;
   }
 
-  /** Starts one in a terminal. */
+  /** Starts the program in a terminal. */
   inTerminal(args: readonly string[], options: TerminalOptions = {}): Terminal {
     return this.program([SERVER, ...args], options);
   }
 
-  /** Starts a program in a terminal that finds the command line as `$CLI`. */
+  /** Starts any command in a terminal. The command finds the path of the program in `$CLI`. */
   program(command: readonly string[], options: TerminalOptions = {}): Terminal {
     const env = {
       EXECWIRE_URL: this.url,
@@ -127,11 +128,11 @@ export class CliSetup {
   }
 }
 
-/** Starts a server for command lines. */
+/** Starts a server, and a client whose terminals the program can use. */
 export async function cliSetup(t: Test, options: TestServerOptions = {}): Promise<CliSetup> {
   const server = await startServer(t, options);
   const box = await connect(server.url, { name: 'test' });
-  // BEFORE the server is ended, which must be left alone by then.
+  // Teardowns run last to first, so the client closes before the server is checked for connections that were left.
   t.teardown(() => box.close());
   return new CliSetup(server, box);
 }

@@ -1,4 +1,4 @@
-// From flags and variables to one frozen configuration, and listen URLs. Starts nothing.
+// Shows how flags and variables become one frozen configuration, and which listen URLs are valid. Starts no server.
 import t from 'tap';
 import { nearestWord } from '../../client/src/nearest.js';
 import { overviewText, serveHelpText } from '../../src/cli/help.js';
@@ -77,7 +77,7 @@ t.test('config takes every option by its flag and by its variable, and the flag 
   t.end();
 });
 
-t.test('config names its flags and variables as the pages do', (t) => {
+t.test('option has the flag and the variable that the documentation names', (t) => {
   t.equal(flagOf('drainTimeoutMs'), '--drain-timeout');
   t.equal(flagOf('wsTokenSha256'), '--ws-token-sha256');
   t.equal(variableOf('maxEventLoopDelayMs'), 'EXECWIRE_MAX_EVENT_LOOP_DELAY');
@@ -159,7 +159,7 @@ t.test('limits are the bounds by the names of their flags', (t) => {
   t.end();
 });
 
-t.test('command line asks for help or the version when it says so before a `--`', (t) => {
+t.test('command line asks for help or the version when that flag comes before a `--`', (t) => {
   for (const argv of [['--help'], ['-h'], ['--listen', 'x', '--help'], ['--version', '--help']]) {
     t.equal(readRequest(argv), 'help', argv.join(' '));
   }
@@ -193,7 +193,7 @@ t.test('nearest word is the intended one when a word was mistyped, and none when
   t.end();
 });
 
-t.test('config is frozen with everything in it', (t) => {
+t.test('config and the objects in it are frozen', (t) => {
   const config = readConfig(['--listen', 'ws://127.0.0.1:1', '--allow-origin', 'http://a'], {});
   for (const part of [config, config.address, config.allowOrigin, config.telemetry]) t.ok(Object.isFrozen(part));
   t.end();
@@ -219,7 +219,7 @@ t.test('listen URL is read when it has one of the three forms', (t) => {
   t.end();
 });
 
-t.test('listen URL is refused with the texts that scripts match on when it has another form', (t) => {
+t.test('listen URL is refused with a text that scripts can match when it has another form', (t) => {
   for (const url of ['', 'http://127.0.0.1:1', 'wss://127.0.0.1:1', 'off', 'stdio', 'WS://127.0.0.1:1', 'x']) {
     t.throws(
       () => parseListenUrl(url),
@@ -246,7 +246,7 @@ t.test('listen URL is refused with the texts that scripts match on when it has a
   t.end();
 });
 
-t.test('banner says where the service is in the lines of the protocol', (t) => {
+t.test('banner has the lines that the protocol demands, with the address of the service', (t) => {
   t.equal(
     banner('ws://127.0.0.1:34075'),
     'execwire (WebSocket)\n  listening on: ws://127.0.0.1:34075\n  readyz: http://127.0.0.1:34075/readyz\n  healthz: http://127.0.0.1:34075/healthz\n',

@@ -1,4 +1,4 @@
-// Commands that outlive the command line: `exec -d`, `ls`, `logs`, `attach` and `kill`, through pipes.
+// Shows `exec -d`, `ls`, `logs`, `attach` and `kill` through pipes: commands on the server that run on when the program has ended.
 import { closeSync, openSync } from 'node:fs';
 import t from 'tap';
 import { until } from '../support/until.js';
@@ -6,49 +6,52 @@ import { cliSetup, endOf } from './cli-process.js';
 
 const KEY = /^[A-Za-z0-9._~-]{16,128}\n$/;
 
-t.test('exec -d prints the key, and the other commands find it until it is over', async (t) => {
-  const setup = await cliSetup(t);
-  const script = 'echo out; echo err >&2; read line; echo "read $line"; exit 5';
-  const started = await setup.run(['exec', '-d', '-i', '--', 'sh', '-c', script], { hasNoInput: true });
-  t.match(started, {
-    code: 0,
-    stdout: KEY,
-    stderr: /^execwire: kept until \S+ unless somebody attaches before \(60 min, --ttl\)\n$/,
-  });
-  const key = started.stdout.trim();
-  await until('it waits for its line', async () => (await setup.run(['logs', key])).stdout === 'out\n');
+t.test(
+  'exec -d prints a key, and the other commands take that key while the command runs and after its end',
+  async (t) => {
+    const setup = await cliSetup(t);
+    const script = 'echo out; echo err >&2; read line; echo "read $line"; exit 5';
+    const started = await setup.run(['exec', '-d', '-i', '--', 'sh', '-c', script], { hasNoInput: true });
+    t.match(started, {
+      code: 0,
+      stdout: KEY,
+      stderr: /^execwire: kept until \S+ unless somebody attaches before \(60 min, --ttl\)\n$/,
+    });
+    const key = started.stdout.trim();
+    await until('the command has printed', async () => (await setup.run(['logs', key])).stdout === 'out\n');
 
-  t.equal((await setup.run(['ls', '-q'])).stdout, `${key}\n`);
-  t.match(await setup.run(['ls']), {
-    code: 0,
-    stdout: new RegExp(`^KEY .*\n${key} +detached +\\d+ s +0 +in 60 min +sh -c `),
-  });
-  t.match(JSON.parse((await setup.run(['ls', '--json'])).stdout), [
-    { key, state: 'detached', command: ['sh', '-c', script] },
-  ]);
-  t.match(await setup.run(['top', '--once']), { code: 0, stdout: new RegExp(`^KEY .*\n${key} +\\d+ +detached `) });
-  t.match(JSON.parse((await setup.run(['top', '--json'])).stdout), [{ key }]);
-  t.match(await setup.run(['logs', key]), { code: 0, stdout: 'out\n', stderr: 'err\n' });
+    t.equal((await setup.run(['ls', '-q'])).stdout, `${key}\n`);
+    t.match(await setup.run(['ls']), {
+      code: 0,
+      stdout: new RegExp(`^KEY .*\n${key} +detached +\\d+ s +0 +in 60 min +sh -c `),
+    });
+    t.match(JSON.parse((await setup.run(['ls', '--json'])).stdout), [
+      { key, state: 'detached', command: ['sh', '-c', script] },
+    ]);
+    t.match(await setup.run(['top', '--once']), { code: 0, stdout: new RegExp(`^KEY .*\n${key} +\\d+ +detached `) });
+    t.match(JSON.parse((await setup.run(['top', '--json'])).stdout), [{ key }]);
+    t.match(await setup.run(['logs', key]), { code: 0, stdout: 'out\n', stderr: 'err\n' });
 
-  const followed = setup.start(['logs', '-f', key]);
-  await followed.untilSaid(/out\n/);
-  t.match(await setup.run(['attach', key], { input: 'a line\n' }), {
-    code: 5,
-    stdout: 'out\nread a line\n',
-    stderr: 'err\n',
-  });
-  t.match(await followed.ended, { code: 5, stdout: 'out\nread a line\n', stderr: 'err\n' });
+    const followed = setup.start(['logs', '-f', key]);
+    await followed.untilSaid(/out\n/);
+    t.match(await setup.run(['attach', key], { input: 'a line\n' }), {
+      code: 5,
+      stdout: 'out\nread a line\n',
+      stderr: 'err\n',
+    });
+    t.match(await followed.ended, { code: 5, stdout: 'out\nread a line\n', stderr: 'err\n' });
 
-  t.match(await setup.run(['logs', key]), { code: 0, stdout: 'out\nread a line\n' });
-  t.match(await setup.run(['attach', key]), { code: 5, stdout: 'out\nread a line\n' });
-  t.match(await setup.run(['ls']), { stdout: /ended \(5\)/ });
-  t.match(await setup.run(['kill', key]), {
-    code: 125,
-    stderr: `execwire: ${key} has ended already, with exit code 5\n`,
-  });
-  t.equal((await setup.run(['ls', '-q'])).stdout, '', 'kill could do nothing to it');
-  t.equal((await endOf(setup.inTerminal(['ls', '-qa']))).text, `${key}\r\n`);
-});
+    t.match(await setup.run(['logs', key]), { code: 0, stdout: 'out\nread a line\n' });
+    t.match(await setup.run(['attach', key]), { code: 5, stdout: 'out\nread a line\n' });
+    t.match(await setup.run(['ls']), { stdout: /ended \(5\)/ });
+    t.match(await setup.run(['kill', key]), {
+      code: 125,
+      stderr: `execwire: ${key} has ended already, with exit code 5\n`,
+    });
+    t.equal((await setup.run(['ls', '-q'])).stdout, '', 'ls lists no command that has ended');
+    t.equal((await endOf(setup.inTerminal(['ls', '-qa']))).text, `${key}\r\n`);
+  },
+);
 
 t.test('logs, logs -f and attach say how much of the beginning is not kept', async (t) => {
   const setup = await cliSetup(t, { flags: ['--max-replay-bytes', '64k'] });
@@ -82,7 +85,7 @@ t.test('ls shows a shell by its name, and a long command cut in one line', async
   await shell.result;
 });
 
-t.test('kill ends a command that is kept, or signals it', async (t) => {
+t.test('kill ends a detached command, or sends it the signal that -s names', async (t) => {
   const setup = await cliSetup(t);
   const begin = async (...command: string[]): Promise<string> =>
     (await setup.run(['exec', '-d', '--', ...command])).stdout.trim();
@@ -100,7 +103,7 @@ t.test('kill ends a command that is kept, or signals it', async (t) => {
   t.match(await watched.ended, { code: 4, stdout: 'ready\ncaught\n' });
 });
 
-t.test('observer that is told to end leaves the command alone, and a second writer sends the first away', async (t) => {
+t.test('command runs on when an observer gets SIGTERM, and a second writer takes over from the first', async (t) => {
   const setup = await cliSetup(t);
   const { stdout } = await setup.run(['exec', '-d', '-i', '--', 'sh', '-c', 'echo ready; cat'], { hasNoInput: true });
   const key = stdout.trim();
@@ -146,18 +149,18 @@ t.test('commands with a wrong key or word end with 125 and say what to do', asyn
   });
 });
 
-t.test('exec with a key comes to the command that has it', async (t) => {
+t.test('exec attaches to the command that has its key when there is one', async (t) => {
   const setup = await cliSetup(t);
   const args = ['exec', '--key', 'a-key-of-my-own-0001', '--', 'sh', '-c', 'echo $$'];
   const first = await setup.run(args);
   const second = await setup.run(args);
   t.match([first.code, second.code], [0, 0]);
-  t.equal(second.stdout, first.stdout, 'it ran once');
+  t.equal(second.stdout, first.stdout, 'the command ran once');
   const other = await setup.run(['exec', '--key', 'a-key-of-my-own-0001', '--', 'true']);
   t.match(other, { code: 125, stderr: /belongs to another command/ });
 });
 
-t.test('exec -d -i sends a pipe to its end, and leaves the input open for attach when there is none', async (t) => {
+t.test('exec -d -i sends a pipe to its end, and leaves the input open for attach when there is no pipe', async (t) => {
   const setup = await cliSetup(t);
   const fed = await setup.run(['exec', '-d', '-i', '--', 'sort'], { input: 'pear\napple\n' });
   t.match(await setup.run(['logs', '-f', fed.stdout.trim()]), { code: 0, stdout: 'apple\npear\n' });
@@ -175,7 +178,7 @@ t.test('attach says that input is not sent on when the command was started witho
   attached.child.kill('SIGTERM');
   t.match(await attached.ended, { code: 143, stderr: /^[^\n]+\n$/ });
   const withoutInput = await setup.run(['attach', key]);
-  t.match(withoutInput, { code: 143, stderr: '' }, 'nothing was dropped');
+  t.match(withoutInput, { code: 143, stderr: '' }, 'attach says nothing of input when it has none');
   t.match(await setup.run(['attach', key], { input: 'to nobody\n' }), {
     code: 143,
     stderr: /^(execwire: standard input is not sent on: [^\n]*\n)?$/,
@@ -209,10 +212,10 @@ t.test('exec -d ends its command when its key cannot be printed', async (t) => {
     code: 125,
     stderr: /^execwire: cannot write to standard output: ENOSPC[^\n]*; the command is ended\n$/,
   });
-  await until('nothing runs there', async () => (await setup.run(['ls', '-q'])).stdout === '');
+  await until('no command runs', async () => (await setup.run(['ls', '-q'])).stdout === '');
 });
 
-t.test('ls lists no command that an ordinary exec has seen end', async (t) => {
+t.test('ls lists no command of an ordinary exec when that exec has ended', async (t) => {
   const setup = await cliSetup(t);
   t.match(await setup.run(['exec', '--', 'sh', '-c', 'exit 3']), { code: 3 });
   t.match(await endOf(setup.inTerminal(['exec', '-it', '--', 'true'])), { code: 0 });

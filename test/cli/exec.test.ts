@@ -1,4 +1,4 @@
-// `execwire exec` through pipes and in a terminal that only shows it: every row of the table of exit codes, its flags, its signals.
+// Shows `execwire exec` through pipes, and in a terminal that nobody types into: every row of the table of exit codes, the flags, the signals.
 
 import { execFile } from 'node:child_process';
 import { closeSync, existsSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
@@ -13,7 +13,7 @@ import { SERVER, ServerProcess } from '../support/server-process.js';
 import { until } from '../support/until.js';
 import { CliProcess, cliSetup, endOf } from './cli-process.js';
 
-/** A port on which nobody listens. */
+/** A port on which no server listens. */
 async function closedPort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -103,7 +103,7 @@ t.test('exec ends with the code of the table, through pipes and in a terminal', 
     const piped = await setup.run(args);
     t.same([piped.code, piped.signal], [code, null], `${title}: ${piped.stderr}`);
     t.match(piped.stdout + piped.stderr, said, title);
-    // One line: what was met and what to do.
+    // An error is one line, which says what happened and what to do.
     if (code === 125) t.match(piped.stderr, /^[^\n]+\n$/, title);
     const shown = await endOf(setup.inTerminal(args));
     t.equal(shown.code, code, `${title}, in a terminal`);
@@ -115,7 +115,7 @@ t.test('exec ends with the code of the table, through pipes and in a terminal', 
   t.match(noTerminal, { code: 125, stdout: '', stderr: /-t needs a terminal on standard input/ });
 });
 
-t.test('exec says in one line what it met when what answers is no server for it', async (t) => {
+t.test('exec says in one line what answered when the credential is wrong or no execwire server answers', async (t) => {
   const server = new ServerProcess({
     flags: ['--ws-auth', 'capability-token', '--ws-token-file', tokenFile(t, 'right')],
   });
@@ -155,7 +155,7 @@ function tokenFile(t: Test, token: string): string {
   return join(folder, 'token');
 }
 
-t.test('exec passes input, output, environment and directory on as they are', async (t) => {
+t.test('exec passes input, output, environment and directory on without a change', async (t) => {
   const setup = await cliSetup(t);
   t.match(await setup.run(['exec', '-i', '--', 'cat'], { input: 'one\ntwo' }), {
     code: 0,
@@ -181,16 +181,16 @@ t.test('exec passes input, output, environment and directory on as they are', as
     env: { HERE: 'from here' },
   });
   t.equal(env.stdout, 'wins|of = the file|3|from here|\n/\n');
-  // What stands behind the first word is the command's own.
+  // Every word after the first one belongs to the command, also when it looks like a flag.
   t.equal((await setup.run(['exec', 'echo', '-t', '--json', '--', '-h'])).stdout, '-t --json -- -h\n');
   t.match(await setup.run(['exec', '-h']), { code: 0, stdout: /^Usage: execwire exec .*Examples:/ms });
 });
 
-t.test('exec and shell run under the sandbox policy that is asked for', async (t) => {
-  // Descriptors are not compared at the end, because threads of policies stay for the next command.
+t.test('exec and shell run under the sandbox policy that --sandbox names', async (t) => {
+  // Descriptors are not compared at the end, because the server keeps the threads of sandboxes.
   const setup = await cliSetup(t, { warm: false });
   const { landlockAbi = 0 } = setup.box.server.limits?.sandbox ?? {};
-  if (landlockAbi === 0) return t.comment('this host enforces no policy: it is not checked');
+  if (landlockAbi === 0) return t.comment('this host enforces no policy, so nothing is checked');
   const folder = mkdtempSync('/var/tmp/execwire-sandbox-');
   t.teardown(() => rmSync(folder, { recursive: true }));
   const touch = ['--', 'touch', join(folder, 'file')];
@@ -230,7 +230,7 @@ t.test('exec and shell run under the sandbox policy that is asked for', async (t
   t.match(await setup.run([...allowed, ...touch]), { code: 0, stderr: '' });
   t.ok(existsSync(join(folder, 'file')));
   t.match(await setup.run(['exec', '--sandbox', 'dangerFullAccess', ...touch]), { code: 0 });
-  // With a network, and without a credential that it needs, it could leave the sandbox by this server.
+  // A command with a network could leave its sandbox through this server, because this server needs no credential.
   t.match(await setup.run(['exec', '--sandbox', 'readOnly', '--network', '--json', '--', 'true']), {
     code: 125,
     stdout: /"reason": "sandboxUnavailable"/,
@@ -238,7 +238,7 @@ t.test('exec and shell run under the sandbox policy that is asked for', async (t
   });
 });
 
-t.test('exec prints one JSON document when it is asked for one', async (t) => {
+t.test('exec prints one JSON document when it has --json', async (t) => {
   const setup = await cliSetup(t);
   const { code, stdout, stderr } = await setup.run([
     'exec',
@@ -266,7 +266,7 @@ t.test('exec prints one JSON document when it is asked for one', async (t) => {
   );
 });
 
-t.test('exec sends signals on when it is told to end, and ends with what the command makes of them', async (t) => {
+t.test('exec passes signals on to its command, and ends with the code of that command', async (t) => {
   const setup = await cliSetup(t);
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const) {
     const name = signal.slice(3);
@@ -295,7 +295,7 @@ t.test('exec ends its command with 125 when standard input cannot be read to its
   await until('both commands have ended', async () => (await list()).every(({ state }) => state === 'ended'));
 });
 
-t.test('exec ends quietly with 141 and ends its command when nobody reads its output', async (t) => {
+t.test('exec ends its command, and ends with 141 and no message, when the reader of its output has gone', async (t) => {
   const setup = await cliSetup(t);
   const cut = setup.start(['exec', '--', 'sh', '-c', 'while echo y; do :; done']);
   await cut.untilSaid(/y\n/);
@@ -303,7 +303,7 @@ t.test('exec ends quietly with 141 and ends its command when nobody reads its ou
   t.match(await cut.ended, { code: 141, stderr: '' });
   const shown = await endOf(setup.program(['bash', '-c', 'set -o pipefail; $CLI exec -- yes | head -n 1; echo $?']));
   t.equal(shown.text, 'y\r\n141\r\n');
-  // The server's own check at the end of the test finds what was left running.
+  // The check of the server at the end of the test fails if a command still runs.
 });
 
 t.test('exec never ends with 0 when output is lost or input cannot be read, whatever is closed', async (t) => {
@@ -364,7 +364,7 @@ t.test('exec ends with 255 and says so when the connection and the outcome are l
   t.teardown(() => server.crash());
   await server.untilListening();
   const env = { EXECWIRE_URL: server.url };
-  // Of a document nothing is printed before its end.
+  // With --json nothing is printed before the end, so the command itself says by a file that it runs.
   const jsonRuns = join(t.testdir(), 'json-runs');
   const command = ['--', 'sh', '-c', 'echo ready; exec sleep 60'];
   const atOnce = new CliProcess(['exec', '--no-reconnect', ...command], { env });
@@ -374,7 +374,7 @@ t.test('exec ends with 255 and says so when the connection and the outcome are l
   );
   const comesBack = new CliProcess(['exec', ...command], { env });
   await Promise.all([atOnce.untilSaid(/ready\n/), comesBack.untilSaid(/ready\n/)]);
-  await until('the command of the document runs', () => existsSync(jsonRuns));
+  await until('the command of exec --json runs', () => existsSync(jsonRuns));
   await server.crash();
   t.match(await atOnce.ended, { code: 255, stdout: 'ready\n', stderr: /^execwire: The command is lost: [^\n]*\n$/ });
   t.match(await asJson.ended, { code: 255, stderr: /is lost/ });
@@ -409,7 +409,8 @@ t.test('exec --json prints a document with the error when it is refused or its f
     t.equal(code, exitCode, args.join(' '));
     t.match(JSON.parse(stdout), { error: { exitCode, ...error } }, args.join(' '));
   }
-  t.equal((await setup.run(['exec', '--timuot', '3', 'echo', '--json'])).stdout, '', 'that flag is one of the command');
+  const flagOfCommand = await setup.run(['exec', '--timuot', '3', 'echo', '--json']);
+  t.equal(flagOfCommand.stdout, '', 'a --json after the first word belongs to the command');
 });
 
 t.test('errors never show the password of a URL', async (t) => {
@@ -424,7 +425,7 @@ t.test('errors never show the password of a URL', async (t) => {
   }
 });
 
-t.test('exec names the cause when TLS does not fit', async (t) => {
+t.test('exec names the cause when a TLS handshake fails', async (t) => {
   const folder = t.testdir();
   const { cert, key } = selfSignedCertificate('localhost');
   writeFileSync(join(folder, 'cert'), cert);
@@ -446,7 +447,7 @@ t.test('exec names the cause when TLS does not fit', async (t) => {
   });
 });
 
-t.test('texts that were asked for end with 125 when they cannot be written', async (t) => {
+t.test('execwire ends with 125 when it cannot write the help, the version or the schema', async (t) => {
   const full = openSync('/dev/full', 'w');
   t.teardown(() => closeSync(full));
   for (const args of [

@@ -1,4 +1,4 @@
-// docs/guide/shell.md does what it shows: all its blocks, in order, typed into one bash in a real terminal.
+// Runs every block of docs/guide/shell.md, in order, in one bash in a real terminal, and compares what is printed with what the page shows.
 import { mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
@@ -11,7 +11,7 @@ const PAGE = readFileSync(resolve(import.meta.dirname, '../../docs/guide/shell.m
 /** Stands between the output of two commands. */
 const SEPARATOR = '\u001e';
 
-t.test('every block of docs/guide/shell.md does what it shows', async (t) => {
+t.test('every block of docs/guide/shell.md prints what the page shows', async (t) => {
   const setup = await cliSetup(t);
   const folder = mkdtempSync(join(tmpdir(), 'execwire-guide-'));
   t.teardown(() => rmSync(folder, { recursive: true }));

@@ -1,4 +1,5 @@
-// `execwire exec -it`, `shell`, `attach` and `top` in a real terminal: codes, keys, sizes, and that the terminal is given back on every way out.
+// Shows `execwire exec -it`, `shell`, `attach` and `top` in a real terminal: exit codes, keys, sizes, and that the settings of the terminal are
+// restored however the program ends.
 import { existsSync, writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
@@ -11,13 +12,13 @@ import { type CliSetup, cliSetup, endOf } from './cli-process.js';
 
 const ESC = '\u001b';
 
-/** Runs a command line between two looks at the terminal's settings. The line behind them says whether they are the same, and the exit code. */
+/** Runs a shell line, and compares the settings of the terminal before and after it. Prints `same` or `other`, then the exit code of the line. */
 function between(setup: CliSetup, line: string, options = {}): Terminal {
   const script = `before=$(stty -g); ${line}; code=$?; after=$(stty -g); [ "$before" = "$after" ] && echo "same $code" || echo "other $code"`;
   return setup.program(['bash', '-c', script], options);
 }
 
-t.test('exec -it ends with the code of the table, and gives the terminal back', async (t) => {
+t.test('exec -it ends with the code of the table and restores the terminal', async (t) => {
   const setup = await cliSetup(t);
   const rows: readonly [line: string, code: number][] = [
     ['$CLI exec -it -- true', 0],
@@ -34,7 +35,7 @@ t.test('exec -it ends with the code of the table, and gives the terminal back', 
     t.match((await endOf(between(setup, line))).text, new RegExp(`same ${code}\r\n$`), line);
 });
 
-t.test('exec -it passes keys and sizes on, and ctrl-c belongs to the program', async (t) => {
+t.test('exec -it passes keys, ctrl-c among them, and sizes on to the command', async (t) => {
   const setup = await cliSetup(t);
   const script =
     "trap 'echo caught' INT; trap 'stty size' WINCH; stty size; echo ready; while read line; do echo \"[$line]\"; done; exit 9";
@@ -64,14 +65,14 @@ t.test('ctrl-p ctrl-q detaches with 0, attach draws the screen again, and ~. dis
   await first.waitFor('alternate');
   await first.write('\u0010\u0011');
   const { before: restored } = await first.waitFor('\r\ndetached: ');
-  t.match(restored, /\[\?1049l.*\[\?25h/s, 'the modes of the program are off');
+  t.match(restored, /\[\?1049l.*\[\?25h/s, 'the modes that the command set are reset');
   const { match: key } = await first.waitFor(/[\w.]{20,}/);
   await first.waitFor('same 0');
   await first.result;
   const second = between(setup, `$CLI attach ${key}`);
   await second.waitFor('alternate');
   await second.write('\r~.');
-  // The return that goes in front of ~. ends the program, unless this client is faster.
+  // `~.` needs a return in front of it. That return also ends the command, with 6, unless `~.` disconnects first.
   await second.waitFor(/same (255|6)/);
   await second.result;
 
@@ -90,7 +91,7 @@ const LEFT_OUT =
   /^SIG(CHLD|CONT|STOP|TSTP|TTIN|TTOU|URG|WINCH|INFO|PIPE|USR1|KILL|SEGV|BUS|FPE|ILL|IOT|POLL|UNUSED|LOST|BREAK)$/;
 
 t.test(
-  'terminal is given back with 128 and the signal when exec -it is told to end, and its command ends',
+  'exec -it ends its command, restores the terminal and ends with 128 plus the signal when it gets a signal',
   async (t) => {
     const setup = await cliSetup(t);
     const signals = Object.entries(constants.signals).filter(([name]) => !LEFT_OUT.test(name));
@@ -166,13 +167,13 @@ t.test('exec -it shows output byte for byte, line feeds without a return include
   t.match(text, /^ab\ncdsame 0\r\n$/);
 });
 
-t.test('exec -t without -i shows a terminal and reads nothing', async (t) => {
+t.test('exec -t gives the command a terminal and reads no input when -i is not given', async (t) => {
   const setup = await cliSetup(t);
   const { text } = await endOf(between(setup, "$CLI exec -t -- sh -c '[ -t 1 ] && echo a terminal; exit 4'"));
   t.match(text, /^a terminal\r+\nsame 4\r\n$/);
 });
 
-t.test('shell opens a shell there and ends with its code', async (t) => {
+t.test('shell opens a shell on the server and ends with the code of that shell', async (t) => {
   const setup = await cliSetup(t);
   const term = between(setup, '$CLI shell -w / -e PS1="there> " -e ENV= -e BASH_ENV=');
   await term.waitFor({ idle: 300 });
@@ -182,7 +183,7 @@ t.test('shell opens a shell there and ends with its code', async (t) => {
   await term.result;
 });
 
-t.test('top draws a table until q, and gives the terminal back', async (t) => {
+t.test('top draws a table until q is typed, and restores the terminal', async (t) => {
   const setup = await cliSetup(t);
   const { stdout } = await setup.run(['exec', '-d', '--', 'sleep', '600']);
   const term = between(setup, '$CLI top', { cols: 200, rows: 30 });
@@ -217,7 +218,7 @@ t.test('top shows the command also in a narrow window, and no colour where NO_CO
   await setup.run(['kill', key]);
 });
 
-t.test('attach --observe shows a terminal, sends no key, and ctrl-c leaves it', async (t) => {
+t.test('attach --observe shows a terminal, sends no keys, and ends at ctrl-c', async (t) => {
   const setup = await cliSetup(t);
   const script = 'echo begun; read line; echo "got $line"; exit 6';
   const { stdout } = await setup.run(['exec', '-d', '-t', '--', 'sh', '-c', script]);
@@ -238,19 +239,19 @@ t.test('attach --observe shows a terminal, sends no key, and ctrl-c leaves it', 
   await last.waitFor('same 6');
 });
 
-t.test('exec -it takes the terminal again when it was stopped and goes on', async (t) => {
+t.test('exec -it makes the terminal raw again when it was stopped and is continued', async (t) => {
   const setup = await cliSetup(t);
   const folder = t.testdir();
   const at = (name: string): string => quoted(join(folder, name));
   const remote = 'trap "echo caught; exit 3" INT; echo ready; while :; do sleep 0.05; done';
-  // Not by more of its words: the script of the outer shell has them, too.
+  // More words of the command line would also match the outer shell, whose script contains them.
   const find = `-P $$ -f '^node -- '`;
   const stopping = `(until [ -e ${at('shown')} ]; do sleep 0.05; done; pkill -STOP ${find}; stty sane < /dev/tty; touch ${at('stopped')}; pkill -CONT ${find}; touch ${at('goes-on')})`;
   const term = between(setup, `${stopping} & $CLI exec -it -- sh -c ${quoted(remote)}`);
   await term.waitFor('ready');
   writeFileSync(join(folder, 'shown'), '');
-  await until('it goes on', () => existsSync(join(folder, 'goes-on')));
-  // Ctrl-c is a key of the remote program only where the terminal is raw again.
+  await until('exec was continued', () => existsSync(join(folder, 'goes-on')));
+  // Ctrl-c reaches the command on the server only when the terminal is raw.
   await until('the terminal is raw', async () => {
     const { pid } = await term.started;
     const { stdout } = await setup.box.exec(['sh', '-c', `stty -a < /proc/${pid}/fd/0`]);
@@ -261,7 +262,7 @@ t.test('exec -it takes the terminal again when it was stopped and goes on', asyn
   await term.waitFor('same 3');
 });
 
-t.test('exec -it gives the terminal back when it fails by an error that nobody foresaw', async (t) => {
+t.test('exec -it restores the terminal when an unforeseen error ends it', async (t) => {
   const setup = await cliSetup(t);
   const planted = join(t.testdir(), 'planted.cjs');
   writeFileSync(planted, "process.on('SIGTRAP', () => { throw new Error('planted'); });");
@@ -272,11 +273,11 @@ t.test('exec -it gives the terminal back when it fails by an error that nobody f
   await setup.box.exec(['pkill', '-TRAP', '-P', String(pid), '-f', 'exec -it']);
   const { before } = await term.waitFor('same 125');
   t.match(before, /execwire: unforeseen error: Error: planted/);
-  t.match(before, `${ESC}[?1049l`, 'the modes of the program are off');
+  t.match(before, `${ESC}[?1049l`, 'the modes that the command set are reset');
   for (const { key } of await setup.box.list()) if (typeof key === 'string') await setup.box.kill(key);
 });
 
-t.test('serve says at ctrl-c what it waits for, and a second one ends everything', async (t) => {
+t.test('serve says what it waits for at the first ctrl-c, and ends at once at the second', async (t) => {
   const setup = await cliSetup(t);
   const term = between(setup, '$CLI serve --listen ws://127.0.0.1:0');
   const { match } = await term.waitFor(/ws:\/\/127\.0\.0\.1:\d+/);
@@ -298,7 +299,7 @@ t.test('serve ends by SIGHUP and not by an abort when its terminal is gone', asy
   t.same(await ended, { exitCode: 0, signal: constants.signals.SIGHUP });
 });
 
-t.test('exec goes on after a broken connection with one line, and with -it the screen is drawn again', async (t) => {
+t.test('exec says one line and goes on when the connection breaks, and with -it draws the screen again', async (t) => {
   const setup = await cliSetup(t);
   const relay = await relayTo(t, setup.url);
   const piped = setup.start(['exec', '-i', '--', 'cat'], { env: { EXECWIRE_URL: relay.url } });
@@ -322,7 +323,7 @@ t.test('exec goes on after a broken connection with one line, and with -it the s
   await shown.result;
 });
 
-t.test('exec -it gives the terminal back and ends with 255 when its server is gone', async (t) => {
+t.test('exec -it restores the terminal and ends with 255 when its server has crashed', async (t) => {
   const setup = await cliSetup(t);
   const server = new ServerProcess({});
   t.teardown(() => server.crash());
@@ -341,7 +342,7 @@ function quoted(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
-/** A plain relay whose connections break when a test says so. */
+/** Relays bytes between clients and a server, until a test cuts the connections. */
 async function relayTo(t: Test, url: string): Promise<{ url: string; cut: () => void }> {
   const { createServer, connect: open } = await import('node:net');
   const port = Number(new URL(url.replace('ws:', 'http:')).port);

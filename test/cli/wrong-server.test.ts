@@ -1,4 +1,4 @@
-// The commands that talk to a server, when it answers wrongly or not at all: one line, the right exit code, and an end by signals.
+// Shows what the commands print, and their exit codes, when a server answers wrongly or not at all, and that signals still end them.
 import { setTimeout } from 'node:timers/promises';
 import t from 'tap';
 import { CliProcess, cliSetup, endOf } from './cli-process.js';
@@ -25,24 +25,27 @@ const WRONG: readonly (readonly [results: readonly unknown[], commands: readonly
   ],
 ];
 
-t.test('commands say in one line that a server is wrong, and never end with 0, when its results are', async (t) => {
-  for (const [results, commands] of WRONG) {
-    for (const wrong of results) {
-      const env = { EXECWIRE_URL: await fakeServer(t, () => ({ result: wrong })) };
-      const ends = commands.map(async (args) => ({ args, end: await new CliProcess(args, { env }).ended }));
-      for (const { args, end } of await Promise.all(ends)) {
-        const title = `${args.join(' ')}: ${JSON.stringify(wrong)}: ${end.stderr}${end.stdout}`;
-        const isDoctor = args[0] === 'doctor';
-        t.ok(isDoctor ? end.code === 1 : end.code === 125 || end.code === 255, `${end.code} of ${title}`);
-        if (!isDoctor) t.match(end.stderr, /^execwire: [^\n]+\n$/, title);
-        t.notMatch(end.stdout + end.stderr, /^undefined$|\n {4}at /m, title);
-        if (args.includes('--json')) t.match(JSON.parse(end.stdout), { error: { message: String } }, title);
+t.test(
+  'commands say in one line that a result is not valid, and never end with 0, when a server sends one',
+  async (t) => {
+    for (const [results, commands] of WRONG) {
+      for (const wrong of results) {
+        const env = { EXECWIRE_URL: await fakeServer(t, () => ({ result: wrong })) };
+        const ends = commands.map(async (args) => ({ args, end: await new CliProcess(args, { env }).ended }));
+        for (const { args, end } of await Promise.all(ends)) {
+          const title = `${args.join(' ')}: ${JSON.stringify(wrong)}: ${end.stderr}${end.stdout}`;
+          const isDoctor = args[0] === 'doctor';
+          t.ok(isDoctor ? end.code === 1 : end.code === 125 || end.code === 255, `${end.code} of ${title}`);
+          if (!isDoctor) t.match(end.stderr, /^execwire: [^\n]+\n$/, title);
+          t.notMatch(end.stdout + end.stderr, /^undefined$|\n {4}at /m, title);
+          if (args.includes('--json')) t.match(JSON.parse(end.stdout), { error: { message: String } }, title);
+        }
       }
     }
-  }
-});
+  },
+);
 
-t.test('commands say in one line that a server is wrong when it says wrong things of itself', async (t) => {
+t.test('commands end with an error and no stack trace when the reply to initialize is not valid', async (t) => {
   for (const wrong of [null, 'text', { limits: null, serverInfo: { name: {} } }]) {
     const url = await fakeServer(t, () => ({ result: null }), wrong);
     for (const args of [['ls'], ['exec', 'true'], ['exec', '-d', 'true'], ['doctor']]) {
@@ -54,7 +57,7 @@ t.test('commands say in one line that a server is wrong when it says wrong thing
   }
 });
 
-t.test('what a server says cannot steer the terminal when it is shown', async (t) => {
+t.test('commands print no control characters when a server sends some', async (t) => {
   const key = 'key-\u001b]0;title\u0007-and-more';
   const url = await fakeServer(t, ({ method }) =>
     method === 'command/exec/list'
@@ -77,48 +80,51 @@ t.test('what a server says cannot steer the terminal when it is shown', async (t
   t.same(JSON.parse(refused.stdout), { error: { message: 'no?[2J and no', exitCode: 125, reason: 'policy' } });
 });
 
-t.test('exec ends with 255 and says where to look when it is told to end and the server hangs', async (t) => {
-  const setup = await cliSetup(t);
-  const script = 'echo ready; exec sleep 60';
-  const piped = setup.start(['exec', '--', 'sh', '-c', script]);
-  const twice = setup.start(['exec', '--', 'sh', '-c', script]);
-  const { stdout } = await setup.run(['exec', '-d', '--', 'sh', '-c', script]);
-  const key = stdout.trim();
-  const attached = setup.start(['attach', key]);
-  const followed = setup.start(['logs', '-f', key]);
-  for (const each of [piped, twice, attached, followed]) await each.untilSaid(/ready\n/);
-  setup.server.signal('SIGSTOP');
-  try {
-    piped.child.kill('SIGINT');
-    attached.child.kill('SIGTERM');
-    followed.child.kill('SIGINT');
-    twice.child.kill('SIGINT');
-    const again = setInterval(() => twice.child.kill('SIGTERM'), 50);
-    t.match(await twice.ended, {
-      code: 255,
-      stderr:
-        /^execwire: left by SIGTERM: the server does not answer, [^\n]*; `execwire attach \S+` comes back to it\n$/,
-    });
-    clearInterval(again);
-    t.match(await piped.ended, {
-      code: 255,
-      stderr:
-        /^execwire: left by SIGINT: the server does not answer, [^\n]*; `execwire attach \S+` comes back to it\n$/,
-    });
-    t.match(await attached.ended, {
-      code: 255,
-      stderr: new RegExp(`left by SIGTERM: the server does not answer, .*attach ${key}`),
-    });
-    t.match(await followed.ended, { code: 130, stderr: /left by SIGINT; the command goes on; / });
-  } finally {
-    setup.server.signal('SIGCONT');
-  }
-  // A signal that was sent before may have ended it.
-  await setup.run(['kill', key]);
-});
+t.test(
+  'exec and attach end with 255 and name the command that comes back when they get a signal and the server hangs',
+  async (t) => {
+    const setup = await cliSetup(t);
+    const script = 'echo ready; exec sleep 60';
+    const piped = setup.start(['exec', '--', 'sh', '-c', script]);
+    const twice = setup.start(['exec', '--', 'sh', '-c', script]);
+    const { stdout } = await setup.run(['exec', '-d', '--', 'sh', '-c', script]);
+    const key = stdout.trim();
+    const attached = setup.start(['attach', key]);
+    const followed = setup.start(['logs', '-f', key]);
+    for (const each of [piped, twice, attached, followed]) await each.untilSaid(/ready\n/);
+    setup.server.signal('SIGSTOP');
+    try {
+      piped.child.kill('SIGINT');
+      attached.child.kill('SIGTERM');
+      followed.child.kill('SIGINT');
+      twice.child.kill('SIGINT');
+      const again = setInterval(() => twice.child.kill('SIGTERM'), 50);
+      t.match(await twice.ended, {
+        code: 255,
+        stderr:
+          /^execwire: left by SIGTERM: the server does not answer, [^\n]*; `execwire attach \S+` comes back to it\n$/,
+      });
+      clearInterval(again);
+      t.match(await piped.ended, {
+        code: 255,
+        stderr:
+          /^execwire: left by SIGINT: the server does not answer, [^\n]*; `execwire attach \S+` comes back to it\n$/,
+      });
+      t.match(await attached.ended, {
+        code: 255,
+        stderr: new RegExp(`left by SIGTERM: the server does not answer, .*attach ${key}`),
+      });
+      t.match(await followed.ended, { code: 130, stderr: /left by SIGINT; the command goes on; / });
+    } finally {
+      setup.server.signal('SIGCONT');
+    }
+    // The exit code is not checked, because a signal that was sent above may have ended this command already.
+    await setup.run(['kill', key]);
+  },
+);
 
 t.test(
-  'exec starts nothing when a sandbox is asked for and the server does not say that it enforces any',
+  'exec starts nothing when --sandbox is given and the server does not say that it enforces policies',
   async (t) => {
     const asked: string[] = [];
     const url = await fakeServer(t, ({ method }) => void asked.push(method), GOOD_SERVER);
@@ -133,7 +139,7 @@ t.test(
   },
 );
 
-t.test('exec -d ends with 255 when it is told to end before the server says anything', async (t) => {
+t.test('exec -d ends with 255 when it gets a signal before the server answers', async (t) => {
   let asked: () => void = () => {};
   const isAsked = new Promise<void>((resolve) => {
     asked = resolve;
@@ -149,7 +155,7 @@ t.test('exec -d ends with 255 when it is told to end before the server says anyt
   });
 });
 
-t.test('exec -it gives the terminal back and ends with 255 when it is told to end and the server hangs', async (t) => {
+t.test('exec -it restores the terminal and ends with 255 when it gets a signal and the server hangs', async (t) => {
   const local = await cliSetup(t);
   const setup = await cliSetup(t);
   const line = `$CLI exec -it -- sh -c 'echo ready; exec sleep 60'`;
@@ -193,7 +199,7 @@ t.test('exec -it sends one size at a time, and the last one, when its window cha
   };
   const term = local.inTerminal(['exec', '-it', '--', 'true'], { env: { EXECWIRE_URL: url }, cols: 80, rows: 24 });
   await term.started;
-  // Until it follows the size of its window.
+  // Changes the size until exec has begun to send sizes.
   for (let cols = 81; sizes.length === 0; cols += 1) {
     await term.resize({ cols: 81 + (cols % 2), rows: 24 });
     await setTimeout(20);
