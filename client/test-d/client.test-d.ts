@@ -1,4 +1,4 @@
-// What the types of the package allow and what they do not, as a program outside sees them. Run by tsd over the built types.
+// Shows what the types of the built package allow and what they refuse. tsd reads this file and runs nothing of it.
 
 import {
   type Box,
@@ -28,7 +28,7 @@ expectError(connect());
 expectError(connect('ws://127.0.0.1:4500', { tokn: 'x' }));
 expectError(connect('ws://127.0.0.1:4500', { reconnect: 5 }));
 
-// exec: a promise and a handle, text unless bytes are asked for.
+// exec returns a promise that is a handle, too. Output is text unless `encoding` is bytes.
 const run = box.exec(['git', 'status'], { cwd: '/repo', env: { A: '1', B: null }, timeout: 5 });
 expectType<Run<string>>(run);
 expectAssignable<Promise<Result>>(run);
@@ -71,7 +71,7 @@ expectError(box.exec(['cat'], { input: 5 }));
 expectError(box.exec(['cat'], { input: null }));
 expectError(box.exec(['cat'], { input: [1, 2] }));
 
-// Signals: that of the platform, without types of Node or of a browser.
+// An abort signal is any object of this shape, so that a program needs no types of Node or of a browser.
 box.exec(['sleep', '1'], { signal: { aborted: false, addEventListener() {}, removeEventListener() {} } });
 expectError(box.exec(['sleep', '1'], { signal: true }));
 

@@ -1,4 +1,4 @@
-// The client against the built server: results, failures, streams, input, terminals, and what is left when it goes.
+// Shows the client against the built server: results, failures, streams, input, terminals, and what `close` ends.
 import { readFileSync } from 'node:fs';
 import { Readable } from 'node:stream';
 import t from 'tap';
@@ -17,7 +17,7 @@ import { startServer } from '../support/server.js';
 import { until } from '../support/until.js';
 
 const server = await startServer(t);
-// Teardowns run in the opposite order: the boxes are closed before the server is looked at.
+// Teardowns run last to first, so the boxes are closed before the server is checked for connections that were left.
 t.teardown(() => Promise.all(open.map((each) => each.close())));
 const open: Box[] = [];
 
@@ -58,7 +58,7 @@ t.test('exec rejects with ExecError when the command fails, and resolves when re
   t.match(await box.exec(script, { reject: false }), { exitCode: 3, stdout: 'out' });
 });
 
-t.test('exec rejects with RpcError when the server refuses, also with reject: false', async (t) => {
+t.test('exec rejects with RpcError when the server refuses the request, also with reject: false', async (t) => {
   for (const reject of [true, false]) {
     const error = await failureOf(box.exec(['/no/such/program'], { reject }));
     t.ok(error instanceof RpcError);
@@ -67,7 +67,7 @@ t.test('exec rejects with RpcError when the server refuses, also with reject: fa
   t.throws(() => box.exec('ls -l' as never), /array of strings/);
 });
 
-t.test('output captured so far is in the error when a timeout, a signal or an abort ends the command', async (t) => {
+t.test('error has the output so far when a timeout, a signal or an abort ends the command', async (t) => {
   const script = ['sh', '-c', 'echo before; exec sleep 600'];
   t.match(await failureOf(box.exec(script, { timeout: 50 })), {
     timedOut: true,
@@ -102,7 +102,7 @@ t.test('abort ends a command that ignores SIGTERM with SIGKILL when forceKillAft
   t.match(await failureOf(run), { aborted: true, signal: 'SIGKILL' });
 });
 
-t.test('lines come whole, and the loop throws behind the last one when the command fails', async (t) => {
+t.test('lines come whole, and the loop throws after the last line when the command fails', async (t) => {
   const run = box.exec(['sh', '-c', 'printf "one\\r\\ntwo€\\nthree"; exit 5']);
   const lines: string[] = [];
   const read = async (): Promise<void> => {
@@ -113,7 +113,7 @@ t.test('lines come whole, and the loop throws behind the last one when the comma
 });
 
 t.test(
-  'a reader that comes late gets the output from its beginning, and one that leaves does not hold others',
+  'reader that starts late gets the output from its beginning, and a reader that stops early holds up no other',
   async (t) => {
     const run = box.exec(['sh', '-c', 'echo first; cat; echo last'], { stdin: 'pipe' });
     await run.waitFor('first');
@@ -149,10 +149,10 @@ t.test('input of every kind arrives whole, and stdin is closed at its end', asyn
     })(),
   };
   for (const [name, input] of Object.entries(inputs)) t.equal((await box.exec(['cat'], { input })).stdout, name);
-  t.equal((await box.exec(['cat'])).stdout, '', 'nothing is an input that has ended');
+  t.equal((await box.exec(['cat'])).stdout, '', 'without the option, the input has ended');
 });
 
-t.test('a write of 13 MB is cut to what the server takes, and the connection lives', async (t) => {
+t.test('input of 13 MB is sent in messages that the server accepts, and the connection stays open', async (t) => {
   const input = new Uint8Array(13_000_000).fill(0x61);
   t.equal((await box.exec(['wc', '-c'], { input })).stdout, '13000000');
   const run = box.exec(['wc', '-c'], { stdin: 'pipe' });
@@ -161,7 +161,7 @@ t.test('a write of 13 MB is cut to what the server takes, and the connection liv
   t.equal((await run).stdout, '13000000');
 });
 
-t.test('an input without end is left when the command reads no more of it', async (t) => {
+t.test('generator that is an endless input is stopped when the command reads no more', async (t) => {
   let wasStopped = false;
   const endless = (async function* () {
     try {
@@ -171,10 +171,10 @@ t.test('an input without end is left when the command reads no more of it', asyn
     }
   })();
   t.equal((await box.exec(['head', '-c', '3'], { input: endless })).stdout, 'abc');
-  await until('the input is told', () => wasStopped);
+  await until('the generator is stopped', () => wasStopped);
 });
 
-t.test('an input that throws terminates the command and is the cause of its error', async (t) => {
+t.test('command is terminated, and its error has the cause, when its input throws', async (t) => {
   let breakNow = (): void => {};
   const isBroken = new Promise<void>((resolve) => {
     breakNow = resolve;
@@ -192,7 +192,7 @@ t.test('an input that throws terminates the command and is the cause of its erro
   t.match(error, { cause: { message: 'broken source' }, result: { cause: 'terminated', stdout: 'a' } });
 });
 
-t.test('maxBuffer keeps the start, or both ends with a line between that counts what is missing', async (t) => {
+t.test('maxBuffer keeps the start, or both ends and between them a line that counts the missing bytes', async (t) => {
   const seq = ['seq', '1', '1000'];
   const size = Buffer.byteLength((await box.exec(seq, { stripFinalNewline: false })).stdout);
   const start = await box.exec(seq, { maxBuffer: 10 });
@@ -202,12 +202,12 @@ t.test('maxBuffer keeps the start, or both ends with a line between that counts 
   t.equal(ends.truncated.stdout, size - 19);
 });
 
-t.test('bytes are given as they came when encoding is bytes', async (t) => {
+t.test('output is the bytes that the command wrote when encoding is bytes', async (t) => {
   const { stdout } = await box.exec(['printf', '\\377\\000\\n'], { encoding: 'bytes' });
   t.same([...stdout], [255, 0, 10]);
 });
 
-t.test('terminal has its size, follows resize, and resolves whatever its exit code', async (t) => {
+t.test('terminal has the given size, follows resize, and resolves when its exit code is not 0', async (t) => {
   const term = box.terminal(['sh'], { cols: 100, rows: 30, env: { PS1: '$ ' } });
   await term.waitFor('$ ');
   await term.write('stty size\n');
@@ -220,7 +220,7 @@ t.test('terminal has its size, follows resize, and resolves whatever its exit co
 });
 
 t.test(
-  'waitFor fails with the output so far when the command ends or the time passes, and silence can be waited for',
+  'waitFor resolves when the output is silent for a time, and rejects when the time passes or the command ends',
   async (t) => {
     const run = box.exec(['sh', '-c', 'echo something; cat'], { stdin: 'pipe' });
     t.match(await run.waitFor({ idle: 30 }), { match: '' });
@@ -231,7 +231,7 @@ t.test(
   },
 );
 
-t.test('a listener that throws is reported, and nothing breaks by it', async (t) => {
+t.test('onError gets the error and the command goes on when a listener throws', async (t) => {
   const errors: unknown[] = [];
   const other = await newBox({ onError: (error) => errors.push(error) });
   const run = other.exec(['echo', 'hi']);
@@ -242,7 +242,7 @@ t.test('a listener that throws is reported, and nothing breaks by it', async (t)
   t.match(errors, [{ message: 'bad listener' }]);
 });
 
-t.test('names that a program gives its own commands do not meet those of the client', async (t) => {
+t.test('command that a program names itself gets no output of a command that the client named', async (t) => {
   const run = box.exec(['cat'], { stdin: 'pipe' });
   await run.started;
   const heard: unknown[] = [];
@@ -255,21 +255,21 @@ t.test('names that a program gives its own commands do not meet those of the cli
   t.equal((await run).stdout, '');
 });
 
-t.test('params that JSON cannot hold are refused and leave nothing behind', async (t) => {
+t.test('request rejects with TypeError, and the box goes on, when JSON cannot hold its params', async (t) => {
   const circle: Record<string, unknown> = {};
   circle.self = circle;
   await t.rejects(box.request('command/exec', circle as never), TypeError);
   t.equal((await box.exec(['echo', 'on'])).stdout, 'on');
 });
 
-t.test('ordinary command is lost, and its processes are gone, when the box is closed', async (t) => {
+t.test('ordinary command rejects with LostError, and its process ends, when the box is closed', async (t) => {
   const other = await newBox();
   const run = other.exec(['sleep', '600']);
   const { pid } = await run.started;
   const lost = failureOf(run);
   await other.close();
   t.ok((await lost) instanceof LostError);
-  await until('its process is gone', () => pid !== undefined && !isAlive(pid));
+  await until('the process has ended', () => pid !== undefined && !isAlive(pid));
   const late = await failureOf(other.exec(['true']));
   t.ok(late instanceof UnknownOutcomeError);
   t.match(late, { wasSent: false });
@@ -284,13 +284,13 @@ t.test('connect says in one line what happened when no server listens or the ans
   await t.rejects(connect(server.url, { name: 'no\nheader' }), /Invalid clientInfo.name/);
 });
 
-t.test('version in the code is that of the package', (t) => {
+t.test('version in the code is the version of the package', (t) => {
   const manifest = readFileSync(new URL('../../client/package.json', import.meta.url), 'utf8');
   t.equal(VERSION, JSON.parse(manifest).version);
   t.end();
 });
 
-t.test('input that throws is told when the program traps SIGTERM and exits with 0', async (t) => {
+t.test('result has the error of the input when the input throws and the program exits with 0', async (t) => {
   let fail = (_error: Error): void => {};
   const failing = new Promise<never>((_resolve, reject) => {
     fail = reject;
@@ -311,7 +311,7 @@ t.test('input that throws is told when the program traps SIGTERM and exits with 
   });
 });
 
-t.test('a wrong signal is refused by its name, and the command goes on', async (t) => {
+t.test('kill rejects and names the signal, and the command goes on, when there is no such signal', async (t) => {
   const run = box.exec(['cat'], { stdin: 'pipe' });
   const early = await failureOf(run.kill('SIGBOGUS'));
   t.match(early, { name: 'RpcError', reason: 'invalidSignal', message: /SIGBOGUS/ });
@@ -320,7 +320,7 @@ t.test('a wrong signal is refused by its name, and the command goes on', async (
   t.match(await run, { exitCode: 0, cause: 'exited' });
 });
 
-t.test('a kept command says when it expires in whole milliseconds', async (t) => {
+t.test('expiresAtMs of a kept command is a whole number', async (t) => {
   const job = box.exec(['true'], { detachable: true });
   await job;
   const row = (await box.list()).find(({ key }) => key === job.key);
@@ -328,11 +328,11 @@ t.test('a kept command says when it expires in whole milliseconds', async (t) =>
 });
 
 t.test('sandboxPolicy confines a command, a terminal and a shell', async (t) => {
-  // Not looked at when it is idle, because it keeps the threads of sandboxes.
+  // Descriptors are not compared at the end, because the server keeps the threads of sandboxes.
   await using box = await connect((await startServer(t, { warm: false })).url);
   const { landlockAbi = 0 } = box.server.limits?.sandbox ?? {};
   if (landlockAbi === 0) {
-    t.comment('this host has no Landlock; the refusal is tested');
+    t.comment('this host has no Landlock, so only the refusal is checked');
     t.match(await failureOf(box.exec(['true'], { sandboxPolicy: { type: 'readOnly' } })), {
       reason: 'sandboxUnavailable',
     });

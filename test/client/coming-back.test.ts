@@ -1,5 +1,5 @@
-// What a box does when connections break, servers drain, refuse or stand still: against a server in memory and a clock that stands still.
-// Long because every way that a connection can break is a case of one matter, over one stand-in.
+// Shows what a box does when connections break and when servers drain, refuse or stop answering. Runs against a server in memory, with a clock that only the tests move.
+// Long because every way in which a connection can fail is shown with the same server in memory.
 import t from 'tap';
 import {
   type BoxStatus,
@@ -21,11 +21,11 @@ const MINUTE = 60 * SECOND;
 
 function first<T>(list: readonly T[]): T {
   const [found] = list;
-  if (found === undefined) throw new Error('there is none');
+  if (found === undefined) throw new Error('the list is empty');
   return found;
 }
 
-/** A generator of numbers below a bound, the same for one seed. */
+/** Returns a function that makes random integers below a bound. The same seed makes the same numbers. */
 function randomOf(seed: number): (below: number) => number {
   let state = seed;
   return (below) => {
@@ -35,7 +35,7 @@ function randomOf(seed: number): (below: number) => number {
 }
 
 t.test(
-  'detachable command gives every output callback exactly once and takes every input once over many breaks',
+  'detachable command gives every byte of output once and takes every byte of input once over many breaks',
   async (t) => {
     const random = randomOf(SEED);
     for (let round = 0; round < 40; round += 1) {
@@ -66,7 +66,7 @@ t.test(
           text += 1;
           command.write(kind === 3 ? 'stdout' : 'stderr', `${text}-${'x'.repeat(random(100))};`);
         }
-        // Not always: what is under way is lost by a break.
+        // Does not always wait until all messages have arrived, so that a break loses some of them.
         if (random(3) === 0) await settled();
         else for (let turn = random(6); turn > 0; turn -= 1) await Promise.resolve();
       }
@@ -77,36 +77,39 @@ t.test(
       t.same(heard, command.output, `round ${round}: heard`);
       t.same([result.stdout, result.stderr], [command.output.stdout, command.output.stderr]);
       t.equal(command.stdin, input, `round ${round}: input`);
-      t.equal(server.commands.length, 1, 'it ran once');
+      t.equal(server.commands.length, 1, 'the command ran once');
       await box.close();
     }
   },
 );
 
-t.test('ordinary command is lost at a break, and the box goes on with the next connection', async (t) => {
-  const { server, clock, connect } = fakeSetup();
-  const states: string[] = [];
-  const box = await connect({ onStatus: ({ state }) => states.push(state) });
-  const run = box.exec(['sleep']);
-  await settled();
-  first(server.commands).write('stdout', 'so far');
-  await settled();
-  server.connection.cut();
-  const error = await failureOf(run);
-  t.ok(error instanceof LostError);
-  t.match(error, { exitCode: undefined, stdout: 'so far', result: { cause: 'lost' } });
-  const next = box.exec(['true']);
-  await clock.pass(SECOND);
-  first(server.commands.slice(1)).end(0);
-  t.match(await next, { exitCode: 0 });
-  t.same(states, ['online', 'away', 'online']);
-  const reject = box.exec(['sleep'], { reject: false });
-  await settled();
-  server.connection.cut();
-  t.match(await reject, { exitCode: undefined, cause: 'lost' });
-});
+t.test(
+  'ordinary command is lost, and the box goes on with the next connection, when the connection breaks',
+  async (t) => {
+    const { server, clock, connect } = fakeSetup();
+    const states: string[] = [];
+    const box = await connect({ onStatus: ({ state }) => states.push(state) });
+    const run = box.exec(['sleep']);
+    await settled();
+    first(server.commands).write('stdout', 'so far');
+    await settled();
+    server.connection.cut();
+    const error = await failureOf(run);
+    t.ok(error instanceof LostError);
+    t.match(error, { exitCode: undefined, stdout: 'so far', result: { cause: 'lost' } });
+    const next = box.exec(['true']);
+    await clock.pass(SECOND);
+    first(server.commands.slice(1)).end(0);
+    t.match(await next, { exitCode: 0 });
+    t.same(states, ['online', 'away', 'online']);
+    const reject = box.exec(['sleep'], { reject: false });
+    await settled();
+    server.connection.cut();
+    t.match(await reject, { exitCode: undefined, cause: 'lost' });
+  },
+);
 
-t.test('request that was not started is sent again when the server drains, goes or is full', async (t) => {
+t.test('request is sent again when a server that drains, leaves or is full did not start it', async (t) => {
   for (const [name, refuse] of [
     ['-32004', 'draining'],
     ['-32001', 'full'],
@@ -124,14 +127,14 @@ t.test('request that was not started is sent again when the server drains, goes 
     if (typeof refuse === 'number') server.connection.closeWith(refuse);
     await clock.pass(SECOND);
     t.equal(server.commands.length, 1, `${name}: once`);
-    t.equal(server.connections.length, refuse === 'full' ? 1 : 2, `${name}: full is no reason to go elsewhere`);
+    t.equal(server.connections.length, refuse === 'full' ? 1 : 2, `${name}: a full server keeps its connection`);
     first(server.commands).end(0);
     t.match(await run, { exitCode: 0 });
     await box.close();
   }
 });
 
-t.test('1001 of another server and 1006 do not promise that nothing was started', async (t) => {
+t.test('command is lost when a server of another name closes with 1001, or with 1006', async (t) => {
   for (const [serverName, code] of [
     ['other', 1001],
     ['execwire', 1006],
@@ -146,26 +149,29 @@ t.test('1001 of another server and 1006 do not promise that nothing was started'
   }
 });
 
-t.test('refusal for want of room is given up after a minute, and that for want of replay at once', async (t) => {
-  const { server, clock, connect } = fakeSetup();
-  const box = await connect();
-  for (let each = 0; each < 100; each += 1) server.answers.push({ method: 'command/exec', answer: OVERLOADED });
-  const error = failureOf(box.exec(['echo']));
-  await clock.pass(MINUTE - SECOND);
-  t.ok(server.answers.length > 50, 'it waits longer each time');
-  await clock.pass(10 * SECOND);
-  t.ok((await error) instanceof RpcError);
-  server.answers.length = 0;
-  const answer = { code: -32001, data: { reason: 'serverOverloaded', bound: 'replayBudget' } };
-  server.answers.push({ method: 'command/exec', answer });
-  t.match(await failureOf(box.exec(['echo'], { detachable: true })), { data: { bound: 'replayBudget' } });
-  server.answers.push({ method: 'command/exec', answer });
-  const term = box.terminal(['sh']);
-  await settled();
-  t.equal(first(server.commands).key, undefined, 'a terminal is then an ordinary one');
-  first(server.commands).end(0);
-  t.equal((await term.result).exitCode, 0);
-});
+t.test(
+  'request is tried for a minute when the server is full, and once when it has no room to keep output',
+  async (t) => {
+    const { server, clock, connect } = fakeSetup();
+    const box = await connect();
+    for (let each = 0; each < 100; each += 1) server.answers.push({ method: 'command/exec', answer: OVERLOADED });
+    const error = failureOf(box.exec(['echo']));
+    await clock.pass(MINUTE - SECOND);
+    t.ok(server.answers.length > 50, 'few tries are made, because each waits longer than the last');
+    await clock.pass(10 * SECOND);
+    t.ok((await error) instanceof RpcError);
+    server.answers.length = 0;
+    const answer = { code: -32001, data: { reason: 'serverOverloaded', bound: 'replayBudget' } };
+    server.answers.push({ method: 'command/exec', answer });
+    t.match(await failureOf(box.exec(['echo'], { detachable: true })), { data: { bound: 'replayBudget' } });
+    server.answers.push({ method: 'command/exec', answer });
+    const term = box.terminal(['sh']);
+    await settled();
+    t.equal(first(server.commands).key, undefined, 'a terminal without a key is started instead');
+    first(server.commands).end(0);
+    t.equal((await term.result).exitCode, 0);
+  },
+);
 
 t.test('new work goes to a new connection when the server drains, while the old one finishes', async (t) => {
   const { server, clock, connect } = fakeSetup();
@@ -178,27 +184,31 @@ t.test('new work goes to a new connection when the server drains, while the old 
   const keptKey = kept.key ?? '';
   oldConnection.notify('server/draining', { deadlineMs: 1000 });
   await clock.pass(SECOND);
-  t.equal(server.connections.length, 2, 'it is there before it is needed');
+  t.equal(server.connections.length, 2, 'the new connection opens before a request needs it');
   const fresh = box.exec(['new'], { detachable: true });
   await settled();
   t.same(server.connection.received.map(({ method }) => method).slice(-1), ['command/exec']);
   t.equal(oldConnection.received.filter(({ method }) => method === 'command/exec').length, 2);
   const affinityOf = (text: string): string | undefined =>
     /(?:key=|^)([^.]+)\./.exec(text.replace(/^ws:.*key=/, ''))?.[1];
-  t.equal(affinityOf(oldConnection.url), affinityOf(keptKey), 'a balancer leads back to it');
+  t.equal(affinityOf(oldConnection.url), affinityOf(keptKey), 'the key and the URL of its connection begin alike');
   t.equal(affinityOf(server.connection.url), affinityOf(fresh.key ?? ''));
-  t.not(affinityOf(oldConnection.url), affinityOf(server.connection.url), 'and the new work elsewhere');
+  t.not(affinityOf(oldConnection.url), affinityOf(server.connection.url), 'the new connection has another beginning');
   oldConnection.cut();
   t.ok((await failureOf(old)) instanceof LostError);
   await clock.pass(SECOND);
-  t.equal(affinityOf(server.connection.url), affinityOf(keptKey), 'what is kept is come back to where it is');
+  t.equal(
+    affinityOf(server.connection.url),
+    affinityOf(keptKey),
+    'the client reconnects with the beginning of the key',
+  );
   keptCommand?.end(0);
   t.match(await kept, { exitCode: 0 });
   first(server.commands.slice(2)).end(0);
   t.match(await fresh, { exitCode: 0 });
 });
 
-t.test('start without an answer is sent again with its key to the same server, and runs once', async (t) => {
+t.test('start is sent again with its key, and runs once, when the connection breaks before its answer', async (t) => {
   const { server, clock, connect } = fakeSetup();
   const box = await connect();
   const run = box.exec(['job'], { detachable: true });
@@ -206,7 +216,7 @@ t.test('start without an answer is sent again with its key to the same server, a
   server.onStart = (started) => {
     command = started;
     started.write('stdout', 'early');
-    // Its announcement is under way, and never comes.
+    // The server has sent `command/exec/attached`, and the break loses it.
     server.connection.cut();
   };
   await clock.pass(SECOND);
@@ -225,12 +235,12 @@ t.test('start without an answer is sent again with its key to the same server, a
   };
   const unknown = failureOf(box.exec(['job'], { detachable: true }));
   await clock.pass(SECOND);
-  t.ok((await unknown) instanceof UnknownOutcomeError, 'another server cannot tell');
-  t.equal(server.commands.length, 0, 'so it is not run there');
+  t.ok((await unknown) instanceof UnknownOutcomeError, 'a restarted server does not know whether the command ran');
+  t.equal(server.commands.length, 0, 'the client does not start the command a second time');
 });
 
 t.test(
-  'input that is written with the start is taken once when the connection breaks before the start is announced',
+  'input that is sent with the start is taken once when the connection breaks before the server answers the start',
   async (t) => {
     const { server, clock, connect } = fakeSetup();
     const box = await connect();
@@ -240,12 +250,12 @@ t.test(
       command = started;
       server.onStart = () => {};
     };
-    // Nothing that the server says arrives, and everything that the client says does.
+    // Nothing that the server sends arrives at the client, and everything that the client sends arrives.
     server.connection.isDeaf = true;
     await settled();
     t.equal(command?.stdin, 'first piece, ');
     const write = server.connection.received.find(({ method }) => method === 'command/exec/write');
-    t.match(write?.params, { offset: 0 }, 'it says where it belongs, or it would be taken again');
+    t.match(write?.params, { offset: 0 }, 'the write has an offset, so that the server takes it once');
     server.connection.cut();
     await clock.pass(SECOND);
     t.equal(command?.stdin, 'first piece, ');
@@ -255,7 +265,7 @@ t.test(
   },
 );
 
-t.test('input that is written with a start that is refused for now goes to the start that is not', async (t) => {
+t.test('input goes to the start that succeeds when the server refused the start before', async (t) => {
   for (const answer of [OVERLOADED, DRAINING]) {
     const { server, clock, connect } = fakeSetup();
     const box = await connect();
@@ -270,7 +280,7 @@ t.test('input that is written with a start that is refused for now goes to the s
   }
 });
 
-t.test('command is lost when its own server has forgotten it, and unknown when another one answers', async (t) => {
+t.test('command is lost when its server has forgotten it, and unknown when another server answers', async (t) => {
   const { server, clock, connect } = fakeSetup();
   const box = await connect();
   const forgotten = failureOf(box.exec(['job'], { detachable: true }));
@@ -310,7 +320,7 @@ t.test('outcome is unknown when no server is found for a minute, and the next re
   t.match(await again, { exitCode: 0 });
 });
 
-t.test('nothing is tried again when reconnect is false', async (t) => {
+t.test('box makes no second connection when reconnect is false', async (t) => {
   const { server, clock, connect } = fakeSetup();
   const box = await connect({ reconnect: false });
   const ordinary = failureOf(box.exec(['job']));
@@ -323,7 +333,7 @@ t.test('nothing is tried again when reconnect is false', async (t) => {
   t.equal(server.connections.length, 1);
 });
 
-t.test('close while away ends what is waited for with an unknown outcome', async (t) => {
+t.test('command has an unknown outcome when the box is closed while it has no connection', async (t) => {
   const { server, clock, connect } = fakeSetup();
   const box = await connect();
   const run = failureOf(box.exec(['job'], { detachable: true }));
@@ -338,51 +348,51 @@ t.test('close while away ends what is waited for with an unknown outcome', async
   t.equal(clock.waiting, 0, 'and no timer is left');
 });
 
-t.test('first connect waits for a full server as it asks, and repeats no refused credential', async (t) => {
-  const { server, clock, connect } = fakeSetup();
-  server.refusals.push(new ConnectError('full', { status: 503, retryAfterMs: 3 * SECOND }));
-  const box = connect();
-  await clock.pass(2.9 * SECOND);
-  t.equal(server.connections.length, 0);
-  await clock.pass(SECOND);
-  await box;
-  t.equal(server.connections.length, 1);
-  for (const status of [401, 403, 404]) {
-    server.refusals.push(new ConnectError('refused', { status }));
-    t.match(await failureOf(connect()), { name: 'ConnectError', status });
-  }
-  for (let each = 0; each < 100; each += 1) server.refusals.push(new ConnectError('full', { status: 503 }));
-  const never = failureOf(connect({ connectTimeout: 5 * SECOND }));
-  await clock.pass(6 * SECOND);
-  t.match(await never, { status: 503 });
-});
-
 t.test(
-  'credential that is refused on the way back ends the attempts, and a function gives a fresh one each time',
+  'connect waits as long as a full server asks, and gives up at once when the credential is refused',
   async (t) => {
     const { server, clock, connect } = fakeSetup();
-    let count = 0;
-    const token = async (): Promise<string> => {
-      count += 1;
-      return `token ${count}`;
-    };
-    const box = await connect({ token });
-    server.connection.cut();
+    server.refusals.push(new ConnectError('full', { status: 503, retryAfterMs: 3 * SECOND }));
+    const box = connect();
+    await clock.pass(2.9 * SECOND);
+    t.equal(server.connections.length, 0);
     await clock.pass(SECOND);
-    const offered = server.connections.map(({ protocols }) =>
-      Buffer.from(protocols[1]?.split('.')[2] ?? '', 'base64url').toString(),
-    );
-    t.same(offered, ['token 1', 'token 2']);
-    for (let each = 0; each < 3; each += 1) server.refusals.push(new ConnectError('refused', { status: 401 }));
-    server.connection.cut();
-    const run = failureOf(box.exec(['true']));
-    await clock.pass(10 * SECOND);
-    t.match(await run, { name: 'UnknownOutcomeError', wasSent: false, cause: { status: 401 } });
-    t.equal(server.refusals.length, 2);
+    await box;
+    t.equal(server.connections.length, 1);
+    for (const status of [401, 403, 404]) {
+      server.refusals.push(new ConnectError('refused', { status }));
+      t.match(await failureOf(connect()), { name: 'ConnectError', status });
+    }
+    for (let each = 0; each < 100; each += 1) server.refusals.push(new ConnectError('full', { status: 503 }));
+    const never = failureOf(connect({ connectTimeout: 5 * SECOND }));
+    await clock.pass(6 * SECOND);
+    t.match(await never, { status: 503 });
   },
 );
 
-t.test('connect gives up when the peer is silent, and close when the server stands still', async (t) => {
+t.test('box asks its token function at each connect, and stops trying when the server refuses the token', async (t) => {
+  const { server, clock, connect } = fakeSetup();
+  let count = 0;
+  const token = async (): Promise<string> => {
+    count += 1;
+    return `token ${count}`;
+  };
+  const box = await connect({ token });
+  server.connection.cut();
+  await clock.pass(SECOND);
+  const offered = server.connections.map(({ protocols }) =>
+    Buffer.from(protocols[1]?.split('.')[2] ?? '', 'base64url').toString(),
+  );
+  t.same(offered, ['token 1', 'token 2']);
+  for (let each = 0; each < 3; each += 1) server.refusals.push(new ConnectError('refused', { status: 401 }));
+  server.connection.cut();
+  const run = failureOf(box.exec(['true']));
+  await clock.pass(10 * SECOND);
+  t.match(await run, { name: 'UnknownOutcomeError', wasSent: false, cause: { status: 401 } });
+  t.equal(server.refusals.length, 2);
+});
+
+t.test('connect and close give up after their timeouts when the server does not answer', async (t) => {
   const { server, clock, connect } = fakeSetup();
   server.isSilent = true;
   const silent = failureOf(connect({ connectTimeout: 5 * SECOND }));
@@ -399,7 +409,7 @@ t.test('connect gives up when the peer is silent, and close when the server stan
   t.equal(clock.waiting, 0);
 });
 
-t.test('request that is never answered is given up, and keeps nothing', async (t) => {
+t.test('request rejects after its timeout, and the next one works, when the server does not answer', async (t) => {
   const { server, clock, connect } = fakeSetup();
   const box = await connect({ requestTimeout: 5 * SECOND });
   server.answers.push({ method: 'command/exec/list', answer: 'silence' });
@@ -413,23 +423,20 @@ t.test('request that is never answered is given up, and keeps nothing', async (t
   t.same(await box.list(), []);
 });
 
-t.test(
-  'connection is opened anew when three heartbeats have not come, and not for a program that was stopped',
-  async (t) => {
-    const { server, clock, connect } = fakeSetup();
-    await connect({ heartbeat: SECOND });
-    t.match(server.connection.received[0], { params: { capabilities: { heartbeatMs: SECOND } } });
-    await clock.pass(MINUTE);
-    t.equal(server.connections.length, 1, 'a server without heartbeats is left alone');
-    server.connection.notify('server/heartbeat', {});
-    await clock.pass(3.5 * SECOND);
-    t.equal(server.connections.length, 1);
-    await clock.pass(3 * SECOND);
-    t.equal(server.connections.length, 2);
-  },
-);
+t.test('client opens a new connection when three heartbeats in a row do not come', async (t) => {
+  const { server, clock, connect } = fakeSetup();
+  await connect({ heartbeat: SECOND });
+  t.match(server.connection.received[0], { params: { capabilities: { heartbeatMs: SECOND } } });
+  await clock.pass(MINUTE);
+  t.equal(server.connections.length, 1, 'a server that never sent a heartbeat keeps its connection');
+  server.connection.notify('server/heartbeat', {});
+  await clock.pass(3.5 * SECOND);
+  t.equal(server.connections.length, 1);
+  await clock.pass(3 * SECOND);
+  t.equal(server.connections.length, 2);
+});
 
-t.test('reader that takes nothing holds the server at its window, and gets the rest when it reads on', async (t) => {
+t.test('server sends no more than the window when a reader stops, and the rest when it reads on', async (t) => {
   const { server, connect } = fakeSetup();
   const box = await connect();
   const run = box.exec(['yes'], { window: 10_000 });
@@ -441,22 +448,22 @@ t.test('reader that takes nothing holds the server at its window, and gets the r
   command.write('stdout', all);
   await settled();
   const sent = (): number => first(command.views).sent.stdout;
-  t.ok(sent() <= 20_000, `${sent()} bytes are under way`);
+  t.ok(sent() <= 20_000, `the server has sent ${sent()} bytes`);
   let read = (await firstPiece).value?.length ?? 0;
   while (read < all.length) read += (await reader.next()).value?.length ?? 0;
   t.equal(sent(), all.length);
   command.end(0);
-  t.equal((await run).stdout.length, all.length, 'and the result has all of it, too');
+  t.equal((await run).stdout.length, all.length, 'the result has all output, too');
   const unread = box.exec(['yes'], { window: 10_000 });
   await settled();
   const other = first(server.commands.slice(1));
   other.write('stdout', all);
   other.end(0);
-  t.equal((await unread).stdout.length, all.length, 'a reader that never comes holds nothing');
+  t.equal((await unread).stdout.length, all.length, 'a stream that nobody reads holds nothing up');
 });
 
 t.test(
-  'output waits for the first reader when nothing is kept, and a stream without a reader then holds nothing up',
+  'output waits for its first reader, and then a stream without a reader holds nothing up, when buffer is false',
   async (t) => {
     const { server, connect } = fakeSetup();
     const box = await connect();
@@ -475,25 +482,28 @@ t.test(
   },
 );
 
-t.test('slow reader that is sent away comes back where it stopped, and one that was taken over does not', async (t) => {
-  const { server, connect } = fakeSetup();
-  const box = await connect();
-  const run = box.exec(['job'], { detachable: true });
-  await settled();
-  const command = first(server.commands);
-  command.write('stdout', 'one ');
-  await settled();
-  command.detach(first(command.views), 'fellBehind');
-  await settled();
-  command.write('stdout', 'two');
-  await settled();
-  t.equal(command.views.length, 1);
-  command.detach(first(command.views), 'takeover');
-  const error = await failureOf(run);
-  t.match(error, { name: 'UnknownOutcomeError', detached: 'takeover', result: { stdout: 'one two' } });
-});
+t.test(
+  'run attaches again where it stopped when it fell behind, and rejects when another client took over',
+  async (t) => {
+    const { server, connect } = fakeSetup();
+    const box = await connect();
+    const run = box.exec(['job'], { detachable: true });
+    await settled();
+    const command = first(server.commands);
+    command.write('stdout', 'one ');
+    await settled();
+    command.detach(first(command.views), 'fellBehind');
+    await settled();
+    command.write('stdout', 'two');
+    await settled();
+    t.equal(command.views.length, 1);
+    command.detach(first(command.views), 'takeover');
+    const error = await failureOf(run);
+    t.match(error, { name: 'UnknownOutcomeError', detached: 'takeover', result: { stdout: 'one two' } });
+  },
+);
 
-t.test('attach gives kept output and the result; detach leaves the command', async (t) => {
+t.test('detach leaves the command running, and attach then gives the kept output and the result', async (t) => {
   const { server, connect } = fakeSetup();
   const box = await connect();
   const job = box.exec(['job'], { detachable: true });
@@ -511,10 +521,10 @@ t.test('attach gives kept output and the result; detach leaves the command', asy
   command.end(3);
   t.match(await failureOf(run), { name: 'ExecError', exitCode: 3, stdout: 'before after' });
   t.match(await failureOf(box.attach(`${key}x`)), { name: 'RpcError', reason: 'keyNotFound' });
-  t.equal(server.connections.length, 1, 'its own keys need no other connection');
+  t.equal(server.connections.length, 1, 'a key that this box made needs no other connection');
 });
 
-t.test('attach to a key of another client goes where a balancer leads its key', async (t) => {
+t.test('attach opens a connection whose URL has the key when another client made the key', async (t) => {
   const { server, clock, connect } = fakeSetup();
   const box = await connect();
   const failure = failureOf(box.attach('elsewhere.0123456789abcdef'));
@@ -524,7 +534,7 @@ t.test('attach to a key of another client goes where a balancer leads its key', 
   t.equal(server.connections.length, 2);
 });
 
-t.test('output that was dropped while away is told as a gap and counted as truncated', async (t) => {
+t.test('output is reported as a gap and counted as truncated when the server dropped it during a break', async (t) => {
   const { server, clock, connect } = fakeSetup();
   const box = await connect();
   const run = box.exec(['job'], { detachable: { whenFull: 'drop' } });
@@ -546,75 +556,84 @@ t.test('output that was dropped while away is told as a gap and counted as trunc
   t.equal(result.stdout, 'abchi');
 });
 
-t.test('kill while away is sent on the way back, and abort before the start sends nothing at all', async (t) => {
-  const { server, clock, connect } = fakeSetup();
-  const box = await connect();
-  const run = box.exec(['job'], { detachable: true });
-  await settled();
-  const command = first(server.commands);
-  server.connection.cut();
-  const killed = run.kill();
-  await clock.pass(SECOND);
-  await killed;
-  t.same(command.signals, ['SIGTERM']);
-  command.end(143, { signal: 'SIGTERM' });
-  t.match(await failureOf(run), { name: 'ExecError', result: { cause: 'terminated' } });
-  server.connection.cut();
-  const aborter = new AbortController();
-  const never = failureOf(box.exec(['never'], { signal: aborter.signal }));
-  aborter.abort();
-  const error = await never;
-  t.ok(error instanceof ExecError && error.aborted);
-  await clock.pass(SECOND);
-  t.equal(server.commands.length, 1);
-});
+t.test(
+  'kill is sent after a reconnect when it was called during a break, and abort before the start sends nothing',
+  async (t) => {
+    const { server, clock, connect } = fakeSetup();
+    const box = await connect();
+    const run = box.exec(['job'], { detachable: true });
+    await settled();
+    const command = first(server.commands);
+    server.connection.cut();
+    const killed = run.kill();
+    await clock.pass(SECOND);
+    await killed;
+    t.same(command.signals, ['SIGTERM']);
+    command.end(143, { signal: 'SIGTERM' });
+    t.match(await failureOf(run), { name: 'ExecError', result: { cause: 'terminated' } });
+    server.connection.cut();
+    const aborter = new AbortController();
+    const never = failureOf(box.exec(['never'], { signal: aborter.signal }));
+    aborter.abort();
+    const error = await never;
+    t.ok(error instanceof ExecError && error.aborted);
+    await clock.pass(SECOND);
+    t.equal(server.commands.length, 1);
+  },
+);
 
-t.test('server without detachable commands gets no word of them, and a break loses the command', async (t) => {
-  const { server, clock, connect } = fakeSetup();
-  server.beOld();
-  const box = await connect();
-  const run = box.exec(['job'], { detachable: true });
-  t.same(await run.started, { pid: 4242, key: undefined });
-  const sent = server.connection.received.find(({ method }) => method === 'command/exec')?.params ?? {};
-  t.same([sent.detachable, sent.window], [undefined, undefined]);
-  first(server.commands).write('stdout', 'x'.repeat(3_000_000));
-  await settled();
-  server.connection.cut();
-  const error = await failureOf(run);
-  t.ok(error instanceof LostError);
-  t.equal(error instanceof LostError && error.stdout.length, 3_000_000);
-  await clock.pass(SECOND);
-  const term = box.terminal(['sh']);
-  await settled();
-  first(server.commands.slice(-1)).end(0);
-  t.equal((await term.result).exitCode, 0);
-});
+t.test(
+  'client sends no detachable options, and a break loses the command, when the server does not know them',
+  async (t) => {
+    const { server, clock, connect } = fakeSetup();
+    server.beOld();
+    const box = await connect();
+    const run = box.exec(['job'], { detachable: true });
+    t.same(await run.started, { pid: 4242, key: undefined });
+    const sent = server.connection.received.find(({ method }) => method === 'command/exec')?.params ?? {};
+    t.same([sent.detachable, sent.window], [undefined, undefined]);
+    first(server.commands).write('stdout', 'x'.repeat(3_000_000));
+    await settled();
+    server.connection.cut();
+    const error = await failureOf(run);
+    t.ok(error instanceof LostError);
+    t.equal(error instanceof LostError && error.stdout.length, 3_000_000);
+    await clock.pass(SECOND);
+    const term = box.terminal(['sh']);
+    await settled();
+    first(server.commands.slice(-1)).end(0);
+    t.equal((await term.result).exitCode, 0);
+  },
+);
 
-t.test('screen is a short visit of an observer, and attachTerminal begins with it', async (t) => {
-  const { server, connect } = fakeSetup();
-  const box = await connect();
-  const term = box.terminal(['sh'], { cols: 80, rows: 24 });
-  await settled();
-  const command = first(server.commands);
-  t.match(command.params.detachable, { whenFull: 'pause' });
-  command.write('stdout', 'drawn');
-  t.equal(await term.screen(), 'screen at 5');
-  await settled();
-  t.equal(command.views.length, 1, 'the visitor has left');
-  const other = box.attachTerminal(term.key ?? '', { role: 'observer' });
-  let heard = '';
-  other.onOutput(({ bytes }) => {
-    heard += Buffer.from(bytes).toString();
-  });
-  await settled();
-  command.write('stdout', ' more');
-  await settled();
-  t.equal(heard, 'screen at 5 more');
-  command.end(0);
-  await other.result;
-});
+t.test(
+  'screen attaches as an observer, takes the screen and leaves, and attachTerminal begins with the screen',
+  async (t) => {
+    const { server, connect } = fakeSetup();
+    const box = await connect();
+    const term = box.terminal(['sh'], { cols: 80, rows: 24 });
+    await settled();
+    const command = first(server.commands);
+    t.match(command.params.detachable, { whenFull: 'pause' });
+    command.write('stdout', 'drawn');
+    t.equal(await term.screen(), 'screen at 5');
+    await settled();
+    t.equal(command.views.length, 1, 'the observer has left');
+    const other = box.attachTerminal(term.key ?? '', { role: 'observer' });
+    let heard = '';
+    other.onOutput(({ bytes }) => {
+      heard += Buffer.from(bytes).toString();
+    });
+    await settled();
+    command.write('stdout', ' more');
+    await settled();
+    t.equal(heard, 'screen at 5 more');
+    command.end(0);
+    await other.result;
+  },
+);
 
-t.test('terminal that redraws comes back with a marked picture in place of what was missed', async (t) => {
+t.test('terminal with redraw gives a marked screen in place of the output that it missed during a break', async (t) => {
   const { server, clock, connect } = fakeSetup();
   const box = await connect();
   const term = box.terminal(['vim'], { redraw: true });
@@ -638,7 +657,7 @@ t.test('terminal that redraws comes back with a marked picture in place of what 
   t.same(heard, ['drawn', 'picture: screen at 12', ' more']);
 });
 
-t.test('box signals and forgets by key', async (t) => {
+t.test('box signals and forgets a command by its key', async (t) => {
   const { server, connect } = fakeSetup();
   const box = await connect();
   const run = box.exec(['job'], { detachable: true, reject: false });
@@ -654,7 +673,7 @@ t.test('box signals and forgets by key', async (t) => {
   t.equal(server.commands.length, 0);
 });
 
-t.test('requests of the server are answered, and its nonsense ends the connection', async (t) => {
+t.test('client answers requests of the server, and closes the connection when a text is not JSON', async (t) => {
   const { server, clock, connect } = fakeSetup();
   const box = await connect();
   box.onRequest('known', async (params) => ({ echoed: params }));

@@ -1,5 +1,4 @@
-// The examples in the client's documentation: every export has one, they fit the built types, and they print what they say when they run. Knows
-// nothing of what they show.
+// Shows that every export of the client has an example in its documentation, that each example fits the built types, and that each prints what it says. Knows no example.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { format } from 'node:util';
@@ -12,12 +11,12 @@ import { until } from '../support/until.js';
 const CLIENT = resolve(import.meta.dirname, '../../client');
 const ENTRY = join(CLIENT, 'src/node.ts');
 const BUILT = join(CLIENT, 'dist/node.js');
-/** The address that examples write. */
+/** The address of the server in the examples. */
 const DOCUMENTED_URL = 'ws://127.0.0.1:4500';
-/** What examples may use without an import or a declaration, in addition to `connect`. */
+/** Declares `box`, which examples may use without an import, as they may use `connect`. */
 const BOX_DECLARATION = "import type { Box } from 'execwire-client';\ndeclare global { var box: Box; }\n";
 
-/** An example with the import of `connect` that it leaves out. */
+/** Adds the import of `connect` to an example that leaves it out. */
 function wholeOf(code: string): string {
   const lacksImport = /\bconnect\(/.test(code) && !/import .*\bconnect\b/.test(code);
   return lacksImport ? `import { connect } from 'execwire-client';\n${code}` : code;
@@ -26,11 +25,11 @@ function wholeOf(code: string): string {
 interface Example {
   readonly name: string;
   readonly code: string;
-  /** Lines that it says it prints. */
+  /** Lines that the example says it prints. */
   readonly printed: readonly string[];
 }
 
-/** What a line of an example says that it prints: a comment behind `console.log`, several lines with `, then ` between them. */
+/** The lines that an example says it prints, from the comments after its calls of `console.log`. `, then ` separates several lines of one call. */
 function printedBy(code: string): string[] {
   const said = code.split('\n').flatMap((line) => /console\.log\(.*\).*?\/\/ (.*)$/.exec(line)?.[1] ?? []);
   return said.flatMap((text) => text.split(', then '));
@@ -50,7 +49,7 @@ const exported = (moduleSymbol === undefined ? [] : checker.getExportsOfModule(m
   const codes = tags.map(({ text }) => ts.displayPartsToString(text));
   return { name: symbol.name, description: ts.displayPartsToString(original.getDocumentationComment(checker)), codes };
 });
-/** Examples of methods, of which not every one needs any. */
+/** Examples of methods. A method may have none. */
 const ofMembers = (moduleSymbol === undefined ? [] : checker.getExportsOfModule(moduleSymbol)).flatMap((symbol) => {
   const original = symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol;
   if ((original.flags & ts.SymbolFlags.Class) === 0) return [];
@@ -73,7 +72,7 @@ t.test('every export has a description and an example', (t) => {
   t.end();
 });
 
-t.test('examples fit the types of the built package, alone but for a box', (t) => {
+t.test('examples fit the types of the built package when only a box is declared for them', (t) => {
   const folder = t.testdir({ 'box.d.ts': BOX_DECLARATION });
   const files = examples.map(({ name, code }) => {
     const file = join(folder, `${name.replaceAll(' ', '-')}.mts`);
@@ -97,12 +96,12 @@ t.test('examples fit the types of the built package, alone but for a box', (t) =
   t.end();
 });
 
-t.test('examples print what they say when they run against a server', async (t) => {
-  // Not looked at when it is idle, because it keeps the threads of sandboxes.
+t.test('examples print the lines that they promise when they run against a server', async (t) => {
+  // Descriptors are not compared at the end, because the server keeps the threads of sandboxes.
   const server = await startServer(t, { warm: false });
   const folder = join(t.testdir(), 'examples');
   mkdirSync(folder);
-  // Of the built package, as the classes that examples compare with.
+  // The box is of the built package, because examples compare its errors with the classes of that package.
   const { connect } = (await import(BUILT)) as typeof import('../../client/src/node.js');
   const box = await connect(server.url, { name: 'examples' });
   t.teardown(() => box.close());

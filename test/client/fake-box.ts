@@ -1,4 +1,4 @@
-/** A box on a fake server and a clock that stands still. Knows no test. */
+/** A box with a server in memory and a clock that only the test moves. Knows no test. */
 import { decodeBase64, encodeBase64 } from '../../client/src/base64.js';
 import type { Box } from '../../client/src/box.js';
 import { CheckedBox } from '../../client/src/checked-box.js';
@@ -21,13 +21,13 @@ export function fakeSetup(): FakeSetup {
     clock,
     encodeBase64,
     decodeBase64,
-    // Without chance the delays are the longest ones.
+    // With 0 every delay between two tries is the longest that is possible.
     random: () => 0,
     Box: CheckedBox,
     checkOptions,
     traceContext: () => undefined,
     openSocket: () => {
-      throw new Error('the fake server has no socket');
+      throw new Error('the server in memory has no socket');
     },
   };
   const connect = (options: ConnectOptions = {}): Promise<Box> =>

@@ -1,6 +1,6 @@
 /**
- * A server in memory that speaks the wire, coming back to commands included, and whose connections break when a test says so. Long because it is one state machine, as a server is. Knows no client: it
- * reads texts and writes texts.
+ * A server in memory that speaks the protocol, detachable commands included, and whose connections break when a test says so. Long because a server
+ * is one state machine. Knows no client: it reads texts and writes texts.
  */
 import { ConnectError } from '../../client/src/errors.js';
 import type { OpenTransport, Transport, TransportListener, TransportRequest } from '../../client/src/transport.js';
@@ -8,7 +8,7 @@ import type { AttachParams, ExecParams, StreamName } from '../../client/src/wire
 
 export type Message = Record<string, unknown> & { id?: number; method?: string; params?: Record<string, unknown> };
 
-/** A refusal, as a server sends it. */
+/** The error of a reply. */
 export interface Refusal {
   readonly code: number;
   readonly message?: string;
@@ -28,7 +28,7 @@ interface View {
   readonly acknowledged: Record<StreamName, number>;
 }
 
-/** A command of the fake server: the test says what it writes and when it ends. */
+/** A command of this server. The test decides what the command writes and when it ends. */
 export class FakeCommand {
   readonly params: ExecParams;
   readonly key: string | undefined;
@@ -54,18 +54,18 @@ export class FakeCommand {
     for (const view of this.views) this.send(view);
   }
 
-  /** Forgets output, as a full log does. */
+  /** Forgets the output below a position, as a server does whose log is full. */
   forget(stream: StreamName, below: number): void {
     this.oldest[stream] = below;
   }
 
-  /** Ends with a reply to everybody, behind all output. */
+  /** Ends the command. Each view gets the reply after all output. */
   end(exitCode: number, more: Record<string, unknown> = {}): void {
     this.exit = { exitCode, stdout: '', stderr: '', signal: null, timedOut: false, durationMs: 1, ...more };
     for (const view of [...this.views]) this.send(view);
   }
 
-  /** Sends what the window of a view allows, and the reply behind the last byte. */
+  /** Sends the output that the window of a view allows, and the reply after the last byte. */
   send(view: View): void {
     for (const stream of STREAMS) {
       const allowed = view.acknowledged[stream] + view.window;
@@ -99,9 +99,9 @@ export class FakeConnection implements Transport {
   /** Everything the client sent. */
   readonly received: Message[] = [];
   isOpen = true;
-  /** Nothing that the server says arrives. */
+  /** Whether the client receives nothing that the server sends. */
   isDeaf = false;
-  /** Does not answer a Close. */
+  /** Whether the server leaves a Close without an answer. */
   isMute = false;
   #listener: TransportListener;
   #server: FakeServer;
@@ -151,18 +151,18 @@ export class FakeConnection implements Transport {
     this.#sendText({ id, method, params });
   }
 
-  /** Sends a text that may be no message. */
+  /** Sends any text, also one that is no message. */
   sendRaw(text: string): void {
     this.#later(() => this.#listener.onText(text));
   }
 
-  /** Breaks: what is under way in either direction is lost. */
+  /** Breaks the connection. Messages that have not arrived yet are lost in both directions. */
   cut(): void {
     this.#queue = [];
     this.end(1006, '');
   }
 
-  /** Ends behind everything that was sent. */
+  /** Closes the connection after everything that was sent has arrived. */
   closeWith(code: number): void {
     this.#later(() => this.end(code, ''));
   }
@@ -192,9 +192,9 @@ export class FakeConnection implements Transport {
 export class FakeServer {
   readonly connections: FakeConnection[] = [];
   readonly commands: FakeCommand[] = [];
-  /** Answers to upgrades, one each, before connections are accepted again. */
+  /** Errors of the next connects, one for each. When none is left, connections are accepted. */
   readonly refusals: ConnectError[] = [];
-  /** Answers to requests of a method, one each, in place of the usual ones: a refusal, any reply, or none. */
+  /** Answers to the next requests of a method, one for each, in place of the usual ones: a refusal, a reply, or none. */
   readonly answers: { method: string; answer: Refusal | { readonly reply: unknown } | 'silence' }[] = [];
   serverId: string | undefined = 'server-1';
   /** Whether no server listens. */
@@ -216,7 +216,7 @@ export class FakeServer {
     return newest;
   }
 
-  /** Whether connections are accepted and then get no answer. */
+  /** Whether the server accepts connections and answers no request. */
   isSilent = false;
 
   readonly openTransport: OpenTransport = async (request) => {
@@ -228,13 +228,13 @@ export class FakeServer {
     return connection;
   };
 
-  /** An 0.1.0: it knows neither detachable commands nor windows. */
+  /** Makes this a server without detachable commands and windows, such as the first build of 0.1.0. */
   beOld(): void {
     this.serverId = undefined;
     this.limits = { maxFrameBytes: 16_777_216 };
   }
 
-  /** Another instance at the same address: no command of the old one is known. */
+  /** Restarts the server at the same address, so that it has another `serverId` and knows no command. */
   restart(): void {
     this.#restarts += 1;
     this.serverId = `server-${1 + this.#restarts}`;
@@ -254,7 +254,7 @@ export class FakeServer {
     else connection.refuse(id, answer);
   }
 
-  /** A connection has ended: its ordinary commands are killed, the others are left. */
+  /** Kills the ordinary commands of a connection that has ended, and leaves the detachable ones. */
   left(connection: FakeConnection): void {
     for (const command of this.commands) {
       command.views = command.views.filter((view) => view.connection !== connection);

@@ -1,10 +1,10 @@
-/** A clock that stands still until a test moves it, and a wait for everything that needs no time. */
+/** A clock that stands still until a test moves it, and a function that waits until all promises have settled that need no time. Knows no test. */
 import type { Cancel, Clock } from '../../client/src/platform.js';
 
-/** Turns of the loop after which everything that only waits for promises has happened. */
+/** Turns of the event loop after which every chain of promises that needs no time has settled. */
 const TURNS = 5;
 
-/** Resolves when all promises have settled that depend on nothing outside. */
+/** Resolves when all promises have settled that need neither time nor input. */
 export async function settled(): Promise<void> {
   for (let turn = 0; turn < TURNS; turn += 1) await new Promise((resolve) => setImmediate(resolve));
 }
@@ -30,7 +30,7 @@ export class ManualClock implements Clock {
     return this.#timers.length;
   }
 
-  /** Lets time pass, and everything that follows from it. */
+  /** Moves the clock, runs the timers that are due in their order, and waits after each until promises have settled. */
   async pass(ms: number): Promise<void> {
     const end = this.#now + ms;
     await settled();

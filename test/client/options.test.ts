@@ -1,5 +1,4 @@
-// What connect and the calls of a box refuse before anything is sent: URLs, options that do not exist, numbers that make no sense. Knows no server
-// but one in memory.
+// Shows which URLs, option names and numbers `connect` and the methods of a box refuse before they send anything. Uses no server but one in memory.
 import t from 'tap';
 import { forceKillAfterMs } from '../../client/src/defaults.js';
 import { connect as connectByNode } from '../../client/src/node.js';
@@ -7,14 +6,14 @@ import { hostClock } from '../../client/src/platform.js';
 import { failureOf, fakeSetup } from './fake-box.js';
 import { settled } from './manual-clock.js';
 
-t.test('connect refuses what is no URL', async (t) => {
+t.test('connect rejects with TypeError when its URL is missing or is no string', async (t) => {
   for (const url of [undefined, null, '', 4500, {}]) {
     const error = await failureOf(connectByNode(url as never));
     t.match(error, { name: 'TypeError', message: /^connect needs the URL of a server/ }, String(url));
   }
 });
 
-t.test('connect shows no user name and no password when it fails', async (t) => {
+t.test('connect shows no password of the URL when it fails', async (t) => {
   const urls = [
     'ws://user:secret@127.0.0.1:1',
     'ws://user:secret@127.0.0.1:1/path?key=abc',
@@ -33,7 +32,7 @@ t.test('connect shows no user name and no password when it fails', async (t) => 
   }
 });
 
-t.test('a call names the nearest right option when an option does not exist', async (t) => {
+t.test('method throws and names the most similar option when an option does not exist', async (t) => {
   const { connect } = fakeSetup();
   t.match(await failureOf(connectByNode('ws://127.0.0.1:1', { conectTimeout: 5 } as never)), {
     name: 'TypeError',
@@ -53,12 +52,12 @@ t.test('a call names the nearest right option when an option does not exist', as
   for (const [call, message] of calls) t.throws(call, { name: 'TypeError', message });
   t.doesNotThrow(
     () => void box.exec(['true'], { other: undefined } as never).catch(() => {}),
-    'undefined is not given',
+    'an unknown option that is undefined does not count',
   );
   await box.close();
 });
 
-t.test('a call refuses numbers that make no sense', async (t) => {
+t.test('method throws and names the option when a number is out of its range', async (t) => {
   const { server, connect } = fakeSetup();
   t.match(
     await failureOf(connectByNode('ws://127.0.0.1:1', { connectTimeout: Number.NaN })),
@@ -96,7 +95,7 @@ t.test('a call refuses numbers that make no sense', async (t) => {
   await box.close();
 });
 
-t.test('waitFor and a line of a shell refuse wrong times, options and expectations', async (t) => {
+t.test('waitFor and shell.run reject when a time, an option or an expectation is not valid', async (t) => {
   const { server, connect } = fakeSetup();
   const box = await connect();
   const shell = box.shell();
@@ -121,7 +120,7 @@ t.test('waitFor and a line of a shell refuse wrong times, options and expectatio
   for (const expectation of [5, true]) {
     t.match(await failureOf(run.waitFor(expectation as never)), { message: /^waitFor needs a text, a pattern or/ });
   }
-  // None of them is in the way of a right one.
+  // The refused calls do not disturb a valid one.
   await settled();
   server.commands.find(({ params }) => params.command[0] === 'cat')?.write('stdout', 'right');
   t.match(await run.waitFor('right', { timeout: 2 ** 31 - 1 }), { match: 'right' });
@@ -131,16 +130,16 @@ t.test('waitFor and a line of a shell refuse wrong times, options and expectatio
   await box.close();
 });
 
-t.test('a timer of the host waits when its delay is longer than timers can be', async (t) => {
+t.test('timer of the host does not fire at once when its delay is longer than Node allows', async (t) => {
   for (const delay of [2 ** 31, Number.POSITIVE_INFINITY]) {
     let hasFired = false;
     const cancel = hostClock.after(delay, () => {
       hasFired = true;
     });
-    // One that is due at once comes first if the long one waits.
+    // Node fires a timer with such a delay after 1 ms, which is before this timer of 2 ms.
     await new Promise((resolve) => setTimeout(resolve, 2));
     cancel();
     t.notOk(hasFired, String(delay));
   }
-  t.equal(forceKillAfterMs(2 ** 31), 3_600_000, 'where options are not checked, the server takes the number');
+  t.equal(forceKillAfterMs(2 ** 31), 3_600_000, 'a number that no check refused is cut to what the server accepts');
 });

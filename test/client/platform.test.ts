@@ -1,4 +1,4 @@
-// What the client is on a platform: its bundle for browsers, its base64, and what it sends before anything else. Knows no command.
+// Shows the parts of the client that differ between Node and browsers: the bundle for browsers, base64, and how the token is sent. Runs no command.
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
@@ -8,7 +8,7 @@ import { type WebSocket, WebSocketServer } from 'ws';
 import { decodeBase64, encodeBase64 } from '../../client/src/base64.js';
 import { connect } from '../../client/src/node.js';
 
-/** A server that answers nothing by itself. */
+/** Starts a WebSocket server that answers only what the callback answers. */
 async function listen(t: Test, onConnection: (socket: WebSocket, protocols: string) => void): Promise<string> {
   const server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
   t.teardown(() => server.close());
@@ -17,7 +17,7 @@ async function listen(t: Test, onConnection: (socket: WebSocket, protocols: stri
   return `ws://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-t.test('client offers its token as a subprotocol, and no other way', async (t) => {
+t.test('client sends its token as a subprotocol when it connects', async (t) => {
   let offered = '';
   const url = await listen(t, (socket, protocols) => {
     offered = protocols;
@@ -30,7 +30,7 @@ t.test('client offers its token as a subprotocol, and no other way', async (t) =
   );
 });
 
-t.test('client hears a notification that comes in one go with the answer to initialize', async (t) => {
+t.test('client reports a notification when it comes together with the answer to initialize', async (t) => {
   const url = await listen(t, (socket) => {
     socket.once('message', (data) => {
       socket.send(JSON.stringify({ id: JSON.parse(String(data)).id, result: {} }));
@@ -43,7 +43,7 @@ t.test('client hears a notification that comes in one go with the answer to init
   t.same(await heard, { expiresInMs: 5 });
 });
 
-t.test('base64 of browsers agrees with Node when bytes are many', (t) => {
+t.test('base64 for browsers gives the result of Node, also when bytes are many', (t) => {
   for (const length of [0, 1, 2, 3, 0x8000, 0x8001, 200_000]) {
     const bytes = Uint8Array.from({ length }, (_, at) => (at * 7) % 256);
     const text = encodeBase64(bytes);
@@ -53,7 +53,7 @@ t.test('base64 of browsers agrees with Node when bytes are many', (t) => {
   t.end();
 });
 
-t.test('client has no import and no word of Node left when it is bundled for browsers', async (t) => {
+t.test('bundle for browsers has no import and no name that only Node has', async (t) => {
   const { outputFiles, metafile } = await build({
     entryPoints: [fileURLToPath(new URL('../../client/src/browser.ts', import.meta.url))],
     bundle: true,
@@ -68,7 +68,7 @@ t.test('client has no import and no word of Node left when it is bundled for bro
   );
   t.notOk(
     Object.keys(metafile.inputs).some((input) => input.includes('node_modules')),
-    'nothing of a package is inside',
+    'the bundle has no code of another package',
   );
   t.notMatch(outputFiles[0]?.text, /\bnode:|\brequire\(|process\.|\bBuffer\b/);
 });

@@ -1,5 +1,5 @@
-// The client and the built server together: breaks at random places, coming back, taking over, draining, what is lost and what is unknown. Knows
-// no message of the wire. Long because each promise of the client is shown once over the whole way.
+// Shows the client and the built server together: breaks at random places, reconnects, takeover, drain, and which outcomes are lost or unknown. Knows
+// no message of the protocol. Long because each promise of the client is shown once with a real server.
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import t, { type Test } from 'tap';
@@ -21,19 +21,19 @@ import { until } from '../support/until.js';
 import { failureOf } from './fake-box.js';
 
 const random = createRandom();
-/** Least bytes between two cuts: a return costs some thousand by itself, and each shall bring something. */
+/** Least bytes between two cuts. A reconnect alone takes some thousand bytes, and output has to come after it. */
 const CUT_MIN_BYTES = 20_000;
 const CUT_MAX_BYTES = 200_000;
 
 interface Setup {
   readonly server: TestServer;
-  /** A second one, which the proxy does not lead to. */
+  /** A second server, to which the proxy leads when a test says so. */
   readonly other: TestServer | undefined;
   readonly proxy: CuttingProxy;
   connect(options?: ConnectOptions): Promise<Box>;
 }
 
-/** A server behind a proxy, and boxes that are closed before it. */
+/** Starts a server behind a proxy. Boxes are closed before the server is. */
 async function setup(t: Test, options: TestServerOptions = {}, hasOther = false): Promise<Setup> {
   const server = await startServer(t, options);
   const other = hasOther ? await startServer(t) : undefined;
@@ -56,7 +56,7 @@ async function setup(t: Test, options: TestServerOptions = {}, hasOther = false)
   };
 }
 
-/** Checks that pieces follow one another, and joins them. */
+/** Counts and hashes standard output, and counts the pieces whose offset is not the end of the piece before. */
 class Heard {
   readonly #hash = createHash('sha256');
   bytes = 0;
@@ -103,12 +103,12 @@ t.test(
     t.same([heard.bytes, heard.misplaced, gaps], [expected.length, 0, []]);
     t.equal(heard.digest(), sha256(expected));
     t.ok(proxy.connections > 10, `${proxy.connections} connections`);
-    t.same(warnings, [], 'no listener is left of any of them');
+    t.same(warnings, [], 'no warning says that listeners pile up');
   },
 );
 
 t.test(
-  'input arrives exactly once and a reader that stops now and then gets it back when the connection breaks',
+  'input arrives exactly once, and its echo comes back exactly once, when the connection breaks at random places',
   async (t) => {
     const { proxy, connect } = await setup(t);
     const box = await connect();
@@ -131,7 +131,7 @@ t.test(
 );
 
 t.test(
-  'a reader that stops holds the server at its window, also over a break, and gets the rest when it reads on',
+  'server sends no more than the window when a reader stops, also over a break, and the rest when it reads on',
   async (t) => {
     const { proxy, connect } = await setup(t);
     const box = await connect();
@@ -142,7 +142,7 @@ t.test(
     let read = (await reader.next()).value?.length ?? 0;
     const standsStill = async (): Promise<void> => {
       let before = -1;
-      await until('nothing comes', async () => {
+      await until('no more bytes come', async () => {
         const last = before;
         before = proxy.bytesDown;
         await new Promise((resolve) => setTimeout(resolve, 100));
@@ -152,7 +152,7 @@ t.test(
     await standsStill();
     t.ok(proxy.bytesDown < 10 * window, `${proxy.bytesDown} bytes came`);
     proxy.cut();
-    await until('it is back', () => proxy.connections === 2);
+    await until('the client has reconnected', () => proxy.connections === 2);
     await standsStill();
     t.ok(proxy.bytesDown < 20 * window, `${proxy.bytesDown} bytes came`);
     for (let next = await reader.next(); next.done !== true; next = await reader.next()) read += next.value.length;
@@ -161,7 +161,7 @@ t.test(
   },
 );
 
-t.test('a command that pauses and keeps less than a window goes on when a client comes to it', async (t) => {
+t.test('command that is paused, and keeps less than a window, goes on when a client attaches', async (t) => {
   const { connect } = await setup(t);
   const box = await connect();
   const total = 3_000_000;
@@ -174,50 +174,57 @@ t.test('a command that pauses and keeps less than a window goes on when a client
   }
 });
 
+t.test('ordinary command is lost, its process ends and the box goes on when the connection breaks', async (t) => {
+  const { proxy, connect } = await setup(t);
+  const states: BoxStatus['state'][] = [];
+  const box = await connect({ onStatus: ({ state }) => states.push(state) });
+  const run = box.exec(['sh', '-c', 'echo $$; exec sleep 600']);
+  const { value: pid } = await run.lines().next();
+  proxy.cut();
+  const error = await failureOf(run);
+  t.ok(error instanceof LostError);
+  t.match(error, { exitCode: undefined, stdout: String(pid), result: { cause: 'lost' } });
+  t.equal((await box.exec(['echo', 'on'])).stdout, 'on');
+  await until('the process has ended', () => !isAlive(Number(pid)));
+  t.same(states, ['online', 'away', 'online']);
+});
+
 t.test(
-  'an ordinary command is lost and its processes are gone when the connection breaks, and the box goes on',
+  'detached command goes on when its client has closed, and another client gets its output and result',
   async (t) => {
-    const { proxy, connect } = await setup(t);
-    const states: BoxStatus['state'][] = [];
-    const box = await connect({ onStatus: ({ state }) => states.push(state) });
-    const run = box.exec(['sh', '-c', 'echo $$; exec sleep 600']);
-    const { value: pid } = await run.lines().next();
-    proxy.cut();
-    const error = await failureOf(run);
-    t.ok(error instanceof LostError);
-    t.match(error, { exitCode: undefined, stdout: String(pid), result: { cause: 'lost' } });
-    t.equal((await box.exec(['echo', 'on'])).stdout, 'on');
-    await until('it is gone', () => !isAlive(Number(pid)));
-    t.same(states, ['online', 'away', 'online']);
+    const { connect } = await setup(t);
+    const first = await connect();
+    const job = first.exec(['sh', '-c', 'echo started; read line; echo "got $line"; exit 3'], {
+      detachable: true,
+      stdin: 'pipe',
+    });
+    const { pid, key = '' } = await job.started;
+    t.ok(pid !== undefined && isAlive(pid));
+    await job.waitFor('started');
+    await job.detach();
+    t.match(await failureOf(job), {
+      name: 'UnknownOutcomeError',
+      detached: 'requested',
+      result: { stdout: 'started' },
+    });
+    await first.close();
+
+    const second = await connect();
+    t.match(await second.list(), [{ key, pid, state: 'detached', attachments: 0, processId: null }]);
+    const again = second.attach(key, { reject: false });
+    await again.write('hello\n');
+    t.match(await again, { exitCode: 3, stdout: 'started\ngot hello', cause: 'exited' });
+    // The server keeps an ended command until its `ttl` is over or a client forgets it.
+    t.match(await second.attach(key, { reject: false, role: 'observer' }), {
+      exitCode: 3,
+      stdout: 'started\ngot hello',
+    });
+    await second.forget(key);
+    t.match(await failureOf(second.attach(key)), { name: 'RpcError', reason: 'keyNotFound' });
   },
 );
 
-t.test('a detached job goes on without its client, and another one gets its output and its result', async (t) => {
-  const { connect } = await setup(t);
-  const first = await connect();
-  const job = first.exec(['sh', '-c', 'echo started; read line; echo "got $line"; exit 3'], {
-    detachable: true,
-    stdin: 'pipe',
-  });
-  const { pid, key = '' } = await job.started;
-  t.ok(pid !== undefined && isAlive(pid));
-  await job.waitFor('started');
-  await job.detach();
-  t.match(await failureOf(job), { name: 'UnknownOutcomeError', detached: 'requested', result: { stdout: 'started' } });
-  await first.close();
-
-  const second = await connect();
-  t.match(await second.list(), [{ key, pid, state: 'detached', attachments: 0, processId: null }]);
-  const again = second.attach(key, { reject: false });
-  await again.write('hello\n');
-  t.match(await again, { exitCode: 3, stdout: 'started\ngot hello', cause: 'exited' });
-  // It is kept until its time is over, or it is forgotten.
-  t.match(await second.attach(key, { reject: false, role: 'observer' }), { exitCode: 3, stdout: 'started\ngot hello' });
-  await second.forget(key);
-  t.match(await failureOf(second.attach(key)), { name: 'RpcError', reason: 'keyNotFound' });
-});
-
-t.test('an observer only watches, a second writer takes over, and the first one is told', async (t) => {
+t.test('observer may not write, and the first writer is detached when a second one takes over', async (t) => {
   const { connect } = await setup(t);
   const [owner, other] = [await connect(), await connect()];
   const run = owner.exec(['cat'], { detachable: true, stdin: 'pipe' });
@@ -240,14 +247,14 @@ t.test('an observer only watches, a second writer takes over, and the first one 
 });
 
 t.test(
-  'a command is lost when its own server has forgotten it, and unknown when another one answers or none',
+  'command is lost when its server has forgotten it, and unknown when another server or none answers',
   async (t) => {
     const { server, other, proxy, connect } = await setup(t, {}, true);
     const box = await connect({ reconnect: { maxMs: 120_000 } });
     const short = box.exec(['sleep', '600'], { detachable: { ttl: 100 } });
     const { pid = 0 } = await short.started;
     proxy.shut();
-    await until('its time is over', () => !isAlive(pid));
+    await until('the server has ended the command after its ttl', () => !isAlive(pid));
     proxy.open();
     const lost = await failureOf(short);
     t.ok(lost instanceof LostError);
@@ -271,9 +278,11 @@ t.test(
     t.match(await failureOf(impatient.exec(['true'])), { name: 'UnknownOutcomeError', wasSent: false });
     proxy.open();
     // A busy machine may not answer in the time that this box gives it.
-    await until('it is back', () => impatient.exec(['true'], { reject: false }).then(({ exitCode }) => exitCode === 0));
+    await until('a command runs again', () =>
+      impatient.exec(['true'], { reject: false }).then(({ exitCode }) => exitCode === 0),
+    );
 
-    // What is left of it on its own server is ended through a box of its own.
+    // The command still runs on the first server, so a box that goes there without the proxy ends it.
     await using direct = await connectTo(server);
     await direct.kill(key, 'SIGKILL');
   },
@@ -303,36 +312,39 @@ t.test('new work goes to another server on a new connection while the old one dr
   t.same(states, ['online', 'draining', 'online']);
 });
 
-t.test('commands that are sent while servers come and go are run exactly once or refused', async (t) => {
-  const { server, other, proxy, connect } = await setup(t, { flags: ['--drain-timeout', '10m'] }, true);
-  const box = await connect();
-  const folder = t.testdir();
-  let count = 0;
-  const runs: Promise<unknown>[] = [];
-  const send = (): void => {
-    for (let each = 0; each < 5; each += 1) {
-      const script = `echo x >>${folder}/ran-${count++}`;
-      runs.push(Promise.resolve(box.exec(['sh', '-c', script])));
-    }
-  };
-  send();
-  proxy.targetPort = other?.port ?? 0;
-  server.signal('SIGTERM');
-  for (let round = 0; round < 10; round += 1) {
+t.test(
+  'each command runs exactly once when commands are sent while a server drains and another takes its place',
+  async (t) => {
+    const { server, other, proxy, connect } = await setup(t, { flags: ['--drain-timeout', '10m'] }, true);
+    const box = await connect();
+    const folder = t.testdir();
+    let count = 0;
+    const runs: Promise<unknown>[] = [];
+    const send = (): void => {
+      for (let each = 0; each < 5; each += 1) {
+        const script = `echo x >>${folder}/ran-${count++}`;
+        runs.push(Promise.resolve(box.exec(['sh', '-c', script])));
+      }
+    };
     send();
-    await Promise.race(runs);
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-  await Promise.all(runs);
-  const times = Array.from({ length: count }, (_, at) => readFileSync(`${folder}/ran-${at}`, 'utf8'));
-  t.same(
-    times,
-    times.map(() => 'x\n'),
-  );
-  t.same(await server.exited, { code: 0, signal: null });
-});
+    proxy.targetPort = other?.port ?? 0;
+    server.signal('SIGTERM');
+    for (let round = 0; round < 10; round += 1) {
+      send();
+      await Promise.race(runs);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await Promise.all(runs);
+    const times = Array.from({ length: count }, (_, at) => readFileSync(`${folder}/ran-${at}`, 'utf8'));
+    t.same(
+      times,
+      times.map(() => 'x\n'),
+    );
+    t.same(await server.exited, { code: 0, signal: null });
+  },
+);
 
-t.test('a terminal lives on when its connection breaks, and its screen is what a viewer would see', async (t) => {
+t.test('terminal lives on when its connection breaks, and screen gives what the terminal shows', async (t) => {
   const { proxy, connect } = await setup(t);
   const box = await connect();
   const term = box.terminal(['sh'], { cols: 60, rows: 10, env: { PS1: '$ ' } });
@@ -354,7 +366,7 @@ t.test('a terminal lives on when its connection breaks, and its screen is what a
   t.match(await watching.result, { exitCode: 7 });
 });
 
-t.test('a shell keeps its variables when its connection breaks', async (t) => {
+t.test('shell keeps its variables when its connection breaks', async (t) => {
   const { proxy, connect } = await setup(t);
   const box = await connect();
   await using shell = box.shell();
@@ -366,7 +378,7 @@ t.test('a shell keeps its variables when its connection breaks', async (t) => {
   t.match(await during, { output: 'first\nsecond', exitCode: 0 });
 });
 
-t.test('kill, abort and timeout end a detachable command over a break', async (t) => {
+t.test('kill, abort and timeout end a detachable command when the connection breaks before', async (t) => {
   const { proxy, connect } = await setup(t);
   const box = await connect();
   const killed = box.exec(['sleep', '600'], { detachable: true, reject: false });
@@ -387,7 +399,7 @@ t.test('kill, abort and timeout end a detachable command over a break', async (t
   t.match(await late, { timedOut: true, cause: 'timeout', exitCode: 124, stdout: 'so far' });
 });
 
-t.test('bounds of the server are told by name, and a full server is waited for', async (t) => {
+t.test('box shows the limits of the server, and waits when a limit is reached', async (t) => {
   const { connect } = await setup(t, {
     flags: ['--max-processes-per-connection', '1', '--max-replay-bytes', '64k', '--max-detached', '1m'],
   });
@@ -403,10 +415,10 @@ t.test('bounds of the server are told by name, and a full server is waited for',
   t.match(await failureOf(box.exec(['true'], { detachable: { ttl: 3_600_000 } })), { name: 'RpcError', code: -32602 });
   t.match(await failureOf(box.exec(['true'], { detachable: { key: 'short' } })), { name: 'RpcError', code: -32602 });
   const zeros = await box.exec(['head', '-c', '1000000', '/dev/zero'], { detachable: true, encoding: 'bytes' });
-  t.equal(zeros.stdout.length, 1_000_000, 'with a window that fits into what is kept');
+  t.equal(zeros.stdout.length, 1_000_000, 'the client chooses a window no larger than the output that is kept');
 });
 
-t.test('an option that limits and a frame that is small hold for input, too', async (t) => {
+t.test('input is sent in small messages when the server allows small frames only', async (t) => {
   const { connect } = await setup(t, { flags: ['--max-frame-bytes', '64k'] });
   const box = await connect();
   const input = random.bytes(1_000_000);
@@ -414,7 +426,7 @@ t.test('an option that limits and a frame that is small hold for input, too', as
   t.equal(sha256(stdout), sha256(input));
 });
 
-/** A box on the server itself. */
+/** Connects to the server without the proxy. */
 function connectTo(server: TestServer): Promise<Box> {
   return connect(server.url, { name: 'test' });
 }

@@ -1,11 +1,11 @@
-// What the handle of a command tells when it is killed early, when its input is wrong or fails, when nobody awaits it, and when listeners fail. Against a server
-// in memory. Knows no real process.
+// Shows what a run reports when it is killed early, when its input is not valid or fails, when nobody awaits it, and when listeners fail. Uses a server in memory and no
+// real process.
 import t, { type Test } from 'tap';
 import { ExecError, type Input, LostError, UnknownOutcomeError } from '../../client/src/node.js';
 import { failureOf, fakeSetup } from './fake-box.js';
 import { settled } from './manual-clock.js';
 
-/** Rejections that nobody handles, while a test runs. */
+/** Collects the rejections that nothing handles while a test runs. */
 function unhandled(t: Test): unknown[] {
   const errors: unknown[] = [];
   const listener = (error: unknown): number => errors.push(error);
@@ -15,7 +15,7 @@ function unhandled(t: Test): unknown[] {
 }
 
 t.test(
-  'input that throws ends as terminated and is named when the program traps SIGTERM and exits with 0',
+  'result has the cause terminated and the error of the input when the input throws and the program exits with 0',
   async (t) => {
     for (const reject of [true, false]) {
       const { server, connect } = fakeSetup();
@@ -66,7 +66,7 @@ t.test('result has no inputError when the input ends well', async (t) => {
   await box.close();
 });
 
-t.test('exec throws at the call and sends nothing when its input is none', async (t) => {
+t.test('exec throws at the call and sends nothing when its input is not valid', async (t) => {
   const errors = unhandled(t);
   const { server, connect } = fakeSetup();
   const box = await connect();
@@ -148,7 +148,7 @@ t.test('input that fails at once terminates the command with its error as cause'
   }
 });
 
-t.test('an input is left when the command ends while a read of it is pending', async (t) => {
+t.test('input stream is cancelled when the command ends while a read of the stream is pending', async (t) => {
   const { server, connect } = fakeSetup();
   const box = await connect();
   let cancelled = false;
@@ -166,27 +166,30 @@ t.test('an input is left when the command ends while a read of it is pending', a
   await box.close();
 });
 
-t.test('SIGTERM and SIGKILL in the tick of the start give cause terminated, and nothing is sent', async (t) => {
-  for (const signal of ['SIGTERM', 'SIGKILL']) {
-    const { server, connect } = fakeSetup();
-    const box = await connect();
-    const run = box.exec(['sleep', '60'], { reject: false });
-    await run.kill(signal);
-    t.match(await run, { cause: 'terminated', exitCode: undefined }, signal);
-    const failing = box.exec(['sleep', '60']);
-    const { started } = failing;
-    await failing.kill(signal);
-    const error = await failureOf(failing);
-    t.ok(error instanceof ExecError);
-    t.match(error, { aborted: false, cause: 'terminated', message: 'Command failed: terminated: sleep 60' });
-    t.ok((await failureOf(started)) instanceof ExecError);
-    t.equal(server.commands.length, 0);
-    await box.close();
-  }
-});
+t.test(
+  'run sends nothing and has the cause terminated when it gets SIGTERM or SIGKILL in the tick of its start',
+  async (t) => {
+    for (const signal of ['SIGTERM', 'SIGKILL']) {
+      const { server, connect } = fakeSetup();
+      const box = await connect();
+      const run = box.exec(['sleep', '60'], { reject: false });
+      await run.kill(signal);
+      t.match(await run, { cause: 'terminated', exitCode: undefined }, signal);
+      const failing = box.exec(['sleep', '60']);
+      const { started } = failing;
+      await failing.kill(signal);
+      const error = await failureOf(failing);
+      t.ok(error instanceof ExecError);
+      t.match(error, { aborted: false, cause: 'terminated', message: 'Command failed: terminated: sleep 60' });
+      t.ok((await failureOf(started)) instanceof ExecError);
+      t.equal(server.commands.length, 0);
+      await box.close();
+    }
+  },
+);
 
 t.test(
-  'other signals in the tick of the start wait for the command, and a wrong one is refused by its name',
+  'run sends another signal of the tick of its start once the command runs, and kill names a signal that does not exist',
   async (t) => {
     const { server, connect } = fakeSetup();
     server.onStart = (command) => {
@@ -230,7 +233,7 @@ t.test('cause is terminated only when the signal that ended the command is one t
   }
 });
 
-t.test('kill sends whole milliseconds that the server takes when forceKillAfter is a fraction', async (t) => {
+t.test('kill sends whole milliseconds when forceKillAfter is a fraction', async (t) => {
   const { server, connect } = fakeSetup();
   const box = await connect();
   const run = box.exec(['sleep', '60'], { forceKillAfter: 1.5, reject: false });
@@ -243,7 +246,7 @@ t.test('kill sends whole milliseconds that the server takes when forceKillAfter 
   await box.close();
 });
 
-t.test('started rejects with a class that the package exports when the command does not start', async (t) => {
+t.test('started rejects with LostError or UnknownOutcomeError when the command does not start', async (t) => {
   const { server, connect } = fakeSetup();
   const box = await connect({ reconnect: false });
   const lost = box.exec(['cat']);
@@ -290,7 +293,7 @@ t.test('requests about a command reject with UnknownOutcomeError when the server
   await box.close();
 });
 
-t.test('listeners that throw or reject, and an onError that does so itself, break nothing', async (t) => {
+t.test('commands and the connection go on when listeners and onError throw or reject', async (t) => {
   const errors = unhandled(t);
   const said: unknown[] = [];
   const intercepted = t.intercept(console, 'error', { value: (error: unknown) => said.push(error) });
@@ -337,39 +340,36 @@ t.test('listeners that throw or reject, and an onError that does so itself, brea
   t.same(errors, []);
 });
 
-t.test(
-  'waitFor tells why the command ended, and leaves no unhandled rejection when nobody awaits the run',
-  async (t) => {
-    const errors = unhandled(t);
-    const { server, connect } = fakeSetup();
-    server.onStart = (command) => {
-      command.write('stdout', 'some text');
-      command.end(3);
-    };
-    const box = await connect({ reconnect: false });
-    t.match(await failureOf(box.exec(['x']).waitFor('never')), {
-      message: 'waitFor never: the command has ended: Command failed: exit code 3: x; the output ends with:\nsome text',
-    });
-    t.match(await failureOf(box.exec(['x'], { reject: false }).waitFor(/never/)), {
-      message: /^waitFor \/never\/: the command has ended: exit code 3; /,
-    });
-    server.answers.push({ method: 'command/exec', answer: { code: -32603, message: 'failed to spawn command: x' } });
-    const refused = await failureOf(box.exec(['x']).waitFor({ idle: 5 }));
-    t.match(refused, { message: /^waitFor 5 ms of silence: the command has ended: failed to spawn command: x/ });
-    server.onStart = () => {};
-    const lost = failureOf(box.exec(['x']).waitFor('never'));
-    await settled();
-    server.connection.cut();
-    t.match(await lost, {
-      message: /the command has ended: The command is lost: .*: x;/,
-    });
-    await settled();
-    t.same(errors, []);
-    await box.close();
-  },
-);
+t.test('waitFor says why the command ended, and no rejection is unhandled, when nobody awaits the run', async (t) => {
+  const errors = unhandled(t);
+  const { server, connect } = fakeSetup();
+  server.onStart = (command) => {
+    command.write('stdout', 'some text');
+    command.end(3);
+  };
+  const box = await connect({ reconnect: false });
+  t.match(await failureOf(box.exec(['x']).waitFor('never')), {
+    message: 'waitFor never: the command has ended: Command failed: exit code 3: x; the output ends with:\nsome text',
+  });
+  t.match(await failureOf(box.exec(['x'], { reject: false }).waitFor(/never/)), {
+    message: /^waitFor \/never\/: the command has ended: exit code 3; /,
+  });
+  server.answers.push({ method: 'command/exec', answer: { code: -32603, message: 'failed to spawn command: x' } });
+  const refused = await failureOf(box.exec(['x']).waitFor({ idle: 5 }));
+  t.match(refused, { message: /^waitFor 5 ms of silence: the command has ended: failed to spawn command: x/ });
+  server.onStart = () => {};
+  const lost = failureOf(box.exec(['x']).waitFor('never'));
+  await settled();
+  server.connection.cut();
+  t.match(await lost, {
+    message: /the command has ended: The command is lost: .*: x;/,
+  });
+  await settled();
+  t.same(errors, []);
+  await box.close();
+});
 
-t.test('error of a detached command says who detached it, and quotes the command behind a colon', async (t) => {
+t.test('error of a detached command says who detached it, and names the command after a colon', async (t) => {
   const { server, connect } = fakeSetup();
   const box = await connect();
   const run = box.exec(['sh', '-c', 'sleep 60'], { detachable: true });
@@ -386,7 +386,7 @@ t.test('error of a detached command says who detached it, and quotes the command
   await box.close();
 });
 
-t.test('sandboxPolicy goes with the start of a command, a terminal and a shell', async (t) => {
+t.test('sandboxPolicy is sent with the start of a command, a terminal and a shell', async (t) => {
   const { server, connect } = fakeSetup();
   const box = await connect();
   const sandboxPolicy = { type: 'workspaceWrite', writableRoots: ['/data'], networkAccess: false } as const;

@@ -1,4 +1,4 @@
-// The shell that persists from line to line, against the built server: what survives, what ends it, and what cannot be forged.
+// Shows the shell of the client against the built server: what it keeps from line to line, what ends it, and that output cannot forge the end of a line.
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import t from 'tap';
@@ -11,7 +11,7 @@ import { settled } from './manual-clock.js';
 
 const server = await startServer(t);
 const box = await connect(server.url, { name: 'test' });
-/** Lines whose timeout is near their end: enough that many of them meet it. */
+/** Lines whose timeout is near their natural end. So many that some time out and some do not. */
 const SWEEP_ROUNDS = 40;
 const hasDash = spawnSync('dash', ['-c', 'true']).status === 0;
 const kinds = hasDash ? (['bash', 'sh'] as const) : (['bash'] as const);
@@ -40,34 +40,37 @@ t.test('directory and variables persist, and each line gives its own output and 
   );
 });
 
-t.test('shell survives what reads its input, breaks its syntax, fails under set -e, or sets odd options', async (t) => {
-  await using shell = box.shell();
-  await shell.run('A=kept');
-  const lines: [line: string, exitCode: number, output: RegExp][] = [
-    ['cat; read x; echo "x=$x"', 0, /^x=$/],
-    ['echo "unfinished', 2, /unexpected EOF/],
-    ['if then', 2, /syntax error/],
-    ['set -e; IFS=0123456789; echo before; false; echo never', 1, /^before$/],
-    ['g() { echo inside; (exit 4); echo never; }; g; echo never', 4, /^inside$/],
-    ['false || echo handled; if false; then :; fi; ! true; echo end', 0, /^handled\nend$/],
-    ['set +e -u; echo $not_there', 1, /unbound variable/],
-    ['set +u -x; echo traced', 0, /traced$/],
-    ['set +x -v; echo verbose', 0, /verbose$/],
-    ['set +v; exec 2>/dev/null; echo still here', 0, /still here$/],
-    ['exec >/dev/null; echo unseen', 0, /^$/],
-    ['no-such-program-here', 127, /not found/],
-    ['(exit 9)', 9, /^$/],
-    ['eval() { echo mine; }; printf() { echo mine; }; kill() { echo mine; }; true', 0, /^$/],
-    ['PS1="prompt " PROMPT_COMMAND=; IFS=x; echo odd', 0, /^odd$/],
-  ];
-  for (const [line, exitCode, output] of lines) {
-    const result = await shell.run(line);
-    t.match(result, { exitCode, output, restarted: false, timedOut: false }, line);
-  }
-  t.equal((await shell.run('echo $A')).output, 'kept');
-});
+t.test(
+  'shell lives on when a line reads input, has a wrong syntax, fails under set -e, or sets odd options',
+  async (t) => {
+    await using shell = box.shell();
+    await shell.run('A=kept');
+    const lines: [line: string, exitCode: number, output: RegExp][] = [
+      ['cat; read x; echo "x=$x"', 0, /^x=$/],
+      ['echo "unfinished', 2, /unexpected EOF/],
+      ['if then', 2, /syntax error/],
+      ['set -e; IFS=0123456789; echo before; false; echo never', 1, /^before$/],
+      ['g() { echo inside; (exit 4); echo never; }; g; echo never', 4, /^inside$/],
+      ['false || echo handled; if false; then :; fi; ! true; echo end', 0, /^handled\nend$/],
+      ['set +e -u; echo $not_there', 1, /unbound variable/],
+      ['set +u -x; echo traced', 0, /traced$/],
+      ['set +x -v; echo verbose', 0, /verbose$/],
+      ['set +v; exec 2>/dev/null; echo still here', 0, /still here$/],
+      ['exec >/dev/null; echo unseen', 0, /^$/],
+      ['no-such-program-here', 127, /not found/],
+      ['(exit 9)', 9, /^$/],
+      ['eval() { echo mine; }; printf() { echo mine; }; kill() { echo mine; }; true', 0, /^$/],
+      ['PS1="prompt " PROMPT_COMMAND=; IFS=x; echo odd', 0, /^odd$/],
+    ];
+    for (const [line, exitCode, output] of lines) {
+      const result = await shell.run(line);
+      t.match(result, { exitCode, output, restarted: false, timedOut: false }, line);
+    }
+    t.equal((await shell.run('echo $A')).output, 'kept');
+  },
+);
 
-t.test('shell keeps its own words out of the output when the line sets traps, traces or prompts', async (t) => {
+t.test('output has nothing of the commands of the client when a line sets traps, traces or prompts', async (t) => {
   await using shell = box.shell();
   await shell.run(`trap 'echo "about to run: $BASH_COMMAND"' DEBUG`);
   t.equal((await shell.run('echo hello')).output, 'about to run: echo hello\nhello');
@@ -75,7 +78,7 @@ t.test('shell keeps its own words out of the output when the line sets traps, tr
   t.equal((await shell.run('echo hello')).output, 'hello');
   await shell.run('BASH_XTRACEFD=1; set -x');
   t.match(await shell.run('echo on'), { exitCode: 0, output: /^\++ echo on\non$/ });
-  // Which closes the descriptor of the output.
+  // bash closes the descriptor in BASH_XTRACEFD when the variable is unset, and here that is the output.
   await shell.run('set +x; unset BASH_XTRACEFD');
   t.match(await shell.run('echo on'), { exitCode: 0, output: 'on' });
 });
@@ -133,7 +136,7 @@ for (const kind of ['bash', 'sh'] as const) {
   );
 }
 
-t.test('a line that takes too long is interrupted, and the shell lives on with its variables', async (t) => {
+t.test('line is interrupted, and the shell lives on with its variables, when its timeout passes', async (t) => {
   await using shell = box.shell();
   await shell.run('A=kept');
   const result = await shell.run('echo so far; sleep 600; echo never', { timeout: 300 });
@@ -141,13 +144,13 @@ t.test('a line that takes too long is interrupted, and the shell lives on with i
   t.match(await shell.run('echo $A'), { output: 'kept', restarted: false });
 });
 
-t.test('the next line runs whole when a timeout comes near the natural end of a line', async (t) => {
+t.test('next line runs whole when a timeout comes near the natural end of a line', async (t) => {
   for (const kind of kinds) {
     await using shell = box.shell({ shell: kind });
     const { durationMs } = await shell.run('A=kept; sleep 0.05');
     let timeouts = 0;
     for (let round = 0; round < SWEEP_ROUNDS; round += 1) {
-      // From well before the end to well behind it.
+      // From well before the natural end to well after it.
       const timeout = Math.max(0, durationMs * (0.9 + (0.2 * (round % 20)) / 19));
       const line = await shell.run('sleep 0.05', { timeout });
       if (line.timedOut) timeouts += 1;
@@ -160,14 +163,14 @@ t.test('the next line runs whole when a timeout comes near the natural end of a 
   }
 });
 
-t.test('bash stops a line at a failure under set -e and lives on when the user traps INT', async (t) => {
+t.test('bash stops a line at a failure under set -e, and lives on, when a line traps INT', async (t) => {
   await using shell = box.shell();
   await shell.run("trap 'echo mine' INT; A=kept");
   t.match(await shell.run('set -e; IFS=0123456789; echo before; false; echo never'), { exitCode: 1, output: 'before' });
   t.match(await shell.run('kill -INT "$$"; echo $A'), { exitCode: 0, output: 'mine\nkept', restarted: false });
 });
 
-t.test('no part of a long line is run alone when its timeout comes at once', async (t) => {
+t.test('no part of a long line runs when its timeout is 0', async (t) => {
   for (const kind of kinds) {
     await using shell = box.shell({ shell: kind });
     await shell.run('A=kept');
@@ -177,12 +180,12 @@ t.test('no part of a long line is run alone when its timeout comes at once', asy
   }
 });
 
-t.test('output of a program in the background comes with the next line when a timeout lies between', async (t) => {
+t.test('output of a background program comes with the next line when the program prints after a timeout', async (t) => {
   const file = `${t.testdir()}/go`;
   for (const kind of kinds) {
     await using shell = box.shell({ shell: kind });
     await shell.run(`(trap '' INT; until [ -e ${file} ]; do sleep 0.05; done; echo from behind; rm ${file}) &`);
-    // The program in the background writes only after the interrupt, since the line ends by it.
+    // The trap makes the file, so the background program prints only after the interrupt that ends this line.
     t.match(await shell.run(`trap 'echo > ${file}' INT; sleep 600`, { timeout: 100 }), {
       timedOut: true,
       recovered: true,
@@ -192,7 +195,7 @@ t.test('output of a program in the background comes with the next line when a ti
   }
 });
 
-t.test('shell shows nothing of its own when a line is verbose', async (t) => {
+t.test('output has nothing of the commands of the client when a line sets -v', async (t) => {
   for (const kind of kinds) {
     await using shell = box.shell({ shell: kind });
     t.match(await shell.run('set -v'), { exitCode: 0, output: '' }, kind);
@@ -209,7 +212,7 @@ t.test('shell goes on when a builtin that has a program of the same name is disa
 });
 
 t.test(
-  'a line that leaves its shell unable to run lines is told as an error, and the next line starts another shell',
+  'run rejects, and the next line starts another shell, when a line leaves its shell unable to run lines',
   async (t) => {
     const breaking: Record<string, readonly string[]> = {
       bash: ['enable -n printf; unset PATH', 'enable -n command', 'unset -f __execwire_mark'],
@@ -244,13 +247,15 @@ t.test(
 );
 
 t.test(
-  'a line is not run when its shell has ended since the last one, and the next line starts another shell',
+  'line is not run, and the next one starts another shell, when the shell has ended between two lines',
   async (t) => {
     await using shell = box.shell();
     const { output: pid } = await shell.run('A=lost; echo $$');
     process.kill(Number(pid), 'SIGKILL');
     await until('the shell has ended', () => !isAlive(Number(pid)));
-    await until('the client knows', async () => (await box.list()).every(({ state }) => state === 'ended'));
+    await until('the server lists no running command', async () =>
+      (await box.list()).every(({ state }) => state === 'ended'),
+    );
     const error = await failureOf(shell.run('echo never'));
     t.ok(error instanceof UnknownOutcomeError);
     t.match(error, { wasSent: false, message: 'The line was not run, because its shell has ended: SIGKILL' });
@@ -258,14 +263,14 @@ t.test(
   },
 );
 
-t.test('close ends a shell that is being started, and lines that wait are not run', async (t) => {
+t.test('close ends a shell that is starting, and does not run lines that wait', async (t) => {
   for (const wait of [async () => {}, settled]) {
     const shell = box.shell();
     const lines = ['echo 1', 'echo 2'].map((line) => failureOf(shell.run(line)));
     await wait();
     await shell.close();
     for (const line of lines) t.match(await line, { message: 'The shell was closed' });
-    await until('nothing runs', async () => (await box.list()).every(({ state }) => state === 'ended'));
+    await until('no command runs', async () => (await box.list()).every(({ state }) => state === 'ended'));
   }
   const shell = box.shell();
   const { output: pid } = await shell.run('echo $$');
@@ -284,7 +289,7 @@ t.test('close ends a shell that is being started, and lines that wait are not ru
   await shell.close();
 });
 
-t.test('closing the box ends its shells, those that start too, and leaves other detachable commands', async (t) => {
+t.test('close of the box ends its shells, also those that are starting, and leaves detachable commands', async (t) => {
   const other = await connect(server.url, { name: 'test' });
   const job = other.exec(['sleep', '600'], { detachable: true });
   const { key = '' } = await job.started;
@@ -292,7 +297,7 @@ t.test('closing the box ends its shells, those that start too, and leaves other 
   const shells = [other.shell(), other.shell({ shell: 'sh' }), other.shell({ detachable: { ttl: 600_000 } })];
   const pids = await Promise.all(shells.map(async (shell) => Number((await shell.run('echo $$')).output)));
   const asked = failureOf(other.shell().run('echo never'));
-  // Far enough that its process is asked for.
+  // By then the client has asked the server for the process of this shell.
   await settled();
   const starting = failureOf(other.shell().run('echo never'));
   await other.close();
@@ -315,16 +320,19 @@ t.test('closing the box ends its shells, those that start too, and leaves other 
   await box.kill(key, 'SIGKILL');
 });
 
-t.test('a line that ignores Ctrl-C is killed with its shell, and the next line starts another one', async (t) => {
-  await using shell = box.shell();
-  await shell.run('A=gone');
-  const result = await shell.run("echo stubborn; (trap '' INT; while :; do sleep 0.1; done)", { timeout: 200 });
-  t.match(result, { timedOut: true, recovered: false, exitCode: undefined, output: 'stubborn' });
-  t.match(await shell.run('echo "[$A]"'), { output: '[]', restarted: true });
-  t.match(await shell.run('true'), { restarted: false });
-});
+t.test(
+  'shell is killed, and the next line starts another one, when a line ignores the interrupt of its timeout',
+  async (t) => {
+    await using shell = box.shell();
+    await shell.run('A=gone');
+    const result = await shell.run("echo stubborn; (trap '' INT; while :; do sleep 0.1; done)", { timeout: 200 });
+    t.match(result, { timedOut: true, recovered: false, exitCode: undefined, output: 'stubborn' });
+    t.match(await shell.run('echo "[$A]"'), { output: '[]', restarted: true });
+    t.match(await shell.run('true'), { restarted: false });
+  },
+);
 
-t.test('exit ends the shell and tells its code, and the next line starts another one', async (t) => {
+t.test('exit ends the shell and gives its code, and the next line starts another shell', async (t) => {
   for (const kind of kinds) {
     await using shell = box.shell({ shell: kind });
     t.match(
@@ -337,7 +345,7 @@ t.test('exit ends the shell and tells its code, and the next line starts another
 });
 
 t.test(
-  'sh does what bash does, but for set -e, which ends it',
+  'sh keeps variables, reports syntax errors and is interrupted as bash is',
   { skip: !hasDash && 'dash is not installed' },
   async (t) => {
     await using shell: Shell = box.shell({ shell: 'sh', cwd: '/', env: { B: '2' } });
@@ -349,14 +357,14 @@ t.test(
   },
 );
 
-t.test('output comes while a line runs, and both ends of a long one are kept', async (t) => {
+t.test('onOutput gets output while its line runs, and the result keeps both ends of a long output', async (t) => {
   await using shell = box.shell({ maxBuffer: { head: 4, tail: 4 } });
   let heard = '';
   const result = await shell.run('echo 1234567890; echo end', { onOutput: (text) => (heard += text) });
   t.equal(heard, '1234567890\nend\n');
   t.match(result, { truncated: 7, output: '1234\n[… 7 bytes left out …]\nend' });
   const file = `${t.testdir()}/heard`;
-  // The line ends only when its output was heard.
+  // The line ends only when the client has reported its output.
   const heardNow = shell.run(`echo x; until [ -e ${file} ]; do sleep 0.05; done`, {
     onOutput: () => writeFileSync(file, ''),
   });

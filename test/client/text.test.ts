@@ -1,4 +1,4 @@
-// Text out of bytes: what a capture keeps of characters that its bounds or other streams cut, and lines that are longer than one can be. Knows no command.
+// Shows how bytes become text when a bound or another stream cuts a character, and when a line is longer than the longest line. Runs no command.
 import t from 'tap';
 import { Capture, type OutputChunk } from '../../client/src/capture.js';
 import { captureBounds } from '../../client/src/defaults.js';
@@ -27,12 +27,12 @@ t.test('captured text has no replacement characters when the bounds cut characte
       }
     }
   }
-  t.pass('none');
+  t.pass('no text has a replacement character');
   t.end();
 });
 
 t.test(
-  'captured text shows bytes that are no characters, and a character at the start of a tail that is whole',
+  'captured text has a replacement character for bytes that are no characters, and keeps one that the command wrote',
   (t) => {
     const capture = new Capture({ head: 1, tail: 3 });
     capture.push('stdout', encode('ab\ufffd'));
@@ -44,7 +44,7 @@ t.test(
   },
 );
 
-t.test('maxBuffer with one end keeps nothing at the other one, and counts what is left out', (t) => {
+t.test('capture keeps nothing of the other end, and counts the bytes left out, when maxBuffer names one end', (t) => {
   for (const [maxBuffer, text] of [
     [{ head: 1 }, 'a'],
     [{ tail: 1 }, '[… 2 bytes left out …]\nc'],
@@ -69,7 +69,7 @@ t.test('lines lose no carriage return when a line is cut because it is too long'
     return lines;
   }
   const shown = (lines: string[]): string[] => lines.map((line) => line.replace(/x+/, (all) => `${all.length}x`));
-  t.same(shown(await linesIn(`${x}\r`, 'y\n')), [`${longest}x`, '\ry'], 'one that belongs to the line');
-  t.same(shown(await linesIn(`${x}a\r`, '\nb\n')), [`${longest}xa`, '', 'b'], 'one that ends the line');
+  t.same(shown(await linesIn(`${x}\r`, 'y\n')), [`${longest}x`, '\ry'], 'the carriage return belongs to the line');
+  t.same(shown(await linesIn(`${x}a\r`, '\nb\n')), [`${longest}xa`, '', 'b'], 'the carriage return ends the line');
   t.same(await linesIn('a\r', '\nb\r\r\n', '\r\n\n', 'c'), ['a', 'b\r', '', '', 'c']);
 });

@@ -1,10 +1,10 @@
-// What the client makes of a server whose exit codes and notifications are not valid: a clear error, and never an exit code. Against a server in memory.
+// Shows that the client gives an error and no exit code when a server sends exit codes or notifications that are not valid. Uses a server in memory.
 import t from 'tap';
 import { UnknownOutcomeError } from '../../client/src/node.js';
 import { failureOf, fakeSetup } from './fake-box.js';
 import { settled } from './manual-clock.js';
 
-t.test('exec rejects and gives no exit code when the exit code in the reply is none', async (t) => {
+t.test('exec rejects and gives no exit code when the exit code in the reply is not valid', async (t) => {
   const { server, connect } = fakeSetup();
   const box = await connect();
   for (const exitCode of [256, -1, 1.5, '0', null, undefined, true, [0]]) {
@@ -25,7 +25,7 @@ t.test('exec rejects and gives no exit code when the exit code in the reply is n
   await box.close();
 });
 
-t.test('attach rejects when the exit code in the reply is none', async (t) => {
+t.test('attach rejects when the exit code in the reply is not valid', async (t) => {
   const { server, connect } = fakeSetup();
   const box = await connect();
   server.answers.push({ method: 'command/exec/attach', answer: { reply: { exitCode: 999 } } });
@@ -35,20 +35,23 @@ t.test('attach rejects when the exit code in the reply is none', async (t) => {
   await box.close();
 });
 
-t.test('a notification that is not valid ends the connection and throws nothing into the program', async (t) => {
-  const wrong = [
-    { stream: 'stdout', deltaBase64: 5 },
-    { stream: 'other', deltaBase64: 'YQ==' },
-    { stream: 'stdout', deltaBase64: '%' },
-  ];
-  for (const params of wrong) {
-    const { server, connect } = fakeSetup();
-    const box = await connect({ reconnect: false });
-    const run = failureOf(box.exec(['cat']));
-    await settled();
-    const { processId } = server.commands[0]?.params ?? {};
-    server.connection.notify('command/exec/outputDelta', { processId, ...params });
-    t.match(await run, { name: 'LostError', message: /1002 \(/ }, JSON.stringify(params));
-    await box.close();
-  }
-});
+t.test(
+  'client closes the connection and throws nothing into the program when a notification is not valid',
+  async (t) => {
+    const wrong = [
+      { stream: 'stdout', deltaBase64: 5 },
+      { stream: 'other', deltaBase64: 'YQ==' },
+      { stream: 'stdout', deltaBase64: '%' },
+    ];
+    for (const params of wrong) {
+      const { server, connect } = fakeSetup();
+      const box = await connect({ reconnect: false });
+      const run = failureOf(box.exec(['cat']));
+      await settled();
+      const { processId } = server.commands[0]?.params ?? {};
+      server.connection.notify('command/exec/outputDelta', { processId, ...params });
+      t.match(await run, { name: 'LostError', message: /1002 \(/ }, JSON.stringify(params));
+      await box.close();
+    }
+  },
+);
