@@ -20,6 +20,7 @@ const ALL = [
   'ls',
   'logs',
   'kill',
+  'cp',
   'top',
   'doctor',
   'mcp',
