@@ -5,7 +5,7 @@ import { spawn } from 'node:child_process';
 import { realpathSync } from 'node:fs';
 import { chdir } from 'node:process';
 import { parseArgs } from 'node:util';
-import { runNode, toolEnvironment } from './check/run-tool.mjs';
+import { runBin, runNode, toolEnvironment } from './check/run-tool.mjs';
 import { newSeed } from './check/seed.mjs';
 import { TapOutput } from './check/tap-output.mjs';
 
@@ -100,8 +100,9 @@ function run(seed) {
   });
 }
 
-const built = await runNode('build.mjs', []);
-if (built.code !== 0) throw new Error(`the build failed:\n${built.stderr}`);
+for (const built of [await runNode('build.mjs', []), await runBin('tap', ['build'])]) {
+  if (built.code !== 0) throw new Error(`the build failed:\n${built.stderr}`);
+}
 
 let good = 0;
 const limit = setTimeout(() => {
