@@ -19,6 +19,7 @@ async function loadSource() {
       export { z } from 'zod';
       export { methods, clientNotifications, serverNotifications } from './src/protocol/methods.ts';
       export { execServerMethods, execServerNotifications } from './src/protocol/methods/exec-server.ts';
+      export { execServerFileMethods, execServerFileNotifications } from './src/protocol/methods/exec-server-files.ts';
       export { errorTable } from './src/protocol/errors.ts';
       export { closeCodes } from './src/protocol/close-codes.ts';
       export { options, limitsOf, readConfig } from './src/config/config.ts';
@@ -144,8 +145,12 @@ function fillProtocol(frame) {
 
 function fillExecServer(frame) {
   const parts = {
-    methods: Object.entries(source.execServerMethods).map(methodSection).join('\n\n'),
-    notifications: Object.entries(source.execServerNotifications).map(notificationSection).join('\n\n'),
+    methods: Object.entries({ ...source.execServerMethods, ...source.execServerFileMethods })
+      .map(methodSection)
+      .join('\n\n'),
+    notifications: Object.entries({ ...source.execServerNotifications, ...source.execServerFileNotifications })
+      .map(notificationSection)
+      .join('\n\n'),
   };
   return frame.replaceAll(/<!-- generated: (\w+) -->/g, (_, name) => parts[name]);
 }

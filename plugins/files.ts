@@ -13,6 +13,8 @@ declare module 'fastify' {
   interface FastifyInstance {
     /** Which files are served, and by what. */
     readonly files: ServerFiles;
+    /** The memory of replies with whole files. */
+    readonly fileReplies: HeldReplies;
   }
 }
 
@@ -24,12 +26,13 @@ export const filesPlugin = fp<{ config: Config }>(
       runsAsOther: account !== undefined && account.uid !== process.getuid?.(),
       loadOpenBeneath: async () => (await loadLibc()).openBeneath,
     });
+    const replies = new HeldReplies(config.maxBufferedTotalBytes);
     app.decorate('files', files);
+    app.decorate('fileReplies', replies);
     app.addHook('onClose', () => files.close());
     if (files.warning !== undefined) app.log.warn({ reason: files.warning }, 'files');
     if (!files.overRpc || files.access === undefined) return;
     const watches = new SessionWatches();
-    const replies = new HeldReplies(config.maxBufferedTotalBytes);
     app.rpc.router.add(
       fileMethods,
       createFileHandlers({ access: files.access, watches, replies, maxReadBytes: config.maxFileReadBytes }),

@@ -21,6 +21,8 @@ export interface ServerFiles {
   readonly overHttp: boolean;
   /** Requests by HTTP that are under way. A drain waits for them. */
   readonly transfers: Transfers;
+  /** The same files, of which only what is in these folders may be changed; the caller closes it. @throws {ConfinementError} */
+  readonly confine: (writeRoots: readonly string[]) => Promise<ConfinedAccess>;
   /** Why `fs/*` do not exist although nobody switched them off. */
   readonly warning?: string;
   close(): Promise<void>;
@@ -63,13 +65,22 @@ export async function openServerFiles({
     );
   }
   const transfers = new Transfers();
-  const none = { access: undefined, overRpc: false, overHttp: false, transfers, close: async () => {} };
+  const secrets = new SecretFiles(secretPaths(config));
+  const confine = async (wanted: readonly string[]): Promise<ConfinedAccess> =>
+    ConfinedAccess.open({
+      readRoots: filesRoot === undefined ? undefined : [resolve(filesRoot)],
+      writeRoots: presentRoots(wanted, filesRoot),
+      protectedNames: PROTECTED_NAMES,
+      secrets,
+      openBeneath: await loadOpenBeneath(),
+    });
+  const common = { overHttp: files, transfers, confine };
+  const none = { ...common, access: undefined, overRpc: false, overHttp: false, close: async () => {} };
   const overRpc = !noFiles && !runsAsOther;
   if (!overRpc && !files) return none;
-  const secrets = new SecretFiles(secretPaths(config));
   const writeRoots = writableRoots(config);
   if (filesRoot === undefined && writeRoots === undefined) {
-    return { access: new PlainAccess(secrets), overRpc, overHttp: files, transfers, close: async () => {} };
+    return { ...common, access: new PlainAccess(secrets), overRpc, close: async () => {} };
   }
   try {
     const root = filesRoot === undefined ? undefined : [resolve(filesRoot)];
@@ -80,7 +91,7 @@ export async function openServerFiles({
       secrets,
       openBeneath: await loadOpenBeneath(),
     });
-    return { access, overRpc, overHttp: files, transfers, close: () => access.close() };
+    return { ...common, access, overRpc, close: () => access.close() };
   } catch (error) {
     if (!(error instanceof ConfinementError)) throw error;
     if (filesRoot !== undefined) throw new Error(`--files-root: ${error.message}`);
@@ -102,9 +113,14 @@ function writableRoots(config: Config): string[] | undefined {
   if (config.sandboxMinimum === 'readOnly') return [];
   const workspace = resolve(workingDirectory(config.defaultCwd, undefined) ?? '.');
   const wanted = [workspace, ...config.sandboxRoots.map((path) => resolve(path)), '/tmp', tmpdir()];
+  return presentRoots(wanted, config.filesRoot);
+}
+
+/** Folders that are there, within `--files-root`. */
+function presentRoots(wanted: readonly string[], filesRoot: string | undefined): string[] {
   const present = new Set(wanted.map(realPathOf).filter((path) => path !== undefined));
-  if (config.filesRoot === undefined) return [...present];
-  const bound = realPathOf(resolve(config.filesRoot)) ?? resolve(config.filesRoot);
+  if (filesRoot === undefined) return [...present];
+  const bound = realPathOf(resolve(filesRoot)) ?? resolve(filesRoot);
   return [...new Set([...present].map((path) => within(path, bound)).filter((path) => path !== undefined))];
 }
 

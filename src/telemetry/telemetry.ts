@@ -8,6 +8,7 @@ import type { Log } from '../log.js';
 import { closeCodes } from '../protocol/close-codes.js';
 import { errorTable } from '../protocol/errors.js';
 import { execServerMethods } from '../protocol/methods/exec-server.js';
+import { execServerFileMethods } from '../protocol/methods/exec-server-files.js';
 import { methods } from '../protocol/methods.js';
 import type { Call } from '../rpc/connection.js';
 import { environmentOf, parseCarrier, type TraceCarrier } from '../rpc/trace-context.js';
@@ -26,7 +27,7 @@ import type { CommandSpan, Tracing } from './tracing.js';
 const CODES_WITHOUT_CLOSE = [1005, 1006];
 
 const labels: LabelTables = {
-  methods: new Set([...Object.keys(methods), ...Object.keys(execServerMethods)]),
+  methods: new Set([...Object.keys(methods), ...Object.keys(execServerMethods), ...Object.keys(execServerFileMethods)]),
   errorCodes: new Set(Object.values(errorTable).map(({ code }) => code)),
   reasons: new Set(Object.keys(errorTable)),
   closeCodes: new Set([...Object.values(closeCodes), ...CODES_WITHOUT_CLOSE]),

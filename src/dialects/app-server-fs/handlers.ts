@@ -2,33 +2,20 @@
 import { copy } from '../../files/copy.js';
 import { createDirectory } from '../../files/create-directory.js';
 import type { FileAccess } from '../../files/file-access.js';
-import { FileError } from '../../files/file-error.js';
 import { readMetadata } from '../../files/metadata.js';
 import { readDirectory } from '../../files/read-directory.js';
 import { readFile } from '../../files/read-file.js';
 import { remove } from '../../files/remove.js';
 import { writeFile } from '../../files/write-file.js';
-import { RpcError, rpcError } from '../../protocol/errors.js';
+import { rpcError } from '../../protocol/errors.js';
 import type { MethodParams } from '../../protocol/methods.js';
-import { ResultParts } from '../../rpc/connection.js';
 import type { Session } from '../../session/session.js';
-import { decodeBase64 } from '../command-exec/base64.js';
-import { asFileRpcError } from './file-refusals.js';
+import { contentParts, decodeContent, MEMORY_PER_BYTE } from './content-parts.js';
+import { asFileRpcError, copyRefusal, namingFile } from './file-refusals.js';
 import type { HeldReplies } from './held-replies.js';
 import type { SessionWatches } from './session-watches.js';
 
 const DONE = {};
-/** Bytes that are converted in one piece: a multiple of 3, so that the pieces of base64 can be joined. */
-const PIECE_BYTES = 3 * 64 * 1024;
-
-/** The reference's texts, by the reason. */
-const COPY_REFUSALS: ReadonlyMap<string, string> = new Map([
-  ['isADirectory', 'fs/copy requires recursive: true when sourcePath is a directory'],
-  ['invalid', 'fs/copy cannot copy a directory to itself or one of its descendants'],
-  ['notAFile', 'fs/copy only supports regular files, directories, and symlinks'],
-]);
-/** A file that is read takes its own size and that of its base64. */
-const MEMORY_PER_BYTE = 7 / 3;
 
 export interface FileHandlersOptions {
   readonly access: FileAccess;
@@ -129,36 +116,4 @@ async function operating<T>(operation: () => Promise<T>): Promise<T> {
 /** @throws {RpcError} relativePath */
 function absolute(path: string): void {
   if (!path.startsWith('/')) throw rpcError('relativePath');
-}
-
-/** @throws {RpcError} invalidFileBase64 */
-function decodeContent(dataBase64: string): Buffer {
-  try {
-    return decodeBase64(dataBase64);
-  } catch (error) {
-    if (!(error instanceof RpcError)) throw error;
-    throw rpcError('invalidFileBase64', { detail: error.message.replace(/^[^:]*: /, '') });
-  }
-}
-
-/** Refusals of the file itself name it, as in the reference. */
-function namingFile(error: unknown, path: string): unknown {
-  if (!(error instanceof FileError) || error.reason !== 'notAFile') return error;
-  return rpcError('fileRefused', { detail: `path \`${path}\` is not a file`, why: error.reason }, { cause: error });
-}
-
-function copyRefusal(error: unknown): unknown {
-  if (!(error instanceof FileError) || error.errno !== undefined) return error;
-  const text = COPY_REFUSALS.get(error.reason);
-  return text === undefined ? error : rpcError('fileRefused', { detail: text, why: error.reason }, { cause: error });
-}
-
-/** The result of `fs/readFile`, in pieces of JSON text: one string of a large file would hold up the server. */
-function contentParts(bytes: Buffer): ResultParts {
-  const parts = [Buffer.from('{"dataBase64":"')];
-  for (let from = 0; from < bytes.length; from += PIECE_BYTES) {
-    parts.push(Buffer.from(bytes.toString('base64', from, from + PIECE_BYTES), 'latin1'));
-  }
-  parts.push(Buffer.from('"}'));
-  return new ResultParts(parts);
 }

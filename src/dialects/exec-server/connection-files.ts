@@ -1,0 +1,72 @@
+/** What one connection has open of files: handles and watches. Knows no method. */
+import type { FileAccess } from '../../files/file-access.js';
+import { FileError } from '../../files/file-error.js';
+import { FileHandles } from '../../files/file-handles.js';
+import type { FilePath } from '../../files/file-path.js';
+import type { Session } from '../../session/session.js';
+import { MissingWatch } from './missing-watch.js';
+
+/** Watches of one connection: each path of one takes up to two of the kernel's, of which a user has few. */
+const MAX_WATCHES = 64;
+const MISSING_CHANGED = 'fs/missingChanged';
+
+interface Opened {
+  readonly handles: FileHandles;
+  readonly watches: Map<number, MissingWatch>;
+}
+
+export class ConnectionFiles {
+  readonly #access: FileAccess;
+  readonly #connections = new Map<Session, Opened>();
+
+  constructor(access: FileAccess) {
+    this.#access = access;
+  }
+
+  handlesOf(session: Session): FileHandles {
+    return this.#of(session).handles;
+  }
+
+  /** @returns whether it watches; false if the change has happened already, or the number is in use @throws {FileError} */
+  async watch(
+    session: Session,
+    watchId: number,
+    { missing, present }: { readonly missing: readonly FilePath[]; readonly present: FilePath | undefined },
+  ): Promise<boolean> {
+    const { watches } = this.#of(session);
+    if (watches.has(watchId)) return false;
+    if (watches.size >= MAX_WATCHES) throw new FileError('noRoom', `a connection has at most ${MAX_WATCHES} watches`);
+    const onChanged = (): void => {
+      watches.delete(watchId);
+      session.notify(MISSING_CHANGED, { watchId });
+    };
+    const watch = new MissingWatch({ access: this.#access, missing, present, onChanged });
+    watches.set(watchId, watch);
+    try {
+      if (await watch.start()) return true;
+    } catch (error) {
+      watches.delete(watchId);
+      throw error;
+    }
+    watches.delete(watchId);
+    return false;
+  }
+
+  /** Closes everything of a connection that has ended. */
+  closeSession(session: Session): void {
+    const opened = this.#connections.get(session);
+    if (opened === undefined) return;
+    this.#connections.delete(session);
+    for (const watch of opened.watches.values()) watch.close();
+    void opened.handles.closeAll();
+  }
+
+  #of(session: Session): Opened {
+    let opened = this.#connections.get(session);
+    if (opened === undefined) {
+      opened = { handles: new FileHandles(this.#access), watches: new Map() };
+      this.#connections.set(session, opened);
+    }
+    return opened;
+  }
+}
