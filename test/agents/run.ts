@@ -1,0 +1,178 @@
+/**
+ * `npm run test:agents`: the real Codex agent does whole turns on this server, by a model that is a script; the same turn on its own server gives the
+ * same files and the same answers (`-- --turns` for these alone). Then sequences of requests are answered as by the real servers, but where a row says why not (`-- --sequences`). The last line is the
+ * total.
+ */
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { CuttingProxy } from '../support/cutting-proxy.js';
+import { ServerProcess } from '../support/server-process.js';
+import { until } from '../support/until.js';
+import { plainAnswer, runTurn, type Turn } from './agent-run.js';
+import { CODEX_VERSION, CodexHome, findCodex, RealServer } from './codex-binary.js';
+import { compareWithReal } from './differential.js';
+import { turnSteps } from './turn.js';
+
+const DIST = new URL('../../dist/execwire.cjs', import.meta.url).pathname;
+/** Characters of a line that are shown. */
+const SHOWN_CHARACTERS = 400;
+/** Longer than the pause that a drain takes for the end of a turn's step. */
+const THINKING_MS = 1000;
+
+let passed = 0;
+let failed = 0;
+
+function tell(title: string, problems: readonly string[]): void {
+  if (problems.length === 0) passed += 1;
+  else failed += 1;
+  console.log(`${problems.length === 0 ? 'ok  ' : 'FAIL'}  ${title}`);
+  for (const line of problems) console.log(`      ${line.slice(0, SHOWN_CHARACTERS)}`);
+}
+
+/** Runs one case; what it throws is a failure of it. */
+async function test(title: string, body: () => Promise<readonly string[]>): Promise<void> {
+  try {
+    tell(title, await body());
+  } catch (error) {
+    tell(title, [error instanceof Error ? `${error.message} ${error.stack ?? ''}` : String(error)]);
+  }
+}
+
+/** A server for one case, ended and checked at its end. */
+async function withServer<T>(flags: readonly string[], body: (server: ServerProcess) => Promise<T>): Promise<T> {
+  // The home of whoever runs the test may have a long profile, which each command would read.
+  const server = await ServerProcess.start({ flags: [...flags], env: { HOME: folder } });
+  try {
+    return await body(server);
+  } finally {
+    if (server.exit === undefined) await server.stop();
+  }
+}
+
+let word = 0;
+/** Shell text that tells that it is reached, and goes on when that was seen. */
+function marker(folder: string): { readonly shell: string; readonly reached: string; readonly seen: string } {
+  word += 1;
+  const reached = join(folder, `reached-${word}`);
+  const seen = join(folder, `seen-${word}`);
+  return { shell: `touch ${reached}; while [ ! -e ${seen} ]; do sleep 0.05; done;`, reached, seen };
+}
+
+function nextWord(): string {
+  word += 1;
+  return `execwire-agents-${process.pid}-${word}`;
+}
+
+/** A model thinks before each step; a drain closes a connection in such a pause. */
+function pausing(steps: ReturnType<typeof turnSteps>): ReturnType<typeof turnSteps> {
+  return steps.map((step) => async (context) => {
+    await new Promise((resolve) => setTimeout(resolve, THINKING_MS));
+    return step(context);
+  });
+}
+
+function median(values: readonly number[]): number {
+  return [...values].sort((one, other) => one - other)[values.length >> 1] ?? 0;
+}
+
+function differences(ours: Turn, theirs: Turn): string[] {
+  const ids = new Set([...Object.keys(ours.answers), ...Object.keys(theirs.answers)]);
+  const answers = [...ids].flatMap((id) => {
+    const [one, other] = [plainAnswer(ours.answers[id] ?? ''), plainAnswer(theirs.answers[id] ?? '')];
+    return one === other ? [] : [`${id}: ${JSON.stringify(one)} here, ${JSON.stringify(other)} there`];
+  });
+  const same = JSON.stringify(ours.files) === JSON.stringify(theirs.files);
+  return same ? answers : [...answers, 'the files differ'];
+}
+
+async function turns(bin: string, folder: string): Promise<void> {
+  let plain: Turn | undefined;
+  await test('agent does a whole turn when a variable names the server', async () => {
+    plain = await withServer([], ({ url }) => runTurn(bin, { url }, () => turnSteps(nextWord())));
+    return plain.problems;
+  });
+  await test("turn gives the same files and answers as on the agent's own server", async () => {
+    const home = new CodexHome({ baseUrl: 'http://127.0.0.1:9', model: 'none' });
+    const real = await RealServer.start(bin, ['exec-server'], {
+      env: home.environment('http://127.0.0.1:9'),
+      cwd: folder,
+    });
+    try {
+      const theirs = await runTurn(bin, { url: real.url }, () => turnSteps(nextWord()));
+      if (plain === undefined) return ['there is no turn to compare with'];
+      console.log(
+        `      milliseconds for a tool call, median: ${median(plain.toolMs).toFixed(1)} here, ${median(theirs.toolMs).toFixed(1)} there`,
+      );
+      return [...theirs.problems, ...differences(plain, theirs)];
+    } finally {
+      await real.stop();
+      home.remove();
+    }
+  });
+  await test('agent does a whole turn when environments.toml has the address and a token', async () => {
+    const tokenFile = join(folder, 'token');
+    writeFileSync(tokenFile, 'a-token-of-the-agents-test', { mode: 0o600 });
+    const flags = ['--ws-auth', 'capability-token', '--ws-token-file', tokenFile];
+    const turn = await withServer(flags, ({ url }) => {
+      const table = `[[environments]]\nid = "box"\nurl = "${url}"\nauth_bearer_token = "a-token-of-the-agents-test"\n`;
+      const environments = `default = "box"\ninclude_local = false\n${table}`;
+      return runTurn(bin, { environments }, () => turnSteps(nextWord()));
+    });
+    return turn.problems;
+  });
+  await test('agent does a whole turn when environments.toml has the program, on standard input and output', async () => {
+    const table = `[[environments]]\nid = "box"\nprogram = "${process.execPath}"\nargs = ["${DIST}", "exec-server"]\n`;
+    const environments = `default = "box"\ninclude_local = false\n${table}`;
+    return (await runTurn(bin, { environments }, () => turnSteps(nextWord()))).problems;
+  });
+  await test('agent does a whole turn when the connection is cut in the middle of a command', () =>
+    withServer([], async (server) => {
+      const proxy = await CuttingProxy.start(server.port);
+      const { shell, reached, seen } = marker(folder);
+      const cutting = until('the command is in its middle', () => existsSync(reached)).then(() => {
+        proxy.cut();
+        writeFileSync(seen, '');
+      });
+      const turn = await runTurn(bin, { url: proxy.url }, () => turnSteps(nextWord(), { middle: shell }));
+      await cutting;
+      await proxy.close();
+      return [...turn.problems, ...(proxy.connections >= 2 ? [] : ['the agent did not come back'])];
+    }));
+  await test('agent does a whole turn when the server drains and another one takes over', () =>
+    withServer(['--drain-timeout', '60s'], (first) =>
+      withServer([], async (second) => {
+        const proxy = await CuttingProxy.start(first.port);
+        const { shell, reached, seen } = marker(folder);
+        const draining = until('the command is in its middle', () => existsSync(reached)).then(async () => {
+          first.signal('SIGTERM');
+          proxy.targetPort = second.port;
+          await until('it drains', () => first.lines.some((line) => line.includes('"leaving"')));
+          writeFileSync(seen, '');
+        });
+        const turn = await runTurn(bin, { url: proxy.url }, () => pausing(turnSteps(nextWord(), { first: shell })));
+        await draining;
+        await proxy.close();
+        return [...turn.problems, ...(proxy.connections >= 2 ? [] : ['the agent did not go to the other server'])];
+      }),
+    ));
+}
+
+const codex = findCodex();
+if (codex.bin === undefined) {
+  console.log(`SKIPPED: ${codex.reason}`);
+  process.exit(0);
+}
+console.log(`codex ${CODEX_VERSION}`);
+const folder = mkdtempSync(join(tmpdir(), 'execwire-agents-'));
+try {
+  if (!process.argv.includes('--sequences')) await turns(codex.bin, folder);
+  if (!process.argv.includes('--turns')) {
+    for (const { title, problems } of await compareWithReal(codex.bin, folder)) tell(title, problems);
+  }
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+  codex.remove();
+}
+console.log(`${passed} passed, ${failed} failed`);
+process.exit(failed === 0 ? 0 : 1);
