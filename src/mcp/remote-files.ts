@@ -15,14 +15,17 @@ export async function readFilePiece(
   path: string,
   { offset, limit }: { readonly offset: number; readonly limit: number },
 ): Promise<{ bytes: Buffer; size: number }> {
-  const result = await ask(box, 'fs/readFile', { path });
-  const data = fieldOf(result, 'dataBase64');
-  if (typeof data !== 'string') throw new ToolError(`The server's answer to fs/readFile has no dataBase64.`);
-  const whole = Buffer.from(data, 'base64');
-  if (offset > whole.length) {
-    throw new ToolError(`offset: ${path} has ${whole.length} bytes, so nothing begins at ${offset}.`);
+  const result = await ask(box, 'fs/readFile', { path, offset, limit });
+  const [data, size] = [fieldOf(result, 'dataBase64'), fieldOf(result, 'size')];
+  if (typeof data !== 'string') throw new ToolError("The server's answer to fs/readFile has no dataBase64.");
+  const bytes = Buffer.from(data, 'base64');
+  // Other servers of this protocol know no pieces, and send the whole file.
+  const whole = typeof size === 'number' ? undefined : bytes;
+  const allBytes = typeof size === 'number' ? size : bytes.length;
+  if (offset > allBytes) {
+    throw new ToolError(`offset: ${path} has ${allBytes} bytes, so nothing begins at ${offset}.`);
   }
-  return { bytes: whole.subarray(offset, offset + limit), size: whole.length };
+  return { bytes: whole?.subarray(offset, offset + limit) ?? bytes, size: allBytes };
 }
 
 /** Writes a whole file, and the directories above it where they are missing. @throws {ToolError} */
@@ -49,7 +52,7 @@ export async function writeFile(
 export async function listDirectory(box: Box, path: string): Promise<DirectoryEntry[]> {
   const result = await ask(box, 'fs/readDirectory', { path });
   const entries = fieldOf(result, 'entries');
-  if (!Array.isArray(entries)) throw new ToolError(`The server's answer to fs/readDirectory has no entries.`);
+  if (!Array.isArray(entries)) throw new ToolError("The server's answer to fs/readDirectory has no entries.");
   const named = entries.map((entry): DirectoryEntry => {
     const other = fieldOf(entry, 'isFile') === true ? 'file' : 'other';
     return {
@@ -82,11 +85,15 @@ function isMissing(error: unknown): boolean {
   return error instanceof RpcError && /\(os error 2\)|ENOENT|no such file/i.test(error.message);
 }
 
-async function ask(
-  box: Box,
-  method: string,
-  params: { readonly path: string; readonly recursive?: boolean; readonly dataBase64?: string },
-): Promise<unknown> {
+interface FileParams {
+  readonly path: string;
+  readonly offset?: number;
+  readonly limit?: number;
+  readonly recursive?: boolean;
+  readonly dataBase64?: string;
+}
+
+async function ask(box: Box, method: string, params: FileParams): Promise<unknown> {
   try {
     return await box.request(method, params);
   } catch (error) {

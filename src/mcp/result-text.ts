@@ -147,10 +147,7 @@ function shown(
     const mark = missing > 0 ? `${newline}[… ${missing} bytes left out …]\n` : '';
     text = `${text}${mark}${texts[1]?.text ?? ''}`;
   }
-  const binary =
-    invalid === 0
-      ? []
-      : [`${invalid} places are no UTF-8 and shown as \ufffd; pipe through base64 or xxd to see them.`];
+  const binary = invalid === 0 ? [] : [`${placesText(invalid)}; pipe through base64 or xxd to see the bytes.`];
   return {
     text,
     notes: [rangeText(pieces, { next, end: output.end, isRunning: ending === undefined }), ...notes, ...binary],
@@ -168,6 +165,11 @@ function rangeText(
   if (begin >= next) return isRunning ? 'No further output yet.' : 'No further output.';
   if (begin === 0 && next === end) return `Output: ${end} bytes.`;
   return `Output: bytes ${begin} to ${next} of ${end}.`;
+}
+
+/** What was no text, as a part of a sentence. */
+export function placesText(invalid: number): string {
+  return `${invalid === 1 ? '1 place is' : `${invalid} places are`} no UTF-8 and shown as \ufffd`;
 }
 
 /** A time as people say it. */

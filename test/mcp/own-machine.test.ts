@@ -72,7 +72,7 @@ t.test('agent on its own machine', async (t) => {
     t.match(await agent.call('exec', { command: 'true' }), { status: /exit code 0 after .* No output\.$/, output: '' });
     t.match(await agent.call('exec', { command: 'kill -9 $$' }), { status: /killed by SIGKILL after/ });
     t.match(await agent.call('exec', { command: 'printf "\\377ok\\033[1m!"' }), {
-      status: /1 places are no UTF-8 and shown as \ufffd; pipe through base64/,
+      status: /1 place is no UTF-8 and shown as \ufffd; pipe through base64/,
       output: '\ufffdok!',
     });
   });

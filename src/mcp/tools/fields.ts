@@ -19,7 +19,7 @@ export const commandField = z
 export const cwdField = z.string().optional().describe("Directory to run in. Default: the server's own.");
 
 export const envField = z
-  .record(z.string(), z.string().nullable())
+  .record(z.string(), z.union([z.string(), z.null()]))
   .optional()
   .describe('Variables to set; null removes one. Default: none.');
 

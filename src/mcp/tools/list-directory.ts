@@ -30,7 +30,7 @@ export function addListDirectory(server: McpServer, { connect }: ToolHome): void
       const entries = await listDirectory(await connect(), path);
       const rows = entries.slice(offset, offset + limit);
       const next = offset + rows.length;
-      const said = [`${path}: ${entries.length} entries.`];
+      const said = [`${path}: ${entries.length === 1 ? '1 entry' : `${entries.length} entries`}.`];
       if (offset > 0 || next < entries.length) said.push(`These are ${offset} to ${next}.`);
       if (next < entries.length) said.push(`Go on with offset ${next}.`);
       const lines = rows.map(({ name, kind }) => `${shownName(name)}${MARKS[kind]}`);

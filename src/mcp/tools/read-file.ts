@@ -2,6 +2,7 @@
 import type { McpServer } from '@modelcontextprotocol/server';
 import * as z from 'zod';
 import { readFilePiece } from '../remote-files.js';
+import { placesText } from '../result-text.js';
 import { headEnd, shownText } from '../whole-text.js';
 import { pathField } from './fields.js';
 import { addTool, type ToolHome } from './tool.js';
@@ -40,7 +41,7 @@ export function addReadFile(server: McpServer, { connect }: ToolHome): void {
       const said = [`${path}: ${size} bytes; these are bytes ${offset} to ${next}.`];
       if (next < size) said.push(`Go on with offset ${next}.`);
       if (encoding === 'utf8' && invalid > 0) {
-        said.push(`${invalid} places are no UTF-8 and shown as \ufffd; encoding base64 gives the bytes.`);
+        said.push(`${placesText(invalid)}; encoding base64 gives the bytes.`);
       }
       const content = encoding === 'base64' ? piece.toString('base64') : text;
       return {
