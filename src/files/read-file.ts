@@ -61,6 +61,47 @@ export async function readFile(
   }
 }
 
+/** A piece of a file. */
+export interface FilePiece {
+  readonly bytes: Buffer;
+  /** Bytes of the whole file. */
+  readonly size: number;
+}
+
+/**
+ * Reads a piece of a file; empty behind its end.
+ * @param piece `limit` in bytes; `maxBytes` bounds what a piece without or with a larger one may be
+ * @throws {FileError} `tooLarge` for a piece beyond `maxBytes`
+ */
+export async function readFilePiece(
+  access: FileAccess,
+  path: FilePath,
+  { offset, limit, maxBytes }: { readonly offset: number; readonly limit: number; readonly maxBytes: number },
+): Promise<FilePiece> {
+  const { handle, stats } = await openFile(access, path);
+  try {
+    const size = Number(stats.size);
+    if (size === 0) {
+      // Files such as those of /proc do not tell their size.
+      const whole = await filing(() => readAll(handle, 0, maxBytes));
+      return { bytes: whole.subarray(offset, offset + limit), size: whole.length };
+    }
+    const wanted = Math.max(0, Math.min(limit, size - offset));
+    if (wanted > maxBytes) throw tooLarge(maxBytes);
+    return await filing(async () => {
+      const bytes = Buffer.allocUnsafe(wanted);
+      let read = 0;
+      // A read may give less than was asked for, and a file may shrink meanwhile.
+      for (let last = -1; last !== 0 && read < wanted; read += last) {
+        last = (await handle.read(bytes, read, wanted - read, offset + read)).bytesRead;
+      }
+      return { bytes: bytes.subarray(0, read), size };
+    });
+  } finally {
+    await handle.close();
+  }
+}
+
 async function readAll(handle: FileHandle, size: number, maxBytes: number): Promise<Buffer> {
   if (size > maxBytes) throw tooLarge(maxBytes);
   const chunks: Buffer[] = [];

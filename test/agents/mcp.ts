@@ -94,6 +94,15 @@ function check(inspect: Inspect): void {
   expect('templates of resources can be listed', inspect('--method', 'resources/templates/list'), {
     pattern: /execwire:\/\/commands\/\{id\}/,
   });
+  const file = join(tmpdir(), `execwire-inspected-${process.pid}/made/file.txt`);
+  expect('files are written, with the directories above them', call('write_file', `path=${file}`, 'content=a line'), {
+    pattern: /Wrote 6 bytes/,
+  });
+  expect('files are read', call('read_file', `path=${file}`), { pattern: /6 bytes[\s\S]*"text": "a line"/ });
+  expect('directories are listed', call('list_directory', `path=${join(file, '..')}`), {
+    pattern: /"text": "file\.txt"/,
+  });
+  rmSync(join(file, '../..'), { recursive: true, force: true });
 }
 
 const folder = mkdtempSync(join(tmpdir(), 'execwire-inspector-'));

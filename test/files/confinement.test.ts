@@ -14,7 +14,7 @@ import { FileHandles } from '../../src/files/file-handles.js';
 import { readMetadata } from '../../src/files/metadata.js';
 import { move } from '../../src/files/move.js';
 import { readDirectory } from '../../src/files/read-directory.js';
-import { readFile } from '../../src/files/read-file.js';
+import { readFile, readFilePiece } from '../../src/files/read-file.js';
 import { remove } from '../../src/files/remove.js';
 import { SecretFiles } from '../../src/files/secret-files.js';
 import { walk } from '../../src/files/walk.js';
@@ -37,6 +37,8 @@ const WALK = {
 /** Every operation on a path, with what it gives to its caller. */
 const OPERATIONS: Readonly<Record<string, (access: FileAccess, path: string) => Promise<unknown>>> = {
   readFile: (access, path) => readFile(access, path, BOUND),
+  readFilePiece: async (access, path) =>
+    (await readFilePiece(access, path, { offset: 0, limit: 1_000, maxBytes: 1_000 })).bytes,
   writeFile: (access, path) => writeFile(access, path, NEW),
   'createDirectory with parents': (access, path) => createDirectory(access, `${path}.d/deep`, { recursive: true }),
   createDirectory: (access, path) => createDirectory(access, `${path}.e`, { recursive: false }),

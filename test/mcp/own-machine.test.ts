@@ -184,6 +184,54 @@ t.test('agent on its own machine', async (t) => {
     t.match(await agent.call('read_output', { id, wait_for: 'exit' }), { status: /exit code 4 after/ });
   });
 
+  await t.test('files are written, read in pieces and listed', async (t) => {
+    const path = join(folder, 'made/by/tool.txt');
+    t.match(await agent.call('write_file', { path, content: 'one\ntwo ä\nthree\n' }), {
+      status: `Wrote 17 bytes to ${path}. Created the directory ${join(folder, 'made/by')}.`,
+    });
+    t.same(await agent.call('read_file', { path }), {
+      status: `${path}: 17 bytes; these are bytes 0 to 17.`,
+      output: 'one\ntwo ä\nthree\n',
+      isError: false,
+    });
+    t.match(
+      await agent.call('read_file', { path, offset: 4, limit: 5 }),
+      {
+        status: /these are bytes 4 to 8\. Go on with offset 8\.$/,
+        output: 'two ',
+      },
+      'no character is cut',
+    );
+    t.match(await agent.call('read_file', { path, offset: 18 }), { isError: true, status: /has 17 bytes/ });
+    t.match(await agent.call('write_file', { path, content: '/w==', encoding: 'base64' }), {
+      status: /^Wrote 1 bytes? /,
+    });
+    t.match(await agent.call('read_file', { path }), { status: /1 place is no UTF-8.*base64 gives the bytes\.$/ });
+    t.match(await agent.call('read_file', { path, encoding: 'base64' }), { output: '/w==' });
+    t.match(await agent.call('write_file', { path, content: '?', encoding: 'base64' }), {
+      isError: true,
+      status: /no base64/,
+    });
+    t.match(await agent.call('read_file', { path: join(folder, 'none') }), {
+      isError: true,
+      status: /No such file.*list_directory/,
+    });
+    t.match(await agent.call('read_file', { path: folder }), { isError: true, status: /is not a file\.$/ });
+    await agent.call('exec', {
+      command: 'mkdir made/dir; mkfifo made/pipe; truncate -s 5G made/huge; printf end >> made/huge',
+    });
+    t.match(await agent.call('list_directory', { path: join(folder, 'made') }), { output: 'by/\ndir/\nhuge\npipe?' });
+    t.match(await agent.call('list_directory', { path: join(folder, 'made'), limit: 1, offset: 1 }), {
+      status: /: 4 entries\. These are 1 to 2\. Go on with offset 2\.$/,
+      output: 'dir/',
+    });
+    t.match(
+      await agent.call('read_file', { path: join(folder, 'made/huge'), offset: 5 * 1024 ** 3 }),
+      { status: /: 5368709123 bytes; /, output: 'end' },
+      'a piece of a file that is larger than any message',
+    );
+  });
+
   await t.test('command that the agent forgets ends by its ttl', async (t) => {
     const id = await agent.start({ command: 'sleep 600', ttl_seconds: 1 });
     t.match(await agent.call('list', {}), { output: new RegExp(`^${id}  running`) });

@@ -4,7 +4,7 @@ import { createDirectory } from '../../files/create-directory.js';
 import type { FileAccess } from '../../files/file-access.js';
 import { readMetadata } from '../../files/metadata.js';
 import { readDirectory } from '../../files/read-directory.js';
-import { readFile } from '../../files/read-file.js';
+import { readFile, readFilePiece } from '../../files/read-file.js';
 import { remove } from '../../files/remove.js';
 import { writeFile } from '../../files/write-file.js';
 import { rpcError } from '../../protocol/errors.js';
@@ -28,10 +28,20 @@ export interface FileHandlersOptions {
 /** Makes the handlers over one way to files. */
 export function createFileHandlers({ access, watches, maxReadBytes, replies }: FileHandlersOptions) {
   return {
-    'fs/readFile': ({ path }: MethodParams<'fs/readFile'>, session: Session): Promise<unknown> =>
+    'fs/readFile': ({ path, offset, limit }: MethodParams<'fs/readFile'>, session: Session): Promise<unknown> =>
       operating(async () => {
         absolute(path);
         const { size } = await readMetadata(access, path);
+        if (offset !== undefined || limit !== undefined) {
+          const piece = { offset: offset ?? 0, limit: limit ?? Number.POSITIVE_INFINITY, maxBytes: maxReadBytes };
+          const heldBytes = Math.min(size, piece.limit, maxReadBytes) * MEMORY_PER_BYTE;
+          return replies.holding(session, heldBytes, async () => {
+            const read = await readFilePiece(access, path, piece).catch((error: unknown) => {
+              throw namingFile(error, path);
+            });
+            return { dataBase64: read.bytes.toString('base64'), size: read.size };
+          });
+        }
         return replies.holding(session, Math.min(size, maxReadBytes) * MEMORY_PER_BYTE, async () => {
           const bytes = await readFile(access, path, { maxBytes: maxReadBytes }).catch((error: unknown) => {
             throw namingFile(error, path);

@@ -22,9 +22,18 @@ const WRITE = { action: 'files:write', wrongParamsAre: 'invalidRequest' } as con
 export const fileMethods = {
   'fs/readFile': {
     ...READ,
-    params: z.object({ path }),
-    result: z.object({ dataBase64: z.string().describe('The whole content.') }),
-    description: 'Reads a file of at most `--max-file-read-bytes`.',
+    params: z.object({
+      path,
+      offset: z.int().nonnegative().optional().describe('First byte of a piece. Default 0.'),
+      limit: z.int().nonnegative().optional().describe('Most bytes of a piece. Default: all.'),
+    }),
+    result: z.object({
+      dataBase64: z.string().describe('The whole content, or the piece.'),
+      size: z.number().optional().describe('Bytes of the whole file; only with `offset` or `limit`.'),
+    }),
+    description:
+      'Reads a file, or with `offset` and `limit` a piece of it, of at most `--max-file-read-bytes`; behind the end of the file a piece is empty.',
+    experimentalParams: ['offset', 'limit'],
   },
   'fs/writeFile': {
     ...WRITE,
