@@ -4,8 +4,9 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { spawn as openTerminal } from 'node-pty';
-import t, { type Test } from 'tap';
+import t from 'tap';
 import type { Terminal } from '../../client/src/node.js';
+import { CuttingProxy } from '../support/cutting-proxy.js';
 import { SERVER, ServerProcess } from '../support/server-process.js';
 import { until } from '../support/until.js';
 import { type CliSetup, cliSetup, endOf } from './cli-process.js';
@@ -301,13 +302,14 @@ t.test('serve ends by SIGHUP and not by an abort when its terminal is gone', asy
 
 t.test('exec says one line and goes on when the connection breaks, and with -it draws the screen again', async (t) => {
   const setup = await cliSetup(t);
-  const relay = await relayTo(t, setup.url);
-  const piped = setup.start(['exec', '-i', '--', 'cat'], { env: { EXECWIRE_URL: relay.url } });
+  const proxy = await CuttingProxy.start(setup.server.port);
+  t.teardown(() => proxy.close());
+  const piped = setup.start(['exec', '-i', '--', 'cat'], { env: { EXECWIRE_URL: proxy.url } });
   piped.child.stdin?.write('one\n');
   await piped.untilSaid(/one\n/);
-  const shown = between(setup, "$CLI exec -it -- sh -c 'echo drawn; cat'", { env: { EXECWIRE_URL: relay.url } });
+  const shown = between(setup, "$CLI exec -it -- sh -c 'echo drawn; cat'", { env: { EXECWIRE_URL: proxy.url } });
   await shown.waitFor('drawn');
-  relay.cut();
+  proxy.cut();
   piped.child.stdin?.end('two\n');
   t.match(await piped.ended, {
     code: 0,
@@ -340,33 +342,4 @@ t.test('exec -it restores the terminal and ends with 255 when its server has cra
 
 function quoted(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`;
-}
-
-/** Relays bytes between clients and a server, until a test cuts the connections. */
-async function relayTo(t: Test, url: string): Promise<{ url: string; cut: () => void }> {
-  const { createServer, connect: open } = await import('node:net');
-  const port = Number(new URL(url.replace('ws:', 'http:')).port);
-  const sockets = new Set<import('node:net').Socket>();
-  const server = createServer((near) => {
-    const far = open(port, '127.0.0.1');
-    for (const socket of [near, far]) {
-      sockets.add(socket);
-      socket.on('error', () => {});
-      socket.on('close', () => {
-        near.destroy();
-        far.destroy();
-      });
-    }
-    near.pipe(far).pipe(near);
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const cut = (): void => {
-    for (const socket of sockets) socket.destroy();
-    sockets.clear();
-  };
-  t.teardown(() => {
-    server.close();
-    cut();
-  });
-  return { url: `ws://127.0.0.1:${(server.address() as import('node:net').AddressInfo).port}`, cut };
 }

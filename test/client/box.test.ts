@@ -15,6 +15,7 @@ import { VERSION } from '../../client/src/version.js';
 import { isAlive } from '../support/process-table.js';
 import { startServer } from '../support/server.js';
 import { until } from '../support/until.js';
+import { failureOf } from './fake-box.js';
 
 const server = await startServer(t);
 // Teardowns run last to first, so the boxes are closed before the server is checked for connections that were left.
@@ -28,11 +29,6 @@ async function newBox(options: Parameters<typeof connect>[1] = {}): Promise<Box>
 }
 
 const box = await newBox();
-const failureOf = (promise: PromiseLike<unknown>): Promise<unknown> =>
-  Promise.resolve(promise).then(
-    () => undefined,
-    (error: unknown) => error,
-  );
 
 t.test('exec resolves to the whole result when the command ends well', async (t) => {
   const result = await box.exec(['sh', '-c', 'pwd; echo $NAME >&2'], { cwd: '/', env: { NAME: 'value' }, all: true });
