@@ -396,7 +396,8 @@ t.test('kill, abort and timeout end a detachable command when the connection bre
   const late = box.exec(['sh', '-c', 'echo so far; sleep 600'], { detachable: true, timeout: 500, reject: false });
   await late.started;
   proxy.cut();
-  t.match(await late, { timedOut: true, cause: 'timeout', exitCode: 124, stdout: 'so far' });
+  // A busy machine may reach the timeout before the command prints.
+  t.match(await late, { timedOut: true, cause: 'timeout', exitCode: 124, stdout: /^(so far)?$/ });
 });
 
 t.test('box shows the limits of the server, and waits when a limit is reached', async (t) => {

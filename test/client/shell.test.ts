@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import t from 'tap';
-import { connect, type Shell, UnknownOutcomeError } from '../../client/src/node.js';
+import { connect, type Shell, type ShellResult, UnknownOutcomeError } from '../../client/src/node.js';
 import { isAlive } from '../support/process-table.js';
 import { startServer } from '../support/server.js';
 import { until } from '../support/until.js';
@@ -15,6 +15,17 @@ const box = await connect(server.url, { name: 'test' });
 const SWEEP_ROUNDS = 40;
 const hasDash = spawnSync('dash', ['-c', 'true']).status === 0;
 const kinds = hasDash ? (['bash', 'sh'] as const) : (['bash'] as const);
+
+/**
+ * Runs a line that prints and never ends, until its timeout. A busy machine may reach the first timeout before the line prints, so each further try
+ * has four times as long.
+ */
+async function runUntilTimeout(shell: Shell, line: string): Promise<ShellResult> {
+  for (let timeout = 200; ; timeout *= 4) {
+    const result = await shell.run(line, { timeout });
+    if (result.output !== '') return result;
+  }
+}
 
 t.test('directory and variables persist, and each line gives its own output and exit code', async (t) => {
   await using shell = box.shell();
@@ -139,7 +150,7 @@ for (const kind of ['bash', 'sh'] as const) {
 t.test('line is interrupted, and the shell lives on with its variables, when its timeout passes', async (t) => {
   await using shell = box.shell();
   await shell.run('A=kept');
-  const result = await shell.run('echo so far; sleep 600; echo never', { timeout: 300 });
+  const result = await runUntilTimeout(shell, 'echo so far; sleep 600; echo never');
   t.match(result, { timedOut: true, recovered: true, output: 'so far', exitCode: 130 });
   t.match(await shell.run('echo $A'), { output: 'kept', restarted: false });
 });
@@ -325,7 +336,7 @@ t.test(
   async (t) => {
     await using shell = box.shell();
     await shell.run('A=gone');
-    const result = await shell.run("echo stubborn; (trap '' INT; while :; do sleep 0.1; done)", { timeout: 200 });
+    const result = await runUntilTimeout(shell, "echo stubborn; (trap '' INT; while :; do sleep 0.1; done)");
     t.match(result, { timedOut: true, recovered: false, exitCode: undefined, output: 'stubborn' });
     t.match(await shell.run('echo "[$A]"'), { output: '[]', restarted: true });
     t.match(await shell.run('true'), { restarted: false });
