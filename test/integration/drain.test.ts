@@ -152,6 +152,18 @@ for (const [first, second, code] of [
   });
 }
 
+t.test('server drains when the same signal comes twice in a moment, as from a terminal and from npm', async (t) => {
+  const server = await startServer(t, { flags: ['--drain-timeout', '10m'] });
+  const client = await server.session();
+  const command = await startScript(client, 'polite', 'echo ready; read line; exit 7', { streamStdin: true });
+  server.signal('SIGINT');
+  server.signal('SIGINT');
+  await client.notified('server/draining');
+  client.request('command/exec/write', { processId: 'polite', closeStdin: true });
+  t.equal((await command.reply).result?.exitCode, 7, 'the command ends by itself');
+  t.strictSame(await server.exited, CLEAN);
+});
+
 t.test('server exits with the code of the second signal that it sees when two come at once', async (t) => {
   // Both may be pending at once, and then the kernel chooses the order. So the server reports the order in which it saw them.
   const report = `for (const name of ['SIGINT', 'SIGTERM']) process.on(name, () => require('fs').writeSync(2, 'seen ' + name + '\\n'));`;
@@ -163,7 +175,10 @@ t.test('server exits with the code of the second signal that it sees when two co
   server.signal('SIGINT');
   server.signal('SIGTERM');
   const { code } = await server.exited;
-  const seen = server.lines.filter((line) => line.startsWith('seen '));
+  const seenLines = (): string[] => server.lines.filter((line) => line.startsWith('seen '));
+  // What a process wrote last may be read after its exit is known.
+  await until('both signals are reported', () => seenLines().length === 2);
+  const seen = seenLines();
   t.strictSame([...seen].sort(), ['seen SIGINT', 'seen SIGTERM']);
   t.equal(code, seen[1] === 'seen SIGTERM' ? 143 : 130, `after ${seen.join(', ')}`);
   t.strictSame(processesWith(word), []);
