@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /** The box that a program holds: checks options and turns them into plans for commands. Knows no message of the wire. */
 import { askServer } from './ask-server.js';
 import type { RunSettings } from './command-handle.js';

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /** A live shell that runs one line at a time, and whose directory and variables persist. Knows no connection and no shell syntax. */
 import type { AbortSignalLike } from './abort-signal.js';
 import { randomName } from './affinity.js';
