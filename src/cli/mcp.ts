@@ -43,7 +43,10 @@ Standard output carries messages of MCP alone; what people should know is on sta
     examples: [
       ['claude mcp add execwire -- execwire mcp', 'Gives an agent this machine.'],
       ['execwire mcp --url wss://box.example --token-file token', 'Gives it another one.'],
-      ['execwire mcp -- --sandbox-default workspaceWrite', 'Lets its commands write only in their directory, /tmp and $TMPDIR.'],
+      [
+        'execwire mcp -- --sandbox-default workspaceWrite',
+        'Lets its commands write only in their directory, /tmp and $TMPDIR.',
+      ],
     ],
     run: (given) => runMcp(given, startOwnServer),
   });
