@@ -129,13 +129,19 @@ async function turns(bin: string, folder: string): Promise<void> {
   await test('agent does a whole turn when the connection is cut in the middle of a command', () =>
     withServer([], async (server) => {
       const proxy = await CuttingProxy.start(server.port);
-      const { shell, reached, seen } = marker(folder);
-      const cutting = until('the command is in its middle', () => existsSync(reached)).then(() => {
-        proxy.cut();
-        writeFileSync(seen, '');
+      const { shell, seen } = marker(folder);
+      const turn = await runTurn(bin, { url: proxy.url }, () => {
+        const steps = turnSteps(nextWord(), { middle: shell });
+        // The agent has looked at the command once, so that its start was answered.
+        const last = steps.length - 2;
+        return steps.map((step, index) => (context) => {
+          if (index === last && context.round === 1) {
+            proxy.cut();
+            writeFileSync(seen, '');
+          }
+          return step(context);
+        });
       });
-      const turn = await runTurn(bin, { url: proxy.url }, () => turnSteps(nextWord(), { middle: shell }));
-      await cutting;
       await proxy.close();
       return [...turn.problems, ...(proxy.connections >= 2 ? [] : ['the agent did not come back'])];
     }));

@@ -127,12 +127,13 @@ export interface TurnOptions {
   readonly middle?: string;
 }
 
-/** The steps. @param word names a folder beside that of the turn, for pipes */
+/** The steps. @param word names a folder for pipes */
 export function turnSteps(word: string, { first = '', middle = '' }: TurnOptions = {}): ScriptStep[] {
   const terminal = { tty: true };
   const typing = 'echo ready; read -r line; echo got $line; exec sleep 600';
-  const pipes = `../${word}`;
-  const serving = `(read -r q < ${pipes}/ask; echo answer to $q > ${pipes}/tell; exec sleep 600) & echo serving`;
+  // Pipes are no files that are compared, and go with the folder.
+  const pipes = `.pipes-${word}`;
+  const serving = `(read -r q < ${pipes}/ask; echo answer to $q > ${pipes}/tell; exec sleep 30) & echo serving`;
   const lines = (from: number, to: number, more = ''): string =>
     `for i in $(seq ${from} ${to}); do echo line $i; ${more} done;`;
   return [
