@@ -1,6 +1,6 @@
 // Shows what a whole server reports of sandbox policies, what the policies enforce, and what is refused. Knows no mechanism of them.
 import { createHash } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { spawnServer, startServer } from '../support/server.js';
@@ -165,4 +165,23 @@ t.test('command in a sandbox is killed with all it has started when its connecti
   await ended;
   await until('the commands are gone', () => server.children().length <= 1);
   t.pass('nothing is left');
+});
+
+t.test('folders that the server made to protect them are gone when a second signal ends it at once', async (t) => {
+  const { workspace } = folders(t);
+  const server = await startServer(t, { ...kept, flags: ['--default-cwd', workspace, '--drain-timeout', '10m'] });
+  const client = await server.session();
+  void client.exec(sh('echo ready; exec sleep 600'), {
+    processId: 'sleep',
+    streamStdoutStderr: true,
+    disableTimeout: true,
+    sandboxPolicy: { type: 'workspaceWrite' },
+  });
+  await client.said('sleep', 'ready');
+  t.comment(`made: ${readdirSync(workspace).join(' ')}`);
+  server.signal('SIGTERM');
+  await client.notified('server/draining');
+  server.signal('SIGINT');
+  t.strictSame(await server.exited, { code: 130, signal: null });
+  t.same(readdirSync(workspace), []);
 });

@@ -28,6 +28,10 @@ interface Placeholder {
 
 export class Placeholders {
   readonly #held = new Map<string, Placeholder>();
+  /** For an end at once, such as that by a second signal, which waits for nobody who holds a folder. */
+  readonly #removeAll = (): void => {
+    for (const [path, placeholder] of this.#held) this.#remove(path, placeholder);
+  };
 
   /** Whether this is one of these folders, and not something that replaced it. */
   has(path: string, identity: string): boolean {
@@ -39,7 +43,9 @@ export class Placeholders {
    * @returns the held ones, to be released
    */
   hold(paths: readonly string[]): string[] {
-    return paths.filter((path) => this.#holdOne(path));
+    const held = paths.filter((path) => this.#holdOne(path));
+    if (held.length > 0) process.off('exit', this.#removeAll).on('exit', this.#removeAll);
+    return held;
   }
 
   /** Removes folders that are not held any more and still empty. */
@@ -49,13 +55,18 @@ export class Placeholders {
       if (placeholder === undefined) continue;
       placeholder.holders -= 1;
       if (placeholder.holders > 0) continue;
-      this.#held.delete(path);
-      if (currentIdentity(path) !== placeholder.identity) continue;
-      try {
-        rmdirSync(path);
-      } catch {
-        // A process outside of the sandbox has put something into it, so it stays.
-      }
+      this.#remove(path, placeholder);
+    }
+    if (this.#held.size === 0) process.off('exit', this.#removeAll);
+  }
+
+  #remove(path: string, { identity }: Placeholder): void {
+    this.#held.delete(path);
+    if (currentIdentity(path) !== identity) return;
+    try {
+      rmdirSync(path);
+    } catch {
+      // A process outside of the sandbox has put something into it, so it stays.
     }
   }
 
