@@ -11,12 +11,15 @@ const DRAINING = -32004;
 /** Close codes that say: go to another server. When execwire sends them, it has not begun what has no answer. */
 export const GOING_AWAY = [1001, 1012];
 
+/** Message of a command from which this client has detached. */
+export const HAS_DETACHED = 'This client has detached; the command goes on';
+
 /** Says what is known of a command that gets no reply. Stays inside the client. */
 export class NoReply extends Error {
   /** `terminated` if the caller gave it up before it was sent. */
-  readonly kind: 'lost' | 'unknown' | 'terminated';
-  readonly wasSent: boolean;
-  readonly detached: 'takeover' | 'requested' | undefined;
+  declare readonly kind: 'lost' | 'unknown' | 'terminated';
+  declare readonly wasSent: boolean;
+  declare readonly detached: 'takeover' | 'requested' | undefined;
 
   constructor(
     kind: NoReply['kind'],
@@ -121,8 +124,8 @@ function afterRefusal(error: RpcError, session: Session, command: CommandFacts):
   if (error.reason === 'detached' && detachReason !== undefined) {
     // Only the reader was slow, and no other writer has attached: it goes on where it stopped.
     if (detachReason === 'fellBehind') return {};
-    const why = detachReason === 'requested' ? 'This client has detached' : 'Another client has taken over';
-    throw new NoReply('unknown', `${why}; the command goes on`, { detached: detachReason, cause: error });
+    const why = detachReason === 'requested' ? HAS_DETACHED : 'Another client has taken over; the command goes on';
+    throw new NoReply('unknown', why, { detached: detachReason, cause: error });
   }
   if (error.reason === 'keyNotFound' && command.isAttached) {
     const isSameServer = session.info.serverId === command.serverId;

@@ -37,7 +37,7 @@ export class CommandHandle<T extends Captured = string> {
   readonly #output: Output;
   readonly #command: RemoteCommand;
   /** The result, or the failure. */
-  protected readonly outcome: Promise<Result<T>>;
+  declare protected readonly outcome: Promise<Result<T>>;
   readonly #startedAt: number;
   #started: Promise<Started> | undefined;
   #expecter: Expecter | undefined;
@@ -74,7 +74,7 @@ export class CommandHandle<T extends Captured = string> {
    * @throws {RpcError | ExecError | LostError | UnknownOutcomeError}
    */
   get started(): Promise<Started> {
-    this.#started ??= quiet(
+    this.#started ??= this.#watched(
       startedOf(this.#command, this.#home.platform.clock).catch((error): never => {
         this.#endWithout(error, { ...this.#settings, throwsOn: 'failure' });
         throw error;
@@ -113,17 +113,17 @@ export class CommandHandle<T extends Captured = string> {
 
   /** Writes to standard input, which a terminal always has and a command with `stdin: 'pipe'`; resolves when the server has accepted it. @throws {RpcError} `stdinClosed`, `stdinNotStreamed`, `notWriter` */
   write(data: InputChunk): Promise<void> {
-    return quiet(this.#command.input.write(bytesOf(data)));
+    return this.#watched(this.#command.input.write(bytesOf(data)));
   }
 
   /** Ends standard input; on a terminal types end-of-file. A second time does nothing. */
   end(): Promise<void> {
-    return quiet(this.#command.input.close());
+    return this.#watched(this.#command.input.close());
   }
 
   /** Sets the size of a terminal; the program is told. */
   resize({ cols, rows }: TerminalSize): Promise<void> {
-    return quiet(this.#command.resize({ rows, cols }));
+    return this.#watched(this.#command.resize({ rows, cols }));
   }
 
   /**
@@ -133,7 +133,7 @@ export class CommandHandle<T extends Captured = string> {
    * @throws {RpcError} `invalidSignal`
    */
   kill(signal = 'SIGTERM'): Promise<void> {
-    return quiet(this.#kill(signal));
+    return this.#watched(this.#kill(signal));
   }
 
   /**
@@ -158,14 +158,13 @@ export class CommandHandle<T extends Captured = string> {
    * Detaches from the command, which goes on for its `ttl`; the promise of the result then rejects with {@link UnknownOutcomeError}.
    * @throws {RpcError} `notDetachable`
    */
-  async detach(): Promise<void> {
-    this.outcome.catch(() => {});
-    await this.#command.place.request('command/exec/detach', () => ({}));
+  detach(): Promise<void> {
+    return this.#watched(this.#detach());
   }
 
   async #settle(): Promise<Result<T>> {
     const { signal } = this.#settings;
-    const abort = (): void => void this.kill();
+    const abort = (): void => this.#abort();
     if (signal?.aborted) abort();
     else signal?.addEventListener('abort', abort);
     try {
@@ -190,7 +189,7 @@ export class CommandHandle<T extends Captured = string> {
       capture: this.#capture,
       elapsedMs: this.#home.platform.clock.now() - this.#startedAt,
       // A later abort does nothing, because results are made at the end.
-      wasAborted: this.#settings.signal?.aborted ?? false,
+      wasAborted: !this.#command.isObserver && this.#settings.signal?.aborted === true,
       signals: this.#signals,
       inputFailure: this.#inputFailure,
     };
@@ -209,13 +208,23 @@ export class CommandHandle<T extends Captured = string> {
     await this.#command.place.request(`command/exec/${isTerm || isKill ? 'terminate' : 'signal'}`, () => params);
   }
 
+  async #detach(): Promise<void> {
+    await this.#command.place.request('command/exec/detach', () => ({}));
+  }
+
+  /** An observer only stops watching: the command belongs to its writer. */
+  #abort(): void {
+    if (!this.#command.isObserver) quiet(this.#kill('SIGTERM'));
+    else if (!this.#command.abandon()) quiet(this.#detach());
+  }
+
   /** What the input throws ends the command, and is the cause of its error. */
   async #feed(input: InputSource): Promise<void> {
     try {
       await feedInput(input, this.#command);
     } catch (error) {
       this.#inputFailure = { inputError: error };
-      void this.kill();
+      quiet(this.#kill('SIGTERM'));
     }
   }
 
@@ -232,13 +241,23 @@ export class CommandHandle<T extends Captured = string> {
   /** The same in pieces that name their stream. */
   protected read(streams: readonly StreamName[]): AsyncIterableIterator<OutputChunk> {
     // The reader throws the failure at its end, so the promise need not be looked at.
-    this.outcome.catch(() => {});
+    quiet(this.outcome);
     return this.#output.read(streams);
+  }
+
+  /**
+   * For a method that the caller may await or ignore. Marks its rejection as handled, and that of the result: a caller that caught the failure of a start
+   * or of a write need not look at the result, too.
+   */
+  #watched<T>(promise: Promise<T>): Promise<T> {
+    quiet(promise);
+    quiet(this.outcome);
+    return promise;
   }
 
   #expect(): Expecter {
     // The wait tells of the failure, so the promise need not be looked at.
-    this.outcome.catch(() => {});
+    quiet(this.outcome);
     const expecter = new Expecter(this.#home.platform.clock);
     for (const { bytes } of this.#capture?.chunks(BOTH) ?? []) expecter.push(bytes);
     this.#output.listen(({ bytes }) => expecter.push(bytes));
@@ -247,8 +266,7 @@ export class CommandHandle<T extends Captured = string> {
   }
 }
 
-/** Marks a rejection as handled, so that the caller may ignore it: the result of the command tells of every failure that matters. */
-function quiet<T>(promise: Promise<T>): Promise<T> {
+/** Marks a rejection as handled. */
+function quiet(promise: Promise<unknown>): void {
   promise.catch(() => {});
-  return promise;
 }

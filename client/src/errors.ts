@@ -25,11 +25,11 @@ export interface ConnectErrorDetails {
  */
 export class ConnectError extends Error {
   /** HTTP status of the answer, where there was one and the platform shows it (browsers do not). */
-  readonly status: number | undefined;
+  declare readonly status: number | undefined;
   /** Milliseconds that the server asks to wait. */
-  readonly retryAfterMs: number | undefined;
+  declare readonly retryAfterMs: number | undefined;
   /** Code of the operating system, such as `ECONNREFUSED`. */
-  readonly code: string | undefined;
+  declare readonly code: string | undefined;
 
   constructor(message: string, details: ConnectErrorDetails = {}) {
     super(message, details);
@@ -80,11 +80,11 @@ export interface WireError {
  */
 export class RpcError extends Error {
   /** Code of JSON-RPC, such as -32602. */
-  readonly code: number;
+  declare readonly code: number;
   /** The stable name of the error, made for programs, such as `keyNotFound`. Undefined where a server sends none. */
-  readonly reason: string | undefined;
+  declare readonly reason: string | undefined;
   /** Everything the server sent beside code and message. */
-  readonly data: unknown;
+  declare readonly data: unknown;
 
   constructor(wire: WireError) {
     super(wire.message);

@@ -22,11 +22,11 @@ export interface LinkSetSettings extends Omit<LinkSettings, 'isKnown' | 'closing
 
 /** The links of a box. */
 export class LinkSet implements CommandHome, LinkEvents {
-  readonly platform: Platform;
+  declare readonly platform: Platform;
   /** What the server of new work says of itself. */
   server: InitializeResult = {};
-  readonly retryMaxMs: number;
-  readonly statusListeners: Listeners<BoxStatus>;
+  declare readonly retryMaxMs: number;
+  declare readonly statusListeners: Listeners<BoxStatus>;
   /** The program's answers to requests of the server, by method. */
   readonly answerers = new Map<string, Listener>();
   /** Listeners to notifications, by method. */

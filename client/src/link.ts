@@ -43,11 +43,11 @@ export interface LinkEvents {
 
 /** One server's connections, one after the other. */
 export class Link implements SessionEvents {
-  readonly affinity: string;
+  declare readonly affinity: string;
   /** Whether new work has to go elsewhere. */
   isRetired = false;
   /** The open session, if there is one now. */
-  current: Session | undefined;
+  declare current: Session | undefined;
   readonly #settings: LinkSettings;
   readonly #events: LinkEvents;
   #opening: Promise<Session> | undefined;

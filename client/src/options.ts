@@ -145,7 +145,7 @@ export interface CommonOptions {
   readonly env?: Readonly<Record<string, string | null>>;
   /** The server kills the command after so long. Default: never. */
   readonly timeout?: number;
-  /** Ends the command with SIGTERM, and SIGKILL after `forceKillAfter`. Default: none. */
+  /** Ends the command with SIGTERM, and SIGKILL after `forceKillAfter`; an observer only detaches. Default: none. */
   readonly signal?: AbortSignalLike;
   /** Time between SIGTERM and SIGKILL, at most 3600000. Default 5000. */
   readonly forceKillAfter?: number;
@@ -227,7 +227,7 @@ export interface AttachOptions<E extends Encoding = 'utf8'>
   extends Omit<ExecOptions<E>, 'cwd' | 'env' | 'timeout' | 'detachable' | 'input' | 'stdin' | 'sandboxPolicy'> {
   /** Positions in bytes at which the output begins. Default: the oldest that is kept. */
   readonly from?: { readonly stdout?: number; readonly stderr?: number };
-  /** `observer` reads only. Default `writer`. */
+  /** `observer` only watches: its `signal` detaches it. An explicit `kill` still ends the command. Default `writer`. */
   readonly role?: 'writer' | 'observer';
   /** Whether to replace another writer, who is then detached. Default true. */
   readonly takeover?: boolean;

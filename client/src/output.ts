@@ -57,7 +57,7 @@ export class Output {
   readonly #views = new Set<OutputView>();
   readonly #listeners: Listeners<OutputEvent>;
   /** Listeners to gaps. */
-  readonly gaps: Listeners<OutputGap>;
+  declare readonly gaps: Listeners<OutputGap>;
   /** Position of the next byte of each stream. */
   readonly received = { stdout: 0, stderr: 0 };
   /** Waits for the first reader where nothing is captured. */

@@ -7,7 +7,15 @@
 import { orAborted } from './abort-signal.js';
 import { newKey } from './affinity.js';
 import { backOffMs } from './back-off.js';
-import { askedDelayMs, type CommandFacts, NoReply, neverSent, nextStep, unknownBy } from './command-fate.js';
+import {
+  askedDelayMs,
+  type CommandFacts,
+  HAS_DETACHED,
+  NoReply,
+  neverSent,
+  nextStep,
+  unknownBy,
+} from './command-fate.js';
 import { CommandPlace } from './command-place.js';
 import type { CommandPlan, DetachablePlan } from './command-plan.js';
 import { InputFeed, type InputMessage, stdinClosed } from './input-feed.js';
@@ -35,15 +43,15 @@ export interface CommandHome {
 
 /** One command. */
 export class RemoteCommand implements CommandListener, CommandFacts {
-  readonly input: InputFeed;
+  declare readonly input: InputFeed;
   /** Where it can be spoken to. */
   readonly place = new CommandPlace();
   /** The reply; rejects with {@link NoReply} or an {@link RpcError}. */
-  readonly reply: Promise<ExecReply>;
+  declare readonly reply: Promise<ExecReply>;
   /** Name of a detachable command. Changes until it is sent, and never after. */
-  key: string | undefined;
-  readonly home: CommandHome;
-  readonly plan: CommandPlan;
+  declare key: string | undefined;
+  declare readonly home: CommandHome;
+  declare readonly plan: CommandPlan;
   readonly #output: Output;
   #detachable: DetachablePlan | undefined;
   #size: WireSize | undefined;
@@ -51,10 +59,10 @@ export class RemoteCommand implements CommandListener, CommandFacts {
   /** Whether the server has shown that the command runs. */
   hasStarted = false;
   /** The server that may have started it; only the same one can tell. */
-  serverId: string | undefined;
+  declare serverId: string | undefined;
   #wasSent = false;
   isAttached = false;
-  detachReason: Notifications['command/exec/detached']['reason'] | undefined;
+  declare detachReason: Notifications['command/exec/detached']['reason'] | undefined;
   /** What the server's count of input is ahead of ours: input of other writers. */
   #inputShift = 0;
   readonly #acknowledged = { stdout: 0, stderr: 0 };
@@ -95,9 +103,16 @@ export class RemoteCommand implements CommandListener, CommandFacts {
     return this.place.current?.session.canDetach ?? true;
   }
 
+  /** Whether it only watches what others own. */
+  get isObserver(): boolean {
+    return this.plan.attach?.role === 'observer';
+  }
+
   /** Ends it here if it was not sent yet. @returns whether that was so */
   abandon(): boolean {
-    if (!this.#wasSent) this.#giveUp.abort(new NoReply('terminated', '', { wasSent: false }));
+    const details = { wasSent: false, detached: 'requested' } as const;
+    if (!this.#wasSent)
+      this.#giveUp.abort(new NoReply(this.isObserver ? 'unknown' : 'terminated', HAS_DETACHED, details));
     return !this.#wasSent;
   }
 
@@ -263,9 +278,7 @@ export class RemoteCommand implements CommandListener, CommandFacts {
       ...(redraws ? { screen: true } : { from: { stdout, stderr } }),
     };
     // A writer takes over, because its own old attachment may still be there.
-    return attach?.role === 'observer'
-      ? { ...common, role: 'observer' }
-      : { ...common, takeover: true, size: this.#size };
+    return this.isObserver ? { ...common, role: 'observer' } : { ...common, takeover: true, size: this.#size };
   }
 
   async #write({ bytes, closeStdin, position }: InputMessage): Promise<boolean> {

@@ -58,7 +58,7 @@ export interface Result<T extends Captured = string> {
 /** An error with all fields of a result. They are not enumerable, so that a printed error does not show everything twice. */
 abstract class CommandError<T extends Captured> extends Error {
   /** Everything that is known of the command. */
-  readonly result: Result<T>;
+  declare readonly result: Result<T>;
   declare readonly command: readonly string[];
   declare readonly exitCode: number | undefined;
   declare readonly signal: string | undefined;
@@ -94,7 +94,7 @@ abstract class CommandError<T extends Captured> extends Error {
  */
 export class ExecError<T extends Captured = string> extends CommandError<T> {
   /** Whether its `AbortSignal` ended it. */
-  readonly aborted: boolean;
+  declare readonly aborted: boolean;
 
   constructor(result: Result<T>, aborted: boolean) {
     super('ExecError', failureText(result, aborted), result, result.inputError ?? result.cause);
@@ -143,11 +143,11 @@ export interface UnknownOutcomeDetails<T extends Captured> {
  */
 export class UnknownOutcomeError<T extends Captured = string> extends Error {
   /** What is known of the command; undefined for a request that is none. */
-  readonly result: Result<T> | undefined;
+  declare readonly result: Result<T> | undefined;
   /** False if it was certainly not started, because it never left this client. */
-  readonly wasSent: boolean;
+  declare readonly wasSent: boolean;
   /** Why this client is no longer attached; undefined when a connection or a server is at fault. */
-  readonly detached: 'takeover' | 'requested' | undefined;
+  declare readonly detached: 'takeover' | 'requested' | undefined;
 
   constructor(message: string, details: UnknownOutcomeDetails<T> = {}) {
     super(message, { cause: details.cause ?? 'unknown' });

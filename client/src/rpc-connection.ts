@@ -15,8 +15,8 @@ const BROKEN = 1002;
 
 /** The connection ended before an answer came. Stays inside the client. */
 export class ConnectionEnded extends Error {
-  readonly code: number;
-  readonly reason: string;
+  declare readonly code: number;
+  declare readonly reason: string;
 
   constructor({ code, reason }: TransportEnd) {
     super(`The connection ended with ${code}${reason === '' ? '' : ` (${reason})`}`);
@@ -45,9 +45,9 @@ type Settle = (error: Error | undefined, result?: unknown) => void;
 /** One connection. Give it to a transport as its listener, then {@link RpcConnection.use} that transport. */
 export class RpcConnection implements TransportListener {
   /** How it ended; undefined while it is open. */
-  ended: ConnectionEnded | undefined;
+  declare ended: ConnectionEnded | undefined;
   /** When something was received last, by the clock. */
-  heardAt: number;
+  declare heardAt: number;
   readonly #clock: Clock;
   readonly #events: RpcEvents;
   readonly #pending = new Map<number, Settle>();

@@ -67,7 +67,7 @@ export class Session implements RpcEvents {
   maxWindowBytes = 1;
   /** Most bytes of input in one `write`. */
   maxWriteBytes = 1;
-  readonly rpc: RpcConnection;
+  declare readonly rpc: RpcConnection;
   readonly #settings: SessionSettings;
   readonly #events: SessionEvents;
   readonly #commands = new Map<string, CommandListener>();

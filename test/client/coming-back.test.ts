@@ -524,6 +524,26 @@ t.test('detach leaves the command running, and attach then gives the kept output
   t.equal(server.connections.length, 1, 'a key that this box made needs no other connection');
 });
 
+t.test('observer is detached and its command goes on when its signal aborts', async (t) => {
+  const { server, connect } = fakeSetup();
+  const box = await connect();
+  const job = box.exec(['job'], { detachable: true });
+  const { key = '' } = await job.started;
+  const command = first(server.commands);
+  const detached = { name: 'UnknownOutcomeError', detached: 'requested', message: /; the command goes on$/ };
+  const controller = new AbortController();
+  const watching = box.attach(key, { role: 'observer', signal: controller.signal });
+  await watching.started;
+  controller.abort();
+  t.match(await failureOf(watching), { ...detached, wasSent: true });
+  const tooLate = box.attach(key, { role: 'observer', signal: controller.signal });
+  t.match(await failureOf(tooLate), { ...detached, wasSent: false });
+  t.same(command.signals, [], 'nothing was sent to the command');
+  command.end(0);
+  t.equal((await job).exitCode, 0);
+  await box.close();
+});
+
 t.test('attach opens a connection whose URL has the key when another client made the key', async (t) => {
   const { server, clock, connect } = fakeSetup();
   const box = await connect();

@@ -369,6 +369,41 @@ t.test('waitFor says why the command ended, and no rejection is unhandled, when 
   await box.close();
 });
 
+t.test(
+  'no rejection is unhandled when the caller has caught that of started, write, end, kill, resize or detach',
+  async (t) => {
+    const errors = unhandled(t);
+    const { server, connect } = fakeSetup();
+    const box = await connect();
+    const refusal = { code: -32603, message: 'failed to spawn command: x' };
+    const asks: [name: string, ask: (run: ReturnType<typeof box.exec>) => Promise<unknown>][] = [
+      ['started', (run) => run.started],
+      ['write', (run) => run.write('x')],
+      ['end', (run) => run.end()],
+      ['kill', (run) => run.kill('SIGHUP')],
+      ['resize', (run) => run.resize({ rows: 1, cols: 1 })],
+      ['detach', (run) => run.detach()],
+    ];
+    for (const [name, ask] of asks) {
+      server.answers.push({ method: 'command/exec', answer: refusal });
+      await failureOf(ask(box.exec(['x'], { detachable: true, stdin: 'pipe' })));
+      await settled();
+      t.same(errors, [], name);
+    }
+    const left = box.exec(['x']);
+    await left.started;
+    await box.close();
+    await settled();
+    t.same(errors, [], 'a run that started before its box was closed');
+    const again = await connect();
+    server.answers.push({ method: 'command/exec', answer: refusal });
+    again.exec(['x']);
+    await settled();
+    t.match(errors, [{ message: refusal.message }], 'a run at which nobody looked');
+    await again.close();
+  },
+);
+
 t.test('error of a detached command says who detached it, and names the command after a colon', async (t) => {
   const { server, connect } = fakeSetup();
   const box = await connect();
