@@ -14,9 +14,12 @@ import type { StreamName } from './wire.js';
 /** The kind of shell. */
 export type ShellKind = 'bash' | 'sh';
 
-/** What is started. Interactive, because only an interactive shell survives Ctrl-C; without job control, which needs a terminal. */
+/**
+ * What is started. Interactive, because only an interactive shell survives Ctrl-C; without job control, which needs a terminal; and without history from
+ * the very start, or bash would load the user's and add what is typed here.
+ */
 export const SHELL_COMMANDS: Readonly<Record<ShellKind, readonly string[]>> = {
-  bash: ['bash', '--noprofile', '--norc', '--noediting', '+m', '-i'],
+  bash: ['bash', '--noprofile', '--norc', '--noediting', '+mH', '+o', 'history', '-i'],
   sh: ['sh', '+m', '-i'],
 };
 
@@ -48,11 +51,11 @@ __execwire_mark() { __execwire=\${__execwire:-$?}; __execwire_say "$1" "$2" " \$
 }
 
 /**
- * Typed next in bash. A failure under `set -e` would end the shell and lose its variables: the ERR trap interrupts the line instead, as Ctrl-C does, without
+ * Typed next in bash. Clears the history of the HISTFILE that the caller gave, and unsets it: a line that turns on the history finds and saves none. A failure under `set -e` would end the shell and lose its variables: the ERR trap interrupts the line instead, as Ctrl-C does, without
  * the user's own INT trap, which the next mark sets again. `exit` does not print its name, and traps hold in every line.
  */
 const BASH_PREPARATION = `exec ${BASH_OUTPUT}>&1 >&2
-set +H +o history; unset TMOUT
+unset TMOUT HISTFILE; history -c
 exit() { \\command exit "$@" 2>/dev/null; }
 set -ET; trap '__execwire_code=$?; if [[ $BASHPID == "$$" && $- == *e* ]]; then __execwire=$__execwire_code; __execwire_int=$(\\command trap -p INT); \\command trap - INT; \\command kill -INT "$$"; fi' ERR
 `;
@@ -99,7 +102,7 @@ export class LineEnd {
   /** Whether the whole of the line's output is there, and the shell takes the next line. */
   isReached = false;
   /** Exit code of the line; undefined until it is told, and where an interrupt took the mark that tells it. */
-  exitCode: number | undefined;
+  declare exitCode: number | undefined;
   /** The line's own mark, and one for each interrupt. The shell takes the next line after the newest one. */
   readonly #marks: string[];
   /** End of the output that may be the start of a mark. Text as Latin-1: one character a byte. */

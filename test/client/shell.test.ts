@@ -1,6 +1,6 @@
 // Shows the shell of the client against the built server: what it keeps from line to line, what ends it, and that output cannot forge the end of a line.
 import { spawnSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import t from 'tap';
 import { connect, type Shell, type ShellResult, UnknownOutcomeError } from '../../client/src/node.js';
 import { isAlive } from '../support/process-table.js';
@@ -93,6 +93,22 @@ t.test('output has nothing of the commands of the client when a line sets traps,
   await shell.run('set +x; unset BASH_XTRACEFD');
   t.match(await shell.run('echo on'), { exitCode: 0, output: 'on' });
 });
+
+t.test(
+  'bash neither loads, shows nor changes the history of the user when a line replaces or ends the shell',
+  async (t) => {
+    const home = t.testdir({ '.bash_history': 'private\n', own: 'private\n' });
+    for (const file of ['.bash_history', 'own']) {
+      const path = `${home}/${file}`;
+      const shell = box.shell({ shell: 'bash', env: { HOME: home, HISTFILE: file === 'own' ? path : null } });
+      for (const line of ['history', 'set -o history; history', 'echo x; exit', 'exec true', 'set -o history; exit']) {
+        t.notMatch((await shell.run(line)).output, /private|execwire/, line);
+        t.equal(readFileSync(path, 'utf8'), 'private\n', line);
+      }
+      await shell.close();
+    }
+  },
+);
 
 t.test('output cannot forge the end of its line', async (t) => {
   await using shell = box.shell();
