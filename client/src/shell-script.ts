@@ -40,13 +40,14 @@ const BASH_OUTPUT = 39;
 
 /**
  * Typed first: no prompts, and the functions that print marks. They work without history, under `set -u`, with any IFS, and when the user has a function,
- * or an alias, with the name of a builtin: `command` passes by functions, and the backslash by aliases. `set -v` holds in lines only, or the output of a line
+ * or an alias, with the name of a builtin: `command` passes by functions, and the backslash by aliases. Only a `command` that runs what it is given
+ * sets `__execwire_ok`: a function of that name may print nothing and not fail. `set -v` holds in lines only, or the output of a line
  * would show what is typed around it.
  */
 function commonPreparation(toOutput: string): string {
   return `PS1= PS2= __execwire_int=
 __execwire_say() { \\command printf '\\036%s\\036' "$1$2\${3-}"${toOutput}; }
-__execwire_mark() { __execwire=\${__execwire:-$?}; __execwire_say "$1" "$2" " \${3:+$__execwire}" && __execwire_ok=$3; __execwire=; __execwire_begun=; case $- in *v*) \\command set +v; __execwire_v="\\\\command set -v" ;; *) __execwire_v= ;; esac; \\command eval "$__execwire_int"; __execwire_int=; }
+__execwire_mark() { __execwire=\${__execwire:-$?}; __execwire_say "$1" "$2" " \${3:+$__execwire}" && \\command eval "__execwire_ok=$3"; __execwire=; __execwire_begun=; case $- in *v*) \\command set +v; __execwire_v="\\\\command set -v" ;; *) __execwire_v= ;; esac; \\command eval "$__execwire_int"; __execwire_int=; }
 `;
 }
 

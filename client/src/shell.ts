@@ -57,6 +57,8 @@ export interface ShellResult {
   readonly timedOut: boolean;
   /** After a timeout: whether the shell lives on with its variables. */
   readonly recovered: boolean;
+  /** Whether the line ended its shell, as `exit` does, and a timeout may. The next line starts another one, without the old variables. */
+  readonly ended: boolean;
   /** Whether a new shell was started for this line, because an earlier line ended the last one. */
   readonly restarted: boolean;
   readonly durationMs: number;
@@ -105,8 +107,9 @@ export class Shell {
   }
 
   /**
-   * Runs a line, which may be a script of many lines. Resolves with any exit code; that of a syntax error is 2. The input of the line is empty. In `sh` a
-   * failure under `set -e` ends the shell, as `exit` does; bash ends only the line.
+   * Runs a line, which may be a script of many lines. Resolves with any exit code; that of a syntax error is 2. The input of the line is empty. Under
+   * `set -e` a command that fails ends only the line in bash; in `sh` it ends the shell, as `exit` does, and so do in bash a syntax error, an unbound variable
+   * (`set -u`, `${x:?}`), writing to a readonly variable, and any failure where the script has an ERR trap of its own: `ended` is then true.
    * @throws {RpcError | UnknownOutcomeError} when the shell cannot start
    * @throws {LostError | UnknownOutcomeError} when the shell is lost with its server, or can run no more lines because of this one (`ulimit -n 10`). The next
    *   line starts another shell
@@ -190,6 +193,7 @@ export class Shell {
         truncated: capture.leftOut('stdout'),
         timedOut,
         recovered: timedOut && how === 'reached',
+        ended: how !== 'reached',
         restarted,
         durationMs: clock.now() - startedAt,
       };
