@@ -1,6 +1,6 @@
 /**
- * What signals do: the first INT, TERM or HUP drains, a further INT or TERM ends everything at once. The same signal twice in a moment is one signal. An unexpected error drains, too: the state it
- * left is unknown, but running commands should still finish. Knows nothing of how to drain.
+ * What signals do: the first INT, TERM or HUP drains, a further INT or TERM ends everything at once. Two INT in a moment are one. An unexpected error
+ * drains, too: the state it left is unknown, but running commands should still finish. Knows nothing of how to drain.
  *
  *     listening ──first signal, or unexpected error──► draining ──INT or TERM──► killed
  *
@@ -27,10 +27,10 @@ const EXIT_FAILURE = 1;
 /** Longest wait for killed processes to end, because the exit must come within a second. @see PROTOCOL "Drain" */
 const KILL_TIMEOUT_MS = 700;
 /**
- * A signal that comes again within this time is the same one: a terminal sends it to all programs in front of it, and npm passes its own on to the server.
+ * An INT that comes again within this time is the same key: a terminal sends it to all programs in front of it, and npm passes its own on to the server.
  * Nobody presses a key twice in a quarter of a second to end what he has just asked to drain.
  */
-const SAME_SIGNAL_MS = 250;
+const SAME_KEY_MS = 250;
 /** Unexpected errors that are logged. An error at every tick of a timer must not fill the disk while the server drains. */
 const MAX_LOGGED_ERRORS = 10;
 
@@ -48,7 +48,7 @@ export function handleSignals(): Signals {
   /** Exit code of the signal that ended everything at once. */
   let killedCode: number | undefined;
   let isSignalled = false;
-  const seenAtMs = new Map<string, number>();
+  let keyAtMs = Number.NEGATIVE_INFINITY;
   let isDraining = false;
   let errors = 0;
 
@@ -61,10 +61,6 @@ export function handleSignals(): Signals {
   }
 
   function onSignal(signal: 'SIGINT' | 'SIGTERM' | 'SIGHUP', forcing: boolean): void {
-    const nowMs = performance.now();
-    const isSame = nowMs - (seenAtMs.get(signal) ?? Number.NEGATIVE_INFINITY) < SAME_SIGNAL_MS;
-    seenAtMs.set(signal, nowMs);
-    if (isSame) return;
     const isFirst = !isSignalled;
     isSignalled = true;
     if (!isDraining) {
@@ -81,6 +77,13 @@ export function handleSignals(): Signals {
     }
   }
 
+  function onKey(): void {
+    const nowMs = performance.now();
+    const isSame = nowMs - keyAtMs < SAME_KEY_MS;
+    keyAtMs = nowMs;
+    if (!isSame) onSignal('SIGINT', true);
+  }
+
   /** Unhandled rejections come here, too. */
   function onUnforeseen(error: unknown): void {
     errors += 1;
@@ -92,7 +95,7 @@ export function handleSignals(): Signals {
     if (!isDraining) drain();
   }
 
-  process.on('SIGINT', () => onSignal('SIGINT', true));
+  process.on('SIGINT', onKey);
   process.on('SIGTERM', () => onSignal('SIGTERM', true));
   // Never ends at once: a terminal that closes may send several.
   process.on('SIGHUP', () => onSignal('SIGHUP', false));

@@ -1,4 +1,5 @@
 /** Shows that nothing is lost or doubled, and that other clients are served, when clients use "Coming back" wrongly or all at once. */
+import { writeFileSync } from 'node:fs';
 import t from 'tap';
 import { startServer, type TestServer } from '../support/server.js';
 import { until } from '../support/until.js';
@@ -83,7 +84,10 @@ t.test('input takes effect once when it comes with its start, overlaps, and is s
   const server = await startServer(t);
   const client = await connect(server);
   const key = newKey();
-  const view = View.start(client, { command: CAT, detachable: { key } });
+  // It does not end with its input: a write that comes after its end would be refused because there is no such command.
+  const answered = `${t.testdir()}/answered`;
+  const command = ['sh', '-c', `cat; until [ -e '${answered}' ]; do sleep 0.05; done`];
+  const view = View.start(client, { command, detachable: { key } });
   const replies = [
     view.write('abcd', { offset: 0 }),
     view.write('cdef', { offset: 2 }),
@@ -96,6 +100,7 @@ t.test('input takes effect once when it comes with its start, overlaps, and is s
     view.write('', { offset: 9, closeStdin: true }),
   ];
   const answers = await Promise.all(replies);
+  writeFileSync(answered, '');
   const reasons = answers.map(({ error }) => error?.data?.reason);
   t.same(reasons.slice(0, 5), [undefined, undefined, 'emptyWrite', undefined, 'stdinGap']);
   t.same(reasons.slice(5), [undefined, undefined, 'stdinClosed', 'stdinGap']);

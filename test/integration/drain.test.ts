@@ -152,7 +152,7 @@ for (const [first, second, code] of [
   });
 }
 
-t.test('server drains when the same signal comes twice in a moment, as from a terminal and from npm', async (t) => {
+t.test('server drains when SIGINT comes twice in a moment, as from a terminal and from npm', async (t) => {
   const server = await startServer(t, { flags: ['--drain-timeout', '10m'] });
   const client = await server.session();
   const command = await startScript(client, 'polite', 'echo ready; read line; exit 7', { streamStdin: true });

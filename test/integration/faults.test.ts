@@ -226,6 +226,7 @@ t.test('sources measure no time by the wall clock, which may jump', (t) => {
     'src/session/credential-expiry.ts': 'a credential ends at a date',
     'src/commands/table.ts': '`startedAtMs` of a listed command is a date for people',
     'src/dialects/command-exec/command-list.ts': '`expiresAtMs` of a listed command is a date for people',
+    'src/policy/may-do.ts': 'a credential ends at a date',
     'src/telemetry/': 'spans carry dates',
     'src/cli/leave-there.ts': 'the end of a kept command is shown as a date',
     'src/cli/ls.ts': 'dates of the server are shown as ages',
