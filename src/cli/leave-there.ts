@@ -2,7 +2,7 @@
 import { fieldOf } from '../../client/src/errors.js';
 import type { Run, Terminal } from '../../client/src/node.js';
 import type { Connection } from './connection.js';
-import { CliError, cliErrorOf, EXIT_UNKNOWN, exitCodeOfSignal } from './exit-codes.js';
+import { CliError, cliErrorOf, EXIT_FAILURE, EXIT_UNKNOWN, exitCodeOfSignal } from './exit-codes.js';
 import type { GivenFlags } from './given-flags.js';
 import { type KeptCommand, keptCommand } from './kept-commands.js';
 import { LocalTerminal } from './local-terminal.js';
@@ -12,6 +12,12 @@ import { hasStandardInput, sendStandardInput } from './standard-input.js';
 import { keepingOptions, type StartOptions } from './start-options.js';
 import { durationText } from './terminal-session.js';
 import { type EndSignal, isAnsweredInTime, takeEndSignals } from './told-to-end.js';
+
+/** Where a command is found. */
+interface Place {
+  readonly key: string;
+  readonly pid: number | null;
+}
 
 /** @returns 0 @throws {CliError} also where the key cannot be printed; the command is then ended, since nobody would know of it */
 export async function leaveThere(given: GivenFlags, connection: Connection, start: StartOptions): Promise<number> {
@@ -36,19 +42,24 @@ export async function leaveThere(given: GivenFlags, connection: Connection, star
     const { key, pid } = started;
     if (typeof key !== 'string') throw new CliError('the server says no key of the command', EXIT_UNKNOWN);
     const existing = wasThere ? await keptCommand(box, key) : undefined;
-    try {
-      await printKey(given, { key, pid: pid ?? null, existing });
-    } catch (error) {
-      if (wasThere) throw error;
-      throw await endedInstead(left, error);
-    }
+    const place = { key, pid: pid ?? null };
+    const orEnd = async (step: Promise<void>): Promise<void> => {
+      try {
+        await step;
+      } catch (error) {
+        throw wasThere ? error : await endedInstead(left, error, place);
+      }
+    };
+    // A document is one only where nothing can fail behind it; a key is of use while the input is sent.
+    const isJson = given.has('json');
+    if (!isJson) await orEnd(printText(`${key}\n`));
     if (existing !== undefined) sayExisting(existing, sendsInput);
     else if (sendsInput) {
-      const sent = sendStandardInput(left, { isAttached: false }).catch(async (error) => {
-        throw await endedInstead(left, error);
-      });
-      const signal = await Promise.race([sent, toldToEnd]);
-      if (signal !== undefined) throw partlySent(signal, key);
+      const signal = await Promise.race([orEnd(sendStandardInput(left, { isAttached: false })), toldToEnd]);
+      if (signal !== undefined) throw partlySent(signal, place);
+    }
+    if (isJson) {
+      await orEnd(printJson({ ...place, resumed: existing !== undefined, exitCode: existing?.exitCode ?? null }));
     }
     // It may have ended already: then its end is kept.
     await isAnsweredInTime(left.detach());
@@ -72,28 +83,20 @@ function unansweredStart(signal: EndSignal): CliError {
   return new CliError(message, EXIT_UNKNOWN, { serverHangs: true });
 }
 
-function partlySent(signal: EndSignal, key: string): CliError {
-  const message = `left by ${signal} before standard input was sent to its end; the command goes on, and waits for the rest: \`execwire attach ${key}\``;
-  return new CliError(message, exitCodeOfSignal(signal));
-}
-
-async function printKey(
-  given: GivenFlags,
-  {
-    key,
-    pid,
-    existing,
-  }: { readonly key: string; readonly pid: number | null; readonly existing: KeptCommand | undefined },
-): Promise<void> {
-  if (!given.has('json')) return printText(`${key}\n`);
-  await printJson({ key, pid, resumed: existing !== undefined, exitCode: existing?.exitCode ?? null });
+function partlySent(signal: EndSignal, place: Place): CliError {
+  const message = `left by ${signal} before standard input was sent to its end; the command goes on, and waits for the rest: \`execwire attach ${place.key}\``;
+  return new CliError(message, exitCodeOfSignal(signal), { document: place });
 }
 
 /** Ends a command that cannot be left as it was asked for. @returns the error to throw */
-async function endedInstead(left: Run | Terminal, error: unknown): Promise<unknown> {
-  await isAnsweredInTime(left.kill('SIGTERM'));
+async function endedInstead(left: Run | Terminal, error: unknown, place: Place): Promise<unknown> {
+  const isEnded = await isAnsweredInTime(left.kill('SIGTERM'));
   const known = cliErrorOf(error);
-  return known === undefined ? error : new CliError(`${known.message}; the command is ended`);
+  if (known === undefined) return error;
+  const document = { document: place };
+  if (isEnded) return new CliError(`${known.message}; the command is ended`, EXIT_FAILURE, document);
+  const message = `${known.message}; the server did not answer when it was told to end the command: \`execwire attach ${place.key}\` comes back to it`;
+  return new CliError(message, EXIT_UNKNOWN, { ...document, serverHangs: true });
 }
 
 function sayExisting({ key, state, exitCode }: KeptCommand, hadInput: boolean): void {

@@ -286,13 +286,18 @@ t.test('exec ends its command with 125 when standard input cannot be read to its
   const setup = await cliSetup(t);
   const folder = openSync(t.testdir(), 'r');
   t.teardown(() => closeSync(folder));
-  for (const flags of [['-i'], ['-i', '-d']]) {
-    const { code, stderr } = await setup.start(['exec', ...flags, '--', 'cat'], { stdinFd: folder }).ended;
+  const why = /cannot read standard input to its end: it is a directory/;
+  for (const flags of [['-i'], ['-i', '-d'], ['-i', '--json'], ['-i', '-d', '--json']]) {
+    const { code, stdout, stderr } = await setup.start(['exec', ...flags, '--', 'cat'], { stdinFd: folder }).ended;
     t.equal(code, 125, flags.join(' '));
-    t.match(stderr, /cannot read standard input to its end: it is a directory/);
+    t.match(stderr, why);
+    if (!flags.includes('--json')) continue;
+    const document = JSON.parse(stdout);
+    t.match(document, { error: { message: why, exitCode: 125 } }, `${flags.join(' ')} prints one document`);
+    if (flags.includes('-d')) t.match(document, { key: String, pid: Number });
   }
   const list = () => setup.box.list({ scope: 'principal' });
-  await until('both commands have ended', async () => (await list()).every(({ state }) => state === 'ended'));
+  await until('all commands have ended', async () => (await list()).every(({ state }) => state === 'ended'));
 });
 
 t.test('exec ends its command, and ends with 141 and no message, when the reader of its output has gone', async (t) => {
