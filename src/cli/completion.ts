@@ -1,4 +1,5 @@
 /** `execwire completion`: scripts for bash, zsh and fish, made from the tables of commands and flags. */
+import { constants } from 'node:os';
 import type { CliCommand, Flag } from './command.js';
 import { describedCommand } from './described-command.js';
 import { CliError } from './exit-codes.js';
@@ -34,11 +35,22 @@ export function completionCommand(commandsOf: () => Promise<readonly CliCommand[
 }
 
 function wordsOf({ flags }: CliCommand): string {
-  return flags.flatMap(({ name, short }) => [`--${name}`, ...(short === undefined ? [] : [`-${short}`])]).join(' ');
+  return flags.flatMap(({ name, short }) => flagWords(name, short)).join(' ');
+}
+
+function flagWords(name: string, short: string | undefined): readonly string[] {
+  return [`--${name}`, ...(short === undefined ? [] : [`-${short}`])];
+}
+
+/** What a command line without a command may begin with. */
+function firstFlags(commands: readonly CliCommand[]): string {
+  const serve = commands.find(({ name }) => name === 'serve');
+  return ['--help', '--version', ...(serve === undefined ? [] : [wordsOf(serve)])].join(' ');
 }
 
 /** The values of a flag that takes one of a few. */
 function valuesOf({ placeholder = '' }: Flag): readonly string[] {
+  if (placeholder === 'SIGNAL') return Object.keys(constants.signals).map((signal) => signal.slice('SIG'.length));
   return placeholder.includes('|') ? placeholder.split('|') : [];
 }
 
@@ -47,9 +59,15 @@ function valueCases(commands: readonly CliCommand[], complete: (values: string) 
   const cases = commands.flatMap((command) =>
     command.flags
       .filter((flag) => valuesOf(flag).length > 0)
-      .map((flag) => `    ${command.name}:--${flag.name}) ${complete(valuesOf(flag).join(' '))}; return ;;`),
+      .map((flag) => `    ${flagCase(command, flag)}) ${complete(valuesOf(flag).join(' '))}; return ;;`),
   );
   return cases.join('\n');
+}
+
+function flagCase(command: CliCommand, { name, short }: Flag): string {
+  return flagWords(name, short)
+    .map((word) => `${command.name}:${word}`)
+    .join('|');
 }
 
 /** A text in single quotes; bash, zsh and fish read it alike. */
@@ -57,32 +75,75 @@ function quoted(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
+/** The flags of a command that take a value, as a pattern of a `case`. `%` is no flag, so that the pattern is never empty. */
+function valuedPattern({ flags }: CliCommand): string {
+  const valued = flags.filter(({ placeholder }) => placeholder !== undefined);
+  return ['%', ...valued.flatMap(({ name, short }) => flagWords(name, short))].join('|');
+}
+
+/**
+ * A loop that sets `behind` where the word to complete stands behind `--`, or behind the first word that is no flag and no value of one: there
+ * execwire reads no flags. `serve` has no words.
+ */
+function behindLoop(commands: readonly CliCommand[], { first, last, words }: Readonly<Record<string, string>>): string {
+  const cases = commands.map((command) => `      ${command.name}) valued=${quoted(valuedPattern(command))} ;;`);
+  return `  local behind= skip= valued= i
+  case $command in
+${cases.join('\n')}
+  esac
+  for ((i = ${first}; i < ${last}; i++)); do
+    if [[ -n $skip ]]; then skip=; continue; fi
+    case ${words} in
+      --) behind=1; break ;;
+      -*) [[ "|$valued|" == *"|${words}|"* ]] && skip=1 ;;
+      *) behind=1; break ;;
+    esac
+  done
+`;
+}
+
 function bashScript(commands: readonly CliCommand[]): string {
   const cases = commands.map((command) => `    ${command.name}) flags=${quoted(wordsOf(command))} ;;`);
+  const names = [...commands.map(({ name }) => name), 'help'].join(' ');
   return `# Completion of execwire for bash.
 _execwire() {
   local word=\${COMP_WORDS[COMP_CWORD]} before=\${COMP_WORDS[COMP_CWORD - 1]} command=\${COMP_WORDS[1]} flags=
   COMPREPLY=()
   if [ "$COMP_CWORD" -eq 1 ]; then
-    COMPREPLY=($(compgen -W ${quoted([...commands.map(({ name }) => name), 'help'].join(' '))} -- "$word"))
+    case $word in
+      -*) COMPREPLY=($(compgen -W ${quoted(firstFlags(commands))} -- "$word")) ;;
+      *) COMPREPLY=($(compgen -W ${quoted(names)} -- "$word")) ;;
+    esac
     return
   fi
-  case $command:$before in
-${valueCases(commands, (values) => `COMPREPLY=($(compgen -W ${quoted(values)} -- "$word"))`)}
-  esac
   case $command in
-${cases.join('\n')}
+    help)
+      [ "$COMP_CWORD" -eq 2 ] && COMPREPLY=($(compgen -W ${quoted(names)} -- "$word"))
+      return ;;
+    -*) command=serve ;;
   esac
-  case $command:$word in
-    *:-*) COMPREPLY=($(compgen -W "$flags" -- "$word")) ;;
+${behindLoop(commands, { first: '2', last: 'COMP_CWORD', words: `\${COMP_WORDS[i]}` })}  if [[ -z $behind ]]; then
+    case $command:$before in
+${valueCases(commands, (values) => `COMPREPLY=($(compgen -W ${quoted(values)} -- "$word"))`)}
+    esac
+    case $command in
+${cases.join('\n')}
+    esac
+    if [[ -z $skip && $word == -* ]]; then
+      COMPREPLY=($(compgen -W "$flags" -- "$word"))
+      return
+    fi
+  fi
+  [[ -n $skip ]] && command=
+  case $command in
 ${Object.entries(KEYS_OF)
-  .map(([name, list]) => `    ${name}:*) COMPREPLY=($(compgen -W "$(${list} 2>/dev/null)" -- "$word")) ;;`)
+  .map(([name, list]) => `    ${name}) COMPREPLY=($(compgen -W "$(${list} 2>/dev/null)" -- "$word")) ;;`)
   .join('\n')}
-    completion:*) COMPREPLY=($(compgen -W '${Object.keys(SHELLS).join(' ')}' -- "$word")) ;;
+    completion) COMPREPLY=($(compgen -W '${Object.keys(SHELLS).join(' ')}' -- "$word")) ;;
     *) COMPREPLY=($(compgen -f -- "$word")) ;;
   esac
 }
-complete -F _execwire execwire
+complete -o filenames -F _execwire execwire
 `;
 }
 
@@ -96,26 +157,34 @@ _execwire() {
   commands=(
 ${described.join('\n')}
   )
+  local command=$words[2]
   if (( CURRENT == 2 )); then
-    _describe command commands
+    if [[ $PREFIX == -* ]]; then compadd -- ${firstFlags(commands)}; else _describe command commands; fi
     return
   fi
-  case $words[2]:$words[CURRENT-1] in
+  case $command in
+    help) (( CURRENT == 3 )) && _describe command commands; return ;;
+    -*) command=serve ;;
+  esac
+${behindLoop(commands, { first: '3', last: 'CURRENT', words: '$words[i]' })}  if [[ -z $behind ]]; then
+    case $command:$words[CURRENT-1] in
 ${valueCases(commands, (values) => `compadd -- ${values}`)}
-  esac
-  if [[ $PREFIX != -* ]]; then
-    case $words[2] in
-${Object.entries(KEYS_OF)
-  .map(([name, list]) => `      ${name}) compadd -- \${(f)"$(${list} 2>/dev/null)"}; return ;;`)
-  .join('\n')}
-      completion) compadd -- ${Object.keys(SHELLS).join(' ')}; return ;;
     esac
-    _files
-    return
-  fi
-  case $words[2] in
+    if [[ -z $skip && $PREFIX == -* ]]; then
+      case $command in
 ${cases.join('\n')}
+      esac
+      return
+    fi
+  fi
+  [[ -n $skip ]] && command=
+  case $command in
+${Object.entries(KEYS_OF)
+  .map(([name, list]) => `    ${name}) compadd -- \${(f)"$(${list} 2>/dev/null)"}; return ;;`)
+  .join('\n')}
+    completion) compadd -- ${Object.keys(SHELLS).join(' ')}; return ;;
   esac
+  _files
 }
 if [ "$funcstack[1]" = _execwire ]; then _execwire "$@"; else compdef _execwire execwire; fi
 `;
@@ -129,7 +198,9 @@ function fishScript(commands: readonly CliCommand[]): string {
   const keys = Object.entries(KEYS_OF).map(
     ([name, list]) => `complete -c execwire -n '__fish_seen_subcommand_from ${name}' -f -a '(${list} 2>/dev/null)'`,
   );
-  return `# Completion of execwire for fish.\n${[...lines, ...keys].join('\n')}\n`;
+  const help = `complete -c execwire -n '__fish_seen_subcommand_from help' -f -a ${quoted(commands.map(({ name }) => name).join(' '))}`;
+  const first = "complete -c execwire -n __fish_use_subcommand -f -a help -d 'Shows the help of a command.'";
+  return `# Completion of execwire for fish.\n${[...lines, ...keys, first, help].join('\n')}\n`;
 }
 
 function fishFlag(command: string, flag: Flag): string {

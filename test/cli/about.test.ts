@@ -91,6 +91,17 @@ t.test('completion script has no syntax error in its shell, and bash completes c
   t.same(complete('execwire', 'shell', '--sandbox', 'read'), ['readOnly']);
   t.same(complete('execwire', 'serve', '--log-level', 'd'), ['debug']);
   t.same(complete('execwire', 'attach', ''), [key]);
+  t.same(complete('execwire', 'exec', '--', 'ls', '-'), [''], 'flags of the program are not those of execwire');
+  t.same(complete('execwire', 'exec', 'ls', '-'), ['']);
+  t.same(complete('execwire', 'exec', '-w', '/', '--det').sort(), ['--detach', '--detach-keys']);
+  t.same(complete('execwire', 'exec', '-w', '/', 'ls', '/etc/passw').sort(), ['/etc/passwd', '/etc/passwd-']);
+  t.same(complete('execwire', 'exec', '-w', '/us'), ['/usr']);
+  t.same(complete('execwire', 'kill', '-s', 'TE'), ['TERM']);
+  t.same(complete('execwire', 'kill', '--signal', 'TE'), ['TERM']);
+  t.same(complete('execwire', 'kill', '-s', 'TERM', ''), [key]);
+  t.same(complete('execwire', '--drain-t'), ['--drain-timeout']);
+  t.same(complete('execwire', '--vers'), ['--version']);
+  t.same(complete('execwire', 'help', 'att'), ['attach']);
   await setup.run(['kill', key]);
   t.match(await run('completion', 'tcsh'), { code: 125, stderr: /bash, zsh or fish/ });
 });
