@@ -33,16 +33,23 @@ export class GivenFlags {
   durationMs(name: string): number | undefined {
     const text = this.text(name);
     if (text === undefined) return undefined;
-    const [, digits = '', unit = 's'] = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text) ?? [];
+    const [, digits = '', unit = 's'] = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)?$/.exec(text) ?? [];
     const ms = Number(digits) * (UNIT_MS[unit] ?? 0);
-    if (digits === '' || !(ms <= MAX_DURATION_MS)) {
-      throw new CliError(`--${name} ${text}: expected a duration such as \`250ms\`, \`30s\`, \`5m\` or \`1h\``);
+    if (ms > MAX_DURATION_MS) {
+      const mostHours = Math.floor(MAX_DURATION_MS / HOUR_MS);
+      throw new CliError(`--${name} ${text}: it is too long; the longest is ${mostHours}h`);
+    }
+    if (digits === '' || unit === 'd') {
+      const days = digits === '' ? '' : `; ${digits} days are \`${ms / HOUR_MS}h\``;
+      throw new CliError(`--${name} ${text}: expected a duration such as \`250ms\`, \`30s\`, \`5m\` or \`1h\`${days}`);
     }
     return Math.round(ms);
   }
 }
 
-const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+const HOUR_MS = 3_600_000;
+/** Days are no unit of a flag, and are known for the message only: the server's durations have none. */
+const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: HOUR_MS, d: 24 * HOUR_MS };
 /** Longest duration: what timers hold, 24 days. */
 const MAX_DURATION_MS = 2 ** 31 - 1;
 

@@ -3,6 +3,7 @@
 import { nearestWord } from '../../client/src/nearest.js';
 import { readRequest } from '../config/flags.js';
 import { version } from '../version.js';
+import { CLIENT_WORDS } from './client-words.js';
 import type { CliCommand } from './command.js';
 import { completionCommand } from './completion.js';
 import { printHelp } from './described-command.js';
@@ -21,6 +22,13 @@ const OWN_COMMANDS: readonly CliCommand[] = [serveCommand, execServerCommand, sc
 export async function run(argv: readonly string[]): Promise<number> {
   const [word = '', ...rest] = argv;
   if (word === '' || word.startsWith('-')) {
+    const misplaced = await commandBehindFlags(argv);
+    if (misplaced !== undefined) {
+      say(
+        `the flags of ${misplaced} stand behind it: execwire ${misplaced} [flags]; see \`execwire ${misplaced} --help\``,
+      );
+      return EXIT_FAILURE;
+    }
     const request = readRequest(argv);
     if (request === 'help') return printHelp(overviewText(await allCommands()));
     return request === 'version' ? printHelp(`${version}\n`) : serveCommand.run(argv);
@@ -31,6 +39,25 @@ export async function run(argv: readonly string[]): Promise<number> {
   if (own !== undefined) return own.run(rest);
   const commands = await allCommands();
   return commands.find(({ name }) => name === word)?.run(rest) ?? unknown(word, commands);
+}
+
+/**
+ * The first word behind flags, where it is the name of a command that talks to a server. `serve` itself has no words.
+ * @returns undefined where `serve` is meant
+ */
+async function commandBehindFlags(argv: readonly string[]): Promise<string | undefined> {
+  // A server starts without loading the other commands.
+  if (!argv.some((word) => CLIENT_WORDS.includes(word))) return undefined;
+  const flags = (await allCommands()).flatMap((command) => command.flags);
+  const valued = new Set(flags.filter(({ placeholder }) => placeholder !== undefined).map(({ name }) => `--${name}`));
+  for (let index = 0; index < argv.length; index += 1) {
+    const word = argv[index] ?? '';
+    if (word === '--') return undefined;
+    if (!word.startsWith('-')) return CLIENT_WORDS.includes(word) ? word : undefined;
+    // The value of a flag may be the name of a command.
+    if (valued.has(word)) index += 1;
+  }
+  return undefined;
 }
 
 /** Loads the other commands, which a server does not need. */
