@@ -140,7 +140,8 @@ export class ServerProcess {
     const argv = [...withNodeOptions(allNodeOptions.join(' ').trim()), ...through, ...serve];
     this.child = spawn(argv[0] ?? '', argv.slice(1), { stdio: ['pipe', 'pipe', 'pipe'], env, cwd });
     this.pid = this.child.pid ?? 0;
-    this.child.stdin?.on('error', () => {});
+    // Node connects them by sockets, and the kernel resets one whose other end is closed while something in it is unread. The exit tells the end.
+    for (const stream of [this.child.stdin, this.child.stdout, this.child.stderr]) stream?.on('error', () => {});
     this.exited = new Promise((resolve, reject) => {
       this.child.once('error', reject);
       this.child.once('exit', (code, signal) => {
