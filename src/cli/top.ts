@@ -58,8 +58,10 @@ export const top = describedCommand({
     }),
 });
 
-function look({ box }: Connection): Promise<ListedCommand[]> {
-  return listedCommands(box);
+/** Those that run come first, because a window may be too short for all. */
+async function look({ box }: Connection): Promise<ListedCommand[]> {
+  const commands = await listedCommands(box);
+  return commands.sort((one, other) => Number(one.state === 'ended') - Number(other.state === 'ended'));
 }
 
 /** @returns the exit code, when somebody ends it */
