@@ -1,5 +1,5 @@
 /** The content of whole files in messages, of every dialect. Knows no file. */
-import { RpcError, rpcError } from '../../protocol/errors.js';
+import { rpcError } from '../../protocol/errors.js';
 import { ResultParts } from '../../rpc/connection.js';
 import { decodeBase64 } from '../command-exec/base64.js';
 
@@ -21,10 +21,5 @@ export function contentParts(bytes: Buffer): ResultParts {
 
 /** @throws {RpcError} invalidFileBase64 */
 export function decodeContent(dataBase64: string): Buffer {
-  try {
-    return decodeBase64(dataBase64);
-  } catch (error) {
-    if (!(error instanceof RpcError)) throw error;
-    throw rpcError('invalidFileBase64', { detail: error.message.replace(/^[^:]*: /, '') });
-  }
+  return decodeBase64(dataBase64, (detail) => rpcError('invalidFileBase64', { detail }));
 }

@@ -1,14 +1,16 @@
 /** Strict standard base64 (RFC 4648 section 4); Node's own decoder accepts nearly anything. */
-import { rpcError } from '../../protocol/errors.js';
+import { type RpcError, rpcError } from '../../protocol/errors.js';
 
-/** @throws {RpcError} invalidBase64 */
-export function decodeBase64(text: string): Buffer {
-  if (text.length % 4 !== 0)
-    throw rpcError('invalidBase64', { detail: `length ${text.length} is not a multiple of 4` });
+/** The wire's error for a text that is no base64. @param detail what is wrong with it */
+type Refusal = (detail: string) => RpcError;
+
+const invalidBase64: Refusal = (detail) => rpcError('invalidBase64', { detail });
+
+/** @param refusal default: invalidBase64 @throws {RpcError} the refusal */
+export function decodeBase64(text: string, refusal: Refusal = invalidBase64): Buffer {
+  if (text.length % 4 !== 0) throw refusal(`length ${text.length} is not a multiple of 4`);
   const bytes = Buffer.from(text, 'base64');
-  if (!isCanonical(text, bytes)) {
-    throw rpcError('invalidBase64', { detail: 'not canonical standard base64 (RFC 4648 section 4)' });
-  }
+  if (!isCanonical(text, bytes)) throw refusal('not canonical standard base64 (RFC 4648 section 4)');
   return bytes;
 }
 
