@@ -3,7 +3,7 @@ import type { FileHandle } from 'node:fs/promises';
 import type { FileAccess } from './file-access.js';
 import { FileError, filing } from './file-error.js';
 import type { FilePath } from './file-path.js';
-import { openFile } from './read-file.js';
+import { fillFrom, openFile } from './read-file.js';
 import { beginWrite, type PendingFile } from './write-file.js';
 
 /** Most handles of one client, as in the reference. */
@@ -63,12 +63,7 @@ export class FileHandles {
     return filing(async () => {
       // One byte more than asked for tells whether the file ends here.
       const bytes = Buffer.allocUnsafe(length + 1);
-      let total = 0;
-      while (total < bytes.length) {
-        const { bytesRead } = await opened.handle.read(bytes, total, bytes.length - total, offset + total);
-        if (bytesRead === 0) break;
-        total += bytesRead;
-      }
+      const total = await fillFrom(opened.handle, bytes, offset);
       return { bytes: bytes.subarray(0, Math.min(total, length)), isLast: total <= length };
     });
   }

@@ -88,18 +88,23 @@ export async function readFilePiece(
     }
     const wanted = Math.max(0, Math.min(limit, size - offset));
     if (wanted > maxBytes) throw tooLarge(maxBytes);
-    return await filing(async () => {
-      const bytes = Buffer.allocUnsafe(wanted);
-      let read = 0;
-      // A read may give less than was asked for, and a file may shrink meanwhile.
-      for (let last = -1; last !== 0 && read < wanted; read += last) {
-        last = (await handle.read(bytes, read, wanted - read, offset + read)).bytesRead;
-      }
-      return { bytes: bytes.subarray(0, read), size };
-    });
+    const bytes = Buffer.allocUnsafe(wanted);
+    const read = await filing(() => fillFrom(handle, bytes, offset));
+    return { bytes: bytes.subarray(0, read), size };
   } finally {
     await handle.close();
   }
+}
+
+/** Reads until a buffer is full or the file ends: one read may give less than was asked for, and a file may shrink meanwhile. @returns bytes read */
+export async function fillFrom(handle: FileHandle, bytes: Buffer, offset: number): Promise<number> {
+  let total = 0;
+  while (total < bytes.length) {
+    const { bytesRead } = await handle.read(bytes, total, bytes.length - total, offset + total);
+    if (bytesRead === 0) break;
+    total += bytesRead;
+  }
+  return total;
 }
 
 async function readAll(handle: FileHandle, size: number, maxBytes: number): Promise<Buffer> {
