@@ -9,8 +9,6 @@ import { readMetadata } from '../files/metadata.js';
 import { move } from '../files/move.js';
 import { openFile } from '../files/read-file.js';
 import { remove } from '../files/remove.js';
-import { packTar } from '../files/tar-pack.js';
-import { unpackTar } from '../files/tar-unpack.js';
 import { beginWrite } from '../files/write-file.js';
 import { type Conditions, checkConditions, entityTag, HttpRefusal, names, rangeOf } from './file-transfer.js';
 
@@ -85,6 +83,7 @@ export class FileRequests {
   async write(request: FileRequest, body: AsyncIterable<Buffer>): Promise<FileAnswer> {
     const [type = ''] = (request.headers['content-type'] ?? '').split(';');
     if (type.trim().toLowerCase() === TAR) {
+      const { unpackTar } = await import('../files/tar-unpack.js');
       await unpackTar(this.#access, { path: request.path, source: body });
       return { status: 204, headers: {} };
     }
@@ -135,6 +134,7 @@ export class FileRequests {
   }
 
   async #readTar({ path, query: { prefix = '' } }: FileRequest, wantsBody: boolean): Promise<FileAnswer> {
+    const { packTar } = await import('../files/tar-pack.js');
     const { isFolder, pieces, close } = await packTar(this.#access, path, { prefix });
     const headers = { ...HARMLESS, 'content-type': TAR, 'x-execwire-kind': isFolder ? 'folder' : 'file' };
     if (!wantsBody) {
