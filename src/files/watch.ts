@@ -16,6 +16,12 @@ import { isTemporaryName } from './temporary-name.js';
 const MERGE_MS = 200;
 /** Milliseconds between two looks at what is there, where changes come all the time. */
 const LOOK_EVERY_MS = 20;
+/**
+ * Milliseconds that one turn of the loop may spend on changes. Node takes them until there is none left, and a program can make them faster than they
+ * are taken, so beyond this a watch ends, and begins again after a rest.
+ */
+const MAX_TURN_MS = 5;
+const REST_MS = 200;
 /** A folder is watched by this name in it, which no entry has, so that a change of the folder itself is told apart from one of an entry. */
 const ITSELF = '.';
 /** Distinct paths of one report; more than that is told as a change of the watched folder itself. */
@@ -43,6 +49,21 @@ export async function watchPath(access: FileAccess, path: FilePath, events: Watc
   return watching;
 }
 
+/** When this turn of the loop took its first change; undefined before that. */
+let turnBeganAtMs: number | undefined;
+
+/** Whether this turn of the loop has spent its time on changes. */
+function isTurnSpent(): boolean {
+  const nowMs = performance.now();
+  if (turnBeganAtMs === undefined) {
+    turnBeganAtMs = nowMs;
+    setImmediate(() => {
+      turnBeganAtMs = undefined;
+    });
+  }
+  return nowMs - turnBeganAtMs > MAX_TURN_MS;
+}
+
 interface Level {
   readonly reached: Reached;
   readonly watcher: FSWatcher;
@@ -57,9 +78,13 @@ class Watching implements PathWatch {
   #levels: readonly Level[] = [];
   #identity = '';
   #telling: NodeJS.Timeout | undefined;
+  /** Whether it is time to tell, and a look is going on. */
+  #mustTell = false;
   /** A look that is going on. */
   #looking: Promise<void> | undefined;
   #mustLookAgain = false;
+  /** Whether a watch was ended because changes came too fast. */
+  #mustRest = false;
   #isClosed = false;
 
   constructor(access: FileAccess, path: Buffer, events: WatchEvents) {
@@ -77,6 +102,8 @@ class Watching implements PathWatch {
       this.#looking = undefined;
     }
     this.#changed.clear();
+    this.#mustTell = false;
+    if (this.#mustLookAgain) this.#lookSoon();
   }
 
   close(): void {
@@ -94,15 +121,23 @@ class Watching implements PathWatch {
     this.#mustLookAgain = true;
     this.#looking ??= this.#lookWhileNeeded().finally(() => {
       this.#looking = undefined;
+      if (this.#mustTell) this.#tell();
     });
   }
 
   async #lookWhileNeeded(): Promise<void> {
     while (this.#mustLookAgain && !this.#isClosed) {
       this.#mustLookAgain = false;
+      const hasRested = this.#mustRest;
+      this.#mustRest = false;
+      if (hasRested) await pause(REST_MS);
+      if (this.#isClosed) return;
       // What cannot be watched now may be seen again at the next change above it.
       await this.#look().catch(() => {});
-      await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS).unref());
+      // What changed during the rest is not known.
+      if (hasRested) this.#add(this.#path);
+      if (this.#mustTell) this.#tell();
+      await pause(LOOK_EVERY_MS);
     }
   }
 
@@ -162,6 +197,11 @@ class Watching implements PathWatch {
         if (!(await stat(reached.path)).isDirectory()) throw errnoError('ENOTDIR');
         const at = joinPath(reached.path, Buffer.from(ITSELF));
         const watcher = watchNode(at, { encoding: 'buffer', persistent: false }, (_kind, name) => {
+          if (isTurnSpent()) {
+            watcher.close();
+            this.#rest();
+            return;
+          }
           told(name === null || name.toString('latin1') === ITSELF ? undefined : name);
         });
         // The folder is gone or cannot be read any more: the look finds out.
@@ -172,6 +212,13 @@ class Watching implements PathWatch {
         throw watchLimit(error);
       }
     });
+  }
+
+  /** Changes come too fast. */
+  #rest(): void {
+    this.#mustRest = true;
+    this.#add(this.#path);
+    this.#lookSoon();
   }
 
   #toldAbove(
@@ -194,17 +241,24 @@ class Watching implements PathWatch {
     if (this.#isClosed) return;
     const full = this.#changed.size >= MAX_CHANGED_PATHS ? this.#path : path;
     this.#changed.set(full.toString('latin1'), full);
-    this.#telling ??= setTimeout(() => void this.#tell(), MERGE_MS);
+    this.#telling ??= setTimeout(() => {
+      // After the look: what the listener does next is then seen.
+      if (this.#looking === undefined) this.#tell();
+      else this.#mustTell = true;
+    }, MERGE_MS);
   }
 
-  /** Tells after a look that is going on: what the listener does next is then seen. */
-  async #tell(): Promise<void> {
-    await this.#looking?.catch(() => {});
+  #tell(): void {
     this.#telling = undefined;
+    this.#mustTell = false;
     const paths = [...this.#changed.values()].sort(Buffer.compare);
     this.#changed.clear();
     if (!this.#isClosed && paths.length > 0) this.#events.changed(paths);
   }
+}
+
+async function pause(ms: number): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, ms).unref());
 }
 
 async function leaveAll(levels: readonly Level[]): Promise<void> {

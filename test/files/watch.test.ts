@@ -1,4 +1,6 @@
 // Watching a path: changes, replacement, appearance and disappearance, by path and confined.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import t, { type Test } from 'tap';
@@ -89,3 +91,27 @@ for (const way of WAYS) {
     t.same(reports, []);
   });
 }
+
+t.test(
+  'the loop goes on, and the watch too, when a program changes a folder faster than changes are taken',
+  async (t) => {
+    const { at, after, reports } = await watching(t, 'plain', 'd', { 'd/a': '' });
+    const flood = `const { renameSync: r } = require('fs'); process.on('disconnect', () => process.exit());
+    const turn = () => { for (let n = 0; n < 500; n += 1) { r('a', 'b'); r('b', 'a'); } setImmediate(turn); }; turn();`;
+    const flooder = spawn(process.execPath, ['-e', flood], {
+      cwd: at('d'),
+      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+    });
+    t.teardown(() => flooder.kill());
+    // The folder itself is told when its changes are too many.
+    while (!reports.flat().includes('d')) await new Promise((resolve) => setTimeout(resolve, 1));
+    for (let turns = 0; turns < 100; turns += 1) await new Promise((resolve) => setImmediate(resolve));
+    const ended = once(flooder, 'exit');
+    flooder.disconnect();
+    await ended;
+    reports.length = 0;
+    const writing = setInterval(() => writeFileSync(at('d/last'), ''), 50);
+    t.teardown(() => clearInterval(writing));
+    await after(() => {}, 'd/last');
+  },
+);
