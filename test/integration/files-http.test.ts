@@ -329,6 +329,7 @@ t.test('drain waits for a file on its way and takes no new one', async (t) => {
   t.equal(response.statusCode, 201);
   response.resume();
   t.equal(readFileSync(`${d}/f`, 'utf8'), 'first last');
+  t.strictSame(await draining.exited, { code: 0, signal: null });
 });
 
 t.test('refusal is read by a client that is still sending a large body', async (t) => {
