@@ -17,6 +17,7 @@ const LAZY = {
   '@xterm/headless': '@xterm/headless',
   '../telemetry/sdk.js': './src/telemetry/sdk.ts',
   './client-commands.js': './src/cli/client-commands.ts',
+  './local-tree.js': './src/cli/local-tree.ts',
   './doctor.js': './src/cli/doctor.ts',
   './mcp.js': './src/cli/mcp.ts',
 };
@@ -40,7 +41,7 @@ const lazyFiles = {
     onResolve(
       {
         filter:
-          /^(jose|prom-client|@opentelemetry\/api|@xterm\/headless|\.\.\/telemetry\/sdk\.js|\.\/(client-commands|doctor|mcp)\.js)$/,
+          /^(jose|prom-client|@opentelemetry\/api|@xterm\/headless|\.\.\/telemetry\/sdk\.js|\.\/(client-commands|local-tree|doctor|mcp)\.js)$/,
       },
       ({ path, kind }) => (kind === 'entry-point' ? undefined : { path: `./${fileOf(path)}.cjs`, external: true }),
     );

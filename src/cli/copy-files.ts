@@ -1,14 +1,7 @@
-/**
- * Copies files and folders between this machine and a server, with the rules of `docker cp` for what is there already. Loaded only by `cp`, because the
- * other commands start faster without it.
- */
+/** Copies files and folders between this machine and a server, with the rules of `docker cp` for what is there already. Knows no flag. */
 import { lstat, stat } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
-import { FileError } from '../files/file-error.js';
-import { PlainAccess } from '../files/plain-access.js';
-import { SecretFiles } from '../files/secret-files.js';
-import { packTar } from '../files/tar-pack.js';
-import { unpackTar } from '../files/tar-unpack.js';
+import type { FileError } from '../files/file-error.js';
 import { CliError } from './exit-codes.js';
 import type { FileClient, RemoteKind } from './file-client.js';
 import { standardOutput } from './out-stream.js';
@@ -28,19 +21,21 @@ export interface Copying {
   readonly onBytes: (bytes: number) => void;
 }
 
-/** This machine's files. */
-const local = new PlainAccess(new SecretFiles([]));
-
 /** @throws {CliError} in one line */
 export async function copyFiles({ source, target, files, onBytes }: Copying): Promise<void> {
   try {
     await (source.isRemote ? download({ source, target, files, onBytes }) : upload({ source, target, files, onBytes }));
   } catch (error) {
     // Failures of the server's side are CliErrors already.
-    if (!(error instanceof FileError)) throw error;
+    if (!isFileError(error)) throw error;
     const path = source.isRemote ? target.text : source.text;
     throw new CliError(`${path}: ${error.message}`, undefined, { reason: error.reason });
   }
+}
+
+/** By its name, because its class is in another bundle. */
+function isFileError(error: unknown): error is FileError {
+  return error instanceof Error && error.name === 'FileError';
 }
 
 async function upload({ source, target, files, onBytes }: Copying): Promise<void> {
@@ -51,14 +46,15 @@ async function upload({ source, target, files, onBytes }: Copying): Promise<void
   }
   const isFolder = (await stat(source.text).catch(missing(source.text))).isDirectory();
   const place = placeOf({ source: source.text, isFolder, target: target.text, kind });
+  const { packLocal } = await import('./local-tree.js');
   if (isFolder) {
-    const { pieces, close } = await packTar(local, resolve(source.text));
+    const { pieces, close } = await packLocal(resolve(source.text));
     return files.unpack(place, counting(pieces, onBytes)).finally(close);
   }
   // One file goes in a tar, too, so that its mode and time are kept.
   const folder = dirname(place);
   if (kind === undefined && (await files.kindOf(folder)) !== 'folder') throw new CliError(`:${folder} is no folder`);
-  const { pieces, close } = await packTar(local, resolve(source.text), { prefix: basename(place) });
+  const { pieces, close } = await packLocal(resolve(source.text), basename(place));
   return files.unpack(folder, counting(pieces, onBytes)).finally(close);
 }
 
@@ -78,16 +74,11 @@ async function download({ source, target, files, onBytes }: Copying): Promise<vo
     target: target.text,
     kind: await localKindOf(target.text),
   });
-  // Links are kept as they are and never followed, so nothing is written elsewhere.
-  const rules = { allowsLinksOut: true };
-  if (kind === 'folder') return unpackTar(local, { path: resolve(place), source: counting(bytes, onBytes) }, rules);
+  const { unpackLocal } = await import('./local-tree.js');
+  if (kind === 'folder') return unpackLocal(resolve(place), counting(bytes, onBytes));
   const folder = resolve(dirname(place));
   if ((await localKindOf(folder)) !== 'folder') throw new CliError(`${dirname(place)} is no folder`);
-  return unpackTar(
-    local,
-    { path: folder, source: counting(bytes, onBytes) },
-    { ...rules, fileName: Buffer.from(basename(place)) },
-  );
+  return unpackLocal(folder, counting(bytes, onBytes), { fileName: Buffer.from(basename(place)) });
 }
 
 interface Placing {

@@ -1,6 +1,6 @@
 /** `execwire cp`: copies files and folders to a server or from it. */
 import { CONNECTION_FLAGS, credential, JSON_FLAG, serverUrl } from './connection.js';
-import type { CopySide } from './copy-files.js';
+import { type CopySide, copyFiles } from './copy-files.js';
 import { describedCommand } from './described-command.js';
 import { CliError, exitCodeOfSignal } from './exit-codes.js';
 import { FileClient } from './file-client.js';
@@ -51,7 +51,6 @@ links that lead out of DST.`,
         token: typeof token === 'function' ? await token() : token,
         signal: abort.signal,
       });
-      const { copyFiles } = await import('./copy-files.js');
       await copyFiles({ source, target, files, onBytes: (bytes) => progress.add(bytes) });
       progress.end();
       if (given.has('json')) await printJson({ source: from, target: to, bytes: progress.bytes });
