@@ -4,7 +4,7 @@
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { chmodSync, cpSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
@@ -25,18 +25,38 @@ const SHELL_LAUNCHER = `#!/bin/sh
 ':' //; EXECWIRE_DESCRIPTOR_LIMIT=$(ulimit -Sn) exec node -- "$0" "$@"`;
 /** How long the first start may take to write its code cache. */
 const CODE_CACHE_LIMIT_MS = 10_000;
+/** Bundles that have one: the server and the commands. */
+const CACHED = ['server.cjs', 'client-commands.cjs'];
 
-/** Starts the server once, so that the next start on this Node finds a code cache. Without one a start is only slower. */
-async function makeCodeCache() {
-  const args = [`${outdir}/execwire.cjs`, 'serve', '--listen', 'ws://127.0.0.1:0'];
-  const server = spawn(process.execPath, args, { stdio: 'ignore' });
+/** Starts the server and a command once, so that the next start on this Node finds code caches. Without them a start is only slower. */
+async function makeCodeCaches() {
+  const program = `${outdir}/execwire.cjs`;
+  const server = spawn(process.execPath, [program, 'serve', '--listen', 'ws://127.0.0.1:0'], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
   const exited = new Promise((resolve) => server.once('exit', resolve));
+  const url = await new Promise((resolve) => {
+    let said = '';
+    server.stderr.setEncoding('utf8').on('data', (text) => {
+      said += text;
+      const [, found] = /listening on: (\S+)/.exec(said) ?? [];
+      if (found !== undefined) resolve(found);
+    });
+    server.once('exit', () => resolve(undefined));
+  });
+  if (url !== undefined)
+    spawnSync(process.execPath, [program, 'exec', '--url', url, '--', 'true'], { stdio: 'ignore' });
   const limit = performance.now() + CODE_CACHE_LIMIT_MS;
-  while (!existsSync(`${outdir}/cache`) && server.exitCode === null && performance.now() < limit) {
+  while (cacheCount() < CACHED.length && server.exitCode === null && performance.now() < limit) {
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   server.kill('SIGTERM');
   await exited;
+}
+
+function cacheCount() {
+  const folder = `${outdir}/cache`;
+  return existsSync(folder) ? readdirSync(folder).length : 0;
 }
 
 rmSync(outdir, { recursive: true, force: true });
@@ -50,7 +70,7 @@ await build({
   format: 'cjs',
   outExtension: { '.js': '.cjs' },
   banner: { js: SHELL_LAUNCHER },
-  define: { BUNDLE_HASH: JSON.stringify(hashOf(`${outdir}/server.cjs`)) },
+  define: { BUNDLE_HASHES: JSON.stringify(hashesOf(CACHED)) },
 });
 chmodSync(`${outdir}/execwire.cjs`, 0o755);
 // Twice, because the client is part of the server's package and also a package of its own.
@@ -72,9 +92,18 @@ await build({
 const types = spawnSync('node_modules/.bin/tsc', ['-p', 'tsconfig.types.json', '--outDir', `${outdir}/types`], {
   stdio: 'inherit',
 });
-await makeCodeCache();
+await makeCodeCaches();
 process.exit(types.status ?? 1);
 
-function hashOf(file) {
-  return createHash('sha256').update(readFileSync(file)).digest('hex').slice(0, 16);
+/** @param {string[]} names @returns {Record<string, string>} by the name of the bundle */
+function hashesOf(names) {
+  return Object.fromEntries(
+    names.map((name) => [
+      name,
+      createHash('sha256')
+        .update(readFileSync(join(outdir, name)))
+        .digest('hex')
+        .slice(0, 16),
+    ]),
+  );
 }

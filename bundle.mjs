@@ -3,7 +3,7 @@
  * client. koffi stays outside, because npm picks its binary for the machine; node-pty's few binaries are copied beside the bundle.
  */
 import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { build } from 'esbuild';
 
 /**
@@ -48,6 +48,16 @@ const lazyFiles = {
   },
 };
 
+/** Gives `ws` a stand-in for two modules of Node that are slow to load and that it uses for `wss://` only. */
+const lateTls = {
+  name: 'late TLS',
+  setup({ onResolve }) {
+    onResolve({ filter: /^(https|tls)$/ }, ({ importer }) =>
+      /node_modules\/ws\/lib\//.test(importer) ? { path: resolve('src/cli/late-tls.ts') } : undefined,
+    );
+  },
+};
+
 /**
  * Bundles the server.
  * @param {string} outdir where to
@@ -71,7 +81,7 @@ export async function bundleServer(outdir, { write = true } = {}) {
     external: OUTSIDE,
     // The folder of the built files.
     define: { 'import.meta.dirname': '__dirname' },
-    plugins: [lazyFiles],
+    plugins: [lazyFiles, lateTls],
     // `ws` looks for this package to unmask faster; the replacement needs no compiler.
     alias: { bufferutil: './src/rpc/frame-mask.ts' },
     // Names are kept, because a readable stack trace is worth more than the bytes.

@@ -1,9 +1,9 @@
 /** Asks a server for files by HTTP, on the same address as its WebSocket. Knows no command and no local file. */
 import { once } from 'node:events';
 import { type ClientRequest, type IncomingMessage, request as requestHttp } from 'node:http';
-import { request as requestHttps } from 'node:https';
 import { messageOf } from '../../client/src/errors.js';
 import { CliError, EXIT_UNKNOWN } from './exit-codes.js';
+import { request as requestHttps } from './late-tls.js';
 
 const TAR = 'application/x-tar';
 /** Bytes of an answer that says why something was refused. */

@@ -1,4 +1,6 @@
 // Shows what the commands print, and their exit codes, when a server answers wrongly or not at all, and that signals still end them.
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
 import t from 'tap';
 import { CliProcess, cliSetup, endOf } from './cli-process.js';
@@ -55,6 +57,27 @@ t.test('commands end with an error and no stack trace when the reply to initiali
       t.notMatch(stdout + stderr, /^undefined$|\n {4}at /m, title);
     }
   }
+});
+
+t.test('commands speak TLS first when the URL begins with wss', async (t) => {
+  const firstBytes: number[] = [];
+  const server = createServer((socket) => {
+    socket.on('error', () => {});
+    socket.once('data', (bytes) => {
+      firstBytes.push(bytes[0] ?? -1);
+      socket.destroy();
+    });
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const url = `wss://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  for (const args of [['ls'], ['cp', ':/etc/hostname', '-']]) {
+    const { code, stderr } = await new CliProcess(args, { env: { EXECWIRE_URL: url } }).ended;
+    t.equal(code, 125, stderr);
+    t.match(stderr, /^execwire: [^\n]+\n$/);
+  }
+  const TLS_HANDSHAKE = 0x16;
+  t.same(firstBytes, [TLS_HANDSHAKE, TLS_HANDSHAKE]);
+  server.close();
 });
 
 t.test('commands print no control characters when a server sends some', async (t) => {

@@ -1,4 +1,4 @@
-// Shows what the launcher runs and which code caches it uses, with a small stand-in for the bundle. Knows no server.
+// Shows what the launcher runs and which code caches it uses, with small stand-ins for the bundles. Knows no server.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -6,6 +6,7 @@ import { build } from 'esbuild';
 import t, { type Test } from 'tap';
 
 const HASH = 'abc';
+const CLIENT_HASH = 'def';
 /** Prints how it was loaded and its arguments. With `stay` as the first one it lives long enough for the launcher to write the cache. */
 const BUNDLE = `
 const path = require('node:path');
@@ -13,11 +14,20 @@ function said() { return [typeof module.exports, path.basename(__filename), path
 console.log(JSON.stringify([...said(), process.argv.slice(2)]));
 setTimeout(() => {}, process.argv[2] === 'stay' ? 800 : 0);
 `;
+/** Prints its arguments and how it was loaded, and ends with 7. */
+const CLIENT_BUNDLE = `
+const path = require('node:path');
+exports.runClientCommand = (argv) => {
+  console.log(JSON.stringify([path.basename(__filename), argv]));
+  process.exit(7);
+};
+`;
 
 async function makeProgram(t: Test): Promise<string> {
   const folder = join(t.testdir({}), 'program');
   mkdirSync(folder);
   writeFileSync(join(folder, 'server.cjs'), BUNDLE);
+  writeFileSync(join(folder, 'client-commands.cjs'), CLIENT_BUNDLE);
   await build({
     entryPoints: { execwire: join(import.meta.dirname, '../../src/launcher.ts') },
     bundle: true,
@@ -25,7 +35,7 @@ async function makeProgram(t: Test): Promise<string> {
     format: 'cjs',
     outdir: folder,
     outExtension: { '.js': '.cjs' },
-    define: { BUNDLE_HASH: JSON.stringify(HASH) },
+    define: { BUNDLE_HASHES: JSON.stringify({ 'server.cjs': HASH, 'client-commands.cjs': CLIENT_HASH }) },
   });
   return folder;
 }
@@ -94,4 +104,29 @@ t.test('launcher runs the bundle when the cache is there, is useless or cannot b
   const other = await makeProgram(t);
   writeFileSync(join(other, 'cache'), 'a file where the folder should be');
   t.equal(run(other, 'stay'), SAID('stay'), 'with no room for a cache');
+});
+
+t.test('launcher leaves a code cache of the client commands when one ends, and uses it for the next one', async (t) => {
+  const folder = await makeProgram(t);
+  const exec = (): void => {
+    const { stdout, status } = spawnSync(process.execPath, [join(folder, 'execwire.cjs'), 'exec', '-i'], {
+      encoding: 'utf8',
+    });
+    t.equal(stdout, `${JSON.stringify(['client-commands.cjs', ['exec', '-i']])}\n`);
+    t.equal(status, 7);
+  };
+  exec();
+  const [name = '', ...more] = readdirSync(join(folder, 'cache'));
+  t.ok(name.startsWith(`${CLIENT_HASH}-${process.version}-`), name);
+  t.same(more, [], 'the server was not loaded');
+  const file = join(folder, 'cache', name);
+  const cache = readFileSync(file);
+  exec();
+  t.same(readFileSync(file), cache, 'it is not written again');
+  writeFileSync(file, 'something else');
+  exec();
+  t.not(readFileSync(file, 'latin1'), 'something else', 'one that V8 refuses is written again');
+  const other = await makeProgram(t);
+  writeFileSync(join(other, 'cache'), 'a file where the folder should be');
+  t.equal(spawnSync(process.execPath, [join(other, 'execwire.cjs'), 'exec']).status, 7, 'with no room for a cache');
 });
