@@ -26,7 +26,7 @@ const INTERRUPTS = 3;
  *
  * @example
  * import type { ShellRunOptions } from 'execwire-client';
- * const options: ShellRunOptions = { timeout: 100 };
+ * const options: ShellRunOptions = { timeout: 1_000 };
  * await using shell = box.shell();
  * const { timedOut, recovered, output } = await shell.run('echo started; sleep 60', options);
  * console.log(timedOut, recovered, output); // true true started
