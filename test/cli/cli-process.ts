@@ -5,10 +5,16 @@
  */
 import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { setTimeout } from 'node:timers/promises';
 import type { Test } from 'tap';
 import { type Box, connect, type Terminal, type TerminalOptions } from '../../client/src/node.js';
 import { startServer, type TestServer, type TestServerOptions } from '../support/server.js';
 import { SERVER } from '../support/server-process.js';
+
+/** Milliseconds that a terminal may take to show something on a very busy machine. The client's own default is 30,000. */
+const PATIENCE_MS = 120_000;
+/** Milliseconds after which a line is typed again, because a shell that is starting may lose it. */
+const ANSWER_MS = 1_000;
 
 /** How a run of the program ended, and what it printed. */
 export interface Ended {
@@ -124,7 +130,10 @@ export class CliSetup {
       TERM: 'xterm-256color',
       ...options.env,
     };
-    return this.box.terminal(command, { detachable: false, ...options, env });
+    const terminal = this.box.terminal(command, { detachable: false, ...options, env });
+    const waitFor = terminal.waitFor.bind(terminal);
+    terminal.waitFor = (expectation, more) => waitFor(expectation, { timeout: PATIENCE_MS, ...more });
+    return terminal;
   }
 }
 
@@ -135,6 +144,22 @@ export async function cliSetup(t: Test, options: TestServerOptions = {}): Promis
   // Teardowns run last to first, so the client closes before the server is checked for connections that were left.
   t.teardown(() => box.close());
   return new CliSetup(server, box);
+}
+
+/** Types a line into the shell of a terminal until the shell answers. */
+export async function untilShellAnswers(terminal: Terminal): Promise<void> {
+  const answered = terminal.waitFor('it answers');
+  let isDone = false;
+  const done = answered.finally(() => {
+    isDone = true;
+  });
+  done.catch(() => {});
+  while (!isDone) {
+    // In two parts, so that the line itself, which the terminal shows, is no answer.
+    await terminal.write("echo 'it ''answers'\r");
+    await Promise.race([done, setTimeout(ANSWER_MS)]);
+  }
+  await answered;
 }
 
 /** Everything that a terminal shows until its program ends, and the exit code. */

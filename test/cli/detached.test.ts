@@ -2,7 +2,7 @@
 import { closeSync, openSync } from 'node:fs';
 import t from 'tap';
 import { until } from '../support/until.js';
-import { cliSetup, endOf } from './cli-process.js';
+import { cliSetup, endOf, untilShellAnswers } from './cli-process.js';
 
 const KEY = /^[A-Za-z0-9._~-]{16,128}\n$/;
 
@@ -23,7 +23,7 @@ t.test(
     t.equal((await setup.run(['ls', '-q'])).stdout, `${key}\n`);
     t.match(await setup.run(['ls']), {
       code: 0,
-      stdout: new RegExp(`^KEY .*\n${key} +detached +\\d+ s +0 +in 60 min +sh -c `),
+      stdout: new RegExp(`^KEY .*\n${key} +detached +\\d+ s +0 +in (59|60) min +sh -c `),
     });
     t.match(JSON.parse((await setup.run(['ls', '--json'])).stdout), [
       { key, state: 'detached', command: ['sh', '-c', script] },
@@ -58,6 +58,9 @@ t.test('logs, logs -f and attach say how much of the beginning is not kept', asy
   const begin = async (...flags: string[]): Promise<string> =>
     (await setup.run(['exec', '-d', ...flags, '--', 'head', '-c', '300000', '/dev/zero'])).stdout.trim();
   const [key, shown] = [await begin(), await begin('-t')];
+  await until('both have ended', async () =>
+    (await setup.box.list({ scope: 'principal' })).every(({ state }) => state === 'ended'),
+  );
   for (const args of [
     ['logs', key],
     ['logs', '-f', key],
@@ -76,7 +79,7 @@ t.test('ls shows a shell by its name, and a long command cut in one line', async
   const command = ['sh', '-c', `set -e\n  sleep 600 ${'#'.repeat(200)}`];
   const long = (await setup.run(['exec', '-d', '--', ...command])).stdout.trim();
   const shell = setup.inTerminal(['shell', '--key', 'a-shell-of-my-own-1']);
-  await shell.waitFor({ idle: 300 });
+  await untilShellAnswers(shell);
   const { stdout } = await setup.run(['ls']);
   t.match(stdout, /sh -c 'set -e\\nsleep 600 #{10,40}…\n/);
   t.match(stdout, /^a-shell-of-my-own-1 .* execwire shell\n/m);

@@ -9,18 +9,13 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { WebSocketServer } from 'ws';
 import { selfSignedCertificate } from '../auth/self-signed-certificate.js';
+import { CuttingProxy } from '../support/cutting-proxy.js';
 import { SERVER, ServerProcess } from '../support/server-process.js';
 import { until } from '../support/until.js';
-import { CliProcess, cliSetup, endOf } from './cli-process.js';
+import { CliProcess, cliSetup, endOf, untilShellAnswers } from './cli-process.js';
 
-/** A port on which no server listens. */
-async function closedPort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
+/** A port on which no server listens, and which no test is given as a free one. */
+const CLOSED_PORT = 1;
 
 async function listening(t: Test, server: Server): Promise<string> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -35,7 +30,7 @@ async function listening(t: Test, server: Server): Promise<string> {
 
 t.test('exec ends with the code of the table, through pipes and in a terminal', async (t) => {
   const setup = await cliSetup(t);
-  const unreachable = `ws://127.0.0.1:${await closedPort()}`;
+  const unreachable = `ws://127.0.0.1:${CLOSED_PORT}`;
   const folder = mkdtempSync(join(tmpdir(), 'execwire-cli-'));
   t.teardown(() => rmSync(folder, { recursive: true }));
   writeFileSync(join(folder, 'token'), 'secret');
@@ -218,7 +213,7 @@ t.test('exec and shell run under the sandbox policy that --sandbox names', async
     '-e',
     'BASH_ENV=',
   ]);
-  await shell.waitFor({ idle: 300 });
+  await untilShellAnswers(shell);
   await shell.write(`touch ${join(folder, 'file')}\r`);
   await shell.waitFor('touch: cannot touch');
   await shell.write('exit 5\r');
@@ -383,16 +378,20 @@ t.test('exec ends with 255 and says so when the connection and the outcome are l
     ['exec', '--no-reconnect', '--json', '--', 'sh', '-c', 'echo > "$0"; exec sleep 60', jsonRuns],
     { env },
   );
-  const comesBack = new CliProcess(['exec', ...command], { env });
+  // Another server cannot always listen at the address of one that has crashed: somebody else may have been given its port.
+  const proxy = await CuttingProxy.start(server.port);
+  t.teardown(() => proxy.close());
+  const next = await ServerProcess.start();
+  t.teardown(() => next.crash());
+  const comesBack = new CliProcess(['exec', ...command], { env: { EXECWIRE_URL: proxy.url } });
   await Promise.all([atOnce.untilSaid(/ready\n/), comesBack.untilSaid(/ready\n/)]);
   await until('the command of exec --json runs', () => existsSync(jsonRuns));
+  proxy.targetPort = next.port;
   await server.crash();
   t.match(await atOnce.ended, { code: 255, stdout: 'ready\n', stderr: /^execwire: The command is lost: [^\n]*\n$/ });
   t.match(await asJson.ended, { code: 255, stderr: /is lost/ });
   t.match(JSON.parse(asJson.stdout), { exitCode: null, cause: 'lost' });
   await comesBack.untilSaid(/^execwire: the connection broke \(1006\); coming back, for up to 60 s\n/, 'stderr');
-  const next = new ServerProcess({ listen: server.url });
-  t.teardown(() => next.crash());
   t.match(await comesBack.ended, { code: 255, stderr: /^execwire: the outcome is unknown: Another server [^\n]*\n$/m });
 });
 
@@ -425,10 +424,9 @@ t.test('exec --json prints a document with the error when it is refused or its f
 });
 
 t.test('errors never show the password of a URL', async (t) => {
-  const port = await closedPort();
   for (const args of [['exec', 'true'], ['ls', '--json'], ['doctor'], ['doctor', '--json']]) {
     for (const scheme of ['ws://', 'http://', '']) {
-      const url = `${scheme}user:pass%20word@127.0.0.1:${port}/path`;
+      const url = `${scheme}user:pass%20word@127.0.0.1:${CLOSED_PORT}/path`;
       const { code, stdout, stderr } = await new CliProcess(args, { env: { EXECWIRE_URL: url } }).ended;
       t.not(code, 0);
       t.notMatch(stdout + stderr, /pass/, `${args.join(' ')} ${url}`);

@@ -336,9 +336,13 @@ t.test(
 t.test('close ends a shell that is starting, and does not run lines that wait', async (t) => {
   for (const wait of [async () => {}, settled]) {
     const shell = box.shell();
+    // A server that stands still cannot start the shell before it is closed.
+    server.signal('SIGSTOP');
     const lines = ['echo 1', 'echo 2'].map((line) => failureOf(shell.run(line)));
     await wait();
-    await shell.close();
+    const closed = shell.close();
+    server.signal('SIGCONT');
+    await closed;
     for (const line of lines) t.match(await line, { message: 'The shell was closed' });
     await until('no command runs', async () => (await box.list()).every(({ state }) => state === 'ended'));
   }
@@ -360,17 +364,22 @@ t.test('close ends a shell that is starting, and does not run lines that wait', 
 });
 
 t.test('close of the box ends its shells, also those that are starting, and leaves detachable commands', async (t) => {
-  const other = await connect(server.url, { name: 'test' });
+  // A busy machine may need longer than by default to end the shells.
+  const other = await connect(server.url, { name: 'test', closeTimeout: 60_000 });
   const job = other.exec(['sleep', '600'], { detachable: true });
   const { key = '' } = await job.started;
   job.catch(() => {});
   const shells = [other.shell(), other.shell({ shell: 'sh' }), other.shell({ detachable: { ttl: 600_000 } })];
   const pids = await Promise.all(shells.map(async (shell) => Number((await shell.run('echo $$')).output)));
+  // A server that stands still cannot start the next shells before the box is closed.
+  server.signal('SIGSTOP');
   const asked = failureOf(other.shell().run('echo never'));
   // By then the client has asked the server for the process of this shell.
   await settled();
   const starting = failureOf(other.shell().run('echo never'));
-  await other.close();
+  const closed = other.close();
+  server.signal('SIGCONT');
+  await closed;
   t.match(await starting, { message: /The box was closed/ });
   t.match(await asked, { message: 'The shell was closed' });
   t.same(pids.filter(isAlive), []);

@@ -579,26 +579,41 @@ t.test('list says what a connection and a principal have, with details when they
   await endAll(one);
 });
 
-t.test(
-  'drain counts detachable commands as work, attached or not, and serves clients that come back until its deadline',
-  async (t) => {
-    const server = await startServer(t, { flags: ['--drain-timeout', '3s', '--kill-grace', '100ms'] });
-    const [busy, idle] = [await connect(server), await connect(server)];
-    const [attached, left] = [newKey(), newKey()];
-    const view = await start(busy, { key: attached }).begun();
-    await (await start(busy, { key: left }).begun()).ask('detach');
-    server.signal('SIGTERM');
-    t.equal(await idle.closed, 1001, 'a connection without a view is idle');
-    await busy.notified('server/draining');
-    const known = await View.start(busy, { command: CAT, detachable: { key: left } }).begun();
-    t.equal(known.attached.resumed, true, 'a known key attaches');
-    t.equal(await refusal(start(busy, { key: newKey() }).reply), '-32004 serverDraining');
-    await known.write('still served');
-    await known.said('still served');
-    await known.ask('detach');
-    t.equal((await view.reply).result.signal, 'SIGTERM', 'at the deadline they end like all others');
-    t.equal(await busy.closed, 1012);
-    t.same(await server.exited, { code: 0, signal: null });
-    allGood(t, view, known);
-  },
-);
+t.test('drain counts detachable commands as work, attached or not, and serves clients that come back', async (t) => {
+  const server = await startServer(t, { flags: ['--drain-timeout', '10m'] });
+  const [busy, idle] = [await connect(server), await connect(server)];
+  const [attached, left] = [newKey(), newKey()];
+  const view = await start(busy, { key: attached }).begun();
+  await (await start(busy, { key: left }).begun()).ask('detach');
+  server.signal('SIGTERM');
+  t.equal(await idle.closed, 1001, 'a connection without a view is idle');
+  await busy.notified('server/draining');
+  const known = await View.start(busy, { command: CAT, detachable: { key: left } }).begun();
+  t.equal(known.attached.resumed, true, 'a known key attaches');
+  t.equal(await refusal(start(busy, { key: newKey() }).reply), '-32004 serverDraining');
+  await known.write('still served');
+  await known.said('still served');
+  await known.write('', { closeStdin: true });
+  t.equal((await known.reply).result.exitCode, 0);
+  await view.write('goes on');
+  await view.said('goes on');
+  await view.write('', { closeStdin: true });
+  t.equal((await view.reply).result.exitCode, 0);
+  t.equal(await busy.closed, 1001, 'after its last command');
+  t.same(await server.exited, { code: 0, signal: null });
+  allGood(t, view, known);
+});
+
+t.test('drain ends detachable commands at its deadline, attached or not', async (t) => {
+  const server = await startServer(t, { flags: ['--drain-timeout', '1ms', '--kill-grace', '10m'] });
+  const client = await connect(server);
+  const view = await start(client, { key: newKey() }).begun();
+  const left = await start(client, { key: newKey() }).begun();
+  await left.ask('detach');
+  server.signal('SIGTERM');
+  t.equal((await view.reply).result.signal, 'SIGTERM');
+  t.equal(await client.closed, 1012);
+  t.same(await server.exited, { code: 0, signal: null });
+  t.notOk(isAlive(left.attached.pid));
+  allGood(t, view, left);
+});

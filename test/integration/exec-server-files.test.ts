@@ -1,11 +1,21 @@
 // `fs/*` of the exec-server protocol over a real socket: paths as URIs, the codes of failures, blocks, watches of missing files, sandboxes, secrets, and
 // that they are served in a drain.
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { ExecServerClient } from '../support/exec-server-client.js';
 import { startServer } from '../support/server.js';
+import { until } from '../support/until.js';
 import type { WireMessage } from '../support/wire-client.js';
 
 const server = await startServer(t);
@@ -129,7 +139,9 @@ t.test('file that is being replaced stays as it was when the connection ends', a
   const own = await ExecServerClient.open(server);
   await own.ask('fs/open', { handleId: 'w', path: uri('a'), mode: 'replace' });
   await own.ask('fs/writeBlock', { handleId: 'w', offset: 0, chunk: base64('new') });
+  t.equal(readdirSync(folder).length, 2, 'the new content is beside it');
   await own.cut();
+  await until('the new content is dropped', () => readdirSync(folder).length === 1);
   t.equal(readFileSync(join(folder, 'a'), 'utf8'), 'old');
 });
 

@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { signedToken } from '../auth/signed-token.js';
-import { ExecServerClient, startParams, type TestProcess } from '../support/exec-server-client.js';
+import { comeBack, ExecServerClient, startParams, type TestProcess } from '../support/exec-server-client.js';
 import { isAlive } from '../support/process-table.js';
-import { startServer, type TestServer } from '../support/server.js';
+import { startServer } from '../support/server.js';
 import { until } from '../support/until.js';
 import type { WireMessage } from '../support/wire-client.js';
 
@@ -16,27 +16,14 @@ const CLEAN = { code: 0, signal: null };
 const refusal = ({ error }: WireMessage): unknown[] => [error?.code, error?.message];
 const isGapFree = (seqs: readonly number[]): boolean => seqs.every((seq, index) => seq === index + 1);
 
-/** Comes back to a session, as clients do: again and again while its old connection is still there. */
-async function comeBack(server: TestServer, { sessionId }: ExecServerClient): Promise<ExecServerClient> {
-  for (;;) {
-    const peer = await server.wire();
-    const { error, result } = await peer.request('initialize', { clientName: 'test', resumeSessionId: sessionId });
-    if (error === undefined) {
-      peer.send({ method: 'initialized', params: {} });
-      return new ExecServerClient(peer, result);
-    }
-    await peer.close();
-    if (error.code !== -32010) throw new Error(error.message);
-  }
-}
-
 /** Numbers of all events of a process: those that came, and those that are read after a break. */
 async function seqsAcross(before: TestProcess, client: ExecServerClient): Promise<{ seqs: number[]; text: string }> {
   const seen = before.events;
   const last = Math.max(0, ...seen.map(({ seq }) => seq));
   before.client = client;
   const read = await before.read({ afterSeq: last, waitMs: 0 });
-  await before.client.peer.message(() => before.events.some(({ kind }) => kind === 'closed')).catch(() => {});
+  // A process that was closed while its client was away is not told of again.
+  if (!read.closed) await before.closed();
   const bytes = new Map<number, Buffer>();
   for (const event of [...seen, ...before.events]) bytes.set(event.seq, event.bytes);
   for (const { seq, chunk } of read.chunks) bytes.set(seq, Buffer.from(chunk, 'base64'));
@@ -238,8 +225,10 @@ t.test('drain ends processes at its deadline and tells their end', async (t) => 
 
 t.test('start in a drain is never answered with the code that means not found', async (t) => {
   const { server, idle, busy, process } = await draining(t, ['--drain-timeout', '10m']);
-  t.match(await idle.request('process/start', startParams('late', 'true')), { result: { processId: 'late' } });
-  t.equal(await idle.peer.closed, 1001, 'it is served as long as the connection is there');
+  // A start is served as long as the connection is there. On a busy machine the connection may be closed before, and then there is no answer.
+  const answer = await idle.request('process/start', startParams('late', 'true')).catch(() => undefined);
+  if (answer !== undefined) t.match(answer, { result: { processId: 'late' } });
+  t.equal(await idle.peer.closed, 1001);
   await process.terminate();
   t.equal(await busy.peer.closed, 1001);
   t.same(await server.exited, CLEAN);

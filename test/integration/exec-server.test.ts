@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
-import { ExecServerClient, startParams } from '../support/exec-server-client.js';
+import { comeBack, ExecServerClient, startParams } from '../support/exec-server-client.js';
 import { isAlive } from '../support/process-table.js';
 import { startServer } from '../support/server.js';
 import { until } from '../support/until.js';
@@ -137,7 +137,7 @@ t.test('background server lives on after its command and its release until the s
   await next.closed();
   t.equal(next.output(), 'both\n');
   await own.cut();
-  const again = await ExecServerClient.open(server, { resume: own.sessionId });
+  const again = await comeBack(server, own);
   t.ok(isAlive(pid) && isAlive(holder), 'also without a connection');
   await again.start(`kill ${pid} ${holder}`);
   await until('the background processes have ended', () => !isAlive(pid) && !isAlive(holder));

@@ -201,7 +201,7 @@ t.test(
 t.test('fs methods are served while the server drains', async (t) => {
   const d = folder(t);
   writeFileSync(`${d}/f`, 'x');
-  const draining = await startServer(t);
+  const draining = await startServer(t, { flags: ['--drain-timeout', '10m'] });
   const peer = await draining.session({ experimentalApi: true });
   const running = peer.exec(['cat'], { processId: 'c', streamStdin: true, disableTimeout: true });
   // A write finds the command, so it has started.

@@ -54,9 +54,10 @@ class Spawned {
   }
 }
 
+/** Spawns a process without a bound on its time, because a busy machine may take longer than the default. */
 const started = async (params: object, peer = client): Promise<Spawned> => {
   const process = new Spawned(peer);
-  const { error } = await process.spawn(params);
+  const { error } = await process.spawn({ timeoutMs: null, ...params });
   if (error !== undefined) throw new Error(error.message);
   return process;
 };
@@ -95,7 +96,6 @@ t.test('spawned process has a terminal that can be resized and killed', async (t
     ...sh('trap "stty size" WINCH; echo ready; while :; do read line || :; done'),
     tty: true,
     size: { rows: 5, cols: 6 },
-    timeoutMs: null,
   });
   await process.said('ready');
   t.same((await process.ask('resizePty', { size: { rows: 7, cols: 8 } })).result, {});

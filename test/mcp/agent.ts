@@ -2,6 +2,8 @@
  * An agent for tests: the built `execwire mcp`, driven by the client of the MCP SDK over standard input and output. Fails a test whose server leaves a
  * process behind. Knows no tool.
  */
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { Client, type ClientOptions, type RequestOptions } from '@modelcontextprotocol/client';
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
 import type { Test } from 'tap';
@@ -11,6 +13,9 @@ import { until } from '../support/until.js';
 
 /** Milliseconds that a call may take on a very busy machine. The SDK's own limit is 60 s. */
 const CALL_MS = 240_000;
+/** Seconds for which commands and waits may go on when a test names no time of its own. The defaults of the tools are too short for a very busy machine. */
+const TOOL_SECONDS = 200;
+const WAITING_TOOLS = ['exec', 'read_output'];
 
 /** What a tool said. */
 export interface Said {
@@ -71,7 +76,8 @@ export class Agent {
 
   /** Calls a tool. */
   async call(name: string, args: Readonly<Record<string, unknown>> = {}, options: RequestOptions = {}): Promise<Said> {
-    const result = await this.client.callTool({ name, arguments: args }, { timeout: CALL_MS, ...options });
+    const patient = WAITING_TOOLS.includes(name) ? { timeout_seconds: TOOL_SECONDS, ...args } : args;
+    const result = await this.client.callTool({ name, arguments: patient }, { timeout: CALL_MS, ...options });
     const texts = (result.content as readonly { readonly text?: string }[]).map(({ text = '' }) => text);
     return { status: texts[0] ?? '', output: texts[1] ?? '', isError: result.isError === true };
   }
@@ -84,9 +90,20 @@ export class Agent {
     return id;
   }
 
+  /** Ends the input of the server and waits for its end. By itself the SDK kills a server after four seconds, and a very busy machine may need longer. */
+  async leave(): Promise<void> {
+    const { _process: server } = this.#transport as unknown as { readonly _process?: ChildProcess };
+    if (server !== undefined && server.exitCode === null && server.signalCode === null) {
+      const exit = once(server, 'exit');
+      server.stdin?.end();
+      await exit;
+    }
+    await this.client.close();
+  }
+
   /** Goes away, and waits until nothing is left. */
   async close(): Promise<void> {
-    await this.client.close();
+    await this.leave();
     await until(`no process of ${this.#word} is left`, () => this.processes.length === 0);
   }
 }

@@ -39,7 +39,7 @@ t.test('every configuration of MCP in docs/guide/agents.md gives an agent a mach
     const env = { PATH: [folder, resolve(process.execPath, '..'), process.env.PATH].join(delimiter) };
     await client.connect(new StdioClientTransport({ command, args, env, cwd: folder }), { timeout: 240_000 });
     const { content } = await client.callTool(
-      { name: 'exec', arguments: { command: 'echo hello' } },
+      { name: 'exec', arguments: { command: 'echo hello', timeout_seconds: 200 } },
       { timeout: 240_000 },
     );
     t.match(content, [{ text: /exit code 0/ }, { text: 'hello\n' }], args.join(' '));

@@ -79,9 +79,17 @@ t.test('agent on its own machine', async (t) => {
 
   await t.test('exec that times out keeps what came, and kills what was started', async (t) => {
     const command = 'sleep 600 & echo pid=$!; wait';
-    const said = await agent.call('exec', { command, timeout_seconds: 2 });
-    t.match(said.status, /^Command c\d+: timed out: ended by SIGKILL after [\d.]+ s; the output until then is kept\./);
-    const [, pid] = /^pid=(\d+)\n$/.exec(said.output) ?? [];
+    let pid: string | undefined;
+    // A very busy machine may need longer than the first timeouts to start the shell.
+    for (let seconds = 2; pid === undefined && seconds < 200; seconds *= 4) {
+      const said = await agent.call('exec', { command, timeout_seconds: seconds });
+      t.match(
+        said.status,
+        /^Command c\d+: timed out: ended by SIGKILL after [\d.]+ s; the output until then is kept\./,
+      );
+      [, pid] = /^pid=(\d+)\n$/.exec(said.output) ?? [];
+    }
+    t.ok(pid, 'the output until then is kept');
     await until('the child is gone', () => !isAlive(Number(pid)));
   });
 
@@ -233,8 +241,9 @@ t.test('agent on its own machine', async (t) => {
   });
 
   await t.test('command that the agent forgets ends by its ttl', async (t) => {
-    const id = await agent.start({ command: 'sleep 600', ttl_seconds: 1 });
-    t.match(await agent.call('list', {}), { output: new RegExp(`^${id}  running`) });
+    const { status } = await agent.call('start', { command: 'sleep 600', ttl_seconds: 1 });
+    t.match(status, /^Command c\d+: running for /);
+    const [id = ''] = /c\d+/.exec(status) ?? [];
     await until('it has ended', async () => /^0 running/.test((await agent.call('list', {})).status));
     t.match(await agent.call('read_output', { id }), { status: /because no tool had named it for its ttl_seconds\./ });
   });
@@ -351,7 +360,7 @@ t.test('server ends with 0 and leaves no command behind when its standard input 
         said += String(chunk);
         if (!hasAsked && said.includes('"id":2')) {
           hasAsked = true;
-          callTool(3, 'read_output', { id: 'c1', match: 'pid=\\d+' });
+          callTool(3, 'read_output', { id: 'c1', match: 'pid=\\d+', timeout_seconds: 600 });
         }
         const [, printed] = /pid=(\d+)\\n/.exec(said) ?? [];
         if (printed !== undefined) resolve(Number(printed));

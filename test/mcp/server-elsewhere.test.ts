@@ -30,7 +30,7 @@ t.test('agent of a server that wants a token runs commands there, and leaves non
     [['bash', '-c', /^trap/], ['cat']],
     'people can see them',
   );
-  await agent.client.close();
+  await agent.leave();
   await until('the command is gone', () => !isAlive(pid));
   await until('the server has none', async () => (await box.list()).every(({ state }) => state === 'ended'));
 

@@ -29,8 +29,9 @@ const HEADLESS = `
 #include <pthread.h>
 #include <stdio.h>
 #include <unistd.h>
-static void *go_on(void *unused) { usleep(100000); puts("ready"); fflush(stdout); for (;;) pause(); return unused; }
-int main(void) { pthread_t thread; pthread_create(&thread, 0, go_on, 0); pthread_exit(0); }
+static pthread_t main_thread;
+static void *go_on(void *unused) { pthread_join(main_thread, 0); puts("ready"); fflush(stdout); for (;;) pause(); return unused; }
+int main(void) { main_thread = pthread_self(); pthread_t thread; pthread_create(&thread, 0, go_on, 0); pthread_exit(0); }
 `;
 /** A program that forks, leaves its parent's session and ends the parent, without a pause, for up to a minute. */
 const FORKS_WITHOUT_PAUSE = `

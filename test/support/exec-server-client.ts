@@ -3,6 +3,8 @@ import type { TestServer } from './server.js';
 import type { WireClient, WireMessage, WireOptions } from './wire-client.js';
 
 let count = 0;
+/** Code of the refusal to come back to a session that has a connection. */
+const STILL_CONNECTED = -32010;
 
 /** What one notification of a process says. */
 export interface ProcessEvent {
@@ -25,13 +27,10 @@ export class ExecServerClient {
     this.environmentInfo = reply.environmentInfo;
   }
 
-  /** Opens a connection and a session. @param resume the session to come back to @throws {Error} when that is refused */
-  static async open(
-    server: Pick<TestServer, 'wire'>,
-    { resume = null, ...options }: WireOptions & { readonly resume?: string | null } = {},
-  ): Promise<ExecServerClient> {
+  /** Opens a connection and a session. */
+  static async open(server: Pick<TestServer, 'wire'>, options: WireOptions = {}): Promise<ExecServerClient> {
     const peer = await server.wire(options);
-    const reply = await peer.ask('initialize', { clientName: 'test', resumeSessionId: resume });
+    const reply = await peer.ask('initialize', { clientName: 'test', resumeSessionId: null });
     peer.send({ method: 'initialized', params: {} });
     return new ExecServerClient(peer, reply);
   }
@@ -57,6 +56,26 @@ export class ExecServerClient {
     const process = new TestProcess(this, `p${count}`);
     await this.ask('process/start', { ...startParams(process.id, script), ...params });
     return process;
+  }
+}
+
+/**
+ * Comes back to a session, as clients do: again and again while the server still has its old connection.
+ * @throws {Error} when that is refused for another reason
+ */
+export async function comeBack(
+  server: Pick<TestServer, 'wire'>,
+  { sessionId }: ExecServerClient,
+): Promise<ExecServerClient> {
+  for (;;) {
+    const peer = await server.wire();
+    const { error, result } = await peer.request('initialize', { clientName: 'test', resumeSessionId: sessionId });
+    if (error === undefined) {
+      peer.send({ method: 'initialized', params: {} });
+      return new ExecServerClient(peer, result);
+    }
+    await peer.close();
+    if (error.code !== STILL_CONNECTED) throw new Error(error.message);
   }
 }
 
