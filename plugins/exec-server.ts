@@ -82,6 +82,7 @@ export const execServerPlugin = fp<{ config: Config }>(
         access,
         connections,
         replies: app.fileReplies,
+        turns: app.fileTurns,
         maxReadBytes: config.maxFileReadBytes,
         confine: async (asked) => {
           const { choice } = decideExecSandbox(asked, sandbox, host);

@@ -1,6 +1,7 @@
 /** Gives the app its files, and serves `fs/*` over them. Knows no transport. */
 import fp from 'fastify-plugin';
 import type { Config } from '../src/config/config.js';
+import { FileTurns } from '../src/dialects/app-server-fs/file-turns.js';
 import { createFileHandlers } from '../src/dialects/app-server-fs/handlers.js';
 import { HeldReplies } from '../src/dialects/app-server-fs/held-replies.js';
 import { SessionWatches } from '../src/dialects/app-server-fs/session-watches.js';
@@ -15,6 +16,8 @@ declare module 'fastify' {
     readonly files: ServerFiles;
     /** The memory of replies with whole files. */
     readonly fileReplies: HeldReplies;
+    /** The turns of long operations on files. */
+    readonly fileTurns: FileTurns;
   }
 }
 
@@ -27,15 +30,17 @@ export const filesPlugin = fp<{ config: Config }>(
       loadOpenBeneath: async () => (await loadLibc()).openBeneath,
     });
     const replies = new HeldReplies(config.maxBufferedTotalBytes);
+    const turns = new FileTurns();
     app.decorate('files', files);
     app.decorate('fileReplies', replies);
+    app.decorate('fileTurns', turns);
     app.addHook('onClose', () => files.close());
     if (files.warning !== undefined) app.log.warn({ reason: files.warning }, 'files');
     if (!files.overRpc || files.access === undefined) return;
     const watches = new SessionWatches();
     app.rpc.router.add(
       fileMethods,
-      createFileHandlers({ access: files.access, watches, replies, maxReadBytes: config.maxFileReadBytes }),
+      createFileHandlers({ access: files.access, watches, replies, turns, maxReadBytes: config.maxFileReadBytes }),
     );
     app.rpc.onSessionClosed((session) => {
       watches.closeSession(session);

@@ -1,14 +1,14 @@
 /** Copies files, folders and symbolic links. Knows no wire. */
 import { type BigIntStats, constants } from 'node:fs';
-import { lstat, readlink, symlink } from 'node:fs/promises';
+import { type FileHandle, lstat, readlink, symlink } from 'node:fs/promises';
 import { createDirectory } from './create-directory.js';
 import { type Entry, type FileAccess, type Folder, holding } from './file-access.js';
 import { errnoOf, FileError, filing } from './file-error.js';
 import { absolutePath, type FilePath, joinPath, pathBelow } from './file-path.js';
-import { listFolder, MAX_LISTED_ENTRIES } from './read-directory.js';
+import { entriesOf } from './read-directory.js';
 import { openRegular } from './read-file.js';
 import { MAX_DEPTH } from './remove.js';
-import { beginWrite } from './write-file.js';
+import { beginWrite, type PendingFile } from './write-file.js';
 
 /** Bytes that are in memory at a time. */
 const CHUNK_BYTES = 256 * 1024;
@@ -64,7 +64,7 @@ async function copyFolder(
     if (depth > MAX_DEPTH) throw new FileError('tooLarge', `the folder is nested deeper than ${MAX_DEPTH} levels`);
     const options = mode === undefined ? {} : { mode: Number(mode & MODE_BITS) };
     await createDirectory(access, to, { recursive: true, ...options });
-    for (const { name } of await listFolder(folder, MAX_LISTED_ENTRIES)) {
+    for await (const { name } of entriesOf(folder)) {
       const at = folder.entry(name);
       const stats = await lstat(at, { bigint: true });
       const target = joinPath(to, name);
@@ -89,12 +89,7 @@ async function copyOne(
   try {
     const pending = await beginWrite(access, to, { mode: Number(opened.mode & MODE_BITS) });
     try {
-      const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
-      for (;;) {
-        const { bytesRead } = await handle.read(chunk, 0, chunk.length, null);
-        if (bytesRead === 0) break;
-        await pending.write(chunk.subarray(0, bytesRead));
-      }
+      await copyContent(handle, pending, Number(opened.size));
       await pending.commit();
     } catch (error) {
       await pending.abort();
@@ -127,6 +122,17 @@ async function realPathOfNew(access: FileAccess, path: Buffer): Promise<Buffer> 
       missing.push(present.subarray(at + 1));
       present = at === 0 ? Buffer.from('/') : present.subarray(0, at);
     }
+  }
+}
+
+/** @param size what the file had when it was opened: one that grows all the time is copied up to there. 0 for files that do not tell, as in /proc */
+async function copyContent(from: FileHandle, to: PendingFile, size: number): Promise<void> {
+  const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
+  for (let left = size === 0 ? Number.POSITIVE_INFINITY : size; left > 0; ) {
+    const { bytesRead } = await from.read(chunk, 0, Math.min(chunk.length, left), null);
+    if (bytesRead === 0) return;
+    await to.write(chunk.subarray(0, bytesRead));
+    left -= bytesRead;
   }
 }
 

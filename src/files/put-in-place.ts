@@ -3,13 +3,13 @@ import { rename, rmdir } from 'node:fs/promises';
 import { type FileAccess, type Folder, holding } from './file-access.js';
 import { FileError } from './file-error.js';
 import { lstatIfThere } from './lstat-if-there.js';
-import { listSome } from './read-directory.js';
+import { entriesOf, listSome } from './read-directory.js';
 
 const ENTRIES_AT_ONCE = 1000;
 
 /** Refuses before anything is put in place. @throws {FileError} `exists`, `denied` */
 export async function checkPlaces(access: FileAccess, from: Folder, to: Folder): Promise<void> {
-  for (const { name, isDirectory } of await listSome(from, Number.POSITIVE_INFINITY)) {
+  for await (const { name, isDirectory } of entriesOf(from)) {
     const present = await lstatIfThere(to.entry(name));
     if (present === undefined) continue;
     if (present.isDirectory() !== isDirectory) {

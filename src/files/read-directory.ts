@@ -2,7 +2,7 @@
 import type { Dirent } from 'node:fs';
 import { opendir, stat } from 'node:fs/promises';
 import { type FileAccess, type Folder, holding } from './file-access.js';
-import { FileError, filing } from './file-error.js';
+import { asFileError, FileError, filing } from './file-error.js';
 import { absolutePath, type FilePath, joinPath } from './file-path.js';
 
 /** One entry of a folder. */
@@ -33,10 +33,15 @@ export function readDirectory(
   return filing(async () => {
     const clean = absolutePath(path);
     const listed: DirectoryEntry[] = [];
-    for (const entry of await holding(access.openFolder(clean, 'read'), (folder) => listFolder(folder, maxEntries))) {
-      const described = await describeEntry(access, joinPath(clean, entry.name), entry);
-      if (described !== undefined) listed.push(described);
-    }
+    await holding(access.openFolder(clean, 'read'), async (folder) => {
+      let count = 0;
+      for await (const entry of entriesOf(folder)) {
+        count += 1;
+        if (count > maxEntries) throw tooMany(maxEntries);
+        const described = await describeEntry(access, joinPath(clean, entry.name), entry);
+        if (described !== undefined) listed.push(described);
+      }
+    });
     return listed;
   });
 }
@@ -52,23 +57,38 @@ export interface RawEntry {
 /** The entries of an open folder. @throws {FileError} `tooLarge` */
 export async function listFolder(folder: Folder, maxEntries: number): Promise<RawEntry[]> {
   const entries = await listSome(folder, maxEntries + 1);
-  if (entries.length > maxEntries) throw new FileError('tooLarge', `the folder has more than ${maxEntries} entries`);
+  if (entries.length > maxEntries) throw tooMany(maxEntries);
   return entries;
 }
 
 /** The first entries of an open folder. */
 export async function listSome(folder: Folder, most: number): Promise<RawEntry[]> {
   const entries: RawEntry[] = [];
-  for await (const entry of await openListing(folder.path)) {
-    entries.push({
-      name: entry.name,
-      isDirectory: entry.isDirectory(),
-      isFile: entry.isFile(),
-      isSymlink: entry.isSymbolicLink(),
-    });
+  for await (const entry of entriesOf(folder)) {
+    entries.push(entry);
     if (entries.length >= most) break;
   }
   return entries;
+}
+
+/** The entries of an open folder as they are read, so that a folder of any size takes little memory. @throws {FileError} */
+export async function* entriesOf(folder: Folder): AsyncGenerator<RawEntry, void, void> {
+  try {
+    for await (const entry of await openListing(folder.path)) {
+      yield {
+        name: entry.name,
+        isDirectory: entry.isDirectory(),
+        isFile: entry.isFile(),
+        isSymlink: entry.isSymbolicLink(),
+      };
+    }
+  } catch (error) {
+    throw asFileError(error);
+  }
+}
+
+function tooMany(maxEntries: number): FileError {
+  return new FileError('tooLarge', `the folder has more than ${maxEntries} entries`);
 }
 
 /** Node's types know no names as bytes here. */

@@ -44,18 +44,21 @@ function requireFile(stats: BigIntStats): void {
   if (!stats.isFile()) throw new FileError('notAFile', 'the path is not a file');
 }
 
+/** How much may be read. */
+export interface ReadBound {
+  readonly maxBytes: number;
+  /** Told how many bytes the result takes in all, before they are read, and again when the file turns out to be longer. May throw. Default: nobody is told. */
+  readonly reserve?: ((bytes: number) => void) | undefined;
+}
+
 /**
  * Reads a whole file.
  * @throws {FileError} `tooLarge` beyond `maxBytes`
  */
-export async function readFile(
-  access: FileAccess,
-  path: FilePath,
-  { maxBytes }: { readonly maxBytes: number },
-): Promise<Buffer> {
+export async function readFile(access: FileAccess, path: FilePath, bound: ReadBound): Promise<Buffer> {
   const { handle, stats } = await openFile(access, path);
   try {
-    return await filing(() => readAll(handle, Number(stats.size), maxBytes));
+    return await filing(() => readAll(handle, Number(stats.size), bound));
   } finally {
     await handle.close();
   }
@@ -76,18 +79,19 @@ export interface FilePiece {
 export async function readFilePiece(
   access: FileAccess,
   path: FilePath,
-  { offset, limit, maxBytes }: { readonly offset: number; readonly limit: number; readonly maxBytes: number },
+  { offset, limit, ...bound }: ReadBound & { readonly offset: number; readonly limit: number },
 ): Promise<FilePiece> {
   const { handle, stats } = await openFile(access, path);
   try {
     const size = Number(stats.size);
     if (size === 0) {
       // Files such as those of /proc do not tell their size.
-      const whole = await filing(() => readAll(handle, 0, maxBytes));
+      const whole = await filing(() => readAll(handle, 0, bound));
       return { bytes: whole.subarray(offset, offset + limit), size: whole.length };
     }
     const wanted = Math.max(0, Math.min(limit, size - offset));
-    if (wanted > maxBytes) throw tooLarge(maxBytes);
+    if (wanted > bound.maxBytes) throw tooLarge(bound.maxBytes);
+    bound.reserve?.(wanted);
     const bytes = Buffer.allocUnsafe(wanted);
     const read = await filing(() => fillFrom(handle, bytes, offset));
     return { bytes: bytes.subarray(0, read), size };
@@ -107,13 +111,17 @@ export async function fillFrom(handle: FileHandle, bytes: Buffer, offset: number
   return total;
 }
 
-async function readAll(handle: FileHandle, size: number, maxBytes: number): Promise<Buffer> {
+async function readAll(handle: FileHandle, size: number, { maxBytes, reserve }: ReadBound): Promise<Buffer> {
   if (size > maxBytes) throw tooLarge(maxBytes);
   const chunks: Buffer[] = [];
   let total = 0;
   for (;;) {
     // One byte more than the size, so that the end of an ordinary file is found without a second buffer.
-    const chunk = Buffer.allocUnsafe(Math.min(Math.max(size + 1 - total, CHUNK_BYTES), maxBytes + 1 - total));
+    const wanted = size > 0 && total <= size ? size + 1 - total : CHUNK_BYTES;
+    const most = Math.min(wanted, maxBytes + 1 - total);
+    // BEFORE the memory is taken: a file may grow while it is read.
+    reserve?.(total + most);
+    const chunk = Buffer.allocUnsafe(most);
     const { bytesRead } = await handle.read(chunk, 0, chunk.length, null);
     if (bytesRead === 0)
       return chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks, total);

@@ -9,7 +9,7 @@ import { Pax } from 'tar/pax';
 import { type FileAccess, type Folder, holding } from './file-access.js';
 import { FileError, filing } from './file-error.js';
 import { absolutePath, type FilePath, splitPath } from './file-path.js';
-import { listFolder, MAX_LISTED_ENTRIES } from './read-directory.js';
+import { entriesOf } from './read-directory.js';
 import { type OpenedFile, openFile, openRegular } from './read-file.js';
 import { MAX_DEPTH } from './remove.js';
 import { isTemporaryName } from './temporary-name.js';
@@ -93,9 +93,8 @@ async function* packEntries(
   { prefix, depth }: { readonly prefix: string; readonly depth: number },
 ): AsyncGenerator<Buffer, void, void> {
   if (depth > MAX_DEPTH) throw new FileError('tooLarge', `the folder is nested deeper than ${MAX_DEPTH} levels`);
-  const entries = await filing(() => listFolder(folder, MAX_LISTED_ENTRIES));
-  entries.sort((a, b) => Buffer.compare(a.name, b.name));
-  for (const { name } of entries) {
+  // In the order of the folder: a folder of any size is packed, and none is ever held in memory.
+  for await (const { name } of entriesOf(folder)) {
     if (!isTemporaryName(name)) yield* packEntry(access, folder, { name, path: prefix + nameText(name), depth });
   }
 }

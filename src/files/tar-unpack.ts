@@ -10,7 +10,7 @@ import { errnoError, errnoOf, FileError, filing } from './file-error.js';
 import { absolutePath, checkName, type FilePath, joinPath } from './file-path.js';
 import { lstatIfThere } from './lstat-if-there.js';
 import { checkPlaces, putInPlace } from './put-in-place.js';
-import { listSome } from './read-directory.js';
+import { entriesOf } from './read-directory.js';
 import { remove } from './remove.js';
 import { type MemberPath, readTar, type TarConsumer, type TarMember, type TarRules } from './tar-read.js';
 import { temporaryName } from './temporary-name.js';
@@ -19,13 +19,17 @@ const PRIVATE_FOLDER = 0o700;
 const NEW_FOLDER = 0o777;
 const PRIVATE_FILE = 0o600;
 const MAX_DEPTH = 256;
-/** Folders whose mode and time are set at the end. */
+/** Folders whose mode and time are set at the end, and the bytes of their paths. */
 const MAX_FOLDERS = 200_000;
+const MAX_FOLDER_PATH_BYTES = 16 * 1024 * 1024;
+const SLASH = '/';
 const NEW_FILE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 
 export interface UnpackOptions extends TarRules {
   /** The archive is one file, which gets this name. Default: members have their own. */
   readonly fileName?: Buffer;
+  /** Bytes of the paths of all folders in the archive together, which are kept until its end. Default 16 MiB. */
+  readonly maxFolderPathBytes?: number;
 }
 
 /**
@@ -77,7 +81,7 @@ async function unpackInto(access: FileAccess, { clean, folder, source }: Work, o
   await holding(access.enter(joinPath(clean, name), 'write'), (entry) => mkdir(entry.path, { mode: PRIVATE_FOLDER }));
   try {
     const staging = await folder.open(name);
-    const members = new Staging(staging, options.fileName);
+    const members = new Staging(staging, options);
     try {
       await readTar(source, members, options);
       await checkTop(access, clean, staging);
@@ -94,13 +98,14 @@ async function unpackInto(access: FileAccess, { clean, folder, source }: Work, o
 
 /** Names at the top may be protected. */
 async function checkTop(access: FileAccess, clean: Buffer, staging: Folder): Promise<void> {
-  for (const { name } of await listSome(staging, Number.POSITIVE_INFINITY)) {
+  for await (const { name } of entriesOf(staging)) {
     await (await access.enter(joinPath(clean, name), 'write')).close();
   }
 }
 
 interface FolderRights {
-  readonly path: MemberPath;
+  /** Its names with slashes in between: a list of names would take many times the memory. */
+  readonly path: string;
   readonly mode: number;
   readonly modifiedAtMs: number | undefined;
 }
@@ -109,14 +114,17 @@ interface FolderRights {
 class Staging implements TarConsumer {
   readonly #top: Folder;
   readonly #fileName: Buffer | undefined;
+  readonly #maxFolderPathBytes: number;
   /** The open folders on the way to the last member. */
   readonly #open: { readonly name: Buffer; readonly folder: Folder }[] = [];
   readonly #folders: FolderRights[] = [];
+  #folderPathBytes = 0;
   #file: { readonly handle: FileHandle; readonly member: TarMember & { kind: 'file' } } | undefined;
 
-  constructor(top: Folder, fileName: Buffer | undefined) {
+  constructor(top: Folder, { fileName, maxFolderPathBytes = MAX_FOLDER_PATH_BYTES }: UnpackOptions) {
     this.#top = top;
     this.#fileName = fileName;
+    this.#maxFolderPathBytes = maxFolderPathBytes;
   }
 
   async begin(member: TarMember): Promise<void> {
@@ -159,7 +167,8 @@ class Staging implements TarConsumer {
   /** Gives the folders their modes and times, the inner ones first: a folder that may not be written could not be filled or moved. */
   async setFolders(destination: Folder): Promise<void> {
     for (const { path, mode, modifiedAtMs } of this.#folders.reverse()) {
-      const folder = await descend(destination, path);
+      const names = path.split(SLASH).map((name) => Buffer.from(name, 'latin1'));
+      const folder = await descend(destination, names);
       try {
         await chmod(folder.path, mode);
         if (modifiedAtMs !== undefined) await utimes(folder.path, modifiedAtMs / 1000, modifiedAtMs / 1000);
@@ -175,10 +184,15 @@ class Staging implements TarConsumer {
     await this.#top.close();
   }
 
-  async #makeFolder({ path, mode, modifiedAtMs }: FolderRights): Promise<void> {
-    await this.#folderOf(path);
+  async #makeFolder({ path: names, mode, modifiedAtMs }: TarMember & { kind: 'directory' }): Promise<void> {
+    await this.#folderOf(names);
     if (this.#folders.length >= MAX_FOLDERS)
       throw new FileError('tooLarge', `the tar has more than ${MAX_FOLDERS} folders`);
+    const path = names.map((name) => name.toString('latin1')).join(SLASH);
+    this.#folderPathBytes += path.length;
+    const most = this.#maxFolderPathBytes;
+    if (this.#folderPathBytes > most)
+      throw new FileError('tooLarge', `the paths of the folders in the tar have more than ${most} bytes`);
     this.#folders.push({ path, mode, modifiedAtMs });
   }
 

@@ -25,8 +25,9 @@ const REST_MS = 200;
 const MICROSECONDS_PER_MS = 1000;
 /** A folder is watched by this name in it, which no entry has, so that a change of the folder itself is told apart from one of an entry. */
 const ITSELF = '.';
-/** Distinct paths of one report; more than that is told as a change of the watched folder itself. */
+/** Distinct paths of one report, and their bytes; more than that is told as a change of the watched folder itself. */
 const MAX_CHANGED_PATHS = 10_000;
+const MAX_CHANGED_BYTES = 1024 * 1024;
 
 /** A watch that is on. */
 export interface PathWatch {
@@ -78,6 +79,8 @@ class Watching implements PathWatch {
   readonly #path: Buffer;
   readonly #events: WatchEvents;
   readonly #changed = new Map<string, Buffer>();
+  /** Of the changed paths. */
+  #changedBytes = 0;
   /** The folder that tells of the path's name, or of what is missing on the way to it; and the path itself, if it is a folder. */
   #levels: readonly Level[] = [];
   #identity = '';
@@ -105,7 +108,7 @@ class Watching implements PathWatch {
     } finally {
       this.#looking = undefined;
     }
-    this.#changed.clear();
+    this.#forgetChanges();
     this.#mustTell = false;
     if (this.#mustLookAgain) this.#lookSoon();
   }
@@ -243,8 +246,11 @@ class Watching implements PathWatch {
 
   #add(path: Buffer): void {
     if (this.#isClosed) return;
-    const full = this.#changed.size >= MAX_CHANGED_PATHS ? this.#path : path;
-    this.#changed.set(full.toString('latin1'), full);
+    const isFull = this.#changed.size >= MAX_CHANGED_PATHS || this.#changedBytes >= MAX_CHANGED_BYTES;
+    const told = isFull ? this.#path : path;
+    const key = told.toString('latin1');
+    if (!this.#changed.has(key)) this.#changedBytes += told.length;
+    this.#changed.set(key, told);
     this.#telling ??= setTimeout(() => {
       // After the look: what the listener does next is then seen.
       if (this.#looking === undefined) this.#tell();
@@ -252,11 +258,16 @@ class Watching implements PathWatch {
     }, MERGE_MS);
   }
 
+  #forgetChanges(): void {
+    this.#changed.clear();
+    this.#changedBytes = 0;
+  }
+
   #tell(): void {
     this.#telling = undefined;
     this.#mustTell = false;
     const paths = [...this.#changed.values()].sort(Buffer.compare);
-    this.#changed.clear();
+    this.#forgetChanges();
     if (!this.#isClosed && paths.length > 0) this.#events.changed(paths);
   }
 }

@@ -1,6 +1,7 @@
 // The operations on files, by paths and confined to a root: what they do, and what they refuse.
 import { execFileSync } from 'node:child_process';
 import {
+  appendFileSync,
   chmodSync,
   existsSync,
   linkSync,
@@ -26,7 +27,7 @@ import { move } from '../../src/files/move.js';
 import { readDirectory } from '../../src/files/read-directory.js';
 import { readFile, readFilePiece } from '../../src/files/read-file.js';
 import { remove } from '../../src/files/remove.js';
-import { walk } from '../../src/files/walk.js';
+import { type WalkOptions, walk } from '../../src/files/walk.js';
 import { beginWrite, writeFile } from '../../src/files/write-file.js';
 import { reasonOf, setUp, WAYS } from './file-setup.js';
 
@@ -207,7 +208,7 @@ for (const way of WAYS) {
   t.test(`${way}: a walk goes breadth first in the order of names, and says when it was cut off`, async (t) => {
     const { access, root, at } = await setUp(t, way, { 'b/x': '', 'b/c/y': '', a: '', '.git/config': '' });
     symlinkSync('..', at('b/up'));
-    const paths = async (options: Partial<typeof WALK>) => {
+    const paths = async (options: Partial<WalkOptions>) => {
       const { entries, truncated, errors } = await walk(access, root, { ...WALK, ...options });
       t.same(errors, []);
       return [...entries.map(({ path, kind }) => `${path.toString().slice(root.length + 1)}:${kind[0]}`), truncated];
@@ -222,6 +223,13 @@ for (const way of WAYS) {
     t.same(await paths({ maxDepth: 1 }), ['.git:d', 'a:f', 'b:d', false]);
     t.same(await paths({ maxEntries: 2 }), ['.git:d', 'a:f', true]);
     t.same(await paths({ maxDirectories: 1 }), ['.git:d', 'a:f', 'b:d', true]);
+    t.same(await paths({ maxPathBytes: 2 * root.length + '/.git/a'.length }), ['.git:d', 'a:f', true], 'long paths');
+    let looks = 0;
+    const isWanted = (): boolean => {
+      looks += 1;
+      return looks < 3;
+    };
+    t.same(await paths({ isWanted }), ['.git:d', 'a:f', true], 'nobody waits for it any more');
     t.equal(await reasonOf(walk(access, at('none'), WALK)), 'notFound');
   });
 
@@ -294,6 +302,30 @@ for (const way of WAYS) {
     },
   );
 }
+
+t.test('plain: a walk of a folder with thousands of entries is sorted', async (t) => {
+  const names = Array.from({ length: 9001 }, (_, n) => `${(n * 7919) % 9001}`);
+  const { access, root } = await setUp(t, 'plain', Object.fromEntries(names.map((name) => [name, ''])));
+  const { entries } = await walk(access, root, { ...WALK, maxEntries: 50_000 });
+  t.same(
+    entries.map(({ path }) => path.toString().slice(root.length + 1)),
+    names.sort(),
+  );
+});
+
+t.test('plain: a copy of a file that grows all the time ends', async (t) => {
+  const { access, at } = await setUp(t, 'plain', { log: 'x'.repeat(1_000_000) });
+  let isOver = false;
+  const grow = (): void => {
+    for (let n = 0; n < 4 && !isOver; n += 1) appendFileSync(at('log'), Buffer.alloc(500_000));
+    if (!isOver) setImmediate(grow);
+  };
+  grow();
+  const size = statSync(at('log')).size;
+  await copy(access, { from: at('log'), to: at('copy') }, { recursive: false });
+  isOver = true;
+  t.ok(statSync(at('copy')).size >= size);
+});
 
 t.test('plain: a folder that holds a secret is neither moved nor removed', async (t) => {
   const { access, root, at } = await setUp(t, 'plain', { token: 'secret' });

@@ -15,17 +15,22 @@ export class HeldReplies {
 
   /**
    * Makes a result within the bound, and counts its bytes until the client has taken it.
-   * @param bytes that it takes, about
+   * @param make is handed a function to be told how many bytes the result takes in all, before the memory is taken; it throws serverOverloaded
    * @throws {RpcError} serverOverloaded
    */
-  async holding<T>(session: Session, bytes: number, make: () => Promise<T>): Promise<T> {
-    if (!this.#budget.take(bytes)) throw rpcError('serverOverloaded', { bound: 'maxBufferedTotalBytes' });
+  async holding<T>(session: Session, make: (reserve: (bytes: number) => void) => Promise<T>): Promise<T> {
+    let held = 0;
+    const reserve = (bytes: number): void => {
+      if (bytes <= held) return;
+      if (!this.#budget.take(bytes - held)) throw rpcError('serverOverloaded', { bound: 'maxBufferedTotalBytes' });
+      held = bytes;
+    };
     try {
-      const result = await make();
-      this.#releaseWhenTaken(session, () => this.#budget.give(bytes));
+      const result = await make(reserve);
+      this.#releaseWhenTaken(session, () => this.#budget.give(held));
       return result;
     } catch (error) {
-      this.#budget.give(bytes);
+      this.#budget.give(held);
       throw error;
     }
   }

@@ -4,10 +4,10 @@ import { FileError } from '../../files/file-error.js';
 import { type PathWatch, watchPath } from '../../files/watch.js';
 import { rpcError } from '../../protocol/errors.js';
 import type { Session } from '../../session/session.js';
+import { PendingChanges } from './pending-changes.js';
 
 /** Watches of one connection: each takes up to two of the kernel's, of which a user has few. */
 const MAX_WATCHES = 256;
-const CHANGED = 'fs/changed';
 
 /** Told of changes that were not sent yet because the client does not read. */
 interface Watch {
@@ -29,7 +29,7 @@ export class SessionWatches {
     if (watches.has(watchId)) throw rpcError('watchExists', { watchId });
     if (watches.size >= MAX_WATCHES) throw new FileError('noRoom', `a connection has at most ${MAX_WATCHES} watches`);
     this.#sessions.set(session, watches);
-    const pending = new PendingChanges(session, watchId, () => watch.isOver);
+    const pending = new PendingChanges({ session, watchId, path: Buffer.from(path), isOver: () => watch.isOver });
     const watch: Watch = {
       isOver: false,
       on: watchPath(access, path, { changed: (paths) => pending.add(paths) }),
@@ -63,37 +63,4 @@ export class SessionWatches {
 function end(watch: Watch): void {
   watch.isOver = true;
   watch.on.then((on) => on.close()).catch(() => {});
-}
-
-/** Changes of one watch on their way to the client. While the client reads nothing they are collected, so that they do not pile up. */
-class PendingChanges {
-  readonly #session: Session;
-  readonly #watchId: string;
-  readonly #isOver: () => boolean;
-  readonly #paths = new Map<string, Buffer>();
-  #isWaiting = false;
-
-  constructor(session: Session, watchId: string, isOver: () => boolean) {
-    this.#session = session;
-    this.#watchId = watchId;
-    this.#isOver = isOver;
-  }
-
-  add(paths: readonly Buffer[]): void {
-    for (const path of paths) this.#paths.set(path.toString('latin1'), path);
-    const { outbox } = this.#session.connection;
-    if (!outbox.isFull) this.#send();
-    else if (!this.#isWaiting) {
-      this.#isWaiting = true;
-      outbox.whenWritable(() => this.#send());
-    }
-  }
-
-  #send(): void {
-    this.#isWaiting = false;
-    if (this.#isOver()) return;
-    const paths = [...this.#paths.values()].sort(Buffer.compare).map(String);
-    this.#paths.clear();
-    this.#session.notify(CHANGED, { watchId: this.#watchId, changedPaths: paths });
-  }
 }

@@ -9,12 +9,13 @@ import { type RpcError, rpcError } from '../../protocol/errors.js';
 import type { MethodParams } from '../../protocol/methods.js';
 import type { Call } from '../../rpc/connection.js';
 import type { Session } from '../../session/session.js';
+import { refusing } from '../refusing.js';
 import { decodeBase64 } from './base64.js';
 import type { CommandExec, RanCommand } from './command-exec.js';
 import { type ListUsage, listCommands } from './command-list.js';
 import { type DetachableCeilings, decideExecRequest, decideViewRequest, terminalSize } from './exec-request.js';
 import { execResult } from './exec-result.js';
-import { refusing } from './refusals.js';
+import { asRpcError } from './refusals.js';
 import type { SandboxSettings } from './sandbox-request.js';
 import type { NamedCommand } from './session-commands.js';
 
@@ -42,81 +43,84 @@ export function createExecHandlers({ exec, captures, ceilings, sandbox, usage }:
     return result;
   }
 
-  return refusing({
-    'command/exec': (params: MethodParams<'command/exec'>, session: Session, call: Call): Promise<unknown> =>
-      answer(exec.run(decideExecRequest(params, ceilings, sandbox), session, call), session),
+  return refusing(
+    {
+      'command/exec': (params: MethodParams<'command/exec'>, session: Session, call: Call): Promise<unknown> =>
+        answer(exec.run(decideExecRequest(params, ceilings, sandbox), session, call), session),
 
-    'command/exec/attach': (params: MethodParams<'command/exec/attach'>, session: Session, call: Call) =>
-      answer(exec.attach(decideViewRequest(params), session, call), session),
+      'command/exec/attach': (params: MethodParams<'command/exec/attach'>, session: Session, call: Call) =>
+        answer(exec.attach(decideViewRequest(params), session, call), session),
 
-    'command/exec/write': (params: MethodParams<'command/exec/write'>, session: Session): unknown => {
-      const { processId, deltaBase64, closeStdin, offset } = params;
-      const hasDelta = deltaBase64 !== undefined && deltaBase64 !== null;
-      if (!hasDelta && closeStdin !== true) throw rpcError('emptyWrite');
-      const chunk = hasDelta ? decodeBase64(deltaBase64) : undefined;
-      const named = exec.find(session, processId);
-      if (named === undefined) return processNotFound(processId);
-      if (named.attachment?.role === 'observer') throw rpcError('notWriter');
-      const { input } = named.running;
-      if (input === undefined) throw rpcError('stdinNotStreamed');
-      if (offset != null && named.detachable === undefined) throw rpcError('notDetachable');
-      // An end of input has a position, too; after a hole it would lose the missing bytes.
-      const accepted =
-        chunk === undefined && offset == null ? undefined : input.write(chunk ?? NO_BYTES, offset ?? undefined);
-      if (closeStdin === true) input.close();
-      const reply = (): object => (named.detachable === undefined ? ACCEPTED : { accepted: input.acceptedBytes });
-      return accepted === undefined ? reply() : accepted.then(reply);
+      'command/exec/write': (params: MethodParams<'command/exec/write'>, session: Session): unknown => {
+        const { processId, deltaBase64, closeStdin, offset } = params;
+        const hasDelta = deltaBase64 !== undefined && deltaBase64 !== null;
+        if (!hasDelta && closeStdin !== true) throw rpcError('emptyWrite');
+        const chunk = hasDelta ? decodeBase64(deltaBase64) : undefined;
+        const named = exec.find(session, processId);
+        if (named === undefined) return processNotFound(processId);
+        if (named.attachment?.role === 'observer') throw rpcError('notWriter');
+        const { input } = named.running;
+        if (input === undefined) throw rpcError('stdinNotStreamed');
+        if (offset != null && named.detachable === undefined) throw rpcError('notDetachable');
+        // An end of input has a position, too; after a hole it would lose the missing bytes.
+        const accepted =
+          chunk === undefined && offset == null ? undefined : input.write(chunk ?? NO_BYTES, offset ?? undefined);
+        if (closeStdin === true) input.close();
+        const reply = (): object => (named.detachable === undefined ? ACCEPTED : { accepted: input.acceptedBytes });
+        return accepted === undefined ? reply() : accepted.then(reply);
+      },
+
+      'command/exec/resize': (params: MethodParams<'command/exec/resize'>, session: Session): unknown => {
+        const size = terminalSize(params.size);
+        const named = exec.find(session, params.processId);
+        if (named === undefined) return processNotFound(params.processId);
+        if (named.attachment?.role === 'observer') throw rpcError('notWriter');
+        if (named.request.tty === undefined) throw rpcError('notATerminal');
+        if (named.detachable === undefined) named.running.command.resize(size);
+        else named.detachable.resize(size);
+        return ACCEPTED;
+      },
+
+      'command/exec/terminate': (params: MethodParams<'command/exec/terminate'>, session: Session): unknown => {
+        const signal = params.signal == null ? undefined : signalNamed(params.signal);
+        const named = exec.find(session, params.processId);
+        if (named === undefined) return processNotFound(params.processId);
+        named.running.command.terminate({
+          ...(signal === undefined ? {} : { signal }),
+          ...(params.graceMs == null ? {} : { graceMs: params.graceMs }),
+        });
+        return ACCEPTED;
+      },
+
+      'command/exec/signal': (params: MethodParams<'command/exec/signal'>, session: Session): unknown => {
+        const signal = signalNamed(params.signal);
+        const named = exec.find(session, params.processId);
+        if (named === undefined) return processNotFound(params.processId);
+        named.running.command.signal(signal);
+        return ACCEPTED;
+      },
+
+      'command/exec/detach': (params: MethodParams<'command/exec/detach'>, session: Session): unknown => {
+        const named = exec.find(session, params.processId);
+        if (named === undefined) return processNotFound(params.processId);
+        if (named.attachment === undefined) throw rpcError('notDetachable');
+        named.attachment.leave('requested');
+        return ACCEPTED;
+      },
+
+      'command/exec/forget': ({ key }: MethodParams<'command/exec/forget'>, session: Session): unknown => {
+        exec.detachables.forget(principalKey(session.principal), key);
+        return ACCEPTED;
+      },
+
+      'command/exec/list': (params: MethodParams<'command/exec/list'>, session: Session) =>
+        listCommands(exec, session, {
+          ofPrincipal: params?.scope === 'principal',
+          usage: params?.details === true ? usage : undefined,
+        }),
     },
-
-    'command/exec/resize': (params: MethodParams<'command/exec/resize'>, session: Session): unknown => {
-      const size = terminalSize(params.size);
-      const named = exec.find(session, params.processId);
-      if (named === undefined) return processNotFound(params.processId);
-      if (named.attachment?.role === 'observer') throw rpcError('notWriter');
-      if (named.request.tty === undefined) throw rpcError('notATerminal');
-      if (named.detachable === undefined) named.running.command.resize(size);
-      else named.detachable.resize(size);
-      return ACCEPTED;
-    },
-
-    'command/exec/terminate': (params: MethodParams<'command/exec/terminate'>, session: Session): unknown => {
-      const signal = params.signal == null ? undefined : signalNamed(params.signal);
-      const named = exec.find(session, params.processId);
-      if (named === undefined) return processNotFound(params.processId);
-      named.running.command.terminate({
-        ...(signal === undefined ? {} : { signal }),
-        ...(params.graceMs == null ? {} : { graceMs: params.graceMs }),
-      });
-      return ACCEPTED;
-    },
-
-    'command/exec/signal': (params: MethodParams<'command/exec/signal'>, session: Session): unknown => {
-      const signal = signalNamed(params.signal);
-      const named = exec.find(session, params.processId);
-      if (named === undefined) return processNotFound(params.processId);
-      named.running.command.signal(signal);
-      return ACCEPTED;
-    },
-
-    'command/exec/detach': (params: MethodParams<'command/exec/detach'>, session: Session): unknown => {
-      const named = exec.find(session, params.processId);
-      if (named === undefined) return processNotFound(params.processId);
-      if (named.attachment === undefined) throw rpcError('notDetachable');
-      named.attachment.leave('requested');
-      return ACCEPTED;
-    },
-
-    'command/exec/forget': ({ key }: MethodParams<'command/exec/forget'>, session: Session): unknown => {
-      exec.detachables.forget(principalKey(session.principal), key);
-      return ACCEPTED;
-    },
-
-    'command/exec/list': (params: MethodParams<'command/exec/list'>, session: Session) =>
-      listCommands(exec, session, {
-        ofPrincipal: params?.scope === 'principal',
-        usage: params?.details === true ? usage : undefined,
-      }),
-  });
+    asRpcError,
+  );
 }
 
 /** Serves `command/exec/ack`. */

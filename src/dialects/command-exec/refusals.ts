@@ -35,26 +35,3 @@ export function asRpcError(error: unknown): unknown {
 function refusalOf<R extends CommandErrorReason>({ reason, details }: CommandError<R>): RpcError {
   return REFUSALS[reason](details);
 }
-
-type AnyHandler = (params: never, caller: never, call: never) => unknown;
-
-/** The same handlers, with their errors turned into those of the wire. */
-export function refusing<T extends Readonly<Record<string, AnyHandler>>>(handlers: T): T {
-  const wrapped = Object.entries(handlers).map(([name, handler]) => [name, refusingOne(handler)]);
-  return Object.fromEntries(wrapped) as T;
-}
-
-function refusingOne(handler: AnyHandler): AnyHandler {
-  return (params, caller, call) => {
-    try {
-      const result = handler(params, caller, call);
-      return result instanceof Promise ? result.catch(throwAsRpcError) : result;
-    } catch (error) {
-      return throwAsRpcError(error);
-    }
-  };
-}
-
-function throwAsRpcError(error: unknown): never {
-  throw asRpcError(error);
-}

@@ -6,8 +6,9 @@ import type { FilePath } from '../../files/file-path.js';
 import type { Session } from '../../session/session.js';
 import { MissingWatch } from './missing-watch.js';
 
-/** Watches of one connection: each path of one takes up to two of the kernel's, of which a user has few. */
+/** Watches of one connection, and their paths: each path takes up to two of the kernel's watches, of which a user has few. */
 const MAX_WATCHES = 64;
+const MAX_WATCHED_PATHS = 512;
 const MISSING_CHANGED = 'fs/missingChanged';
 
 interface Opened {
@@ -36,20 +37,24 @@ export class ConnectionFiles {
     const { watches } = this.#of(session);
     if (watches.has(watchId)) return false;
     if (watches.size >= MAX_WATCHES) throw new FileError('noRoom', `a connection has at most ${MAX_WATCHES} watches`);
+    const watchedPaths = [...watches.values()].reduce((sum, { pathCount }) => sum + pathCount, 0);
     const onChanged = (): void => {
       watches.delete(watchId);
       session.notify(MISSING_CHANGED, { watchId });
     };
     const watch = new MissingWatch({ access: this.#access, missing, present, onChanged });
-    watches.set(watchId, watch);
-    try {
-      if (await watch.start()) return true;
-    } catch (error) {
-      watches.delete(watchId);
-      throw error;
+    if (watchedPaths + watch.pathCount > MAX_WATCHED_PATHS) {
+      throw new FileError('noRoom', `the watches of a connection have at most ${MAX_WATCHED_PATHS} paths`);
     }
-    watches.delete(watchId);
-    return false;
+    watches.set(watchId, watch);
+    let isOn = false;
+    try {
+      isOn = await watch.start();
+    } finally {
+      // The number may be that of another one by now.
+      if (!isOn && watches.get(watchId) === watch) watches.delete(watchId);
+    }
+    return isOn;
   }
 
   /** Closes everything of a connection that has ended. */
@@ -61,7 +66,9 @@ export class ConnectionFiles {
     void opened.handles.closeAll();
   }
 
+  /** @throws {FileError} when the connection has ended meanwhile: nothing would close what it opens now */
   #of(session: Session): Opened {
+    if (!session.connection.isOpen) throw new FileError('failed', 'the connection has ended');
     let opened = this.#connections.get(session);
     if (opened === undefined) {
       opened = { handles: new FileHandles(this.#access), watches: new Map() };

@@ -15,11 +15,14 @@ import type { ExecServerSandbox } from '../../protocol/methods/exec-server.js';
 import type { ExecServerFileParams } from '../../protocol/methods/exec-server-files.js';
 import type { Session } from '../../session/session.js';
 import { contentParts, decodeContent, MEMORY_PER_BYTE } from '../app-server-fs/content-parts.js';
+import { entriesParts, listParts } from '../app-server-fs/entries-parts.js';
 import { copyRefusal, namingFile } from '../app-server-fs/file-refusals.js';
+import type { FileTurns } from '../app-server-fs/file-turns.js';
 import type { HeldReplies } from '../app-server-fs/held-replies.js';
+import { refusing } from '../refusing.js';
 import { decodeChunk } from './chunk.js';
 import type { ConnectionFiles } from './connection-files.js';
-import { operating } from './file-refusals.js';
+import { asExecFileError } from './file-refusals.js';
 import { pathOfUri, uriOfPath } from './file-uri.js';
 
 const DONE = {};
@@ -39,6 +42,7 @@ export interface ExecFileHandlersOptions {
   readonly confine: (sandbox: ExecServerSandbox) => Promise<HeldAccess>;
   readonly connections: ConnectionFiles;
   readonly replies: HeldReplies;
+  readonly turns: FileTurns;
   /** Bytes of the largest file that is read whole. */
   readonly maxReadBytes: number;
 }
@@ -51,144 +55,143 @@ export function createExecFileHandlers({
   confine,
   connections,
   replies,
+  turns,
   maxReadBytes,
 }: ExecFileHandlersOptions) {
   /** Runs an operation on what the request may reach. */
-  const within = <T>({ sandbox }: Sandboxed, operation: (access: FileAccess) => Promise<T>): Promise<T> =>
-    operating(async () => {
-      if (sandbox == null) return operation(everything);
-      const { access, close } = await confine(sandbox);
-      try {
-        return await operation(access);
-      } finally {
-        await close();
-      }
-    });
+  const within = async <T>({ sandbox }: Sandboxed, operation: (access: FileAccess) => Promise<T>): Promise<T> => {
+    if (sandbox == null) return operation(everything);
+    const { access, close } = await confine(sandbox);
+    try {
+      return await operation(access);
+    } finally {
+      await close();
+    }
+  };
 
-  return {
-    'fs/getMetadata': (params: ExecServerFileParams<'fs/getMetadata'>): Promise<unknown> => {
-      const path = pathOfUri(params.path, 'path');
-      return within(params, async (access) => {
-        const { isDirectory, isFile, isSymlink, size, createdAtMs, modifiedAtMs } = await readMetadata(access, path);
-        return { isDirectory, isFile, isSymlink, size, createdAtMs, modifiedAtMs };
-      });
-    },
-
-    'fs/readFile': (params: ExecServerFileParams<'fs/readFile'>, session: Session): Promise<unknown> => {
-      const path = pathOfUri(params.path, 'path');
-      return within(params, async (access) => {
-        const { size } = await readMetadata(access, path);
-        const memory = Math.min(size, maxReadBytes) * MEMORY_PER_BYTE;
-        return replies.holding(session, memory, async () =>
-          contentParts(
-            await readFile(access, path, { maxBytes: maxReadBytes }).catch((error: unknown) => {
-              throw namingFile(error, path);
-            }),
-          ),
-        );
-      });
-    },
-
-    'fs/writeFile': (params: ExecServerFileParams<'fs/writeFile'>): Promise<unknown> => {
-      const path = pathOfUri(params.path, 'path');
-      const bytes = decodeContent(params.dataBase64);
-      return within(params, async (access) => {
-        await writeFile(access, path, bytes);
-        return DONE;
-      });
-    },
-
-    'fs/createDirectory': (params: ExecServerFileParams<'fs/createDirectory'>): Promise<unknown> => {
-      const path = pathOfUri(params.path, 'path');
-      return within(params, async (access) => {
-        await createDirectory(access, path, { recursive: params.recursive ?? true });
-        return DONE;
-      });
-    },
-
-    'fs/readDirectory': (params: ExecServerFileParams<'fs/readDirectory'>): Promise<unknown> => {
-      const path = pathOfUri(params.path, 'path');
-      return within(params, async (access) => {
-        const entries = await readDirectory(access, path);
-        return {
-          entries: entries.map(({ name, isDirectory, isFile }) => ({ fileName: name.toString(), isDirectory, isFile })),
-        };
-      });
-    },
-
-    'fs/canonicalize': (params: ExecServerFileParams<'fs/canonicalize'>): Promise<unknown> => {
-      const path = pathOfUri(params.path, 'path');
-      return within(params, async (access) => ({ path: uriOfPath(await canonicalize(access, path)) }));
-    },
-
-    'fs/walk': (params: ExecServerFileParams<'fs/walk'>): Promise<unknown> => {
-      const path = pathOfUri(params.path, 'path');
-      const { options } = params;
-      const { depth, directories, entries: most } = WALK_MAXIMUMS;
-      if (options.maxDepth > depth || options.maxDirectories > directories || options.maxEntries > most) {
-        const detail = `filesystem walk limits exceed maximums: depth=${depth}, directories=${directories}, entries=${most}`;
-        throw rpcError('fileRefused', { detail, why: 'tooLarge' });
-      }
-      return within(params, async (access) => {
-        const { entries, errors, truncated } = await walk(access, path, options);
-        return {
-          entries: entries.map((entry) => ({ path: uriOfPath(entry.path), kind: entry.kind })),
-          errors: errors.map((failed) => ({ path: uriOfPath(failed.path), message: failed.error.message })),
-          truncated,
-        };
-      });
-    },
-
-    'fs/remove': (params: ExecServerFileParams<'fs/remove'>): Promise<unknown> => {
-      const path = pathOfUri(params.path, 'path');
-      return within(params, async (access) => {
-        await remove(access, path, { recursive: params.recursive ?? true, force: params.force ?? true });
-        return DONE;
-      });
-    },
-
-    'fs/copy': (params: ExecServerFileParams<'fs/copy'>): Promise<unknown> => {
-      const from = pathOfUri(params.sourcePath, 'sourcePath');
-      const to = pathOfUri(params.destinationPath, 'destinationPath');
-      return within(params, async (access) => {
-        await copy(access, { from, to }, { recursive: params.recursive }).catch((error: unknown) => {
-          throw copyRefusal(error);
+  return refusing(
+    {
+      'fs/getMetadata': (params: ExecServerFileParams<'fs/getMetadata'>): Promise<unknown> => {
+        const path = pathOfUri(params.path, 'path');
+        return within(params, async (access) => {
+          const { isDirectory, isFile, isSymlink, size, createdAtMs, modifiedAtMs } = await readMetadata(access, path);
+          return { isDirectory, isFile, isSymlink, size, createdAtMs, modifiedAtMs };
         });
-        return DONE;
-      });
-    },
+      },
 
-    'fs/open': (params: ExecServerFileParams<'fs/open'>, session: Session): Promise<unknown> => {
-      const path = pathOfUri(params.path, 'path');
-      const mode = params.mode ?? 'read';
-      // A handle lives longer than the request, and so would its confinement.
-      if (params.sandbox != null && mode === 'replace') {
-        throw rpcError('untranslatableSandbox', { detail: 'a file cannot be written in blocks under a sandbox' });
-      }
-      return within(params, async () => {
-        await connections.handlesOf(session).open(params.handleId, path, mode);
-        return { handleId: params.handleId };
-      });
-    },
+      'fs/readFile': (params: ExecServerFileParams<'fs/readFile'>, session: Session): Promise<unknown> => {
+        const path = pathOfUri(params.path, 'path');
+        return within(params, (access) =>
+          replies.holding(session, async (reserve) => {
+            const bound = { maxBytes: maxReadBytes, reserve: (bytes: number) => reserve(bytes * MEMORY_PER_BYTE) };
+            return contentParts(
+              await readFile(access, path, bound).catch((error: unknown) => {
+                throw namingFile(error, path);
+              }),
+            );
+          }),
+        );
+      },
 
-    'fs/readBlock': (params: ExecServerFileParams<'fs/readBlock'>, session: Session): Promise<unknown> =>
-      operating(async () => {
-        const { bytes, isLast } = await connections
-          .handlesOf(session)
-          .readBlock(params.handleId, params.offset, params.len);
+      'fs/writeFile': (params: ExecServerFileParams<'fs/writeFile'>): Promise<unknown> => {
+        const path = pathOfUri(params.path, 'path');
+        const bytes = decodeContent(params.dataBase64);
+        return within(params, async (access) => {
+          await writeFile(access, path, bytes);
+          return DONE;
+        });
+      },
+
+      'fs/createDirectory': (params: ExecServerFileParams<'fs/createDirectory'>): Promise<unknown> => {
+        const path = pathOfUri(params.path, 'path');
+        return within(params, async (access) => {
+          await createDirectory(access, path, { recursive: params.recursive ?? true });
+          return DONE;
+        });
+      },
+
+      'fs/readDirectory': (params: ExecServerFileParams<'fs/readDirectory'>, session: Session): Promise<unknown> => {
+        const path = pathOfUri(params.path, 'path');
+        return turns.listing(session, () =>
+          within(params, async (access) => entriesParts(await readDirectory(access, path))),
+        );
+      },
+
+      'fs/canonicalize': (params: ExecServerFileParams<'fs/canonicalize'>): Promise<unknown> => {
+        const path = pathOfUri(params.path, 'path');
+        return within(params, async (access) => ({ path: uriOfPath(await canonicalize(access, path)) }));
+      },
+
+      'fs/walk': (params: ExecServerFileParams<'fs/walk'>, session: Session): Promise<unknown> => {
+        const path = pathOfUri(params.path, 'path');
+        const { options } = params;
+        const { depth, directories, entries: most } = WALK_MAXIMUMS;
+        if (options.maxDepth > depth || options.maxDirectories > directories || options.maxEntries > most) {
+          const detail = `filesystem walk limits exceed maximums: depth=${depth}, directories=${directories}, entries=${most}`;
+          throw rpcError('fileRefused', { detail, why: 'tooLarge' });
+        }
+        const isWanted = (): boolean => session.connection.isOpen;
+        return turns.listing(session, () =>
+          within(params, async (access) => {
+            const { entries, errors, truncated } = await walk(access, path, { ...options, isWanted });
+            const failed = errors.map(({ path: at, error }) => ({ path: uriOfPath(at), message: error.message }));
+            return listParts('entries', entries, (entry) => ({ path: uriOfPath(entry.path), kind: entry.kind }), {
+              errors: failed,
+              truncated,
+            });
+          }),
+        );
+      },
+
+      'fs/remove': (params: ExecServerFileParams<'fs/remove'>, session: Session): Promise<unknown> => {
+        const path = pathOfUri(params.path, 'path');
+        return turns.changing(session, () =>
+          within(params, async (access) => {
+            await remove(access, path, { recursive: params.recursive ?? true, force: params.force ?? true });
+            return DONE;
+          }),
+        );
+      },
+
+      'fs/copy': (params: ExecServerFileParams<'fs/copy'>, session: Session): Promise<unknown> => {
+        const from = pathOfUri(params.sourcePath, 'sourcePath');
+        const to = pathOfUri(params.destinationPath, 'destinationPath');
+        return turns.changing(session, () =>
+          within(params, async (access) => {
+            await copy(access, { from, to }, { recursive: params.recursive }).catch((error: unknown) => {
+              throw copyRefusal(error);
+            });
+            return DONE;
+          }),
+        );
+      },
+
+      'fs/open': (params: ExecServerFileParams<'fs/open'>, session: Session): Promise<unknown> => {
+        const path = pathOfUri(params.path, 'path');
+        const mode = params.mode ?? 'read';
+        // A handle lives longer than the request, and so would its confinement.
+        if (params.sandbox != null && mode === 'replace') {
+          throw rpcError('untranslatableSandbox', { detail: 'a file cannot be written in blocks under a sandbox' });
+        }
+        return within(params, async () => {
+          await connections.handlesOf(session).open(params.handleId, path, mode);
+          return { handleId: params.handleId };
+        });
+      },
+
+      'fs/readBlock': async (params: ExecServerFileParams<'fs/readBlock'>, session: Session): Promise<object> => {
+        const { handleId, offset, len } = params;
+        const { bytes, isLast } = await connections.handlesOf(session).readBlock(handleId, offset, len);
         return { chunk: bytes.toString('base64'), eof: isLast };
-      }),
+      },
 
-    'fs/writeBlock': (params: ExecServerFileParams<'fs/writeBlock'>, session: Session): Promise<unknown> => {
-      const bytes = decodeChunk(params.chunk);
-      return operating(async () => {
+      'fs/writeBlock': async (params: ExecServerFileParams<'fs/writeBlock'>, session: Session): Promise<object> => {
+        const bytes = decodeChunk(params.chunk);
         await connections.handlesOf(session).writeBlock(params.handleId, params.offset, bytes);
         return DONE;
-      });
-    },
+      },
 
-    'fs/close': ({ handleId }: ExecServerFileParams<'fs/close'>, session: Session): Promise<unknown> =>
-      operating(async () => {
+      'fs/close': async ({ handleId }: ExecServerFileParams<'fs/close'>, session: Session): Promise<object> => {
         await connections
           .handlesOf(session)
           .close(handleId)
@@ -197,14 +200,16 @@ export function createExecFileHandlers({
             if (!(error instanceof FileError) || error.reason !== 'unknownHandle') throw error;
           });
         return DONE;
-      }),
+      },
 
-    'fs/watchMissing': (params: ExecServerFileParams<'fs/watchMissing'>, session: Session): Promise<unknown> => {
-      const missing = params.missing.map((uri) => pathOfUri(uri, 'missing'));
-      const present = params.present == null ? undefined : pathOfUri(params.present, 'present');
-      return within(params, async () => ({
-        watching: await connections.watch(session, params.watchId, { missing, present }),
-      }));
+      'fs/watchMissing': (params: ExecServerFileParams<'fs/watchMissing'>, session: Session): Promise<unknown> => {
+        const missing = params.missing.map((uri) => pathOfUri(uri, 'missing'));
+        const present = params.present == null ? undefined : pathOfUri(params.present, 'present');
+        return within(params, async () => ({
+          watching: await connections.watch(session, params.watchId, { missing, present }),
+        }));
+      },
     },
-  };
+    asExecFileError,
+  );
 }

@@ -12,12 +12,3 @@ export function asExecFileError(error: unknown): unknown {
   if (errno === undefined || reason === 'denied') return rpcError('fileRefused', data, { cause: error });
   return rpcError('fileFailed', data, { cause: error });
 }
-
-/** Runs an operation, and turns its failures into errors of the wire. */
-export async function operating<T>(operation: () => Promise<T>): Promise<T> {
-  try {
-    return await operation();
-  } catch (error) {
-    throw asExecFileError(error);
-  }
-}

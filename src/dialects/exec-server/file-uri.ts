@@ -4,8 +4,8 @@ import { rpcError } from '../../protocol/errors.js';
 const SCHEME = 'file:';
 const SLASH = 0x2f;
 const PERCENT = 0x25;
-/** What a path may hold unescaped: unreserved characters, sub-delimiters, `:`, `@` and `/` of RFC 3986. */
-const PLAIN = /[A-Za-z0-9\-._~!$&'()*+,;=:@/]/;
+/** What a path may not hold unescaped: all but unreserved characters, sub-delimiters, `:`, `@` and `/` of RFC 3986. */
+const ESCAPED = /[^A-Za-z0-9\-._~!$&'()*+,;=:@/]/g;
 
 /** The path as bytes, which need not be UTF-8; `..` is resolved. @throws {RpcError} wrongFileUri naming the field */
 export function pathOfUri(uri: string, field: string): Buffer {
@@ -33,16 +33,13 @@ export function textPathOfUri(uri: string, field: string): string {
 
 /** The URI of an absolute path. */
 export function uriOfPath(path: string | Buffer): string {
-  let text = '';
-  for (const byte of Buffer.from(path as string)) {
-    const character = String.fromCharCode(byte);
-    text += byte < 0x80 && PLAIN.test(character) ? character : escaped(byte);
-  }
-  return `${SCHEME}//${text}`;
+  const bytes = typeof path === 'string' ? Buffer.from(path) : path;
+  return `${SCHEME}//${bytes.toString('latin1').replace(ESCAPED, escaped)}`;
 }
 
-function escaped(byte: number): string {
-  return `%${byte.toString(16).toUpperCase().padStart(2, '0')}`;
+/** @param character stands for one byte */
+function escaped(character: string): string {
+  return `%${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`;
 }
 
 function decoded(path: string, wrong: (detail: string) => Error): Buffer {

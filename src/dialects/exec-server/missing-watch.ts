@@ -19,9 +19,17 @@ export class MissingWatch {
   readonly #options: MissingWatchOptions;
   readonly #watches: PathWatch[] = [];
   #isOver = false;
+  #isLooking = false;
+  #mustLookAgain = false;
 
   constructor(options: MissingWatchOptions) {
     this.#options = options;
+  }
+
+  /** Paths that are watched. */
+  get pathCount(): number {
+    const { missing, present } = this.#options;
+    return missing.length + (present === undefined ? 0 : 1);
   }
 
   /** Begins. @returns false if it has happened already @throws {FileError} */
@@ -52,10 +60,18 @@ export class MissingWatch {
     else this.#watches.push(watch);
   }
 
+  /** Looks at all paths, once for all changes that come meanwhile. */
   async #look(): Promise<void> {
-    if (this.#isOver || !(await this.#hasHappened()) || this.#isOver) return;
-    this.close();
-    this.#options.onChanged();
+    this.#mustLookAgain = true;
+    if (this.#isLooking) return;
+    this.#isLooking = true;
+    while (this.#mustLookAgain && !this.#isOver) {
+      this.#mustLookAgain = false;
+      if (!(await this.#hasHappened()) || this.#isOver) continue;
+      this.close();
+      this.#options.onChanged();
+    }
+    this.#isLooking = false;
   }
 
   async #hasHappened(): Promise<boolean> {
