@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import t from 'tap';
 import { connect, type Shell, type ShellResult, UnknownOutcomeError } from '../../client/src/node.js';
+import { type Cancel, hostClock } from '../../client/src/platform.js';
 import { isAlive } from '../support/process-table.js';
 import { startServer } from '../support/server.js';
 import { until } from '../support/until.js';
@@ -15,6 +16,30 @@ const box = await connect(server.url, { name: 'test' });
 const SWEEP_ROUNDS = 40;
 const hasDash = spawnSync('dash', ['-c', 'true']).status === 0;
 const kinds = hasDash ? (['bash', 'sh'] as const) : (['bash'] as const);
+
+/** Milliseconds between two interrupts of a line. After the third interval the shell is killed. */
+const INTERRUPT_EVERY_MS = 1_000;
+/** Commands that the server runs until an interval is over. */
+const COMMANDS_EACH_INTERVAL = 3;
+
+// A busy machine may need longer than three seconds to end a line, and the client would kill the shell then. So an interval also lasts until the server
+// has run some commands, which takes longer on the same machine.
+const { after } = hostClock;
+t.intercept(hostClock, 'after', {
+  value: (delayMs: number, callback: () => void): Cancel => {
+    if (delayMs !== INTERRUPT_EVERY_MS) return after(delayMs, callback);
+    let isCancelled = false;
+    const runCommands = async (): Promise<void> => {
+      for (let count = 0; count < COMMANDS_EACH_INTERVAL && !isCancelled; count += 1) await box.exec(['true']);
+      if (!isCancelled) callback();
+    };
+    const cancel = after(delayMs, () => void runCommands());
+    return () => {
+      isCancelled = true;
+      cancel();
+    };
+  },
+});
 
 /**
  * Runs a line that prints and never ends, until its timeout. A busy machine may reach the first timeout before the line prints, so each further try
@@ -256,7 +281,7 @@ t.test(
       await using shell = box.shell({ shell: kind });
       await shell.run(`(trap '' INT; until [ -e ${file} ]; do sleep 0.05; done; echo from behind; rm ${file}) &`);
       // The trap makes the file, so the background program prints only after the interrupt that ends this line.
-      const interrupted = await shell.run(`trap 'echo > ${file}' INT; sleep 600`, { timeout: 100 });
+      const interrupted = await shell.run(`trap 'echo > ${file}' INT; sleep 600`, { timeout: 1_000 });
       t.match(interrupted, { timedOut: true, recovered: true });
       const { output } = await shell.run(`while [ -e ${file} ]; do sleep 0.05; done; trap - INT; echo on`);
       // On a slow machine it comes before the shell has said that the first line is over.

@@ -86,7 +86,8 @@ t.test('plugin names the wrong flag when the server refuses its flags', async (t
 
 t.test('plugin lets commands finish, then ends the others and its server when the app closes', async (t) => {
   const { app, url } = await serve(t, {
-    flags: ['--ws-auth', 'none', '--drain-timeout', '2s', '--kill-grace', '100ms'],
+    // The deadline leaves a busy machine time for the command that finishes, and the grace for the one that is ended.
+    flags: ['--ws-auth', 'none', '--drain-timeout', '10s', '--kill-grace', '10m'],
   });
   const box = await connect(url, { reconnect: false });
   const child = Number((await box.exec(['sh', '-c', 'echo $PPID'])).stdout);

@@ -2,6 +2,7 @@
  * Coming back to commands over the whole server: each test shows one rule of "Coming back" in docs/protocol.md. Knows no misuse of it. Long because that
  * chapter is.
  */
+import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,6 +10,7 @@ import t, { type Test } from 'tap';
 import { signedToken } from '../auth/signed-token.js';
 import { isAlive } from '../support/process-table.js';
 import { startServer, type TestServer } from '../support/server.js';
+import { withSomePatience } from '../support/some-patience.js';
 import { until } from '../support/until.js';
 import { newKey, View } from '../support/view.js';
 import type { WireClient, WireMessage } from '../support/wire-client.js';
@@ -430,23 +432,24 @@ t.test(
   },
 );
 
-t.test('view ends as fallen behind when it acknowledges nothing while output waits', async (t) => {
-  // Long enough that the connection itself does not count as stalled when this process waits for a core.
-  const server = await startServer(t, { flags: ['--stall-timeout', '3s'] });
-  const client = await connect(server);
-  const key = newKey();
-  const writer = await start(client, { key }).begun();
-  const observer = await View.attach(client, key, { role: 'observer', window: { bytes: 4 } }).begun();
-  const idle = await View.attach(client, key, { role: 'observer', window: { bytes: 100 } }).begun();
-  await writer.write('123456789');
-  t.equal(await messageOf(observer.reply), 'detached: fellBehind');
-  t.equal(observer.detached, 'fellBehind');
-  t.equal(observer.text(), '1234');
-  t.equal(idle.detached ?? writer.detached, undefined, 'no output waits for the others');
-  await writer.write('', { closeStdin: true });
-  await Promise.all([writer.reply, idle.reply]);
-  allGood(t, writer, observer, idle);
-});
+t.test('view ends as fallen behind when it acknowledges nothing while output waits', (t) =>
+  withSomePatience(t, async (patienceS) => {
+    const server = await startServer(t, { flags: ['--stall-timeout', `${patienceS}s`] });
+    const client = await connect(server);
+    const key = newKey();
+    const writer = await start(client, { key }).begun();
+    const observer = await View.attach(client, key, { role: 'observer', window: { bytes: 4 } }).begun();
+    const idle = await View.attach(client, key, { role: 'observer', window: { bytes: 100 } }).begun();
+    await writer.write('123456789');
+    assert.equal(await messageOf(observer.reply), 'detached: fellBehind');
+    assert.equal(observer.detached, 'fellBehind');
+    assert.equal(observer.text(), '1234');
+    assert.equal(idle.detached ?? writer.detached, undefined, 'no output waits for the others');
+    await writer.write('', { closeStdin: true });
+    await Promise.all([writer.reply, idle.reply]);
+    allGood(t, writer, observer, idle);
+  }),
+);
 
 t.test('command that may pause waits for its writer when only observers acknowledge', async (t) => {
   const server = await startServer(t);

@@ -7,32 +7,14 @@ import { PASSING_MS, passingTime } from '../support/passing-time.js';
 import { tcpConnect, textFrame, upgradeRequest } from '../support/raw-socket.js';
 import { startServer } from '../support/server.js';
 import type { ServerProcess } from '../support/server-process.js';
+import { withSomePatience } from '../support/some-patience.js';
 import { until } from '../support/until.js';
 import type { WireClient } from '../support/wire-client.js';
 
-/**
- * Seconds that a server waits for its peers, in one try after the other. On a busy machine this process may wait for a core longer than the first servers
- * do, and these then rightly cut its connections.
- */
-const PATIENCE_S = [2, 10, 60];
 /** Milliseconds that a server may be late with closing a connection that has stalled. */
 const LATE_MS = 60_000;
 /** First byte of a Close frame. */
 const CLOSE = 0x88;
-
-/** Tries with servers of more and more patience, until a try is good. The test fails when the last one is not. */
-async function withSomePatience(t: Test, attempt: (patienceS: number) => Promise<void>): Promise<void> {
-  for (const patienceS of PATIENCE_S) {
-    try {
-      await attempt(patienceS);
-      t.pass(`with ${patienceS} s`);
-      return;
-    } catch (error) {
-      if (patienceS === PATIENCE_S.at(-1)) throw error;
-      t.comment(`not with ${patienceS} s: ${error}`);
-    }
-  }
-}
 
 const stallFlags = (patienceS: number): string[] => ['--ping-interval', '0', '--stall-timeout', `${patienceS}s`];
 
