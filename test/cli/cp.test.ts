@@ -1,4 +1,4 @@
-// `execwire cp` as a program: what goes where, as docker's, streams, modes and times, and every refusal.
+// Shows `execwire cp` as a program: what goes where, as with docker's, streams, modes and times, and every refusal.
 import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
@@ -65,7 +65,7 @@ const ROWS: readonly (readonly [what: string, source: string, target: string, be
 ];
 
 for (const direction of ['up', 'down'] as const) {
-  t.test(`cp ${direction} puts files and folders where docker's does`, async (t) => {
+  t.test(`cp ${direction} puts files and folders where docker's does when the target can be made`, async (t) => {
     for (const [what, source, target, before, names] of ROWS) {
       const d = folder(t);
       sources(d);
@@ -81,7 +81,7 @@ for (const direction of ['up', 'down'] as const) {
     }
   });
 
-  t.test(`cp ${direction} keeps contents, modes, times and links`, async (t) => {
+  t.test(`cp ${direction} keeps contents, modes, times and links when it copies a file or a folder`, async (t) => {
     const d = folder(t);
     sources(d);
     mkdirSync(`${d}/to`);
@@ -94,7 +94,7 @@ for (const direction of ['up', 'down'] as const) {
     for (const name of ['f', 'src/sub/f', 'src/sub']) t.equal(statSync(`${d}/to/${name}`).mtimeMs, OLD.getTime(), name);
   });
 
-  t.test(`cp ${direction} refuses targets that cannot be`, async (t) => {
+  t.test(`cp ${direction} says what is wrong and copies nothing when source or target cannot be`, async (t) => {
     const d = folder(t);
     sources(d);
     const rows: readonly (readonly [source: string, target: string, said: RegExp])[] = [
@@ -114,7 +114,7 @@ for (const direction of ['up', 'down'] as const) {
   });
 }
 
-t.test('cp takes a tar from standard input and gives one to standard output', async (t) => {
+t.test('cp takes a tar from standard input, and gives one to standard output, when a side is -', async (t) => {
   const d = folder(t);
   sources(d);
   mkdirSync(`${d}/to`);

@@ -1,4 +1,4 @@
-// Confinement to a root: nothing outside is read or changed, by no link, and not while folders are swapped for links all the time.
+// Shows that a confined access reads and changes nothing outside its root: not by links, and not while another program swaps folders for links.
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -36,7 +36,7 @@ const WALK = {
   pruneHiddenDirectories: false,
 };
 
-/** Every operation on a path, with what it gives to its caller. */
+/** Every operation, on a path. Each returns what its caller gets. */
 const OPERATIONS: Readonly<Record<string, (access: FileAccess, path: string) => Promise<unknown>>> = {
   readFile: (access, path) => readFile(access, path, BOUND),
   readFilePiece: async (access, path) =>
@@ -92,7 +92,7 @@ const OPERATIONS: Readonly<Record<string, (access: FileAccess, path: string) => 
   },
 };
 
-/** What is in a folder, links not followed. */
+/** Paths and contents of everything in a folder. Links are not followed. */
 function contentOf(folder: string): string[] {
   return readdirSync(folder, { recursive: true, withFileTypes: true })
     .map((entry) => {
@@ -102,7 +102,7 @@ function contentOf(folder: string): string[] {
     .sort();
 }
 
-t.test('no operation leaves the root by a link or by ..', async (t) => {
+t.test('operation is refused when a link or .. leads out of the root', async (t) => {
   const { access, outside, at } = await setUp(t, 'confined', {
     source: 'inside',
     '../outside/file': 'outside',
@@ -135,12 +135,12 @@ t.test('no operation leaves the root by a link or by ..', async (t) => {
   t.equal(
     await reasonOf(readFile(access, at('absolute/none'), BOUND)),
     'outsideRoot',
-    'tells nothing of what is there',
+    'does not tell whether it is there',
   );
   t.same(contentOf(outside), before);
 });
 
-t.test('links that stay in the root work, absolute ones too', async (t) => {
+t.test('link is followed when it stays in the root, also when it is absolute', async (t) => {
   const { access, at } = await setUp(t, 'confined', { 'd/file': 'inside' });
   symlinkSync(at('d'), at('absolute'));
   symlinkSync('../d', at('d/around'));
@@ -152,7 +152,7 @@ t.test('links that stay in the root work, absolute ones too', async (t) => {
 });
 
 t.test(
-  'nothing outside is read or changed while folders and files are swapped for links',
+  'operation reads and changes nothing outside when folders and files are swapped for links meanwhile',
   { timeout: RACE_LIMIT_MS },
   async (t) => {
     const { access, root, outside, at } = await setUp(t, 'confined', {
@@ -171,7 +171,6 @@ t.test(
     };
     for (const [name, operate] of Object.entries(OPERATIONS)) {
       let done = 0;
-      // A bound on tries, and one on successes: a busy machine may let most tries meet the same state.
       for (let tries = 0; tries < 60; tries += 1) {
         try {
           const given = await operate(access, at('folder/file'));
@@ -199,7 +198,7 @@ t.test(
   },
 );
 
-t.test('writing is confined to roots of its own, in which protected names stay', async (t) => {
+t.test('write is refused when it is outside the roots for writing, or names something protected in them', async (t) => {
   const { root, outside, at } = await setUp(t, 'plain', { 'w/a': '', 'w/.git/config': 'kept', other: '' });
   const access = await ConfinedAccess.open({
     readRoots: undefined,
@@ -223,7 +222,7 @@ t.test('writing is confined to roots of its own, in which protected names stay',
   t.ok((await readDirectory(access, root)).length > 1);
 });
 
-t.test('a root that cannot be confined or is no folder is refused', async (t) => {
+t.test('confined access is refused when its root is no folder, or when the kernel cannot confine it', async (t) => {
   const { root, at } = await setUp(t, 'plain', { file: '' });
   const { openBeneath } = await loadLibc();
   const secrets = new SecretFiles([]);

@@ -1,4 +1,4 @@
-// A temporary folder for tests of files, and the two ways of coming to what is in it.
+// Makes a temporary folder for tests of files, and one of the two kinds of access to it.
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -14,7 +14,7 @@ export interface Setup {
   readonly access: FileAccess;
   /** Absolute path of the folder that is served. */
   readonly root: string;
-  /** Beside `root`; not served by a confined access. */
+  /** Absolute path of a folder beside `root`, which a confined access does not reach. */
   readonly outside: string;
   /** Absolute path of a name in `root`. */
   at(name: string): string;
@@ -48,7 +48,7 @@ export async function setUp(t: Test, way: Way, files: Readonly<Record<string, st
   return { access, root, outside, at: (name) => join(root, name) };
 }
 
-/** The reason of the refusal. */
+/** Why an operation is refused; `done` when it is not. */
 export async function reasonOf(operation: Promise<unknown>): Promise<string> {
   try {
     await operation;

@@ -1,4 +1,4 @@
-// The operations on files, by paths and confined to a root: what they do, and what they refuse.
+// Shows what the operations on files do and what they refuse, both with plain paths and confined to a root.
 import { execFileSync } from 'node:child_process';
 import {
   appendFileSync,
@@ -40,7 +40,7 @@ const WALK = {
   pruneHiddenDirectories: true,
 };
 
-t.test('a path is cleaned, and refused when it is relative, has a NUL byte or is too long', async (t) => {
+t.test('path is cleaned, and refused when it is relative, has a NUL byte or is too long', async (t) => {
   const clean = (path: string | Buffer): string => absolutePath(path).toString('latin1');
   t.equal(clean('/a//b/./c/../d/'), '/a/b/d');
   t.equal(clean('/../..'), '/');
@@ -57,7 +57,7 @@ t.test('a path is cleaned, and refused when it is relative, has a NUL byte or is
 });
 
 for (const way of WAYS) {
-  t.test(`${way}: a file is read, also by bytes that are no UTF-8, and no more than the bound`, async (t) => {
+  t.test(`${way}: file is read when it is within the bound, also when its name is not UTF-8`, async (t) => {
     const { access, root, at } = await setUp(t, way, { 'a.txt': 'hello', 'd/': '' });
     t.equal((await readFile(access, at('a.txt'), BOUND)).toString(), 'hello');
     const odd = Buffer.from(`${root}/\xff\xfe`, 'latin1');
@@ -68,7 +68,7 @@ for (const way of WAYS) {
     const piece = (offset: number, limit: number) => readFilePiece(access, at('a.txt'), { offset, limit, maxBytes: 4 });
     t.same(await piece(1, 3), { bytes: Buffer.from('ell'), size: 5 });
     t.same(await piece(3, Number.POSITIVE_INFINITY), { bytes: Buffer.from('lo'), size: 5 });
-    t.same(await piece(9, 3), { bytes: Buffer.alloc(0), size: 5 }, 'nothing is behind the end');
+    t.same(await piece(9, 3), { bytes: Buffer.alloc(0), size: 5 }, 'there is nothing after the end');
     t.equal(await reasonOf(piece(0, 5)), 'tooLarge');
     t.equal(await reasonOf(readFile(access, at('none'), BOUND)), 'notFound');
     t.equal(await reasonOf(readFile(access, at('d'), BOUND)), 'notAFile');
@@ -78,7 +78,7 @@ for (const way of WAYS) {
     await t.rejects(readFile(access, at('none'), BOUND), { message: 'No such file or directory (os error 2)' });
   });
 
-  t.test(`${way}: a file is replaced at once and keeps its mode; a link is followed`, async (t) => {
+  t.test(`${way}: file is replaced whole and keeps its mode when it is written, also through a link`, async (t) => {
     const { access, at } = await setUp(t, way, { 'a.sh': 'old' });
     chmodSync(at('a.sh'), 0o750);
     symlinkSync('a.sh', at('link'));
@@ -98,7 +98,7 @@ for (const way of WAYS) {
     t.same(readdirSync(at('.')).sort(), ['a.sh', 'd', 'dangling', 'later', 'link', 'loop'], 'nothing is left over');
   });
 
-  t.test(`${way}: a write that is given up leaves the old file and nothing else`, async (t) => {
+  t.test(`${way}: old file stays, and nothing else, when a write is given up`, async (t) => {
     const { access, at } = await setUp(t, way, { a: 'old' });
     const pending = await beginWrite(access, at('a'));
     await pending.write(Buffer.from('half'));
@@ -116,7 +116,7 @@ for (const way of WAYS) {
     t.same(readdirSync(at('.')), ['a']);
   });
 
-  t.test(`${way}: folders are made, with parents if wanted`, async (t) => {
+  t.test(`${way}: folder is made when it is missing, with its parents when the caller asks for them`, async (t) => {
     const { access, at } = await setUp(t, way, { file: '' });
     await createDirectory(access, at('a/b/c'), { recursive: true });
     t.ok(statSync(at('a/b/c')).isDirectory());
@@ -128,7 +128,7 @@ for (const way of WAYS) {
     await createDirectory(access, at('.'), { recursive: true });
   });
 
-  t.test(`${way}: metadata follows a link and says that it is one`, async (t) => {
+  t.test(`${way}: metadata is that of the target, with isSymlink, when the path is a link`, async (t) => {
     const { access, at } = await setUp(t, way, { a: '12345' });
     symlinkSync('a', at('link'));
     symlinkSync('none', at('dangling'));
@@ -139,7 +139,7 @@ for (const way of WAYS) {
     t.equal(await reasonOf(readMetadata(access, at('dangling'))), 'notFound');
   });
 
-  t.test(`${way}: a folder is listed without dangling links, and refused beyond the bound`, async (t) => {
+  t.test(`${way}: list of a folder has no dangling links, and is refused when it is too long`, async (t) => {
     const { access, at } = await setUp(t, way, { a: '', 'd/x': '' });
     symlinkSync('d', at('link'));
     symlinkSync('none', at('dangling'));
@@ -156,7 +156,7 @@ for (const way of WAYS) {
     t.equal(await canonicalize(access, at('link/x')).then(String), at('d/x'));
   });
 
-  t.test(`${way}: removing takes links, not what they lead to, and a folder only if wanted`, async (t) => {
+  t.test(`${way}: remove takes a link, not its target, and a full folder only when the caller wants it`, async (t) => {
     const { access, at } = await setUp(t, way, { a: '', 'd/x/y': '', 'd/z': '', 'kept/x': '' });
     symlinkSync(at('kept'), at('d/link'));
     symlinkSync('kept', at('link'));
@@ -174,7 +174,7 @@ for (const way of WAYS) {
       t.equal(await reasonOf(remove(access, at('.'), { recursive: true, force: true })), 'denied');
   });
 
-  t.test(`${way}: copies keep modes and links, and a folder is never copied into itself`, async (t) => {
+  t.test(`${way}: copy keeps modes and links, and is refused when a folder would go into itself`, async (t) => {
     const { access, at } = await setUp(t, way, { a: 'A', 'd/x/y': 'Y', 'old/x/z': 'Z' });
     chmodSync(at('a'), 0o751);
     symlinkSync('x/y', at('d/link'));
@@ -192,7 +192,7 @@ for (const way of WAYS) {
     t.equal(await reasonOf(copy(access, { from: at('pipe'), to: at('p2') }, { recursive: true })), 'notAFile');
   });
 
-  t.test(`${way}: a move replaces nothing unless it is told to`, async (t) => {
+  t.test(`${way}: move replaces a file only when the caller allows it`, async (t) => {
     const { access, at } = await setUp(t, way, { a: 'A', b: 'B', 'd/x': 'X', 'e/y': 'Y' });
     t.equal(await reasonOf(move(access, { from: at('a'), to: at('b') })), 'exists');
     await move(access, { from: at('a'), to: at('b') }, { overwrite: true });
@@ -205,7 +205,7 @@ for (const way of WAYS) {
     t.equal(await reasonOf(move(access, { from: at('none'), to: at('f') })), 'notFound');
   });
 
-  t.test(`${way}: a walk goes breadth first in the order of names, and says when it was cut off`, async (t) => {
+  t.test(`${way}: walk goes breadth first in the order of names, and says so when it is cut off`, async (t) => {
     const { access, root, at } = await setUp(t, way, { 'b/x': '', 'b/c/y': '', a: '', '.git/config': '' });
     symlinkSync('..', at('b/up'));
     const paths = async (options: Partial<WalkOptions>) => {
@@ -214,7 +214,7 @@ for (const way of WAYS) {
       return [...entries.map(({ path, kind }) => `${path.toString().slice(root.length + 1)}:${kind[0]}`), truncated];
     };
     const all = ['.git:d', 'a:f', 'b:d', 'b/c:d', 'b/up:d', 'b/x:f', 'b/c/y:f', false];
-    t.same(await paths({}), all, 'the link up is listed and not gone round');
+    t.same(await paths({}), all, 'the link to the parent is listed and not followed');
     t.same(
       await paths({ followDirectorySymlinks: false }),
       all.filter((entry) => entry !== 'b/up:d'),
@@ -233,7 +233,7 @@ for (const way of WAYS) {
     t.equal(await reasonOf(walk(access, at('none'), WALK)), 'notFound');
   });
 
-  t.test(`${way}: handles read and write blocks, and drop what was not closed`, async (t) => {
+  t.test(`${way}: handle reads and writes blocks, and drops what was written when it is not closed`, async (t) => {
     const { access, at } = await setUp(t, way, { a: 'hello', w: 'old' });
     const handles = new FileHandles(access);
     await handles.open('r', at('a'), 'read');
@@ -270,7 +270,7 @@ for (const way of WAYS) {
   });
 
   t.test(
-    `${way}: the server's secrets are not read, copied, changed, moved or removed, by whatever name`,
+    `${way}: secret of the server is not read, copied, changed, moved or removed when a path names it in any way`,
     async (t) => {
       const { access, root, at } = await setUp(t, way, { token: 'secret', 'd/x': '' });
       linkSync(at('token'), at('hard'));
@@ -293,7 +293,7 @@ for (const way of WAYS) {
         (await reasonOf(copy(access, { from: root, to: at('../root2') }, { recursive: true }))) === 'done',
         false,
       );
-      // A secret that was replaced, and whose old content has another name.
+      // The secret is replaced, and its old content has another name.
       renameSync(at('token'), at('moved'));
       writeFileSync(at('token'), 'next');
       t.equal(await reasonOf(readFile(access, at('moved'), BOUND)), 'denied');
@@ -327,14 +327,14 @@ t.test('plain: a copy of a file that grows all the time ends', async (t) => {
   t.ok(statSync(at('copy')).size >= size);
 });
 
-t.test('plain: a folder that holds a secret is neither moved nor removed', async (t) => {
+t.test('plain: folder is neither moved nor removed when it holds a secret', async (t) => {
   const { access, root, at } = await setUp(t, 'plain', { token: 'secret' });
   t.equal(await reasonOf(move(access, { from: root, to: `${root}2` })), 'denied');
   t.equal(await reasonOf(remove(access, root, { recursive: true, force: true })), 'denied');
   t.ok(existsSync(at('token')));
 });
 
-t.test('plain: what /proc shows of memory and environment is not read, other files there are', async (t) => {
+t.test('plain: file of /proc is refused when it shows memory or environment, and read when it does not', async (t) => {
   const { access } = await setUp(t, 'plain');
   for (const name of [
     'self/environ',

@@ -1,4 +1,4 @@
-// Swaps things for links that lead out of the served folder, as fast as it can, until its parent disconnects.
+// Swaps a folder and a file for links that lead out of the served folder, as fast as it can, until its parent disconnects.
 // Arguments: the served folder and the one outside.
 import { lstatSync, mkdirSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,7 +12,7 @@ process.on('disconnect', () => {
   isRunning = false;
 });
 
-/** What an operation may have taken away is made again. */
+/** Makes again what an operation may have taken away. */
 function repair() {
   rmSync(link, { recursive: true, force: true });
   rmSync(kept, { recursive: true, force: true });
@@ -22,10 +22,10 @@ function repair() {
     mkdirSync(folder);
   }
   symlinkSync(outside, link);
-  // The names that are outside, with content from inside: what is read by these names must be this.
+  // Files of the same names as outside, with the content `inside`, which is all that a read may give.
   for (const name of readdirSync(outside)) {
     if (name === 'sub') continue;
-    // It may be a link to outside, which must not be written through.
+    // It may be a link to the file outside, and a write would follow it.
     rmSync(join(folder, name), { force: true });
     writeFileSync(join(folder, name), 'inside', { flag: 'wx' });
   }
@@ -38,7 +38,7 @@ function swap() {
   renameSync(link, folder);
   renameSync(folder, link);
   renameSync(kept, folder);
-  // Also the file itself, for a link to the file outside.
+  // The file itself is swapped, too, for a link to the file outside.
   renameSync(join(folder, 'file'), join(folder, 'file.kept'));
   symlinkSync(join(outside, 'file'), join(folder, 'file'));
   rmSync(join(folder, 'file'));

@@ -1,4 +1,4 @@
-// Tars: what is packed is unpacked the same, and an archive with one hostile member leaves nothing behind.
+// Shows that a tree is the same after packing and unpacking, and that an archive with one hostile member changes nothing.
 import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
@@ -49,7 +49,7 @@ function treeOf(folder: string): string[] {
 }
 
 for (const way of WAYS) {
-  t.test(`${way}: a tree is the same after it was packed and unpacked, in pieces of any length`, async (t) => {
+  t.test(`${way}: tree is the same when it was packed and unpacked in pieces of any length`, async (t) => {
     const setup = await setUp(t, way, { 'a/f': 'content', 'a/empty': '', 'a/b/c/g': 'x'.repeat(100_000), 'a/d/': '' });
     const { at } = setup;
     writeFileSync(at(`a/${'long-name-'.repeat(20)}`), 'long');
@@ -67,7 +67,7 @@ for (const way of WAYS) {
     t.notOk(readdirSync(at('to7')).some((name) => name.startsWith('.execwire')));
   });
 
-  t.test(`${way}: tar(1) reads what is packed, and what it packs is unpacked`, async (t) => {
+  t.test(`${way}: archive is understood when tar(1) reads it, or has packed it`, async (t) => {
     const setup = await setUp(t, way, { 'a/f': 'content', 'a/b/g': 'more' });
     const { at } = setup;
     linkSync(at('a/f'), at('a/hard'));
@@ -82,10 +82,10 @@ for (const way of WAYS) {
     const bytes = execFileSync('tar', ['c', '-C', at('a'), '.']);
     await unpack(setup, at('to'), bytes);
     t.same(treeOf(at('to')), treeOf(at('a')));
-    t.equal(statSync(at('to/f')).ino, statSync(at('to/hard')).ino, 'a hard link is one');
+    t.equal(statSync(at('to/f')).ino, statSync(at('to/hard')).ino, 'a hard link stays one');
   });
 
-  t.test(`${way}: members join folders and replace files of the same name`, async (t) => {
+  t.test(`${way}: member joins a folder, or replaces a file, when its name is taken`, async (t) => {
     const setup = await setUp(t, way, { 'to/d/kept': 'kept', 'to/d/f': 'old', 'to/g': 'old' });
     const { at } = setup;
     symlinkSync('g', at('to/link'));
@@ -111,7 +111,7 @@ for (const way of WAYS) {
     t.same(treeOf(at('to')), before, 'nothing was unpacked');
   });
 
-  t.test(`${way}: an archive with a hostile member, or a broken one, is refused whole`, async (t) => {
+  t.test(`${way}: archive is refused whole when it is broken or has a hostile member`, async (t) => {
     const setup = await setUp(t, way, { 'to/old': 'old', '../outside/file': 'outside' });
     const { at, outside } = setup;
     const good: Member = { path: 'good', content: 'good' };
@@ -171,7 +171,7 @@ for (const way of WAYS) {
     t.same(readdirSync(outside), ['file']);
   });
 
-  t.test(`${way}: a source that breaks off leaves nothing, and the server's secrets are in no archive`, async (t) => {
+  t.test(`${way}: nothing is unpacked when the source breaks off, and no secret is packed`, async (t) => {
     const setup = await setUp(t, way, { token: 'secret', 'a/f': '' });
     const { access, at, root } = setup;
     mkdirSync(at('to'));

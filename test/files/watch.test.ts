@@ -1,4 +1,4 @@
-// Watching a path: changes, replacement, appearance and disappearance, by path and confined.
+// Shows what a watch of a path tells: changes, replacements, appearance and disappearance, both with plain paths and confined to a root.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
@@ -7,7 +7,7 @@ import t, { type Test } from 'tap';
 import { watchPath } from '../../src/files/watch.js';
 import { setUp, WAYS, type Way } from './file-setup.js';
 
-/** Watches a name, and gives the next report after some change. */
+/** Begins to watch a name, and waits for the reports that a test expects. */
 async function watching(t: Test, way: Way, name: string, files: Readonly<Record<string, string>>) {
   const { access, at } = await setUp(t, way, files);
   const reports: string[][] = [];
@@ -24,7 +24,7 @@ async function watching(t: Test, way: Way, name: string, files: Readonly<Record<
     watch.close();
     clearInterval(alive);
   });
-  /** Makes a change, again and again under other names if wanted, and waits until a report names the path. */
+  /** Makes a change, and waits until a report names the path. */
   async function after(change: () => unknown, path: string): Promise<void> {
     await change();
     while (!reports.some((report) => report.includes(path))) {
@@ -39,7 +39,7 @@ async function watching(t: Test, way: Way, name: string, files: Readonly<Record<
 }
 
 for (const way of WAYS) {
-  t.test(`${way}: a watch of a folder tells of its entries, sorted, and of nothing deeper`, async (t) => {
+  t.test(`${way}: watch of a folder tells its entries in order, and nothing deeper, when they change`, async (t) => {
     const { at, after, reports } = await watching(t, way, 'd', { 'd/sub/': '' });
     writeFileSync(at('d/sub/deep'), '');
     await after(() => writeFileSync(at('d/a'), ''), 'd/a');
@@ -55,11 +55,11 @@ for (const way of WAYS) {
     await after(() => rmSync(at('d/a')), 'd/a');
     await after(() => rmSync(at('d'), { recursive: true }), 'd');
     await after(() => mkdirSync(at('d')), 'd');
-    // The folder that is there now is watched once its appearance was told.
+    // By the time that its appearance is told, the new folder is watched.
     await after(() => writeFileSync(at('d/again'), ''), 'd/again');
   });
 
-  t.test(`${way}: a watch of a file tells of changes, also after it was replaced`, async (t) => {
+  t.test(`${way}: watch of a file tells of it when the file is written, replaced or removed`, async (t) => {
     const { at, after } = await watching(t, way, 'file', { file: 'a', other: '' });
     await after(() => writeFileSync(at('file'), 'b'), 'file');
     for (const round of [1, 2]) {
@@ -70,7 +70,7 @@ for (const way of WAYS) {
     await after(() => rmSync(at('file')), 'file');
   });
 
-  t.test(`${way}: a watch of a missing path tells when it appears, also when its folders were missing`, async (t) => {
+  t.test(`${way}: watch of a missing path tells of it when it appears with its folders`, async (t) => {
     const { at, after } = await watching(t, way, 'x/y/file', {});
     await after(async () => {
       await mkdir(at('x/y'), { recursive: true });
@@ -79,7 +79,7 @@ for (const way of WAYS) {
     await after(() => rm(at('x'), { recursive: true }), 'x/y/file');
   });
 
-  t.test(`${way}: nothing is told after a watch was closed`, async (t) => {
+  t.test(`${way}: watch tells nothing when it has been closed`, async (t) => {
     const { at, after, reports, watch } = await watching(t, way, '.', {});
     await after(() => writeFileSync(at('a'), ''), 'a');
     writeFileSync(at('b'), '');
@@ -92,26 +92,23 @@ for (const way of WAYS) {
   });
 }
 
-t.test(
-  'the loop goes on, and the watch too, when a program changes a folder faster than changes are taken',
-  async (t) => {
-    const { at, after, reports } = await watching(t, 'plain', 'd', { 'd/a': '' });
-    const flood = `const { renameSync: r } = require('fs'); process.on('disconnect', () => process.exit());
+t.test('event loop and watch go on when a program changes a folder faster than changes are taken', async (t) => {
+  const { at, after, reports } = await watching(t, 'plain', 'd', { 'd/a': '' });
+  const flood = `const { renameSync: r } = require('fs'); process.on('disconnect', () => process.exit());
     const turn = () => { for (let n = 0; n < 500; n += 1) { r('a', 'b'); r('b', 'a'); } setImmediate(turn); }; turn();`;
-    const flooder = spawn(process.execPath, ['-e', flood], {
-      cwd: at('d'),
-      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
-    });
-    t.teardown(() => flooder.kill());
-    // The folder itself is told when its changes are too many.
-    while (!reports.flat().includes('d')) await new Promise((resolve) => setTimeout(resolve, 1));
-    for (let turns = 0; turns < 100; turns += 1) await new Promise((resolve) => setImmediate(resolve));
-    const ended = once(flooder, 'exit');
-    flooder.disconnect();
-    await ended;
-    reports.length = 0;
-    const writing = setInterval(() => writeFileSync(at('d/last'), ''), 50);
-    t.teardown(() => clearInterval(writing));
-    await after(() => {}, 'd/last');
-  },
-);
+  const flooder = spawn(process.execPath, ['-e', flood], {
+    cwd: at('d'),
+    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+  });
+  t.teardown(() => flooder.kill());
+  // When there are too many changes, the watch names the folder itself.
+  while (!reports.flat().includes('d')) await new Promise((resolve) => setTimeout(resolve, 1));
+  for (let turns = 0; turns < 100; turns += 1) await new Promise((resolve) => setImmediate(resolve));
+  const ended = once(flooder, 'exit');
+  flooder.disconnect();
+  await ended;
+  reports.length = 0;
+  const writing = setInterval(() => writeFileSync(at('d/last'), ''), 50);
+  t.teardown(() => clearInterval(writing));
+  await after(() => {}, 'd/last');
+});

@@ -1,5 +1,5 @@
-// `fs/*` of the exec-server protocol over a real socket: paths as URIs, the codes of failures, blocks, watches of missing files, sandboxes, secrets, and
-// that they are served in a drain.
+// Shows `fs/*` of the exec-server protocol over a real socket: paths as URIs, the codes of failures, blocks, watches of missing files, sandboxes, secrets,
+// and that files are served in a drain.
 import {
   existsSync,
   mkdirSync,
@@ -31,7 +31,7 @@ function folderOf(t: Test): { folder: string; uri: (name: string) => string } {
   return { folder, uri: (name) => `file://${folder}/${name}` };
 }
 
-t.test('file is written, described and read by its URI', async (t) => {
+t.test('file is written, described and read when a URI names it', async (t) => {
   const { folder, uri } = folderOf(t);
   t.same(await client.ask('fs/writeFile', { path: uri('a%20b'), dataBase64: base64('hello'), sandbox: null }), {});
   t.equal(readFileSync(join(folder, 'a b'), 'utf8'), 'hello');
@@ -47,7 +47,7 @@ t.test('file is written, described and read by its URI', async (t) => {
   t.same(await client.ask('fs/canonicalize', { path: uri('./a%20b') }), { path: uri('a%20b') });
 });
 
-t.test('what is missing has a code of its own, and so the parent is made and the write comes again', async (t) => {
+t.test('failure has a code of its own when the path is missing', async (t) => {
   const { uri } = folderOf(t);
   const path = uri('new/file.txt');
   t.same(refusal(await client.request('fs/readFile', { path })), NOT_FOUND);
@@ -59,7 +59,7 @@ t.test('what is missing has a code of its own, and so the parent is made and the
   t.same(refusal(await client.request('fs/remove', { path, recursive: false, force: false })), NOT_FOUND);
 });
 
-t.test('other failures have codes that do not mean missing', async (t) => {
+t.test('failure has another code when the path is not missing', async (t) => {
   const { folder, uri } = folderOf(t);
   mkdirSync(join(folder, 'full'));
   writeFileSync(join(folder, 'full/file'), '');
@@ -76,13 +76,13 @@ t.test('other failures have codes that do not mean missing', async (t) => {
   t.equal(await code('fs/copy', { sourcePath: uri('full'), destinationPath: uri('c'), recursive: false }), -32600);
 });
 
-t.test('name that is not UTF-8 is reached by its bytes', async (t) => {
+t.test('file is reached by its bytes when its name is not UTF-8', async (t) => {
   const { folder, uri } = folderOf(t);
   writeFileSync(Buffer.concat([Buffer.from(`${folder}/`), Buffer.from([0xff])]), 'bytes');
   t.same(await client.ask('fs/readFile', { path: uri('%FF') }), { dataBase64: base64('bytes') });
 });
 
-t.test('tree is walked breadth first with URIs, and its bounds are those of the reference', async (t) => {
+t.test('walk goes breadth first, and is refused when its bounds exceed those of the reference', async (t) => {
   const { folder, uri } = folderOf(t);
   mkdirSync(join(folder, 'skills/demo/.hidden'), { recursive: true });
   writeFileSync(join(folder, 'skills/demo/SKILL.md'), '');
@@ -110,7 +110,7 @@ t.test('tree is walked breadth first with URIs, and its bounds are those of the 
   ]);
 });
 
-t.test('file is read and replaced in blocks', async (t) => {
+t.test('file is read and replaced in blocks when it is opened', async (t) => {
   const { folder, uri } = folderOf(t);
   writeFileSync(join(folder, 'a'), 'hello');
   t.same(await client.ask('fs/open', { handleId: 'r', path: uri('a') }), { handleId: 'r' });
@@ -150,7 +150,7 @@ t.test('watch tells once when a missing file appears or a present one goes', asy
   writeFileSync(join(folder, 'there'), '');
   const watch = (watchId: number, missing: string[], present: string | null = null): Promise<unknown> =>
     client.ask('fs/watchMissing', { watchId, missing: missing.map(uri), present });
-  t.same(await watch(1, ['there']), { watching: false }, 'there already');
+  t.same(await watch(1, ['there']), { watching: false }, 'it is there already');
   t.same(await watch(1, ['a', 'b/c']), { watching: true });
   t.same(await watch(1, ['a']), { watching: false }, 'the number is in use');
   t.same(await watch(2, ['a'], uri('there')), { watching: true });
@@ -164,7 +164,7 @@ t.test('watch tells once when a missing file appears or a present one goes', asy
   t.equal(client.peer.messages.filter(({ method }) => method === 'fs/missingChanged').length, 2);
 });
 
-t.test('write under a sandbox reaches what the sandbox lets be written, and nothing else', async (t) => {
+t.test('write is refused when its sandbox does not allow it, or cannot be enforced', async (t) => {
   const { folder, uri } = folderOf(t);
   const root = { path: { type: 'special', value: { kind: 'root' } }, access: 'read' };
   const readOnly = {
@@ -176,10 +176,10 @@ t.test('write under a sandbox reaches what the sandbox lets be written, and noth
   t.notOk(existsSync(join(folder, 'a')));
   const denied = { ...readOnly, permissions: { ...readOnly.permissions, network: 'unknown' } };
   t.match(refusal(await client.request('fs/writeFile', { ...write, sandbox: denied })), [-32602, /sandbox/]);
-  t.notOk(existsSync(join(folder, 'a')), 'it is not ignored');
+  t.notOk(existsSync(join(folder, 'a')), 'the sandbox is not ignored');
 });
 
-t.test('secrets of the server are not read', async (t) => {
+t.test('file is not read when it is a secret of the server', async (t) => {
   const { folder } = folderOf(t);
   const tokenFile = join(folder, 'token');
   writeFileSync(tokenFile, 'a token of this test', { mode: 0o600 });
@@ -191,14 +191,14 @@ t.test('secrets of the server are not read', async (t) => {
   }
 });
 
-t.test('files have a switch of their own', async (t) => {
+t.test('methods of files do not exist when files are switched off', async (t) => {
   const own = await startServer(t, { flags: ['--no-files'] });
   const without = await ExecServerClient.open(own);
   t.match(refusal(await without.request('fs/readFile', { path: 'file:///etc/passwd' })), [-32601]);
   t.notOk('fsWatchMissing' in (without.environmentInfo.capabilities as object));
 });
 
-t.test('files are served in a drain as long as the connection is there', async (t) => {
+t.test('files are served when the server drains, as long as the connection is there', async (t) => {
   const { uri } = folderOf(t);
   const own = await startServer(t, { flags: ['--drain-timeout', '10m'] });
   const draining = await ExecServerClient.open(own);

@@ -1,4 +1,4 @@
-// Sessions of the exec-server protocol: they outlive their connections, are seen and viewed from the other protocol, and drain.
+// Shows that sessions of the exec-server protocol outlive their connections, that the other protocol lists and views their processes, and how they drain.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -16,7 +16,7 @@ const CLEAN = { code: 0, signal: null };
 const refusal = ({ error }: WireMessage): unknown[] => [error?.code, error?.message];
 const isGapFree = (seqs: readonly number[]): boolean => seqs.every((seq, index) => seq === index + 1);
 
-/** Numbers of all events of a process: those that came, and those that are read after a break. */
+/** Numbers and output of all events of a process, from before and after a break of its connection. */
 async function seqsAcross(before: TestProcess, client: ExecServerClient): Promise<{ seqs: number[]; text: string }> {
   const seen = before.events;
   const last = Math.max(0, ...seen.map(({ seq }) => seq));
@@ -45,7 +45,7 @@ t.test('session comes back with everything its process wrote when the connection
   t.equal(text, Array.from({ length: 200 }, (_, index) => `line ${index + 1}\n`).join(''));
 });
 
-t.test('process waits for the client that is away before its output is lost', async (t) => {
+t.test('process waits when its client is away and more output would be lost', async (t) => {
   const server = await startServer(t);
   const first = await ExecServerClient.open(server);
   const bytes = 4 * 1024 * 1024;
@@ -67,7 +67,7 @@ t.test('process waits for the client that is away before its output is lost', as
   );
 });
 
-t.test('session that has a connection is not given away, and one that is unknown is refused at once', async (t) => {
+t.test('coming back is refused when the session has a connection or is unknown', async (t) => {
   const server = await startServer(t);
   const client = await ExecServerClient.open(server);
   const other = await server.wire();
@@ -84,7 +84,7 @@ t.test('session that has a connection is not given away, and one that is unknown
   });
 });
 
-t.test('session is of its principal alone', async (t) => {
+t.test('session is unknown when another principal names it', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'execwire-exec-sessions-'));
   t.teardown(() => rmSync(folder, { recursive: true }));
   const secret = 'a secret of more than thirty-two bytes';
@@ -118,7 +118,7 @@ t.test('session ends with its processes when nobody comes back in time', async (
   ]);
 });
 
-t.test('ended process is forgotten after its time and its background server is not killed by that', async (t) => {
+t.test('background server lives on when the process that started it is forgotten', async (t) => {
   const server = await startServer(t, { flags: ['--session-keep', '50ms'] });
   const client = await ExecServerClient.open(server);
   const process = await client.start('sleep 623 >/dev/null 2>&1 & echo $!');
@@ -132,7 +132,7 @@ t.test('ended process is forgotten after its time and its background server is n
   t.match((await client.request('process/start', startParams(process.id, 'true'))).result, { processId: process.id });
 });
 
-t.test('list of the other protocol shows a process with its dialect, key and metadata', async (t) => {
+t.test('list of the other protocol shows dialect, key and metadata when a process runs', async (t) => {
   const server = await startServer(t);
   const client = await ExecServerClient.open(server);
   const metadata = { threadId: 'thread', toolCallId: 'call' };
@@ -155,11 +155,11 @@ t.test('list of the other protocol shows a process with its dialect, key and met
     const list = await viewer.ask('command/exec/list', { scope: 'principal' });
     return list.commands[0].state === 'detached';
   });
-  // It would live as long as its session.
+  // The command would live as long as its session.
   process.kill(commands[0].pid, 'SIGKILL');
 });
 
-t.test('other protocol observes a process, and writes to it after a takeover', async (t) => {
+t.test('client of the other protocol observes a process, and writes to it when it has taken over', async (t) => {
   const server = await startServer(t);
   const client = await ExecServerClient.open(server);
   const process = await client.start('echo ready; while read -r line; do echo got $line; done', { pipeStdin: true });
@@ -178,7 +178,7 @@ t.test('other protocol observes a process, and writes to it after a takeover', a
   t.same(
     refusal(await client.request('process/write', { processId: process.id, chunk: 'YQo=', writeId: '1' })),
     [-32600, 'not the writer'],
-    'as long as somebody else writes',
+    'while another client is the writer',
   );
   await viewer.ask('command/exec/detach', { processId: 'w1' });
   t.match(refusal(await writing), [-32600]);
@@ -190,7 +190,7 @@ t.test('other protocol observes a process, and writes to it after a takeover', a
   t.ok(isGapFree(process.events.map(({ seq }) => seq)));
 });
 
-/** A server in a drain, with a connection that has something running, and one that has nothing. */
+/** A server that drains, with a connection that runs a process, and one that runs nothing. */
 async function draining(t: Test, flags: string[]) {
   const server = await startServer(t, { flags });
   const busy = await ExecServerClient.open(server);
@@ -202,7 +202,7 @@ async function draining(t: Test, flags: string[]) {
   return { server, busy, process, idle };
 }
 
-t.test('drain closes a connection with nothing running and lets a busy one start more', async (t) => {
+t.test('drain closes a connection when it runs nothing, and lets a busy one start more', async (t) => {
   const { server, busy, process, idle } = await draining(t, ['--drain-timeout', '10m']);
   t.equal(await idle.peer.closed, 1001);
   const more = await busy.start('echo more');
@@ -215,7 +215,7 @@ t.test('drain closes a connection with nothing running and lets a busy one start
   t.same(await server.exited, CLEAN);
 });
 
-t.test('drain ends processes at its deadline and tells their end', async (t) => {
+t.test('drain ends processes and tells their end when its deadline passes', async (t) => {
   const { server, busy, process } = await draining(t, ['--drain-timeout', '1ms', '--kill-grace', '10m']);
   t.match(await process.event('exited'), { exitCode: 143 });
   await process.closed();
@@ -223,7 +223,7 @@ t.test('drain ends processes at its deadline and tells their end', async (t) => 
   t.same(await server.exited, CLEAN);
 });
 
-t.test('start in a drain is never answered with the code that means not found', async (t) => {
+t.test('start is never answered with the code for not found when the server drains', async (t) => {
   const { server, idle, busy, process } = await draining(t, ['--drain-timeout', '10m']);
   // A start is served as long as the connection is there. On a busy machine the connection may be closed before, and then there is no answer.
   const answer = await idle.request('process/start', startParams('late', 'true')).catch(() => undefined);
@@ -234,7 +234,7 @@ t.test('start in a drain is never answered with the code that means not found', 
   t.same(await server.exited, CLEAN);
 });
 
-t.test('processes of one session are bounded like those of one connection', async (t) => {
+t.test('start is refused when the session has as many processes as a connection may have', async (t) => {
   const server = await startServer(t, { flags: ['--max-processes-per-connection', '1'] });
   const client = await ExecServerClient.open(server);
   const process = await client.start('exec sleep 625');
@@ -244,7 +244,7 @@ t.test('processes of one session are bounded like those of one connection', asyn
   t.match((await client.request('process/start', startParams('more', 'true'))).result, { processId: 'more' });
 });
 
-t.test('sandbox that says what the server can enforce is enforced, and any other is refused', async (t) => {
+t.test('sandbox is enforced when the server can do that exactly, and refused when it cannot', async (t) => {
   // A thread that enforces a sandbox is kept for the next one.
   const server = await startServer(t, { warm: false });
   const client = await ExecServerClient.open(server);

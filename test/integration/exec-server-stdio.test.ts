@@ -1,4 +1,4 @@
-// `execwire exec-server`: one agent on standard input and output.
+// Shows `execwire exec-server`, which serves one agent on standard input and output.
 import { spawnSync } from 'node:child_process';
 import t from 'tap';
 import { startParams } from '../support/exec-server-client.js';
@@ -9,7 +9,7 @@ import { until } from '../support/until.js';
 
 const argv = [process.execPath, SERVER, 'exec-server'];
 
-t.test('exec-server speaks its protocol on standard input and output, and ends with its input', async (t) => {
+t.test('exec-server serves one agent, and ends with its processes when its input ends', async (t) => {
   const server = new ServerProcess({ argv });
   t.teardown(() => server.crash());
   const client = new LineClient(server.child);
@@ -29,7 +29,7 @@ t.test('exec-server speaks its protocol on standard input and output, and ends w
   await until('nothing is left', () => processesWith(word).length === 0);
 });
 
-t.test('exec-server refuses a listener', (t) => {
+t.test('exec-server does not start when it is given a listener', (t) => {
   const { status, stderr } = spawnSync(process.execPath, [SERVER, 'exec-server', '--listen', 'ws://127.0.0.1:0'], {
     encoding: 'utf8',
   });

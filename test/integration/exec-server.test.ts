@@ -1,4 +1,4 @@
-// The protocol of the exec-server over a real socket, with real programs: which connection speaks it, processes and the order of their events, input,
+// Shows the protocol of the exec-server over a real socket, with real programs: which connection speaks it, processes and the order of their events, input,
 // environments, refusals. Sessions that come back are in exec-server-sessions.test.ts.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -20,7 +20,7 @@ t.teardown(() => rmSync(folder, { recursive: true }));
 const refusal = ({ error }: WireMessage): unknown[] => [error?.code, error?.message];
 const isGapFree = (seqs: readonly number[]): boolean => seqs.every((seq, index) => seq === index + 1);
 
-t.test('connection speaks the protocol that its initialize names', async (t) => {
+t.test('connection speaks one protocol when its initialize has named it', async (t) => {
   const both = await server.wire();
   t.match(
     refusal(await both.request('initialize', { clientInfo: { name: 'a', version: '1' }, clientName: 'e' })),
@@ -42,10 +42,14 @@ t.test('connection speaks the protocol that its initialize names', async (t) => 
     'initialize may only be sent once per connection',
   ]);
   const other = await server.session({ experimentalApi: true });
-  t.match(refusal(await other.request('process/start', startParams('p', 'true'))), [-32601], 'nor the other way round');
+  t.match(
+    refusal(await other.request('process/start', startParams('p', 'true'))),
+    [-32601],
+    'and the other protocol has no method of this one',
+  );
 });
 
-t.test('requests are refused until initialized has come, and served after it', async (t) => {
+t.test('request is refused when initialized has not come yet, and served after it', async (t) => {
   const peer = await server.wire();
   await peer.ask('initialize', { clientName: 'e' });
   const tooEarly = [-32600, 'client must send initialized before using exec methods'];
@@ -57,7 +61,7 @@ t.test('requests are refused until initialized has come, and served after it', a
   t.match((await peer.request('environment/status')).result, { status: 'ready' }, 'an unknown notification is ignored');
 });
 
-t.test('environment is told as the reference tells it', async (t) => {
+t.test('environment is described as the reference does when a client asks for it', async (t) => {
   t.match(client.environmentInfo, {
     shell: { name: String, path: /^\// },
     executorVersion: String,
@@ -97,7 +101,7 @@ t.test('reply to a start comes before all notifications of its process', async (
   t.match(first, { result: { processId: process.id, sandboxType: 'none' } });
 });
 
-t.test('no time and no cap ends a process that writes much', async (t) => {
+t.test('output comes whole when a process writes much', async (t) => {
   const bytes = 3 * 1024 * 1024;
   const process = await client.start(`head -c ${bytes} /dev/zero`);
   await process.closed();
@@ -107,7 +111,7 @@ t.test('no time and no cap ends a process that writes much', async (t) => {
   );
 });
 
-t.test('close waits for the process that holds the output, and the exit does not', async (t) => {
+t.test('close waits, and the exit does not, when a background process holds the output', async (t) => {
   const process = await client.start('(read -r line < /dev/fd/3; echo late) 3<"$FIFO" & echo early', {
     env: { PATH: '/usr/bin:/bin', FIFO: join(folder, 'fifo') },
     argv: ['sh', '-c', 'rm -f "$FIFO"; mkfifo "$FIFO"; (read -r line <"$FIFO"; echo late) & echo early'],
@@ -123,7 +127,7 @@ t.test('close waits for the process that holds the output, and the exit does not
   t.ok(isGapFree(process.events.map(({ seq }) => seq)));
 });
 
-t.test('background server lives on after its command and its release until the session ends', async (t) => {
+t.test('background server lives on when its command was released and its connection is cut', async (t) => {
   const own = await ExecServerClient.open(server);
   const detached = await own.start('sleep 611 >/dev/null 2>&1 & echo $!');
   await detached.closed();
@@ -138,12 +142,12 @@ t.test('background server lives on after its command and its release until the s
   t.equal(next.output(), 'both\n');
   await own.cut();
   const again = await comeBack(server, own);
-  t.ok(isAlive(pid) && isAlive(holder), 'also without a connection');
+  t.ok(isAlive(pid) && isAlive(holder), 'they run without a connection');
   await again.start(`kill ${pid} ${holder}`);
   await until('the background processes have ended', () => !isAlive(pid) && !isAlive(holder));
 });
 
-t.test('terminal has 24 rows and 80 columns, takes input and ^C, and writes to one stream', async (t) => {
+t.test('process takes input and ^C, and writes to one stream, when it has a terminal', async (t) => {
   const process = await client.start('stty size; read -r line; echo got $line; exec sleep 600', { tty: true });
   await process.said('24 80');
   t.same(await process.write('typed\n', '1'), { status: 'accepted' });
@@ -154,7 +158,7 @@ t.test('terminal has 24 rows and 80 columns, takes input and ^C, and writes to o
   t.match(await process.read(), { exited: true, exitCode: 130, closed: true });
 });
 
-t.test('interrupt reaches a process without a terminal, and one that is unknown is no error', async (t) => {
+t.test('interrupt reaches a process when it has no terminal, and is no error when it is unknown', async (t) => {
   const process = await client.start('trap "echo caught; exit 3" INT; echo ready; while :; do sleep 0.05; done');
   await process.said('ready');
   t.same(await client.ask('process/signal', { processId: process.id, signal: 'interrupt' }), {});
@@ -164,7 +168,7 @@ t.test('interrupt reaches a process without a terminal, and one that is unknown 
   t.match(refusal(await client.request('process/signal', { processId: process.id, signal: 'SIGTERM' })), [-32602]);
 });
 
-t.test('terminate says whether the process ran, and never fails', async (t) => {
+t.test('terminate says whether the process ran, also when it is unknown', async (t) => {
   const process = await client.start('sleep 600');
   t.same(await process.terminate(), { running: true });
   t.match(await process.event('exited'), { exitCode: 137 });
@@ -173,7 +177,7 @@ t.test('terminate says whether the process ran, and never fails', async (t) => {
   t.same(await client.ask('process/terminate', { processId: 'nobody' }), { running: false });
 });
 
-t.test('input is written once for each name and refused in the words of the reference', async (t) => {
+t.test('input is written once when its name comes twice, and refused when it is too late', async (t) => {
   const process = await client.start('cat', { pipeStdin: true });
   t.same(await process.write('one\n', '1'), { status: 'accepted' });
   t.same(await process.write('one\n', '1'), { status: 'accepted' }, 'the same name again');
@@ -194,7 +198,7 @@ t.test('input is written once for each name and refused in the words of the refe
   t.match(refusal(await client.request('process/write', { ...unknown, chunk: '?' })), [-32602]);
 });
 
-t.test('input that is not read holds up no other request', async (t) => {
+t.test('other requests are answered when input is not read', async (t) => {
   const process = await client.start('sleep 600', { pipeStdin: true });
   const chunk = Buffer.alloc(512 * 1024).toString('base64');
   const writes = Array.from({ length: 80 }, (_, index) =>
@@ -209,7 +213,7 @@ t.test('input that is not read holds up no other request', async (t) => {
   }
 });
 
-t.test('read gives what is kept and waits for news', async (t) => {
+t.test('read gives what is kept, and waits when nothing is new', async (t) => {
   const process = await client.start('echo 1; read -r line; echo 2; exit 7', { pipeStdin: true });
   await process.said('1');
   t.match(await process.read(), { chunks: [{ seq: 1, stream: 'stdout', chunk: 'MQo=' }], nextSeq: 2, exited: false });
@@ -247,7 +251,7 @@ t.test('environment is nothing but env when no policy is given', async (t) => {
   t.ok(names.includes('ONE'));
 });
 
-t.test('environment policy inherits without the secrets of the server', async (t) => {
+t.test('environment is inherited as its policy says, without variables of the server, when it has one', async (t) => {
   const policy = { inherit: 'all', ignoreDefaultExcludes: true, exclude: [], set: {}, includeOnly: [] };
   const linesOf = async (envPolicy: object, env: object): Promise<string[]> => {
     const process = await client.start('env', { envPolicy: { ...policy, ...envPolicy }, env });
@@ -274,7 +278,7 @@ t.test('environment policy inherits without the secrets of the server', async (t
   t.ok(none.includes('KEEP=1') && !none.includes('DROP=2'));
 });
 
-t.test('arg0 is what the program sees as its name', async (t) => {
+t.test('program sees arg0 as its name when it is given', async (t) => {
   const process = await client.start('', { argv: ['sh', '-c', 'tr "\\0" " " < /proc/$$/cmdline'], arg0: 'zero' });
   await process.closed();
   t.match(process.output(), /^zero -c /);
@@ -303,13 +307,13 @@ t.test('starts are refused with the codes of the reference when they are wrong',
   t.same(await refused({}), [-32600, 'process wrong already exists']);
 });
 
-t.test('start that could not begin leaves its name free', async (t) => {
+t.test('name is free again when its process could not be started', async (t) => {
   const params = startParams('again', 'true');
   t.match(refusal(await client.request('process/start', { ...params, argv: ['/no/such/program'] })), [-32603]);
   t.match((await client.request('process/start', params)).result, { processId: 'again' });
 });
 
-t.test('requests for a process are answered also right behind its start', async (t) => {
+t.test('requests for a process are answered when they come right after its start', async (t) => {
   const start = client.request('process/start', { ...startParams('quick', 'cat'), pipeStdin: true });
   const read = client.request('process/read', { processId: 'quick' });
   const write = client.request('process/write', { processId: 'quick', chunk: 'YQ==', writeId: '1' });
@@ -319,7 +323,7 @@ t.test('requests for a process are answered also right behind its start', async 
   await client.ask('process/terminate', { processId: 'quick' });
 });
 
-t.test('slow reader slows its process and loses nothing', async (t) => {
+t.test('process waits, and nothing is lost, when its client reads slowly', async (t) => {
   const own = await ExecServerClient.open(server);
   const bytes = 20 * 1024 * 1024;
   own.peer.forgetsMessages = true;

@@ -1,4 +1,4 @@
-// Files by HTTP over real sockets: verbs, ranges, conditions, tars, refusals, confinement, a full disk, and a request that breaks off.
+// Shows files by HTTP over real sockets: verbs, ranges, conditions, tars, refusals, confinement, a full disk, and a request that breaks off.
 import { fork, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import {
@@ -69,7 +69,7 @@ function brokenOff(error: NodeJS.ErrnoException): Pick<Got, 'status' | 'body'> {
 
 const server = await startServer(t, { flags: ['--files'] });
 
-t.test('file is put, got, changed under conditions and removed', async (t) => {
+t.test('file is put, got, changed and removed when the conditions of the request hold', async (t) => {
   const d = folder(t);
   const made = await send(server, 'PUT', `${d}/f?mode=0640`, { body: 'hello' });
   t.equal(made.status, 201);
@@ -132,7 +132,7 @@ t.test('part of a file is got when a range asks for it', async (t) => {
   }
 });
 
-t.test('folder is made, moved and removed', async (t) => {
+t.test('folder is made, moved and removed when nothing is in the way', async (t) => {
   const d = folder(t);
   t.equal((await send(server, 'POST', `${d}/a?mkdir=1`)).status, 201);
   t.match(await send(server, 'POST', `${d}/a?mkdir=1`), { status: 409, reason: 'exists' });
@@ -149,7 +149,7 @@ t.test('folder is made, moved and removed', async (t) => {
   t.equal((await send(server, 'DELETE', `${path}?recursive=1`)).status, 204);
 });
 
-t.test('refusals have a status and a reason', async (t) => {
+t.test('refusal has a status and a reason when a request cannot be served', async (t) => {
   const d = folder(t);
   mkdirSync(`${d}/dir`);
   writeFileSync(`${d}/f`, '');
@@ -175,7 +175,7 @@ t.test('refusals have a status and a reason', async (t) => {
   t.equal((await send(server, 'GET', `${d}/f`, { headers: { origin: 'http://evil.example' } })).status, 403);
 });
 
-t.test('folder comes as a tar and a tar becomes a folder', async (t) => {
+t.test('folder comes as a tar, and a tar becomes a folder, when the request names that type', async (t) => {
   const d = folder(t);
   mkdirSync(`${d}/a/b`, { recursive: true });
   writeFileSync(`${d}/a/b/f`, 'content', { mode: 0o700 });
@@ -211,7 +211,7 @@ t.test('old file stays when a put breaks off in the middle', async (t) => {
   }
 });
 
-t.test('files need the credential of an upgrade, and are not there unless they are switched on', async (t) => {
+t.test('files need a credential when an upgrade does, and are not found when they are switched off', async (t) => {
   const d = folder(t);
   const token = 'a-token-of-a-test-0123456789';
   writeFileSync(`${d}/token`, token, { mode: 0o600 });
@@ -232,7 +232,7 @@ t.test('files need the credential of an upgrade, and are not there unless they a
 });
 
 t.test(
-  'no verb leaves the root while folders are swapped for links',
+  'request reads and changes nothing outside the root when folders are swapped for links meanwhile',
   { skip: !IS_LINUX && 'needs openat2', timeout: RACE_LIMIT_MS },
   async (t) => {
     const d = folder(t);
@@ -293,7 +293,7 @@ function mountSmall(t: Test, path: string): string | undefined {
   return undefined;
 }
 
-t.test('full disk is 507 and leaves the old file and no half one', async (t) => {
+t.test('put ends with 507 and leaves the old file, and no half one, when the disk is full', async (t) => {
   const d = folder(t);
   mkdirSync(`${d}/small`);
   const problem = mountSmall(t, `${d}/small`);
@@ -315,7 +315,7 @@ t.test('full disk is 507 and leaves the old file and no half one', async (t) => 
   t.same(readdirSync(`${d}/small`), ['f']);
 });
 
-t.test('drain waits for a file on its way and takes no new one', async (t) => {
+t.test('drain refuses new files, and waits, when a file is on its way', async (t) => {
   const d = folder(t);
   const draining = await startServer(t, { flags: ['--files', '--drain-timeout', '10m'] });
   const { host, port } = draining;
@@ -344,7 +344,7 @@ async function sendAnyway(path: string, sent: Sent): Promise<Got> {
   return send(server, 'PUT', path, sent);
 }
 
-t.test('refusal is read by a client that is still sending a large body', async (t) => {
+t.test('refusal is read when the client is still sending a large body', async (t) => {
   const d = folder(t);
   const body = Buffer.alloc(20_000_000);
   t.match(await sendAnyway(`${d}/none/f`, { body }), { status: 404, reason: 'notFound' });

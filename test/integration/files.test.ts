@@ -1,4 +1,4 @@
-// `fs/*` over a real socket: results and refusals as clients of the Codex app-server know them, watches, confinement, and what a drain serves.
+// Shows `fs/*` over a real socket: results and refusals as clients of the Codex app-server know them, watches, confinement, and what a drain serves.
 import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -23,7 +23,7 @@ const server = await startServer(t);
 const client = await server.session();
 const ask = (verb: string, params: object, peer = client): Promise<WireMessage> => peer.request(`fs/${verb}`, params);
 
-t.test('files are written, read, listed, copied and removed', async (t) => {
+t.test('files are written, read, listed, copied and removed when their paths are absolute', async (t) => {
   const d = folder(t);
   t.same((await ask('createDirectory', { path: `${d}/a/b` })).result, {});
   t.same((await ask('writeFile', { path: `${d}/a/f`, dataBase64: base64('hello') })).result, {});
@@ -51,14 +51,14 @@ t.test('files are written, read, listed, copied and removed', async (t) => {
   t.same((await ask('remove', { path: `${d}/a` })).result, {}, 'force is the default');
 });
 
-t.test('a file of some megabytes comes and goes whole when its message is longer than others may be', async (t) => {
+t.test('file of some megabytes is written whole when its message is longer than others may be', async (t) => {
   const d = folder(t);
   const content = Buffer.alloc(3_000_000, 'execwire');
   t.same((await ask('writeFile', { path: `${d}/f`, dataBase64: content.toString('base64') })).result, {});
   t.ok(readFileSync(`${d}/f`).equals(content));
 });
 
-t.test('refusals have the codes and texts of the reference', async (t) => {
+t.test('refusal has the code and text of the reference when a request cannot be served', async (t) => {
   const d = folder(t);
   mkdirSync(`${d}/dir/in`, { recursive: true });
   writeFileSync(`${d}/f`, '');
@@ -105,7 +105,7 @@ function changed(peer: WireClient, watchId: string, path: string): Promise<WireM
   );
 }
 
-t.test('watch tells of changes until it ends, and belongs to its connection', async (t) => {
+t.test('watch tells its own connection when files change, until it is ended', async (t) => {
   const d = folder(t);
   const peer = await server.session();
   t.same((await ask('watch', { watchId: 'w', path: d }, peer)).result, { path: d });
@@ -128,7 +128,11 @@ t.test('watch tells of changes until it ends, and belongs to its connection', as
   await changed(peer, 'f', `${d}/later/file`);
   t.notOk(peer.messages.some(({ params }) => params?.watchId === 'w'));
   const other = await server.session();
-  t.same((await ask('watch', { watchId: 'f', path: d }, other)).result, { path: d }, 'names are of one connection');
+  t.same(
+    (await ask('watch', { watchId: 'f', path: d }, other)).result,
+    { path: d },
+    'another connection may use the same name',
+  );
 });
 
 t.test('fs methods do not exist when they are switched off', async (t) => {
@@ -137,7 +141,7 @@ t.test('fs methods do not exist when they are switched off', async (t) => {
   t.match(refusal(await ask('readFile', { path: '/etc/hostname' }, peer)), [-32601, /Method not found/]);
 });
 
-t.test('token file is not given away by any name', async (t) => {
+t.test('token file is refused when a path names it in any way', async (t) => {
   const d = folder(t);
   const token = 'a-token-of-a-test-0123456789';
   writeFileSync(`${d}/token`, token, { mode: 0o600 });
@@ -198,7 +202,7 @@ t.test(
   },
 );
 
-t.test('fs methods are served while the server drains', async (t) => {
+t.test('fs methods are served when the server drains', async (t) => {
   const d = folder(t);
   writeFileSync(`${d}/f`, 'x');
   const draining = await startServer(t, { flags: ['--drain-timeout', '10m'] });

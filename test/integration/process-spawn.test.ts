@@ -1,4 +1,4 @@
-// `process/spawn` and its companions over a real socket, with real programs: the reply at the start, the end as a notification, and what a drain does.
+// Shows `process/spawn` and the requests that belong to it over a real socket, with real programs: the reply at the start, the end as a notification, and what a drain does.
 import { tmpdir } from 'node:os';
 import t, { type Test } from 'tap';
 import { isAlive } from '../support/process-table.js';
@@ -65,7 +65,7 @@ const started = async (params: object, peer = client): Promise<Spawned> => {
 /** A refusal as code and text. */
 const refusal = ({ error }: WireMessage): unknown[] => [error?.code, error?.message];
 
-t.test('spawned process is answered at its start and tells its end with its output', async (t) => {
+t.test('spawn is answered at the start, and the end has the output, when it is not streamed', async (t) => {
   const process = new Spawned(client);
   t.same((await process.spawn(sh('echo out; echo err >&2; exit 3'))).result, {});
   t.same(await process.exited(), {
@@ -91,7 +91,7 @@ t.test('spawned process sends its output before its end when it is streamed', as
   t.equal(order.at(-1)?.method, 'process/exited');
 });
 
-t.test('spawned process has a terminal that can be resized and killed', async (t) => {
+t.test('spawned process can be resized and killed when it has a terminal', async (t) => {
   const process = await started({
     ...sh('trap "stty size" WINCH; echo ready; while :; do read line || :; done'),
     tty: true,
@@ -105,7 +105,7 @@ t.test('spawned process has a terminal that can be resized and killed', async (t
   t.match(await process.exited(), { exitCode: 137 });
 });
 
-t.test('null is no bound and an absent bound is the default for output and time', async (t) => {
+t.test('bound of output and time is the default when it is absent, and there is none when it is null', async (t) => {
   const capped = await started({ ...sh('head -c 2000000 /dev/zero'), timeoutMs: null });
   t.match(await capped.exited(), { stdoutCapReached: true, stderrCapReached: false });
   const whole = await started({ ...sh('head -c 2000000 /dev/zero'), outputBytesCap: null, timeoutMs: null });
@@ -191,7 +191,7 @@ t.test('requests about processes are refused in the words of the reference when 
   await silent.exited();
 });
 
-t.test('methods of processes need the experimental capability', async (t) => {
+t.test('spawn is refused when the client lacks the experimental capability', async (t) => {
   const stable = await server.session();
   t.same(refusal(await new Spawned(stable).spawn(sh('true'))), [
     -32600,
@@ -199,7 +199,7 @@ t.test('methods of processes need the experimental capability', async (t) => {
   ]);
 });
 
-t.test('list names a spawned process with its dialect and no processId', async (t) => {
+t.test('list shows the dialect and no processId when a process was spawned', async (t) => {
   const process = await started({ ...sh('cat'), streamStdin: true, timeoutMs: null });
   const { commands } = await client.ask('command/exec/list', { details: true });
   t.match(commands, [{ processId: null, dialect: 'process/spawn', command: ['sh', '-c', 'cat'], cwd: tmpdir() }]);
@@ -237,7 +237,7 @@ async function waitingProcess(
   return { own, process, peer };
 }
 
-t.test('drain waits for a spawned process and refuses another', async (t) => {
+t.test('drain refuses another process, and waits, when a spawned one runs', async (t) => {
   const { own, process, peer } = await waitingProcess(t, ['--drain-timeout', '10m']);
   t.match(refusal(await new Spawned(peer).spawn(sh('true'))), [-32004]);
   await process.ask('writeStdin', { deltaBase64: base64('last'), closeStdin: true });
@@ -247,7 +247,7 @@ t.test('drain waits for a spawned process and refuses another', async (t) => {
   t.same(await own.exited, CLEAN);
 });
 
-t.test('drain tells the end of a spawned process that its deadline ended', async (t) => {
+t.test('end of a spawned process is told when the deadline of a drain ends it', async (t) => {
   const { own, process, peer } = await waitingProcess(t, ['--drain-timeout', '1ms', '--kill-grace', '10m']);
   t.match(await process.exited(), { exitCode: 143 });
   t.equal(await peer.closed, 1012);

@@ -1,6 +1,6 @@
 /**
  * An agent for tests: the built `execwire mcp`, driven by the client of the MCP SDK over standard input and output. Fails a test whose server leaves a
- * process behind. Knows no tool.
+ * process behind. Knows no tool, except which ones wait.
  */
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,4 +1,4 @@
-// The set-ups that docs/guide/agents.md shows to users of MCP work as they are written there.
+// Shows that the configurations of MCP in docs/guide/agents.md work as they are written there.
 import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
@@ -17,7 +17,7 @@ interface Setup {
   readonly args: string[];
 }
 
-t.test('every configuration of MCP in docs/guide/agents.md gives an agent a machine', async (t) => {
+t.test('configuration of MCP gives an agent a machine when it is copied from docs/guide/agents.md', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'execwire-page-'));
   t.teardown(() => rmSync(folder, { recursive: true }));
   const tokenFile = join(folder, 'token');

@@ -1,4 +1,4 @@
-// `execwire mcp` without a URL, driven by the client of the MCP SDK: every tool, its resources, its cancellations, and what it leaves behind.
+// Shows `execwire mcp` without a URL, driven by the client of the MCP SDK: every tool, resources, cancelled calls, and that no process is left.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, realpathSync, rmSync } from 'node:fs';
@@ -22,7 +22,7 @@ const TOOLS = [
   'list_directory',
 ];
 
-/** The number of the process that a command has printed. */
+/** The pid that a command prints. */
 async function printedPid(agent: Agent, id: string): Promise<number> {
   const { status } = await agent.call('read_output', { id, match: 'pid=\\d+', from: 0 });
   return Number(/Matched "pid=(\d+)"/.exec(status)?.[1]);
@@ -33,7 +33,7 @@ t.test('agent on its own machine', async (t) => {
   t.teardown(() => rmSync(folder, { recursive: true }));
   const agent = await startAgent(t, { cwd: folder });
 
-  await t.test('tools say in few words what they do, with units and limits, and what they may destroy', async (t) => {
+  await t.test('tool says in few words what it does and may destroy when tools are listed', async (t) => {
     const { tools } = await agent.client.listTools();
     t.same(
       tools.map(({ name }) => name),
@@ -58,7 +58,7 @@ t.test('agent on its own machine', async (t) => {
     t.match(agent.client.getInstructions(), /^Runs commands and terminals .* on the machine of this session\./);
   });
 
-  await t.test('exec says how the command ended, with its output', async (t) => {
+  await t.test('exec says how the command ended, and gives its output, when it has ended', async (t) => {
     const failed = await agent.call('exec', { command: 'pwd; echo oops >&2; exit 3' });
     t.match(failed, { status: /^Command c\d+: exit code 3 after [\d.]+ s\. Output: \d+ bytes\.$/, isError: false });
     t.equal(failed.output, `${folder}\noops\n`);
@@ -77,7 +77,7 @@ t.test('agent on its own machine', async (t) => {
     });
   });
 
-  await t.test('exec that times out keeps what came, and kills what was started', async (t) => {
+  await t.test('exec keeps the output so far, and kills what was started, when it times out', async (t) => {
     const command = 'sleep 600 & echo pid=$!; wait';
     let pid: string | undefined;
     // A very busy machine may need longer than the first timeouts to start the shell.
@@ -93,7 +93,7 @@ t.test('agent on its own machine', async (t) => {
     await until('the child is gone', () => !isAlive(Number(pid)));
   });
 
-  await t.test('long output keeps both ends, and read_output reads the middle', async (t) => {
+  await t.test('exec shows both ends, and read_output the middle, when output is long', async (t) => {
     const said = await agent.call('exec', { command: 'seq 1 100000', max_bytes: 1_000 });
     t.match(said.output, /^1\n2\n[\s\S]*\[… \d+ bytes left out …\]\n[\s\S]*99999\n100000\n$/);
     const [, id = '', from] = /read_output \{"id": "(c\d+)", "from": (\d+)\} shows them\.$/.exec(said.status) ?? [];
@@ -106,7 +106,7 @@ t.test('agent on its own machine', async (t) => {
     t.equal(text, Array.from({ length: 100_000 }, (_, n) => `${n + 1}\n`).join(''));
   });
 
-  await t.test('errors say what was wrong and what to do', async (t) => {
+  await t.test('tool says what was wrong and what to do when it fails', async (t) => {
     for (const [tool, args, message] of [
       ['exec', { command: 'true', timeout: 5 }, /Unrecognized key: "timeout"/],
       ['exec', { command: ['/no/such/program'] }, /program "\/no\/such\/program".*ENOENT.*one string\.$/],
@@ -123,7 +123,7 @@ t.test('agent on its own machine', async (t) => {
     }
   });
 
-  await t.test('started command is read, answered and stopped', async (t) => {
+  await t.test('command is read, answered and stopped when start has begun it', async (t) => {
     const script = 'echo ready; while read line; do echo "got $line"; done; echo end of input; sleep 600';
     const id = await agent.start({ command: script });
     t.match(await agent.call('read_output', { id, match: '^ready$' }), {
@@ -167,7 +167,7 @@ t.test('agent on its own machine', async (t) => {
     t.same((await agent.client.listResources()).resources, []);
   });
 
-  await t.test('terminal is typed into, and its screen is text', async (t) => {
+  await t.test('command takes keys, and its screen is shown as text, when it has a terminal', async (t) => {
     const id = await agent.start({
       command: ['bash', '--norc', '-i'],
       tty: true,
@@ -192,7 +192,7 @@ t.test('agent on its own machine', async (t) => {
     t.match(await agent.call('read_output', { id, wait_for: 'exit' }), { status: /exit code 4 after/ });
   });
 
-  await t.test('files are written, read in pieces and listed', async (t) => {
+  await t.test('tools write files, read them in pieces and list folders when paths are absolute', async (t) => {
     const path = join(folder, 'made/by/tool.txt');
     t.match(await agent.call('write_file', { path, content: 'one\ntwo ä\nthree\n' }), {
       status: `Wrote 17 bytes to ${path}. Created the directory ${join(folder, 'made/by')}.`,
@@ -236,11 +236,11 @@ t.test('agent on its own machine', async (t) => {
     t.match(
       await agent.call('read_file', { path: join(folder, 'made/huge'), offset: 5 * 1024 ** 3 }),
       { status: /: 5368709123 bytes; /, output: 'end' },
-      'a piece of a file that is larger than any message',
+      'a piece is read when the whole file is larger than any message',
     );
   });
 
-  await t.test('command that the agent forgets ends by its ttl', async (t) => {
+  await t.test('command ends when no tool names it for its ttl', async (t) => {
     const { status } = await agent.call('start', { command: 'sleep 600', ttl_seconds: 1 });
     t.match(status, /^Command c\d+: running for /);
     const [id = ''] = /c\d+/.exec(status) ?? [];
@@ -248,7 +248,7 @@ t.test('agent on its own machine', async (t) => {
     t.match(await agent.call('read_output', { id }), { status: /because no tool had named it for its ttl_seconds\./ });
   });
 
-  await t.test('cancelled call of exec kills the command, and one of read_output leaves it alone', async (t) => {
+  await t.test('command is killed when its exec is cancelled, and runs on when a read_output is', async (t) => {
     const cancel = new AbortController();
     const call = agent.call('exec', { command: 'echo pid=$$; sleep 600' }, { signal: cancel.signal });
     let id = '';
@@ -275,7 +275,7 @@ t.test('agent on its own machine', async (t) => {
     await agent.call('stop', { id: other, signal: 'SIGKILL' });
   });
 
-  await t.test('calls report their progress to an agent that asks', async (t) => {
+  await t.test('call reports its progress when the agent asks for that', async (t) => {
     const reports: { progress: number; total?: number | undefined; message?: string | undefined }[] = [];
     const cancel = new AbortController();
     const call = agent.call(
@@ -294,7 +294,7 @@ t.test('agent on its own machine', async (t) => {
     t.ok((reports[1]?.progress ?? 0) > (reports[0]?.progress ?? 0), 'it grows');
   });
 
-  await t.test('many calls at once run beside each other', async (t) => {
+  await t.test('calls run beside each other when many come at once', async (t) => {
     const all = await Promise.all(
       Array.from({ length: 40 }, async (_, n) =>
         agent.call('exec', { command: ['echo', `number ${n}`], timeout_seconds: 600 }),
@@ -306,7 +306,7 @@ t.test('agent on its own machine', async (t) => {
     );
   });
 
-  await t.test('hundreds of commands run beside each other, and all end with the session', async (t) => {
+  await t.test('commands run beside each other, and all end with the session, when there are hundreds', async (t) => {
     const count = 300;
     const ids = await Promise.all(Array.from({ length: count }, () => agent.start({ command: ['sleep', '600'] })));
     t.equal(new Set(ids).size, count);
@@ -317,7 +317,7 @@ t.test('agent on its own machine', async (t) => {
     // They are left running: the end of this test looks for what is left behind.
   });
 
-  await t.test('endless output is bounded in memory and in results', async (t) => {
+  await t.test('output is bounded in memory and in results when a command writes without end', async (t) => {
     const id = await agent.start({ command: 'yes "a line of output" | head -c 60000000; echo; echo done' });
     const said = await agent.call('read_output', { id, wait_for: 'exit', timeout_seconds: 600 });
     t.match(said.status, /exit code 0 .* are left out; not all of them are kept any more\.$/);
@@ -333,7 +333,7 @@ t.test('agent on its own machine', async (t) => {
   t.equal(agent.stderr, '', 'nothing to tell to people');
 });
 
-t.test('agent of the newest protocol gets the same tools', async (t) => {
+t.test('agent gets the same tools when it speaks the newest protocol', async (t) => {
   const agent = await startAgent(t, { versionNegotiation: { mode: { pin: '2026-07-28' } } });
   t.same(
     (await agent.client.listTools()).tools.map(({ name }) => name),
@@ -378,7 +378,7 @@ t.test('server ends with 0 and leaves no command behind when its standard input 
   }
 });
 
-t.test('flags that make no sense are refused before anything is served', async (t) => {
+t.test('flags are refused before anything is served when they make no sense', async (t) => {
   for (const [args, message] of [
     [['--host', '--url', 'ws://127.0.0.1:1'], /--host and --url contradict each other/],
     [['--url', 'http://127.0.0.1:1'], /is none of a server.*did you mean ws:\/\/127\.0\.0\.1:1\?/],

@@ -1,4 +1,4 @@
-// The parts of the tools for agents, without a server: what is kept of output and where it is cut, patterns, keys, waits, and the table of commands.
+// Shows the parts of the tools for agents, without a server: what is kept of output and where it is cut, patterns, keys, waits, and the table of commands.
 import t from 'tap';
 import { RpcError } from '../../client/src/errors.js';
 import type { Box, Run } from '../../client/src/node.js';
@@ -75,7 +75,7 @@ t.test('kept output keeps its beginning and its end when it is long', (t) => {
   t.end();
 });
 
-t.test('texts are cut behind whole characters and escape sequences', (t) => {
+t.test('text is cut after a whole character or escape sequence when it is too long', (t) => {
   for (const [text, whole] of [
     ['plain', 5],
     ['é', 2],
@@ -105,7 +105,7 @@ t.test('texts are cut behind whole characters and escape sequences', (t) => {
   t.end();
 });
 
-t.test('shown text is what a reader sees, and says how much was no text', (t) => {
+t.test('shown text is what a reader sees, and counts what is no text, when output has control characters', (t) => {
   const shown = (text: string | Uint8Array, isTerminal = false) =>
     shownText(Buffer.from(text as string), 'text', isTerminal);
   t.same(shown('\u001b[1mbold\u001b[0m\n'), { text: 'bold\n', invalid: 0 });
@@ -118,7 +118,7 @@ t.test('shown text is what a reader sees, and says how much was no text', (t) =>
   t.end();
 });
 
-t.test('merged streams never cut a character of one by the other', (t) => {
+t.test('merged streams keep every character whole when their bytes come mixed', (t) => {
   fc.assert(
     fc.property(
       fc.string({ unit: 'grapheme', maxLength: 30 }),
@@ -145,7 +145,7 @@ t.test('merged streams never cut a character of one by the other', (t) => {
   t.end();
 });
 
-t.test('pattern of a model is bounded in time, and a wrong one is explained', (t) => {
+t.test('pattern is given up when it takes too long, and explained when it is wrong', (t) => {
   t.equal(new BoundedMatch('listening on :(\\d+)').find('x\nlistening on :80\n'), 'listening on :80');
   t.equal(new BoundedMatch('^two$').find('one\ntwo\nthree'), 'two', 'lines have ends');
   t.equal(new BoundedMatch('four').find('one'), undefined);
@@ -154,7 +154,7 @@ t.test('pattern of a model is bounded in time, and a wrong one is explained', (t
   t.end();
 });
 
-t.test('keys are what a terminal sends for them', (t) => {
+t.test('key becomes what a terminal sends when it is pressed', (t) => {
   t.equal(keyBytes('enter'), '\r');
   t.equal(keyBytes('Ctrl-C'), '\u0003');
   t.equal(keyBytes('c-d'), '\u0004');
@@ -235,7 +235,7 @@ function fakeCommands(): { box: FakeBox; commands: AgentCommands; begin: (more?:
   return { box, commands, begin };
 }
 
-t.test('commands start by a shell that is there, and with output kept within the limits of the server', async (t) => {
+t.test('command starts with what the server has and allows when a first start is refused', async (t) => {
   const { box, begin } = fakeCommands();
   const noBash = new RpcError({
     code: -32603,
@@ -281,7 +281,7 @@ t.test('ended commands are forgotten, the oldest first, when there are many', as
   t.equal(outputPart(last, { from: 0, maxBytes: 100, cut: 'middle', view: 'text' }).text, 'output 999\n');
 });
 
-t.test('output of all commands together is bounded, and of running ones both ends stay', async (t) => {
+t.test('output of all commands is bounded, and running ones keep both ends, when they write much', async (t) => {
   const { box, commands, begin } = fakeCommands();
   const chunk = 'x'.repeat(1024 * 1024);
   const ended = await begin();
@@ -321,7 +321,7 @@ t.test('command ends when no tool has named it for its ttl, and not earlier', as
   await t.rejects(begin(), { message: /is ending; nothing was started/ });
 });
 
-t.test('cancelled start kills what it started', async (t) => {
+t.test('command is killed when its start is cancelled', async (t) => {
   const { box, commands } = fakeCommands();
   const cancel = new AbortController();
   const starting = commands.start({ command: 'make', hasOpenInput: false }, cancel.signal);
@@ -333,7 +333,7 @@ t.test('cancelled start kills what it started', async (t) => {
   t.ok(box.runs.every(({ signals }) => signals.includes('SIGKILL')));
 });
 
-t.test('waits end by what was waited for, and always by the end of the command', async (t) => {
+t.test('wait is over when what it waits for comes, or when the command ends', async (t) => {
   const { box, begin } = fakeCommands();
   const command = await begin();
   const [run] = box.runs;
@@ -354,7 +354,7 @@ t.test('waits end by what was waited for, and always by the end of the command',
   t.same(
     await waitFor(command, wait({ waitFor: 'match', match: 'port', from: command.output.end, timeoutMs: 1 }), NEVER),
     { why: 'timeout' },
-    'only behind the offset',
+    'only after the offset',
   );
   const cancel = new AbortController();
   const cancelled = waitFor(command, wait({ waitFor: 'exit' }), cancel.signal);
@@ -372,7 +372,7 @@ t.test('waits end by what was waited for, and always by the end of the command',
   t.same(await last, { why: 'match', matched: 'last words' }, 'also when it comes with the end');
 });
 
-t.test('output is shown from any offset, in pieces that add up to all of it', async (t) => {
+t.test('pieces of output add up to all of it when each begins where the last one ended', async (t) => {
   const { box, begin } = fakeCommands();
   const command = await begin();
   const whole = Array.from({ length: 500 }, (_, n) => `line ${n} äöü €\n`).join('');
@@ -399,7 +399,7 @@ t.test('output is shown from any offset, in pieces that add up to all of it', as
   );
 });
 
-t.test('unfinished characters and sequences wait for their rest while a command runs', async (t) => {
+t.test('unfinished character or sequence waits for its rest when the command still runs', async (t) => {
   const command = new AgentCommand({ id: 'c1', line: 'x', size: { cols: 80, rows: 24 }, onOutput: () => {} });
   const run = new FakeRun([], {});
   const followed = command.follow(run as unknown as Run, run as unknown as Run);
@@ -419,5 +419,5 @@ t.test('unfinished characters and sequences wait for their rest while a command 
   run.write('\u001b[');
   run.end();
   await followed;
-  t.equal(show(), '\u241b[', 'what never ends is shown at the end');
+  t.equal(show(), '\u241b[', 'a sequence that stays unfinished is shown at the end');
 });

@@ -1,4 +1,5 @@
-// `execwire mcp` with a URL, driven by the client of the MCP SDK: credentials, breaks, servers that are lost or not there yet, and what is left on them.
+// Shows `execwire mcp` with a URL, driven by the client of the MCP SDK: credentials, broken connections, servers that are lost or not there yet, and that no
+// command is left on them.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,7 +10,7 @@ import { startServer } from '../support/server.js';
 import { until } from '../support/until.js';
 import { startAgent } from './agent.js';
 
-t.test('agent of a server that wants a token runs commands there, and leaves none behind', async (t) => {
+t.test('agent runs commands, and leaves none behind, when the server wants a token', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'execwire-mcp-'));
   t.teardown(() => rmSync(folder, { recursive: true }));
   const file = join(folder, 'token');
@@ -44,7 +45,7 @@ t.test('agent of a server that wants a token runs commands there, and leaves non
   await until('people are told, too', () => /HTTP 401/.test(stranger.stderr));
 });
 
-t.test('commands go on while the connection is broken, and no byte is lost when it comes back', async (t) => {
+t.test('commands go on, and no byte is lost, when the connection breaks and comes back', async (t) => {
   const server = await startServer(t);
   const proxy = await CuttingProxy.start(server.port);
   t.teardown(() => proxy.close());
@@ -86,9 +87,9 @@ t.test('commands go on while the connection is broken, and no byte is lost when 
   t.ok(proxy.connections > 2, `${proxy.connections} connections`);
 });
 
-t.test('lost server is told as such, and the next server is used', async (t) => {
+t.test('agent is told that a command may be lost, and uses the next server, when its server has crashed', async (t) => {
   const first = await startServer(t);
-  // BEFORE the agent, which has to go away first.
+  // BEFORE the agent, because teardowns run last to first, and the agent has to leave first.
   const second = await startServer(t);
   const proxy = await CuttingProxy.start(first.port);
   t.teardown(() => proxy.close());
@@ -108,7 +109,7 @@ t.test('lost server is told as such, and the next server is used', async (t) => 
   t.match(await agent.call('stop', { id }), { status: /outcome unknown/, isError: false });
 });
 
-t.test('server that is not there yet is an error that says so, until it is there', async (t) => {
+t.test('call says why it fails when the server is not there yet, and works when it is', async (t) => {
   const server = await startServer(t);
   const proxy = await CuttingProxy.start(server.port);
   t.teardown(() => proxy.close());

@@ -1,4 +1,4 @@
-// What a start of the exec-server protocol inherits of the server's environment.
+// Shows what a process of the exec-server protocol inherits of the server's environment.
 import t from 'tap';
 import { baseEnvironment } from '../../../src/dialects/exec-server/environment-policy.js';
 
@@ -11,7 +11,7 @@ const POLICY = {
   includeOnly: [] as string[],
 };
 
-t.test('environment has what its policy says', (t) => {
+t.test('environment has what its policy says, and nothing when there is no policy', (t) => {
   const base = (policy: object): object => ({ ...baseEnvironment({ ...POLICY, ...policy }, SERVER) });
   t.same({ ...baseEnvironment(undefined, SERVER) }, {}, 'nothing without a policy');
   t.same({ ...baseEnvironment(null, SERVER) }, {}, 'nothing with null');
@@ -25,14 +25,14 @@ t.test('environment has what its policy says', (t) => {
   t.end();
 });
 
-t.test('environment keeps a variable of any name', (t) => {
+t.test('environment keeps a variable when its name is __proto__', (t) => {
   const environment = baseEnvironment({ ...POLICY, set: JSON.parse('{"__proto__":"p"}') }, {});
   t.same(Object.keys(environment), ['__proto__']);
   t.equal(Object.getPrototypeOf(environment), null);
   t.end();
 });
 
-t.test('pattern of many stars takes no time that grows without bound', (t) => {
+t.test('pattern is decided soon when it has hundreds of stars', (t) => {
   const name = 'a'.repeat(2000);
   t.same({ ...baseEnvironment({ ...POLICY, exclude: [`${'a*'.repeat(500)}b`] }, { [name]: '1' }) }, { [name]: '1' });
   t.end();

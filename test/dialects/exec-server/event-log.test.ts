@@ -1,4 +1,4 @@
-// The numbered events of a process: their order, what can be read again, and the bound on their number.
+// Shows the numbered events of a process: their order, what can be read again, and the bound on their number.
 import t from 'tap';
 import { OutputLog } from '../../../src/commands/output/log.js';
 import { ReplayBudget } from '../../../src/commands/output/replay-budget.js';
@@ -11,7 +11,7 @@ function logOf(keepBytes: number): OutputLog {
 
 const textOf = ({ chunks }: ReturnType<EventLog['read']>): string[] => chunks.map(({ bytes }) => bytes.toString());
 
-t.test('events have one sequence over both streams, exit and close', (t) => {
+t.test('events have one sequence when they are of both streams, the exit and the close', (t) => {
   const logs = { stdout: logOf(1000), stderr: logOf(1000) };
   const events = new EventLog(logs);
   const write = (output: 'stdout' | 'stderr', text: string): number => {
@@ -32,7 +32,7 @@ t.test('events have one sequence over both streams, exit and close', (t) => {
   t.end();
 });
 
-t.test('events whose bytes were forgotten are left out', (t) => {
+t.test('event is left out when its bytes were forgotten', (t) => {
   const log = logOf(4096);
   const events = new EventLog({ stdout: log });
   for (let index = 0; index < 40; index += 1) {

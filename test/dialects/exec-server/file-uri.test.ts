@@ -1,9 +1,9 @@
-// `file:` URIs of the exec-server protocol: what they name, and which are refused.
+// Shows which paths `file:` URIs of the exec-server protocol name, and which URIs are refused.
 import t from 'tap';
 import { pathOfUri, textPathOfUri, uriOfPath } from '../../../src/dialects/exec-server/file-uri.js';
 import { fc } from '../../support/property.js';
 
-t.test('URI names the path that it encodes', (t) => {
+t.test('URI names the path that it encodes when it is of this machine', (t) => {
   for (const [uri, path] of [
     ['file:///', '/'],
     ['file:///a/b', '/a/b'],
@@ -44,7 +44,7 @@ t.test('URI is refused with the name of its field when it is not a path of this 
   t.end();
 });
 
-t.test('path comes back from its URI when it has any bytes', (t) => {
+t.test('path comes back from its URI when it has bytes of any value', (t) => {
   const names = fc.array(
     fc.uint8Array({ minLength: 1, maxLength: 8 }).filter((name) => {
       const text = Buffer.from(name).toString('latin1');

@@ -1,4 +1,4 @@
-// Which sandboxes of the exec-server protocol are enforced, as what, and which are refused.
+// Shows which sandboxes of the exec-server protocol are enforced, as what, and which are refused.
 import t from 'tap';
 import { NO_SANDBOX_SETTINGS } from '../../../src/dialects/command-exec/sandbox-request.js';
 import { decideExecSandbox } from '../../../src/dialects/exec-server/sandbox-translation.js';
@@ -30,7 +30,7 @@ function sandboxOf(entries: Entries, network = 'restricted'): ExecServerSandbox 
   };
 }
 
-t.test('sandbox of the agent becomes the same one of this server', (t) => {
+t.test('sandbox of the agent becomes one of this server when this server has the same', (t) => {
   t.same(decideExecSandbox(sandboxOf([ROOT]), NO_SANDBOX_SETTINGS, HOST).choice, { type: 'readOnly', network: false });
   t.same(decideExecSandbox(sandboxOf([ROOT], 'enabled'), NO_SANDBOX_SETTINGS, HOST).choice, {
     type: 'readOnly',
@@ -72,7 +72,7 @@ t.test('sandbox is refused when this server cannot enforce exactly what it says'
   t.end();
 });
 
-t.test('null is what the operator says, and a minimum is never undercut', (t) => {
+t.test('sandbox is what the operator chose when the agent sends null, and never less than the minimum', (t) => {
   t.match(decideExecSandbox(null, NO_SANDBOX_SETTINGS, HOST).choice, { type: 'unconfined' });
   const minimum = { ...NO_SANDBOX_SETTINGS, minimum: 'readOnly' as const };
   t.match(decideExecSandbox(null, minimum, HOST), { choice: { type: 'readOnly' }, isRaised: true });
