@@ -2,7 +2,6 @@
 /** A live shell that runs one line at a time, and whose directory and variables persist. Knows no connection and no shell syntax. */
 import type { AbortSignalLike } from './abort-signal.js';
 import { randomName } from './affinity.js';
-import { bytesOfLatin1, latin1Of } from './base64.js';
 import { Capture, type CaptureBounds } from './capture.js';
 import { fieldOf, messageOf } from './errors.js';
 import { Listeners } from './listeners.js';
@@ -160,7 +159,7 @@ export class Shell {
     if (onOutput !== undefined) listeners.add(onOutput);
     const keep = (latin1: string): void => {
       if (latin1 === '') return;
-      const bytes = bytesOfLatin1(latin1);
+      const bytes = Uint8Array.from(latin1, (character) => character.charCodeAt(0));
       capture.push('stdout', bytes);
       listeners.tell(decoder.decode(bytes, { stream: true }));
     };
@@ -220,7 +219,11 @@ export class Shell {
     void run.then(endText, messageOf).then((end) => {
       live.end = end;
     });
-    run.onOutput(({ stream, bytes }) => live.onOutput(stream, latin1Of(bytes)));
+    run.onOutput(({ stream, bytes }) => {
+      let latin1 = '';
+      for (const byte of bytes) latin1 += String.fromCharCode(byte);
+      live.onOutput(stream, latin1);
+    });
     try {
       await run.started;
       await run.write(preparation(kind));

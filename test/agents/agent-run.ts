@@ -1,12 +1,12 @@
 // Runs one turn of the real agent against a server, and tells what became of it. Knows no server.
-import { CodexHome, type Ran, runToEnd } from './codex-binary.js';
+import { CodexHome, runToEnd } from './codex-binary.js';
 import { ScriptedModel, type ScriptStep } from './scripted-model.js';
-import { ANSWERS, answerOf, CHANGED_FILES, Workspace } from './turn.js';
+import { ANSWERS, answersOf, CHANGED_FILES, plainAnswer, Workspace } from './turn.js';
 
 /** No metadata of this model are in the program, so that every version gives it the same tools. */
 const MODEL = 'scripted-model';
 /** Milliseconds for one turn on a very busy machine. */
-const TURN_LIMIT_MS = 180_000;
+const TURN_LIMIT_MS = 300_000;
 
 /** How the agent finds its machine. */
 export type Machine =
@@ -16,23 +16,24 @@ export type Machine =
   | { readonly environments: string };
 
 export interface Turn {
-  readonly ran: Ran;
   readonly files: Readonly<Record<string, string>>;
-  /** What the tools answered, without what differs from run to run. */
+  /** What the tools answered, as {@link plainAnswer} makes it. */
   readonly answers: Readonly<Record<string, string>>;
-  readonly toolMs: readonly number[];
   readonly problems: readonly string[];
 }
 
-/** @param makeSteps gets the folder of the turn */
-export async function runTurn(
+/** How an agent ended that a script drove. */
+export interface Scripted {
+  readonly outputs: ReadonlyMap<string, string>;
+  readonly problems: readonly string[];
+}
+
+/** Runs the agent with a script in a folder. */
+export async function runScript(
   bin: string,
   machine: Machine,
-  makeSteps: (workspace: Workspace) => ScriptStep[],
-): Promise<Turn> {
-  const workspace = new Workspace();
-  const before = workspace.files();
-  const steps = makeSteps(workspace);
+  { steps, workspace }: { readonly steps: readonly ScriptStep[]; readonly workspace: Workspace },
+): Promise<Scripted> {
   const model = await ScriptedModel.start(steps);
   const environments = 'environments' in machine ? { environments: machine.environments } : {};
   const home = new CodexHome({ baseUrl: `${model.origin}/v1`, model: MODEL, ...environments });
@@ -41,44 +42,40 @@ export async function runTurn(
   try {
     const args = ['exec', '--skip-git-repo-check', '-C', workspace.path, 'go on'];
     const ran = await runToEnd(bin, args, { env, cwd: workspace.path, limitMs: TURN_LIMIT_MS });
-    const files = workspace.files();
-    const answers = Object.fromEntries(
-      Object.keys(ANSWERS).map((id) => {
-        const [step = 0, call = 0] = id.split('.').map(Number);
-        return [id, answerOf(model.outputs, step, call).replaceAll(workspace.path, 'FOLDER')];
-      }),
-    );
     const problems = [
       ...(ran.code === 0 ? [] : [`the agent ended with ${ran.code}: ${ran.stderr.slice(-500)}`]),
       ...(model.stepsTaken === steps.length ? [] : [`${model.stepsTaken} of ${steps.length} steps were taken`]),
       ...model.failures.map((failure) => `a step failed: ${failure}`),
-      ...answerProblems(answers),
-      ...fileProblems(before, files),
     ];
-    return { ran, files, answers, toolMs: model.toolMs, problems };
+    return { outputs: model.outputs, problems };
   } finally {
     await model.stop();
     home.remove();
+  }
+}
+
+/** Runs the whole turn in a folder of its own, and checks its answers and files. @param makeSteps of {@link turnSteps} */
+export async function runTurn(bin: string, machine: Machine, makeSteps: () => ScriptStep[]): Promise<Turn> {
+  const workspace = new Workspace();
+  const before = workspace.files();
+  try {
+    const { outputs, problems } = await runScript(bin, machine, { steps: makeSteps(), workspace });
+    const files = workspace.files();
+    const answers = Object.fromEntries(
+      Object.keys(ANSWERS).map((id) => {
+        const [step = 0, call = 0] = id.split('.').map(Number);
+        return [id, plainAnswer(answersOf(outputs, step, call)).replaceAll(workspace.path, 'FOLDER')];
+      }),
+    );
+    return { files, answers, problems: [...problems, ...answerProblems(answers), ...fileProblems(before, files)] };
+  } finally {
     workspace.remove();
   }
 }
 
-/**
- * An answer without times, numbers of chunks and sessions, and counts, which differ from run to run: what was said, and how it ended. How often the
- * agent looked depends on the speed of the machine.
- */
-export function plainAnswer(text: string): string {
-  if (!text.startsWith('Chunk ID')) return text;
-  const said = text.split(/^Chunk ID: .*\n/m).map((part) => part.split(/^Output:\n/m)[1] ?? '');
-  const ends = [...text.matchAll(/^Process (exited with code \d+|running)/gm)].map(([, end]) => end);
-  // A signal in a terminal: 128+n here, 1 there.
-  const end = ends.at(-1)?.replace(/130$/, '1');
-  return `${end}: ${said.map((part) => part.replace(/\n$/, '')).join('')}`;
-}
-
 function answerProblems(answers: Readonly<Record<string, string>>): string[] {
-  return Object.entries(ANSWERS).flatMap(([id, pattern]) =>
-    pattern.test(answers[id] ?? '') ? [] : [`${id} was answered with ${JSON.stringify(answers[id])?.slice(0, 400)}`],
+  return Object.entries(ANSWERS).flatMap(([id, expected]) =>
+    answers[id] === expected ? [] : [`${id} was answered with ${JSON.stringify(answers[id])?.slice(0, 400)}`],
   );
 }
 

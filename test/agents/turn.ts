@@ -5,12 +5,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ScriptStep, ToolCall } from './scripted-model.js';
 
-/** A picture of one pixel. */
+/** A file with a picture of one pixel. */
+export const PICTURE_FILE = 'picture.png';
 const PICTURE = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==';
-/** Milliseconds for which the agent waits for a command before it looks again. */
-const LOOK_MS = 1500;
-/** Looks at one command: two minutes on a very busy machine. */
-const MAX_LOOKS = 80;
+/** Milliseconds for which the agent waits for the end of a command before it looks again: the most that it takes. An end comes sooner. */
+const END_LOOK_MS = 30_000;
+/** Milliseconds for which it waits for output of a command that goes on: it always waits that long. */
+const LOOK_MS = 1000;
+/** Looks at one command; a look takes a second or more, and on a very busy machine a few are needed. */
+const MAX_LOOKS = 200;
 const ENDED = /exited with code/;
 
 /** The folder of one turn. */
@@ -23,7 +26,7 @@ export class Workspace {
     const skill = '---\nname: demo\ndescription: shows that skills are read\n---\nDo nothing.\n';
     writeFileSync(join(this.path, '.agents/skills/demo/SKILL.md'), skill);
     for (const name of ['change', 'delete', 'move']) writeFileSync(join(this.path, `${name}.txt`), `old ${name}\n`);
-    writeFileSync(join(this.path, 'picture.png'), Buffer.from(PICTURE, 'base64'));
+    writeFileSync(join(this.path, PICTURE_FILE), Buffer.from(PICTURE, 'base64'));
   }
 
   /** Every file with its content. */
@@ -52,41 +55,61 @@ export const CHANGED_FILES: Readonly<Record<string, string | undefined>> = {
 };
 
 function command(cmd: string, more: object = {}): ToolCall {
-  return { name: 'exec_command', arguments: { cmd, yield_time_ms: LOOK_MS, ...more } };
+  return { name: 'exec_command', arguments: { cmd, yield_time_ms: END_LOOK_MS, ...more } };
 }
 
-function keys(session: number, chars: string): ToolCall {
-  return { name: 'write_stdin', arguments: { session_id: session, chars, yield_time_ms: LOOK_MS } };
+function keys(session: number, chars: string, lookMs = LOOK_MS): ToolCall {
+  return { name: 'write_stdin', arguments: { session_id: session, chars, yield_time_ms: lookMs } };
 }
 
-/** Everything that one call of a step was answered, over all rounds. */
-export function answerOf(outputs: ReadonlyMap<string, string>, step: number, call = 0): string {
+/** What one call of a step was answered, one text for each look at its command. */
+export function answersOf(outputs: ReadonlyMap<string, string>, step: number, call = 0): string[] {
   const id = new RegExp(`^resp_${step}(\\.\\d+)?_${call}$`);
-  return [...outputs].flatMap(([name, text]) => (id.test(name) ? [text] : [])).join('\n');
+  return [...outputs].flatMap(([name, text]) => (id.test(name) ? [text] : []));
 }
 
 /** The number of a command that goes on. */
-function sessionOf(outputs: ReadonlyMap<string, string>, step: number): number {
-  const [, id] = /session ID (\d+)/.exec(answerOf(outputs, step)) ?? [];
-  if (id === undefined) throw new Error(`step ${step} says no session: ${answerOf(outputs, step)}`);
+function sessionOf(outputs: ReadonlyMap<string, string>, step: number, call = 0): number {
+  const answers = answersOf(outputs, step, call).join('\n');
+  const [, id] = /session ID (\d+)/.exec(answers) ?? [];
+  if (id === undefined) throw new Error(`call ${call} of step ${step} says no session: ${answers}`);
   return Number(id);
 }
 
-/**
- * A step that looks at its commands until they have said something.
- * @param of the step that started the first command; default: this one
- */
-function until(
-  step: number,
-  pattern: RegExp,
-  { calls, of = step }: { readonly calls: (outputs: ReadonlyMap<string, string>) => ToolCall[]; readonly of?: number },
-): ScriptStep {
+interface Looking {
+  readonly calls: (outputs: ReadonlyMap<string, string>) => ToolCall[];
+  /** The step that started the commands. Default: this one. */
+  readonly of?: number;
+  /** Milliseconds of a look. Default: those for an end. */
+  readonly lookMs?: number;
+}
+
+/** A step that looks at each of its commands until that has said something. */
+function until(step: number, pattern: RegExp, { calls, of = step, lookMs = END_LOOK_MS }: Looking): ScriptStep {
+  let first: readonly ToolCall[] = [];
   return ({ outputs, round }) => {
-    if (round === 0) return { calls: calls(outputs), again: true };
-    if (pattern.test(answerOf(outputs, step))) return { isOver: true };
-    if (round > MAX_LOOKS) throw new Error(`step ${step} does not say ${pattern}: ${answerOf(outputs, step)}`);
-    return { calls: [keys(sessionOf(outputs, of), '')], again: true };
+    if (round === 0) {
+      first = calls(outputs);
+      return { calls: first, again: true };
+    }
+    const silent = [...first.keys()].filter((call) => !pattern.test(plainAnswer(answersOf(outputs, step, call))));
+    if (silent.length === 0) return { isOver: true };
+    if (round > MAX_LOOKS) throw new Error(`step ${step} does not say ${pattern}: ${answersOf(outputs, step)}`);
+    const looks = silent.map((call) => ({ ...keys(sessionOf(outputs, of, call), '', lookMs), number: call }));
+    return { calls: looks, again: true };
   };
+}
+
+/**
+ * What a call was answered, without times, numbers of chunks and sessions, and counts, which differ from run to run: how it ended, and all that it said.
+ * How often the agent looked, and what came in which look, depends on the speed of the machine.
+ */
+export function plainAnswer(answers: readonly string[]): string {
+  const ends = answers.flatMap((text) => [...text.matchAll(/^Process (exited with code \d+|running)/gm)]);
+  if (ends.length === 0) return answers.join('').replace(/^Wall time: .*$/gm, 'Wall time');
+  const said = answers.map((text) => text.split(/^Output:\n/m)[1] ?? '');
+  // A signal in a terminal: 128+n here, 1 there.
+  return `${ends.at(-1)?.[1]?.replace(/130$/, '1')}: ${said.join('')}`;
 }
 
 const PATCH = `*** Begin Patch
@@ -105,19 +128,26 @@ const PATCH = `*** Begin Patch
 *** End Patch
 `;
 
-/** What the tools must answer, by step and call. */
-export const ANSWERS: Readonly<Record<string, RegExp>> = {
-  '1.0': /exited with code 0[\s\S]*hello\n/,
-  '2.0': /exited with code 3[\s\S]*one\n/,
-  '2.1': /exited with code 0[\s\S]*two\n/,
-  '3.0': /session ID \d+[\s\S]*ready/,
-  '4.0': /got typed/,
-  '5.0': /exited with code/,
-  '6.0': /session ID \d+[\s\S]*serving/,
-  '7.0': /exited with code 0[\s\S]*answer to question\n/,
-  '8.0': /Success|new\/file\.txt/,
-  '9.0': /image|Success|attached/,
-  '10.0': /exited with code 0[\s\S]*line 30\n/,
+function numbered(count: number): string {
+  return Array.from({ length: count }, (_line, index) => `line ${index + 1}\n`).join('');
+}
+
+const PATCHED = ['A new/file.txt', 'M change.txt', 'M moved/move.txt', 'D delete.txt'];
+const PATCH_HEAD = 'Wall time\nOutput:\nExit code: 0\nWall time\nOutput:\n';
+
+/** What the tools must answer, by step and call, as {@link plainAnswer} makes it. */
+export const ANSWERS: Readonly<Record<string, string>> = {
+  '1.0': 'exited with code 0: hello\n',
+  '2.0': 'exited with code 3: one\n',
+  '2.1': 'exited with code 0: two\n',
+  '3.0': 'running: ready\r\n',
+  '4.0': 'running: typed\r\ngot typed\r\n',
+  '5.0': 'exited with code 1: ^C',
+  '6.0': 'running: serving\n',
+  '7.0': 'exited with code 0: answer to question\n',
+  '8.0': `${PATCH_HEAD}Success. Updated the following files:\n${PATCHED.join('\n')}\n`,
+  '9.0': JSON.stringify([{ type: 'input_image', image_url: `data:image/png;base64,${PICTURE}`, detail: 'high' }]),
+  '10.0': `exited with code 0: ${numbered(30)}`,
 };
 
 export interface TurnOptions {
@@ -129,25 +159,31 @@ export interface TurnOptions {
 
 /** The steps. @param word names a folder for pipes */
 export function turnSteps(word: string, { first = '', middle = '' }: TurnOptions = {}): ScriptStep[] {
-  const terminal = { tty: true };
   const typing = 'echo ready; read -r line; echo got $line; exec sleep 600';
   // Pipes are no files that are compared, and go with the folder.
   const pipes = `.pipes-${word}`;
   const serving = `(read -r q < ${pipes}/ask; echo answer to $q > ${pipes}/tell; exec sleep 30) & echo serving`;
   const lines = (from: number, to: number, more = ''): string =>
     `for i in $(seq ${from} ${to}); do echo line $i; ${more} done;`;
+  const looking = { yield_time_ms: LOOK_MS };
   return [
     until(1, ENDED, { calls: () => [command(`${first} echo hello > a.txt; cat a.txt`)] }),
     until(2, ENDED, { calls: () => [command('echo one; exit 3'), command('echo two')] }),
-    until(3, /ready/, { calls: () => [command(typing, terminal)] }),
-    until(4, /got typed/, { calls: (outputs) => [keys(sessionOf(outputs, 3), 'typed\n')], of: 3 }),
-    until(5, ENDED, { calls: (outputs) => [keys(sessionOf(outputs, 3), '\x03')], of: 3 }),
-    until(6, /serving/, { calls: () => [command(`mkdir -p ${pipes}; mkfifo ${pipes}/ask ${pipes}/tell; ${serving}`)] }),
+    until(3, /ready\r\n/, { calls: () => [command(typing, { tty: true, ...looking })], lookMs: LOOK_MS }),
+    until(4, /got typed\r\n/, { calls: (outputs) => [keys(sessionOf(outputs, 3), 'typed\n')], of: 3, lookMs: LOOK_MS }),
+    until(5, ENDED, { calls: (outputs) => [keys(sessionOf(outputs, 3), '\x03', END_LOOK_MS)], of: 3 }),
+    until(6, /serving\n/, {
+      calls: () => [command(`mkdir -p ${pipes}; mkfifo ${pipes}/ask ${pipes}/tell; ${serving}`, looking)],
+      lookMs: LOOK_MS,
+    }),
     until(7, ENDED, { calls: () => [command(`echo question > ${pipes}/ask; cat ${pipes}/tell`)] }),
     // The agent does not run this: it takes the patch itself, and makes requests about files.
     () => ({ calls: [command(`apply_patch <<'EOF'\n${PATCH}EOF\n`)] }),
-    () => ({ calls: [{ name: 'view_image', arguments: { path: 'picture.png' } }] }),
-    until(10, ENDED, { calls: () => [command(`${lines(1, 10)} ${middle} ${lines(11, 30, 'sleep 0.02;')}`)] }),
+    () => ({ calls: [{ name: 'view_image', arguments: { path: PICTURE_FILE } }] }),
+    until(10, ENDED, {
+      // The agent looks once while the command is in its middle.
+      calls: () => [command(`${lines(1, 10)} ${middle} ${lines(11, 30, 'sleep 0.02;')}`, middle === '' ? {} : looking)],
+    }),
     () => ({ text: 'done' }),
   ];
 }
