@@ -8,8 +8,8 @@ import { judge } from './targets.mjs';
 
 const PAGE = fileURLToPath(new URL('../docs/benchmarks.md', import.meta.url));
 const NOTES = new URL('./notes.md', import.meta.url);
-/** What bench/versions.mjs found, if it has run. */
-const VERSIONS = new URL('./versions.md', import.meta.url);
+/** What bench/versions.mjs and bench/agents.ts found, if they have run. */
+const SECTIONS = ['versions.md', 'agents.md'].map((name) => new URL(name, import.meta.url));
 const LATEST = fileURLToPath(new URL('./results/latest.json', import.meta.url));
 
 /** @typedef {import('./results.mjs').Results} Results */
@@ -90,7 +90,9 @@ ${show(ceiling.largeFramesMbPerSecond)} MB/s in deltas of 64 KiB, ${show(ceiling
 
 ${targetsTable(results)}
 
-${existsSync(VERSIONS) ? `${readFileSync(VERSIONS, 'utf8').trim()}\n\n` : ''}${readFileSync(NOTES, 'utf8').trim()}
+${SECTIONS.filter((url) => existsSync(url))
+  .map((url) => `${readFileSync(url, 'utf8').trim()}\n\n`)
+  .join('')}${readFileSync(NOTES, 'utf8').trim()}
 
 ## Cases
 
