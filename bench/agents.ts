@@ -52,6 +52,7 @@ const KINDS: Readonly<Record<string, (n: number) => ToolCall>> = {
   },
   'a picture (`view_image`)': () => ({ name: 'view_image', arguments: { path: PICTURE_FILE } }),
 };
+const WHOLE = 'the whole turn, all of these';
 const BEGINNING = 'the beginning of a turn: connection, instructions, skills';
 
 /** Milliseconds on the wire, one median for each kind. */
@@ -61,11 +62,13 @@ type Figures = Readonly<Record<string, number>>;
 async function measure(bin: string, target: string): Promise<Figures> {
   const recorder = await WireRecorder.start(target);
   const found: Record<string, number[]> = {};
+  let wholeMs = 0;
   const calls = Object.entries(KINDS).flatMap(([kind, make]) =>
     Array.from({ length: CALLS }, (_call, n) => ({ kind, call: make(n), isFirst: n === 0 })),
   );
   const keep = (step: number): void => {
     const ms = openMs(recorder.take());
+    wholeMs += ms;
     const before = calls[step - 1];
     if (before === undefined) found[BEGINNING] = [ms];
     else if (!before.isFirst) found[before.kind] = [...(found[before.kind] ?? []), ms];
@@ -90,11 +93,11 @@ async function measure(bin: string, target: string): Promise<Figures> {
     workspace.remove();
     await recorder.close();
   }
-  return Object.fromEntries(Object.entries(found).map(([kind, values]) => [kind, median(values)]));
+  return Object.fromEntries(Object.entries({ ...found, [WHOLE]: [wholeMs] }).map(([kind, all]) => [kind, median(all)]));
 }
 
 function section(ours: readonly Figures[], theirs: readonly Figures[]): string {
-  const rows = [BEGINNING, ...Object.keys(KINDS)].map((kind) => {
+  const rows = [BEGINNING, ...Object.keys(KINDS), WHOLE].map((kind) => {
     const [one, other] = [ours, theirs].map((figures) => figures.map((each) => each[kind] ?? Number.NaN));
     const ratios = (one ?? []).map((value, round) => value / (other?.[round] ?? Number.NaN));
     const { median: ratio, low, high } = medianInterval(ratios);
@@ -110,7 +113,7 @@ function section(ours: readonly Figures[], theirs: readonly Figures[]): string {
   return `## The real agent, beside its own server
 
 ${date}; ${ours.length} rounds, each with a turn of the agent of codex ${CODEX_VERSION} on both servers, which of them first changes from round to round;
-${cpus().length} cores, Linux ${release()}, Node ${process.version}, load average ${loadavg()[0]?.toFixed(1)} at the end: \`npm run bench:agents -- --page\`. Milliseconds in which at least one request of
+${cpus().length} cores, Linux ${release()}, Node ${process.version}, load average ${loadavg()[0]?.toFixed(1)} at the end, because the machine was shared: \`npm run bench:agents -- --rounds ${ours.length} --page\`. Milliseconds in which at least one request of
 a tool call, or the process that it started, was open on the wire, seen by a relay between the agent and the server: medians of ${CALLS - 1} calls a turn, then of the rounds. The ratio is
 the median of the rounds' ratios, with the 95 % interval of that median behind it. "The same" means that the interval holds 1.
 

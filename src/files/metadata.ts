@@ -28,8 +28,10 @@ export interface FileMetadata {
 export function readMetadata(access: FileAccess, path: FilePath): Promise<FileMetadata> {
   const clean = absolutePath(path);
   return filing(async () => {
+    const own = await statsOfName(access, clean);
+    if (own?.isSymbolicLink() === false) return metadataOf(own, false);
     const stats = await holding(access.reach(clean, 'read'), ({ path: at }) => stat(at, { bigint: true }));
-    return metadataOf(stats, await isSymlink(access, clean));
+    return metadataOf(stats, own !== undefined);
   });
 }
 
@@ -46,7 +48,8 @@ export function metadataOf(stats: BigIntStats, isSymlink: boolean): FileMetadata
   };
 }
 
-async function isSymlink(access: FileAccess, path: Buffer): Promise<boolean> {
-  if (access.isRoot(path)) return false;
-  return (await holding(access.enter(path, 'read'), ({ path: at }) => lstat(at))).isSymbolicLink();
+/** @returns undefined for a root, which has no name */
+async function statsOfName(access: FileAccess, path: Buffer): Promise<BigIntStats | undefined> {
+  if (access.isRoot(path)) return undefined;
+  return holding(access.enter(path, 'read'), ({ path: at }) => lstat(at, { bigint: true }));
 }

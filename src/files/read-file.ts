@@ -123,11 +123,13 @@ async function readAll(handle: FileHandle, size: number, { maxBytes, reserve }: 
     reserve?.(total + most);
     const chunk = Buffer.allocUnsafe(most);
     const { bytesRead } = await handle.read(chunk, 0, chunk.length, null);
-    if (bytesRead === 0)
-      return chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks, total);
     total += bytesRead;
     if (total > maxBytes) throw tooLarge(maxBytes);
-    chunks.push(chunk.subarray(0, bytesRead));
+    if (bytesRead > 0) chunks.push(chunk.subarray(0, bytesRead));
+    // A file that tells its size ends where a read gives all of it and less than was asked for.
+    if (bytesRead === 0 || (total === size && bytesRead < most)) {
+      return chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks, total);
+    }
   }
 }
 

@@ -69,9 +69,9 @@ export interface PendingFile {
 /** Begins to write a file. @throws {FileError} */
 export function beginWrite(access: FileAccess, path: FilePath, options: WriteOptions = {}): Promise<PendingFile> {
   return filing(async () => {
-    const entry = await enterFile(access, absolutePath(path));
+    const { entry, stats } = await enterFile(access, absolutePath(path));
     try {
-      return await pendingIn(access, entry, options);
+      return await pendingIn(access, { entry, stats }, options);
     } catch (error) {
       await entry.close();
       throw error;
@@ -79,8 +79,12 @@ export function beginWrite(access: FileAccess, path: FilePath, options: WriteOpt
   });
 }
 
-async function pendingIn(access: FileAccess, entry: Entry, { mode, check }: WriteOptions): Promise<PendingFile> {
-  const present = await presentFile(access, entry);
+async function pendingIn(
+  access: FileAccess,
+  { entry, stats: found }: Entered,
+  { mode, check }: WriteOptions,
+): Promise<PendingFile> {
+  const present = await presentFile(access, found);
   check?.(present);
   const temporary = entry.sibling(temporaryName());
   const created = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
@@ -106,7 +110,7 @@ async function pendingIn(access: FileAccess, entry: Entry, { mode, check }: Writ
           if (modifiedAtMs !== undefined) await handle.utimes(modifiedAtMs / 1000, modifiedAtMs / 1000);
           const stats = await handle.stat({ bigint: true });
           // AGAIN, because writing took its time.
-          check?.(await presentFile(access, entry));
+          check?.(await presentFile(access, await lstatIfThere(entry.path)));
           await rename(temporary, entry.path);
           await end();
           return stats;
@@ -120,15 +124,21 @@ async function pendingIn(access: FileAccess, entry: Entry, { mode, check }: Writ
   };
 }
 
+/** A name, and what has it. */
+interface Entered {
+  readonly entry: Entry;
+  readonly stats: BigIntStats | undefined;
+}
+
 /** Comes to the name that a write replaces: a symbolic link is followed, also one that leads to nothing yet. */
-async function enterFile(access: FileAccess, path: Buffer): Promise<Entry> {
+async function enterFile(access: FileAccess, path: Buffer): Promise<Entered> {
   let next = path;
   for (let links = 0; links <= MAX_LINKS; links += 1) {
     if (access.isRoot(next)) throw errnoError('EISDIR');
     const entry = await access.enter(next, 'write');
     try {
       const stats = await lstatIfThere(entry.path);
-      if (stats?.isSymbolicLink() !== true) return entry;
+      if (stats?.isSymbolicLink() !== true) return { entry, stats };
       const target = await linkTarget(entry.path);
       // It is a link no more: it is looked at again.
       if (target !== undefined)
@@ -143,8 +153,7 @@ async function enterFile(access: FileAccess, path: Buffer): Promise<Entry> {
 }
 
 /** What is to be replaced. @throws {FileError} when it is no file */
-async function presentFile(access: FileAccess, entry: Entry): Promise<BigIntStats | undefined> {
-  const stats = await lstatIfThere(entry.path);
+async function presentFile(access: FileAccess, stats: BigIntStats | undefined): Promise<BigIntStats | undefined> {
   if (stats === undefined) return undefined;
   if (stats.isDirectory()) throw errnoError('EISDIR');
   if (!stats.isFile()) throw new FileError('notAFile', 'the path is not a file');
