@@ -1,4 +1,5 @@
 /** Files by HTTP at `/files/PATH`: the path from `/files` on is the file's absolute path. Knows what the verbs need, and not what they do. */
+import type { ServerResponse } from 'node:http';
 import type { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { requirePrincipal } from '../plugins/auth.js';
@@ -6,7 +7,9 @@ import type { FileAccess } from '../src/files/file-access.js';
 import type { Action } from '../src/policy/may-do.js';
 import { type FileAnswer, type FileRequest, FileRequests } from '../src/server/file-requests.js';
 import { HttpRefusal, refusalOf } from '../src/server/file-transfer.js';
+import { watchPace } from '../src/server/transfer-pace.js';
 import { RETRY_AFTER_SECONDS } from '../src/server/upgrade-admission.js';
+import type { FileRequestObserver } from '../src/telemetry/file-request-observer.js';
 
 /** Requests that are served at a time: each holds a few descriptors and a megabyte. */
 const MAX_TRANSFERS = 64;
@@ -16,13 +19,22 @@ const OTHER_METHODS = ['PATCH', 'OPTIONS'];
 
 export interface FilesRouteOptions {
   readonly access: FileAccess;
-  /** A body of which nothing arrives for so long is given up. 0: no limit. */
+  /** A body of which next to nothing arrives or is taken for so long is given up. 0: no limit. */
   readonly stallTimeoutMs: number;
 }
 
 /** Adds the routes. */
 export async function filesRoute(app: FastifyInstance, { access, stallTimeoutMs }: FilesRouteOptions): Promise<void> {
   const files = new FileRequests(access);
+  const observed = new WeakMap<FastifyRequest, FileRequestObserver>();
+  app.addHook('onRequest', async (request, reply) => {
+    const observer = app.telemetry.fileRequest(request.method);
+    observed.set(request, observer);
+    reply.raw.once('close', () => {
+      const status = reply.raw.writableFinished ? reply.raw.statusCode : undefined;
+      observer.ended({ status, path: requestOf(request).path, principal: request.principal });
+    });
+  });
   // The body goes to the file as it comes; nothing reads it before.
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', (_request, _payload, done) => done(null));
@@ -57,17 +69,30 @@ export async function filesRoute(app: FastifyInstance, { access, stallTimeoutMs 
         return undefined;
       },
       handler: async (request, reply) => {
-        const ended = app.files.transfers.begin();
+        const transfer = app.files.transfers.begin();
         // A broken connection ends it, too.
-        reply.raw.once('close', ended);
-        const { status, headers, body } = await serve(requestOf(request), request);
-        return reply.code(status).headers(headers).send(body);
+        reply.raw.once('close', () => transfer.closed());
+        try {
+          const { status, headers, body, sentBytes } = await serve(requestOf(request), request);
+          const observer = observed.get(request);
+          if (observer !== undefined && sentBytes !== undefined) observer.sentBytes = sentBytes;
+          if (body !== undefined) endWhenUnread(reply.raw, stallTimeoutMs);
+          return reply.code(status).headers(headers).send(body);
+        } finally {
+          transfer.served();
+        }
       },
     });
   };
 
   add(['GET', 'HEAD'], 'files:read', (asked, { method }) => files.read(asked, method === 'GET'));
-  add(['PUT'], 'files:write', (asked, { raw }) => files.write(asked, bodyOf(raw, stallTimeoutMs)));
+  add(['PUT'], 'files:write', (asked, request) => {
+    const onBytes = (bytes: number): void => {
+      const observer = observed.get(request);
+      if (observer !== undefined) observer.receivedBytes += bytes;
+    };
+    return files.write(asked, bodyOf(request.raw, { stallTimeoutMs, onBytes }));
+  });
   add(['DELETE'], 'files:write', (asked) => files.remove(asked));
   add(['POST'], 'files:write', (asked) => files.change(asked));
   app.route({
@@ -101,24 +126,47 @@ function onlyTexts(values: Readonly<Record<string, unknown>>): Record<string, st
   );
 }
 
-/** The body, which breaks off with an error when the client sends nothing for a while. */
-async function* bodyOf(raw: Readable, stallTimeoutMs: number): AsyncGenerator<Buffer, void, void> {
-  let timer: NodeJS.Timeout | undefined;
-  const wait = (): void => {
-    clearTimeout(timer);
-    if (stallTimeoutMs > 0) timer = setTimeout(() => raw.destroy(new Error('the body has stalled')), stallTimeoutMs);
-  };
+interface BodyOptions {
+  readonly stallTimeoutMs: number;
+  readonly onBytes: (bytes: number) => void;
+}
+
+/** The body, which breaks off with an error when the client sends next to nothing for a while. */
+async function* bodyOf(raw: Readable, { stallTimeoutMs, onBytes }: BodyOptions): AsyncGenerator<Buffer, void, void> {
+  let movedBytes = 0;
+  let isWaiting = true;
+  const endPace = watchPace({
+    stallTimeoutMs,
+    movedBytes: () => movedBytes,
+    isWaiting: () => isWaiting,
+    giveUp: () => raw.destroy(new Error('the body has stalled')),
+  });
   try {
-    wait();
     // A refusal in the middle must not close the socket: the answer still goes through it.
     for await (const chunk of raw.iterator({ destroyOnReturn: false })) {
-      clearTimeout(timer);
+      const { length } = chunk as Buffer;
+      movedBytes += length;
+      onBytes(length);
+      isWaiting = false;
       yield chunk as Buffer;
-      wait();
+      isWaiting = true;
     }
   } finally {
-    clearTimeout(timer);
+    endPace();
   }
+}
+
+/** Ends a connection whose client takes next to nothing of its answer for a while. */
+function endWhenUnread(response: ServerResponse, stallTimeoutMs: number): void {
+  const { socket } = response;
+  if (socket === null) return;
+  const endPace = watchPace({
+    stallTimeoutMs,
+    movedBytes: () => socket.bytesWritten - socket.writableLength,
+    isWaiting: () => socket.writableLength > 0,
+    giveUp: () => socket.destroy(),
+  });
+  response.once('close', endPace);
 }
 
 function refuse(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {

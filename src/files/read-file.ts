@@ -16,6 +16,12 @@ export interface OpenedFile {
   readonly stats: BigIntStats;
 }
 
+/** The size of an open file. @throws {FileError} `tooLarge` beyond 2^53: a sparse file may say so, and no offset in it could be named */
+export function exactSize({ size }: BigIntStats): number {
+  if (size > BigInt(Number.MAX_SAFE_INTEGER)) throw new FileError('tooLarge', `a file of ${size} bytes is too large`);
+  return Number(size);
+}
+
 /**
  * Opens a regular file for reading, links followed.
  * @throws {FileError} `notAFile` for folders, devices, pipes and sockets, which are not opened

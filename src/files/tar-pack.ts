@@ -10,7 +10,7 @@ import { type FileAccess, type Folder, holding } from './file-access.js';
 import { FileError, filing } from './file-error.js';
 import { absolutePath, type FilePath, splitPath } from './file-path.js';
 import { entriesOf } from './read-directory.js';
-import { type OpenedFile, openFile, openRegular } from './read-file.js';
+import { exactSize, type OpenedFile, openFile, openRegular } from './read-file.js';
 import { MAX_DEPTH } from './remove.js';
 import { isTemporaryName } from './temporary-name.js';
 
@@ -140,7 +140,7 @@ async function openServed(access: FileAccess, at: Buffer): Promise<OpenedFile | 
 
 /** A file as the archive has it. */
 async function* contentOf({ handle, stats }: OpenedFile, path: string): AsyncGenerator<Buffer, void, void> {
-  const size = Number(stats.size);
+  const size = exactSize(stats);
   yield headerOf({ path, type: 'File', size, stats });
   for (let left = size; left > 0; ) {
     const chunk = Buffer.allocUnsafe(Math.min(left, CHUNK_BYTES));

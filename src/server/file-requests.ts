@@ -7,7 +7,7 @@ import { errnoOf, filing } from '../files/file-error.js';
 import { absolutePath } from '../files/file-path.js';
 import { readMetadata } from '../files/metadata.js';
 import { move } from '../files/move.js';
-import { openFile } from '../files/read-file.js';
+import { exactSize, openFile } from '../files/read-file.js';
 import { remove } from '../files/remove.js';
 import { beginWrite } from '../files/write-file.js';
 import { type Conditions, checkConditions, entityTag, HttpRefusal, names, rangeOf } from './file-transfer.js';
@@ -31,6 +31,8 @@ export interface FileAnswer {
   readonly headers: Readonly<Record<string, string>>;
   /** Undefined for none. To be read to its end, or destroyed. */
   readonly body?: Readable;
+  /** Bytes of the body that were read so far. */
+  readonly sentBytes?: () => number;
 }
 
 /** A page of a browser must neither guess what the content is nor run it. */
@@ -64,7 +66,7 @@ export class FileRequests {
         await handle.close();
         return { status: 304, headers };
       }
-      const size = Number(stats.size);
+      const size = exactSize(stats);
       const answer = rangedAnswer(request, { size, tag, headers });
       if (!wantsBody) {
         await handle.close();
@@ -72,7 +74,8 @@ export class FileRequests {
       }
       // A file of /proc says 0 and has content; it is read to its end.
       const part = size === 0 ? {} : { start: answer.first, end: answer.last };
-      return { ...answer, body: handle.createReadStream({ ...part, highWaterMark: CHUNK_BYTES }) };
+      const body = handle.createReadStream({ ...part, highWaterMark: CHUNK_BYTES });
+      return { ...answer, body, sentBytes: () => body.bytesRead };
     } catch (error) {
       await handle.close();
       throw error;
@@ -141,9 +144,16 @@ export class FileRequests {
       await close();
       return { status: 200, headers };
     }
-    const body = Readable.from(pieces, { objectMode: false });
+    let sent = 0;
+    const counted = async function* (): AsyncGenerator<Buffer, void, void> {
+      for await (const piece of pieces) {
+        sent += piece.length;
+        yield piece;
+      }
+    };
+    const body = Readable.from(counted(), { objectMode: false });
     body.once('close', () => void close());
-    return { status: 200, headers, body };
+    return { status: 200, headers, body, sentBytes: () => sent };
   }
 
   /** The tag of what the path itself names. */

@@ -10,6 +10,7 @@ import { PlainAccess } from '../files/plain-access.js';
 import { SecretFiles } from '../files/secret-files.js';
 import { PROTECTED_NAMES } from '../process/sandbox/writable-roots.js';
 import { workingDirectory } from '../process/working-directory.js';
+import { Transfers } from './transfers.js';
 
 /** The files of one server. */
 export interface ServerFiles {
@@ -33,21 +34,6 @@ export interface ServerFilesOptions {
   /** Whether commands run as a user with other rights than the server's. */
   readonly runsAsOther: boolean;
   readonly loadOpenBeneath: () => Promise<OpenBeneath | undefined>;
-}
-
-/** Counts what is under way. */
-export class Transfers {
-  count = 0;
-
-  /** @returns a function to be called at the end; a second call does nothing */
-  begin(): () => void {
-    this.count += 1;
-    let isOver = false;
-    return () => {
-      if (!isOver) this.count -= 1;
-      isOver = true;
-    };
-  }
 }
 
 /** @throws {Error} naming the flag that cannot be kept */

@@ -150,6 +150,31 @@ export const instruments = {
     labels: ['kind'],
     buckets: SPAWN_BUCKETS,
   },
+  fileRequests: {
+    name: 'execwire_file_requests_total',
+    kind: 'counter',
+    help: 'Requests for files by HTTP, by method and status; `broken` if the connection ended before the answer was complete.',
+    labels: ['method', 'status'],
+  },
+  fileRequestDuration: {
+    name: 'execwire_file_request_duration_seconds',
+    kind: 'histogram',
+    help: 'Time of these requests until the answer was sent, by method.',
+    labels: ['method'],
+    buckets: REQUEST_BUCKETS,
+  },
+  fileRequestsInFlight: {
+    name: 'execwire_file_requests_in_flight',
+    kind: 'gauge',
+    help: 'Such requests that are not answered yet.',
+    labels: [],
+  },
+  fileBytes: {
+    name: 'execwire_file_bytes_total',
+    kind: 'counter',
+    help: 'Bytes of files and tars by HTTP, by direction (`received`, `sent`), counted at the end of each request.',
+    labels: ['direction'],
+  },
   outputBytes: {
     name: 'execwire_output_bytes_total',
     kind: 'counter',

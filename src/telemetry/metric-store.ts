@@ -112,6 +112,7 @@ export type Metrics = {
 /** Kinds that start with a zero, so that a first failure shows as a change. */
 const KINDS = ['tty', 'streamed', 'buffered'];
 const SPAN_LOSSES = ['queue_full', 'export_failed'];
+const FILE_DIRECTIONS = ['received', 'sent'];
 
 /** Creates all metrics, at zero. @param version of the server */
 export function createMetrics(version: string): Metrics {
@@ -123,6 +124,7 @@ export function createMetrics(version: string): Metrics {
   metrics.buildInfo.set(1, version, process.version);
   for (const kind of KINDS) metrics.commands.add(0, kind, 'success');
   for (const reason of SPAN_LOSSES) metrics.spansDropped.set(0, reason);
+  for (const direction of FILE_DIRECTIONS) metrics.fileBytes.set(0, direction);
   return metrics;
 }
 

@@ -20,6 +20,7 @@ import {
   type LabelTables,
   ObservedRequest,
 } from './connection-observer.js';
+import { FileRequestObserver } from './file-request-observer.js';
 import type { Metrics } from './metric-store.js';
 import type { CommandSpan, Tracing } from './tracing.js';
 
@@ -101,6 +102,12 @@ export class Telemetry {
   returned(started: ExecRequest, { observation }: Call): void {
     const span = this.#detachableSpans.get(started);
     if (span !== undefined && observation instanceof ObservedRequest) observation.linkTo(span);
+  }
+
+  /** Follows a request for files by HTTP. */
+  fileRequest(method: string): FileRequestObserver {
+    const { metrics, log } = this.#options;
+    return new FileRequestObserver(metrics, log, method);
   }
 
   /** Follows the drain. @param connections open at its beginning @param commands running at its beginning */

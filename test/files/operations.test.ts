@@ -25,7 +25,7 @@ import { absolutePath } from '../../src/files/file-path.js';
 import { readMetadata } from '../../src/files/metadata.js';
 import { move } from '../../src/files/move.js';
 import { readDirectory } from '../../src/files/read-directory.js';
-import { readFile, readFilePiece } from '../../src/files/read-file.js';
+import { exactSize, readFile, readFilePiece } from '../../src/files/read-file.js';
 import { remove } from '../../src/files/remove.js';
 import { type WalkOptions, walk } from '../../src/files/walk.js';
 import { beginWrite, writeFile } from '../../src/files/write-file.js';
@@ -302,6 +302,13 @@ for (const way of WAYS) {
     },
   );
 }
+
+t.test('size that no offset can name is refused', async (t) => {
+  const { at } = await setUp(t, 'plain', { f: 'four' });
+  const stats = statSync(at('f'), { bigint: true });
+  t.equal(exactSize(stats), 4);
+  t.equal(await reasonOf((async () => exactSize(Object.assign(stats, { size: 2n ** 60n })))()), 'tooLarge');
+});
 
 t.test('plain: a walk of a folder with thousands of entries is sorted', async (t) => {
   const names = Array.from({ length: 9001 }, (_, n) => `${(n * 7919) % 9001}`);

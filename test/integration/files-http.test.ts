@@ -211,6 +211,75 @@ t.test('old file stays when a put breaks off in the middle', async (t) => {
   }
 });
 
+t.test(
+  'place is free again when a client takes nothing of its answer, or gives next to nothing of a body',
+  async (t) => {
+    const d = folder(t);
+    const impatient = await startServer(t, { flags: ['--files', '--stall-timeout', '300ms'] });
+    const { host, port } = impatient;
+    writeFileSync(`${d}/large`, Buffer.alloc(50_000_000));
+    const getting = request({ host, port, path: `/files${d}/large`, agent: false });
+    getting.end();
+    const [unread] = (await once(getting, 'response')) as [IncomingMessage];
+    unread.on('error', () => {});
+    const isOpen = (): boolean => impatient.descriptors().some((descriptor) => descriptor.includes(`${d}/large`));
+    await until('the file is closed', () => !isOpen());
+    getting.destroy();
+    const putting = request({ host, port, method: 'PUT', path: `/files${d}/trickle`, agent: false });
+    putting.on('error', () => {});
+    const ended = new Promise((resolve) => putting.once('close', resolve).once('response', resolve));
+    const trickle = setInterval(() => putting.write('x'), 20);
+    await ended;
+    clearInterval(trickle);
+    putting.destroy();
+    await until('no half file is left', () => readdirSync(d).length === 1);
+  },
+);
+
+t.test('requests are counted, and each has a line in the log', async (t) => {
+  const d = folder(t);
+  const watched = await startServer(t, { flags: ['--files', '--log-level', 'debug'], warm: false });
+  await send(watched, 'PUT', `${d}/f`, { body: 'x'.repeat(1000) });
+  await send(watched, 'GET', `${d}/f`);
+  await send(watched, 'GET', `${d}/none`);
+  await send(watched, 'GET', d, { headers: { accept: TAR } });
+  await send(watched, 'PATCH', `${d}/f`);
+  const { host, port } = watched;
+  const broken = request({ host, port, method: 'PUT', path: `/files${d}/g`, agent: false });
+  broken.on('error', () => {});
+  broken.write('y'.repeat(500));
+  await until('the body has begun', () => readdirSync(d).length === 2);
+  t.match((await watched.get('/metrics')).body, /^execwire_file_requests_in_flight 1$/m);
+  broken.destroy();
+  const lines = (): Record<string, unknown>[] =>
+    watched.lines.flatMap((line) => (line.includes('"file request"') ? [JSON.parse(line)] : []));
+  await until('all have ended', () => lines().length === 6);
+  const file = { path: `${d}/f`, principal: 'anonymous', durationMs: Number };
+  t.match(lines(), [
+    { ...file, level: 30, method: 'PUT', status: 201, receivedBytes: 1000, sentBytes: 0 },
+    { ...file, level: 20, method: 'GET', status: 200, receivedBytes: 0, sentBytes: 1000 },
+    { level: 20, method: 'GET', status: 404, path: `${d}/none` },
+    { level: 20, method: 'GET', status: 200, path: d, sentBytes: Number },
+    { level: 30, method: 'other', status: 405 },
+    { level: 30, method: 'PUT', status: 'broken', receivedBytes: 500, path: `${d}/g` },
+  ]);
+  const tarBytes = Number(lines()[3]?.sentBytes);
+  t.ok(tarBytes > 2048 && tarBytes % 512 === 0);
+  const { body } = await watched.get('/metrics');
+  for (const line of [
+    'execwire_file_requests_total{method="PUT",status="201"} 1',
+    'execwire_file_requests_total{method="PUT",status="broken"} 1',
+    'execwire_file_requests_total{method="GET",status="404"} 1',
+    'execwire_file_requests_total{method="other",status="405"} 1',
+    'execwire_file_request_duration_seconds_count{method="GET"} 3',
+    'execwire_file_requests_in_flight 0',
+    'execwire_file_bytes_total{direction="received"} 1500',
+    `execwire_file_bytes_total{direction="sent"} ${1000 + tarBytes}`,
+  ]) {
+    t.ok(body.split('\n').includes(line), line);
+  }
+});
+
 t.test('files need a credential when an upgrade does, and are not found when they are switched off', async (t) => {
   const d = folder(t);
   const token = 'a-token-of-a-test-0123456789';
