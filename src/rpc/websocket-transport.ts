@@ -4,6 +4,7 @@
  */
 import { closeCodes } from '../protocol/close-codes.js';
 import { watchFlush } from './flush-limit.js';
+import { type ReadableFirst, readBeforeFailing } from './read-before-failing.js';
 import type { EncodedMessage, MessageParts, Transport, TransportListener } from './transport.js';
 import { MESSAGE_HEADROOM_BYTES } from './transport.js';
 import { type FrameSocket, FrameWriter } from './websocket-frames.js';
@@ -78,7 +79,7 @@ export class WebSocketTransport implements Transport {
   readonly kind = 'websocket';
   receivedMessages = 0;
   readonly #ws: WebSocketLike;
-  readonly #socket: FrameSocket | undefined;
+  readonly #socket: (FrameSocket & ReadableFirst) | undefined;
   readonly #writer: FrameWriter | LibraryWriter;
   #listener: TransportListener | undefined;
   #stopWatchingFlush: (() => void) | undefined;
@@ -87,11 +88,12 @@ export class WebSocketTransport implements Transport {
   #unanswered: Buffer | undefined;
 
   /** @param socket the TCP or TLS socket under `ws`; undefined for an injected upgrade, which has none */
-  constructor(ws: WebSocketLike, socket: FrameSocket | undefined) {
+  constructor(ws: WebSocketLike, socket: (FrameSocket & ReadableFirst) | undefined) {
     this.#ws = ws;
     this.#socket = socket;
     const writesItself = socket !== undefined && ws.extensions === '';
     this.#writer = writesItself ? new FrameWriter(socket) : new LibraryWriter(ws, () => this.#listener?.onDrain());
+    if (socket !== undefined) readBeforeFailing(socket);
     if (writesItself) socket.on('drain', () => this.#listener?.onDrain());
     // At once, before anything is awaited: the first message may have arrived already.
     ws.on('message', (data, isBinary) => this.#onMessage(data, isBinary));

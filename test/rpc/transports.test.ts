@@ -22,6 +22,11 @@ class FakeSocket extends EventEmitter {
   readonly chunks: Buffer[] = [];
   writableLength = 0;
   bytesRead = 0;
+  destroyed = false;
+  isPaused(): boolean {
+    return false;
+  }
+  _write(): void {}
   write(chunk: Buffer, callback?: (error?: Error | null) => void): boolean {
     this.chunks.push(Buffer.from(chunk));
     callback?.();
