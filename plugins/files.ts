@@ -1,11 +1,12 @@
 /** Gives the app its files, and serves `fs/*` over them. Knows no transport. */
 import fp from 'fastify-plugin';
 import type { Config } from '../src/config/config.js';
-import { FileTurns } from '../src/dialects/app-server-fs/file-turns.js';
+import { FileTurns, filePlaces } from '../src/dialects/app-server-fs/file-turns.js';
 import { createFileHandlers } from '../src/dialects/app-server-fs/handlers.js';
 import { HeldReplies } from '../src/dialects/app-server-fs/held-replies.js';
 import { SessionWatches } from '../src/dialects/app-server-fs/session-watches.js';
 import { loadLibc } from '../src/process/libc.js';
+import { poolThreads } from '../src/process/thread-pool.js';
 import { lookUpUser } from '../src/process/user-account.js';
 import { fileMethods } from '../src/protocol/methods/files.js';
 import { openServerFiles, type ServerFiles } from '../src/server/server-files.js';
@@ -30,7 +31,7 @@ export const filesPlugin = fp<{ config: Config }>(
       loadOpenBeneath: async () => (await loadLibc()).openBeneath,
     });
     const replies = new HeldReplies(config.maxBufferedTotalBytes);
-    const turns = new FileTurns();
+    const turns = new FileTurns(filePlaces(poolThreads()));
     app.decorate('files', files);
     app.decorate('fileReplies', replies);
     app.decorate('fileTurns', turns);

@@ -25,7 +25,7 @@ export interface FilesRouteOptions {
 
 /** Adds the routes. */
 export async function filesRoute(app: FastifyInstance, { access, stallTimeoutMs }: FilesRouteOptions): Promise<void> {
-  const files = new FileRequests(access);
+  const files = new FileRequests(access, app.fileTurns);
   const observed = new WeakMap<FastifyRequest, FileRequestObserver>();
   app.addHook('onRequest', async (request, reply) => {
     const observer = app.telemetry.fileRequest(request.method);
@@ -114,9 +114,14 @@ const REASONS: Readonly<Record<number, string>> = {
   503: 'overloaded',
 };
 
-function requestOf({ params, query, headers }: FastifyRequest): FileRequest {
+function requestOf({ params, query, headers, raw }: FastifyRequest): FileRequest {
   const path = (params as { readonly '*': string })['*'];
-  return { path: `/${path}`, headers: onlyTexts(headers), query: onlyTexts(query as Record<string, unknown>) };
+  return {
+    client: raw.socket,
+    path: `/${path}`,
+    headers: onlyTexts(headers),
+    query: onlyTexts(query as Record<string, unknown>),
+  };
 }
 
 /** Headers and query, each with one value. */

@@ -19,8 +19,8 @@ import type { Sandboxes } from './sandbox/sandboxes.js';
 import { StartLane } from './start-lane.js';
 import { poolThreads } from './thread-pool.js';
 
-/** Part of the pool that starts may hold; the rest is for other work that waits for files. */
-const POOL_SHARE = 3 / 4;
+/** Part of the pool that starts may hold; the rest is for operations on files of clients, and for the server's own. */
+const POOL_SHARE = 1 / 2;
 /** A client names every path that a start looks up or executes, and its file system may not answer. */
 const lane = new StartLane(() => Math.max(1, Math.floor(poolThreads() * POOL_SHARE)));
 

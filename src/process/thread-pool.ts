@@ -4,8 +4,11 @@
  */
 import { promises, readdirSync } from 'node:fs';
 
-/** A thread is held as long as a file system does not answer. Four, libuv's default, would soon be held. An idle thread costs a few kilobytes. */
-const POOL_THREADS = 16;
+/**
+ * A thread is held as long as a file system does not answer. Four, libuv's default, would soon be held. Starts have half of them, operations on
+ * files of clients ten. An idle thread costs a few kilobytes.
+ */
+const POOL_THREADS = 24;
 /** libuv's own default. */
 const DEFAULT_POOL_THREADS = 4;
 /** Where libuv reads the size when the pool starts. */

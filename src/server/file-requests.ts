@@ -1,6 +1,8 @@
 /** Serves files over HTTP requests: what each verb does with a path, and the answer as status, headers and body. Knows no Fastify and no credential. */
+import type { BigIntStats } from 'node:fs';
 import { lstat } from 'node:fs/promises';
 import { Readable } from 'node:stream';
+import type { FileTurns } from '../dialects/app-server-fs/file-turns.js';
 import { createDirectory } from '../files/create-directory.js';
 import { type FileAccess, holding } from '../files/file-access.js';
 import { errnoOf, filing } from '../files/file-error.js';
@@ -19,6 +21,8 @@ const OCTAL_MODE = /^0?[0-7]{3}$/;
 
 /** What of a request matters here. */
 export interface FileRequest {
+  /** Stands for the client: its operations have turns. */
+  readonly client: object;
   /** Absolute path. */
   readonly path: string;
   readonly headers: Readonly<Record<string, string | undefined>>;
@@ -46,17 +50,21 @@ const HARMLESS = {
 /** Answers requests for files. */
 export class FileRequests {
   readonly #access: FileAccess;
+  readonly #turns: FileTurns;
 
-  constructor(access: FileAccess) {
+  constructor(access: FileAccess, turns: FileTurns) {
     this.#access = access;
+    this.#turns = turns;
   }
 
   /** `GET` and `HEAD`. @param wantsBody false for `HEAD` @throws {HttpRefusal | FileError} */
   async read(request: FileRequest, wantsBody: boolean): Promise<FileAnswer> {
     if (request.headers.accept?.includes(TAR) === true) return this.#readTar(request, wantsBody);
-    const { isDirectory } = await readMetadata(this.#access, request.path);
-    if (isDirectory) throw new HttpRefusal(409, 'isADirectory', `it is a folder: ask for it with Accept: ${TAR}`);
-    const { handle, stats } = await openFile(this.#access, request.path);
+    const { handle, stats } = await this.#turns.quick(request.client, async () => {
+      const { isDirectory } = await readMetadata(this.#access, request.path);
+      if (isDirectory) throw new HttpRefusal(409, 'isADirectory', `it is a folder: ask for it with Accept: ${TAR}`);
+      return openFile(this.#access, request.path);
+    });
     try {
       const tag = entityTag(stats);
       const headers = { ...HARMLESS, etag: tag, 'accept-ranges': 'bytes', 'last-modified': stats.mtime.toUTCString() };
@@ -87,18 +95,20 @@ export class FileRequests {
     const [type = ''] = (request.headers['content-type'] ?? '').split(';');
     if (type.trim().toLowerCase() === TAR) {
       const { unpackTar } = await import('../files/tar-unpack.js');
+      await this.#waitForAnswer(request);
       await unpackTar(this.#access, { path: request.path, source: body });
       return { status: 204, headers: {} };
     }
     const conditions = conditionsOf(request);
     let isNew = false;
-    const pending = await beginWrite(this.#access, request.path, {
+    const options = {
       mode: modeOf(request.query.mode),
-      check(present) {
+      check(present: BigIntStats | undefined): void {
         isNew = present === undefined;
         checkConditions(conditions, present === undefined ? undefined : entityTag(present));
       },
-    });
+    };
+    const pending = await this.#turns.quick(request.client, () => beginWrite(this.#access, request.path, options));
     try {
       for await (const chunk of body) await pending.write(chunk);
       const stats = await pending.commit();
@@ -112,33 +122,35 @@ export class FileRequests {
   /** `DELETE`. @throws {HttpRefusal | FileError} */
   async remove(request: FileRequest): Promise<FileAnswer> {
     const conditions = conditionsOf(request);
-    if (conditions.ifMatch !== undefined || conditions.ifNoneMatch !== undefined) {
-      checkConditions(conditions, await this.#tagAt(request.path));
-    }
-    await remove(this.#access, request.path, { recursive: isOn(request.query.recursive), force: false });
+    await this.#turns.changing(request.client, async () => {
+      if (conditions.ifMatch !== undefined || conditions.ifNoneMatch !== undefined) {
+        checkConditions(conditions, await this.#tagAt(request.path));
+      }
+      await remove(this.#access, request.path, { recursive: isOn(request.query.recursive), force: false });
+    });
     return { status: 204, headers: {} };
   }
 
   /** `POST`: `?mkdir=1` or `?move=PATH`. @throws {HttpRefusal | FileError} */
-  async change({ path, query }: FileRequest): Promise<FileAnswer> {
+  async change({ path, query, client }: FileRequest): Promise<FileAnswer> {
     if (isOn(query.mkdir)) {
       const mode = modeOf(query.mode);
-      await createDirectory(this.#access, path, {
-        recursive: isOn(query.recursive),
-        ...(mode === undefined ? {} : { mode }),
-      });
+      const options = { recursive: isOn(query.recursive), ...(mode === undefined ? {} : { mode }) };
+      await this.#turns.quick(client, () => createDirectory(this.#access, path, options));
       return { status: 201, headers: {} };
     }
     if (query.move !== undefined) {
-      await move(this.#access, { from: path, to: query.move }, { overwrite: isOn(query.overwrite) });
+      const between = { from: path, to: query.move };
+      await this.#turns.quick(client, () => move(this.#access, between, { overwrite: isOn(query.overwrite) }));
       return { status: 204, headers: {} };
     }
     throw new HttpRefusal(400, 'invalid', 'POST takes ?mkdir=1 or ?move=PATH');
   }
 
-  async #readTar({ path, query: { prefix = '' } }: FileRequest, wantsBody: boolean): Promise<FileAnswer> {
+  async #readTar({ path, query, client }: FileRequest, wantsBody: boolean): Promise<FileAnswer> {
     const { packTar } = await import('../files/tar-pack.js');
-    const { isFolder, pieces, close } = await packTar(this.#access, path, { prefix });
+    const { prefix = '' } = query;
+    const { isFolder, pieces, close } = await this.#turns.quick(client, () => packTar(this.#access, path, { prefix }));
     const headers = { ...HARMLESS, 'content-type': TAR, 'x-execwire-kind': isFolder ? 'folder' : 'file' };
     if (!wantsBody) {
       await close();
@@ -154,6 +166,11 @@ export class FileRequests {
     const body = Readable.from(counted(), { objectMode: false });
     body.once('close', () => void close());
     return { status: 200, headers, body, sentBytes: () => sent };
+  }
+
+  /** A file system that does not answer is found out in a turn, so that it holds no further thread. */
+  async #waitForAnswer({ path, client }: FileRequest): Promise<void> {
+    await this.#turns.quick(client, () => readMetadata(this.#access, path).catch(() => {}));
   }
 
   /** The tag of what the path itself names. */

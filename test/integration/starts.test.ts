@@ -88,6 +88,32 @@ t.test('other clients are served when the file system of a start does not answer
 });
 
 t.test(
+  'other clients are served when the file system of many fs requests does not answer',
+  { skip: noFuse },
+  async (t) => {
+    const silent = folderOf(t);
+    const end = mountSilence(t, silent);
+    const server = await startServer(t, { through: PLAIN });
+    const clients = await Promise.all(Array.from({ length: 20 }, () => server.session(EXPERIMENTAL)));
+    const other = await server.session(EXPERIMENTAL);
+    await servesAsUsual(t, other);
+    const path = join(silent, 'x');
+    const replies = clients.flatMap((client) => [
+      client.request('fs/getMetadata', { path }),
+      client.request('fs/readFile', { path }),
+      client.request('fs/readDirectory', { path }),
+      client.request('fs/copy', { sourcePath: path, destinationPath: '/nowhere/to/be/found' }),
+    ]);
+    for (const client of clients) await commandsOf(client);
+    t.equal((await server.get('/healthz')).status, 200);
+    await servesAsUsual(t, other);
+    end();
+    for (const { error } of await Promise.all(replies)) t.match(error, { code: -32603, data: { errno: 'ENOTCONN' } });
+    t.match((await other.request('fs/getMetadata', { path: '/' })).result, { isDirectory: true });
+  },
+);
+
+t.test(
   'other clients are served when the file system of a sandbox root does not answer',
   { skip: noFuse },
   async (t) => {

@@ -14,7 +14,7 @@ import { refusing } from '../refusing.js';
 import { contentParts, decodeContent, MEMORY_PER_BYTE } from './content-parts.js';
 import { entriesParts } from './entries-parts.js';
 import { asFileRpcError, copyRefusal, namingFile } from './file-refusals.js';
-import type { FileTurns } from './file-turns.js';
+import { type FileTurns, isThere } from './file-turns.js';
 import type { HeldReplies } from './held-replies.js';
 import type { SessionWatches } from './session-watches.js';
 
@@ -31,9 +31,15 @@ export interface FileHandlersOptions {
 
 /** Makes the handlers over one way to files. */
 export function createFileHandlers({ access, watches, maxReadBytes, replies, turns }: FileHandlersOptions) {
+  type Quick<P> = (params: P, session: Session) => Promise<unknown>;
+  const quickly =
+    <P>(handle: Quick<P>): Quick<P> =>
+    (params, session) =>
+      turns.quick(session, () => handle(params, session));
+
   return refusing(
     {
-      'fs/readFile': ({ path, offset, limit }: MethodParams<'fs/readFile'>, session: Session): Promise<unknown> => {
+      'fs/readFile': quickly(({ path, offset, limit }: MethodParams<'fs/readFile'>, session: Session) => {
         absolute(path);
         return replies.holding(session, async (reserve) => {
           const bound = { maxBytes: maxReadBytes, reserve: (bytes: number) => reserve(bytes * MEMORY_PER_BYTE) };
@@ -46,31 +52,31 @@ export function createFileHandlers({ access, watches, maxReadBytes, replies, tur
             throw namingFile(error, path);
           }
         });
-      },
+      }),
 
-      'fs/writeFile': async ({ path, dataBase64 }: MethodParams<'fs/writeFile'>): Promise<object> => {
+      'fs/writeFile': quickly(async ({ path, dataBase64 }: MethodParams<'fs/writeFile'>) => {
         absolute(path);
         await writeFile(access, path, decodeContent(dataBase64)).catch((error: unknown) => {
           throw namingFile(error, path);
         });
         return DONE;
-      },
+      }),
 
-      'fs/createDirectory': async ({ path, recursive }: MethodParams<'fs/createDirectory'>): Promise<object> => {
+      'fs/createDirectory': quickly(async ({ path, recursive }: MethodParams<'fs/createDirectory'>) => {
         absolute(path);
         await createDirectory(access, path, { recursive: recursive ?? true });
         return DONE;
-      },
+      }),
 
-      'fs/getMetadata': async ({ path }: MethodParams<'fs/getMetadata'>): Promise<object> => {
+      'fs/getMetadata': quickly(async ({ path }: MethodParams<'fs/getMetadata'>) => {
         absolute(path);
         const { isDirectory, isFile, isSymlink, createdAtMs, modifiedAtMs } = await readMetadata(access, path);
         return { isDirectory, isFile, isSymlink, createdAtMs, modifiedAtMs };
-      },
+      }),
 
       'fs/readDirectory': ({ path }: MethodParams<'fs/readDirectory'>, session: Session): Promise<unknown> => {
         absolute(path);
-        return turns.listing(session, async () => entriesParts(await readDirectory(access, path)));
+        return turns.listing(session, isThere(session), async () => entriesParts(await readDirectory(access, path)));
       },
 
       'fs/remove': ({ path, recursive, force }: MethodParams<'fs/remove'>, session: Session): Promise<object> => {
@@ -97,11 +103,11 @@ export function createFileHandlers({ access, watches, maxReadBytes, replies, tur
         });
       },
 
-      'fs/watch': async ({ watchId, path }: MethodParams<'fs/watch'>, session: Session): Promise<object> => {
+      'fs/watch': quickly(async ({ watchId, path }: MethodParams<'fs/watch'>, session: Session) => {
         absolute(path);
         await watches.watch(session, watchId, { access, path });
         return { path };
-      },
+      }),
 
       'fs/unwatch': ({ watchId }: MethodParams<'fs/unwatch'>, session: Session): object => {
         watches.unwatch(session, watchId);

@@ -17,7 +17,7 @@ import type { Session } from '../../session/session.js';
 import { contentParts, decodeContent, MEMORY_PER_BYTE } from '../app-server-fs/content-parts.js';
 import { entriesParts, listParts } from '../app-server-fs/entries-parts.js';
 import { copyRefusal, namingFile } from '../app-server-fs/file-refusals.js';
-import type { FileTurns } from '../app-server-fs/file-turns.js';
+import { type FileTurns, isThere } from '../app-server-fs/file-turns.js';
 import type { HeldReplies } from '../app-server-fs/held-replies.js';
 import { refusing } from '../refusing.js';
 import { decodeChunk } from './chunk.js';
@@ -69,17 +69,23 @@ export function createExecFileHandlers({
     }
   };
 
+  type Quick<P> = (params: P, session: Session) => Promise<unknown>;
+  const quickly =
+    <P>(handle: Quick<P>): Quick<P> =>
+    (params, session) =>
+      turns.quick(session, () => handle(params, session));
+
   return refusing(
     {
-      'fs/getMetadata': (params: ExecServerFileParams<'fs/getMetadata'>): Promise<unknown> => {
+      'fs/getMetadata': quickly((params: ExecServerFileParams<'fs/getMetadata'>) => {
         const path = pathOfUri(params.path, 'path');
         return within(params, async (access) => {
           const { isDirectory, isFile, isSymlink, size, createdAtMs, modifiedAtMs } = await readMetadata(access, path);
           return { isDirectory, isFile, isSymlink, size, createdAtMs, modifiedAtMs };
         });
-      },
+      }),
 
-      'fs/readFile': (params: ExecServerFileParams<'fs/readFile'>, session: Session): Promise<unknown> => {
+      'fs/readFile': quickly((params: ExecServerFileParams<'fs/readFile'>, session: Session) => {
         const path = pathOfUri(params.path, 'path');
         return within(params, (access) =>
           replies.holding(session, async (reserve) => {
@@ -91,36 +97,36 @@ export function createExecFileHandlers({
             );
           }),
         );
-      },
+      }),
 
-      'fs/writeFile': (params: ExecServerFileParams<'fs/writeFile'>): Promise<unknown> => {
+      'fs/writeFile': quickly((params: ExecServerFileParams<'fs/writeFile'>) => {
         const path = pathOfUri(params.path, 'path');
         const bytes = decodeContent(params.dataBase64);
         return within(params, async (access) => {
           await writeFile(access, path, bytes);
           return DONE;
         });
-      },
+      }),
 
-      'fs/createDirectory': (params: ExecServerFileParams<'fs/createDirectory'>): Promise<unknown> => {
+      'fs/createDirectory': quickly((params: ExecServerFileParams<'fs/createDirectory'>) => {
         const path = pathOfUri(params.path, 'path');
         return within(params, async (access) => {
           await createDirectory(access, path, { recursive: params.recursive ?? true });
           return DONE;
         });
-      },
+      }),
 
       'fs/readDirectory': (params: ExecServerFileParams<'fs/readDirectory'>, session: Session): Promise<unknown> => {
         const path = pathOfUri(params.path, 'path');
-        return turns.listing(session, () =>
+        return turns.listing(session, isThere(session), () =>
           within(params, async (access) => entriesParts(await readDirectory(access, path))),
         );
       },
 
-      'fs/canonicalize': (params: ExecServerFileParams<'fs/canonicalize'>): Promise<unknown> => {
+      'fs/canonicalize': quickly((params: ExecServerFileParams<'fs/canonicalize'>) => {
         const path = pathOfUri(params.path, 'path');
         return within(params, async (access) => ({ path: uriOfPath(await canonicalize(access, path)) }));
-      },
+      }),
 
       'fs/walk': (params: ExecServerFileParams<'fs/walk'>, session: Session): Promise<unknown> => {
         const path = pathOfUri(params.path, 'path');
@@ -130,8 +136,8 @@ export function createExecFileHandlers({
           const detail = `filesystem walk limits exceed maximums: depth=${depth}, directories=${directories}, entries=${most}`;
           throw rpcError('fileRefused', { detail, why: 'tooLarge' });
         }
-        const isWanted = (): boolean => session.connection.isOpen;
-        return turns.listing(session, () =>
+        const isWanted = isThere(session);
+        return turns.listing(session, isWanted, () =>
           within(params, async (access) => {
             const { entries, errors, truncated } = await walk(access, path, { ...options, isWanted });
             const failed = errors.map(({ path: at, error }) => ({ path: uriOfPath(at), message: error.message }));
@@ -166,7 +172,7 @@ export function createExecFileHandlers({
         );
       },
 
-      'fs/open': (params: ExecServerFileParams<'fs/open'>, session: Session): Promise<unknown> => {
+      'fs/open': quickly((params: ExecServerFileParams<'fs/open'>, session: Session) => {
         const path = pathOfUri(params.path, 'path');
         const mode = params.mode ?? 'read';
         // A handle lives longer than the request, and so would its confinement.
@@ -177,21 +183,21 @@ export function createExecFileHandlers({
           await connections.handlesOf(session).open(params.handleId, path, mode);
           return { handleId: params.handleId };
         });
-      },
+      }),
 
-      'fs/readBlock': async (params: ExecServerFileParams<'fs/readBlock'>, session: Session): Promise<object> => {
+      'fs/readBlock': quickly(async (params: ExecServerFileParams<'fs/readBlock'>, session: Session) => {
         const { handleId, offset, len } = params;
         const { bytes, isLast } = await connections.handlesOf(session).readBlock(handleId, offset, len);
         return { chunk: bytes.toString('base64'), eof: isLast };
-      },
+      }),
 
-      'fs/writeBlock': async (params: ExecServerFileParams<'fs/writeBlock'>, session: Session): Promise<object> => {
+      'fs/writeBlock': quickly(async (params: ExecServerFileParams<'fs/writeBlock'>, session: Session) => {
         const bytes = decodeChunk(params.chunk);
         await connections.handlesOf(session).writeBlock(params.handleId, params.offset, bytes);
         return DONE;
-      },
+      }),
 
-      'fs/close': async ({ handleId }: ExecServerFileParams<'fs/close'>, session: Session): Promise<object> => {
+      'fs/close': quickly(async ({ handleId }: ExecServerFileParams<'fs/close'>, session: Session) => {
         await connections
           .handlesOf(session)
           .close(handleId)
@@ -200,15 +206,15 @@ export function createExecFileHandlers({
             if (!(error instanceof FileError) || error.reason !== 'unknownHandle') throw error;
           });
         return DONE;
-      },
+      }),
 
-      'fs/watchMissing': (params: ExecServerFileParams<'fs/watchMissing'>, session: Session): Promise<unknown> => {
+      'fs/watchMissing': quickly((params: ExecServerFileParams<'fs/watchMissing'>, session: Session) => {
         const missing = params.missing.map((uri) => pathOfUri(uri, 'missing'));
         const present = params.present == null ? undefined : pathOfUri(params.present, 'present');
         return within(params, async () => ({
           watching: await connections.watch(session, params.watchId, { missing, present }),
         }));
-      },
+      }),
     },
     asExecFileError,
   );

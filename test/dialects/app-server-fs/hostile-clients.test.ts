@@ -18,6 +18,7 @@ import { setUp } from '../../files/file-setup.js';
 import { until } from '../../support/until.js';
 
 const MIB = 1024 * 1024;
+const PLACES = { quick: 4, listings: 4, changes: 4 };
 
 /** What the handlers use of a session. */
 class FakeSession {
@@ -44,7 +45,7 @@ class FakeSession {
 const textOf = ({ parts }: ResultParts): string => Buffer.concat(parts as Buffer[]).toString();
 
 function handlersOver(access: FileAccess, limitBytes = 100 * MIB) {
-  const turns = new FileTurns();
+  const turns = new FileTurns(PLACES);
   const watches = new SessionWatches();
   const replies = new HeldReplies(limitBytes);
   return createFileHandlers({ access, watches, replies, turns, maxReadBytes: 10 * MIB });
@@ -195,7 +196,7 @@ t.test('file is not left open when the connection ends while the request waits f
   const handlers = createExecFileHandlers({
     access,
     connections,
-    turns: new FileTurns(),
+    turns: new FileTurns(PLACES),
     replies: new HeldReplies(MIB),
     maxReadBytes: MIB,
     confine: async () => {
