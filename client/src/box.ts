@@ -130,9 +130,12 @@ export class Box {
 
   /** Lists running and kept commands: by default all that this credential started; on servers without scopes those of this connection. @throws {RpcError | UnknownOutcomeError} */
   async list(params: ListParams = {}): Promise<ListedCommand[]> {
-    const all: ListParams = { scope: 'principal', ...params };
-    const ask = { isRepeatable: true };
-    return (await askServer(this.#links, (session) => session.request('command/exec/list', all), ask)).commands;
+    const { commands } = await askServer(
+      this.#links,
+      (session) => session.request('command/exec/list', { scope: 'principal', ...params }),
+      { isRepeatable: true },
+    );
+    return commands;
   }
 
   /**

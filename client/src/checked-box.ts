@@ -1,4 +1,4 @@
-/** A box that refuses wrong options before anything is sent. Not in the package for browsers, where the table of options would take too much room. */
+/** A box that refuses wrong arguments before anything is sent. Not in the package for browsers, where the table of options would take too much room. */
 import { Box } from './box.js';
 import { checkOptions } from './option-check.js';
 import type {
@@ -9,25 +9,28 @@ import type {
   ShellOptions,
   TerminalOptions,
 } from './options.js';
+import { shownValue } from './shown-value.js';
 
-/** Each method is that of {@link Box}. @throws {TypeError} when an option does not exist, or is a number that makes no sense */
+/** Each method is that of {@link Box}. @throws {TypeError} when an argument or an option is none, or makes no sense */
 export class CheckedBox extends Box {
   override exec<E extends Encoding = 'utf8'>(command: readonly string[], options: ExecOptions<E> = {}) {
-    checkOptions('exec', options);
+    checkCommand('exec', command, options);
     return super.exec(command, options);
   }
 
   override terminal(command: readonly string[], options: TerminalOptions = {}) {
-    checkOptions('terminal', options);
+    checkCommand('terminal', command, options);
     return super.terminal(command, options);
   }
 
   override attach<E extends Encoding = 'utf8'>(key: string, options: AttachOptions<E> = {}) {
+    checkKey('attach', key);
     checkOptions('attach', options);
     return super.attach(key, options);
   }
 
   override attachTerminal(key: string, options: AttachTerminalOptions = {}) {
+    checkKey('attachTerminal', key);
     checkOptions('attachTerminal', options);
     return super.attachTerminal(key, options);
   }
@@ -36,4 +39,34 @@ export class CheckedBox extends Box {
     checkOptions('shell', options);
     return super.shell(options);
   }
+
+  override async kill(key: string, signal?: string) {
+    checkKey('kill', key);
+    return super.kill(key, signal);
+  }
+
+  override async forget(key: string) {
+    checkKey('forget', key);
+    return super.forget(key);
+  }
+}
+
+function checkCommand(call: string, command: unknown, options: object): void {
+  const wrong = Array.isArray(command) ? command.findIndex((word) => typeof word !== 'string') : -1;
+  if (Array.isArray(command) && wrong >= 0) {
+    throw new TypeError(`${call}: word ${wrong} of the command has to be a text, not ${shownValue(command[wrong])}`);
+  }
+  if (typeof command === 'string') {
+    // As `child_process` and execa have it; or a line of a shell.
+    const meant = Array.isArray(options) ? [command, ...options] : ['sh', '-c', command];
+    throw new TypeError(
+      `${call} takes program and arguments as one array; did you mean ${call}(${JSON.stringify(meant)})?`,
+    );
+  }
+  checkOptions(call, options);
+}
+
+function checkKey(call: string, key: unknown): void {
+  if (typeof key === 'string' && key !== '') return;
+  throw new TypeError(`${call} needs the key of a command, such as \`run.key\`, not ${shownValue(key)}`);
 }

@@ -8,7 +8,7 @@ import { messageOf } from './errors.js';
 import { feedInput } from './feed-input.js';
 import { bytesOf, type InputChunk, type InputSource, sourceOf } from './input-source.js';
 import type { ExecOptions, TerminalSize } from './options.js';
-import { Output, type OutputEvent, type OutputGap } from './output.js';
+import { BOTH, Output, type OutputEvent, type OutputGap } from './output.js';
 import { type CommandHome, RemoteCommand } from './remote-command.js';
 import { type Captured, endText, type Result } from './result.js';
 import { type Circumstances, type ResultSettings, resultOfNoReply, resultOfReply } from './run-result.js';
@@ -22,8 +22,6 @@ export interface RunSettings extends ResultSettings, Pick<ExecOptions, 'input' |
   readonly capture: CaptureBounds | undefined;
 }
 
-/** Both streams. */
-export const BOTH: readonly StreamName[] = ['stdout', 'stderr'];
 /** Milliseconds that `waitFor` waits by default: a prompt that has not come in half a minute will not come. */
 const WAIT_FOR_MS = 30_000;
 /** Characters of output in the message of a wait that failed. */
@@ -122,7 +120,9 @@ export class CommandHandle<T extends Captured = string> {
   }
 
   /** Sets the size of a terminal; the program is told. */
-  resize({ cols, rows }: TerminalSize): Promise<void> {
+  resize(size: TerminalSize): Promise<void> {
+    this.check('resize', size);
+    const { cols, rows } = size;
     return this.#watched(this.#command.resize({ rows, cols }));
   }
 
@@ -142,7 +142,7 @@ export class CommandHandle<T extends Captured = string> {
    * @throws {Error} when it does not come in time, or before the command ends; its message says how the command ended
    */
   async waitFor(expectation: Expectation, options: { readonly timeout?: number } = {}): Promise<Met> {
-    this.#home.platform.checkOptions('waitFor', { expectation, ...options });
+    this.check('waitFor', { expectation, ...options });
     this.#expecter ??= this.#expect();
     const timeoutMs = options.timeout ?? WAIT_FOR_MS;
     const met = await this.#expecter.wait(expectation, timeoutMs);
@@ -226,6 +226,11 @@ export class CommandHandle<T extends Captured = string> {
       this.#inputFailure = { inputError: error };
       quiet(this.#kill('SIGTERM'));
     }
+  }
+
+  /** Refuses wrong arguments where the platform does. @throws {TypeError} */
+  protected check(call: string, given: object): void {
+    this.#home.platform.checkOptions(call, given);
   }
 
   /** Bytes of some streams, for one reader. */

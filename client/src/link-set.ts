@@ -84,7 +84,7 @@ export class LinkSet implements CommandHome, LinkEvents {
 
   onRequest(method: string, params: unknown): Promise<unknown> | undefined {
     const answerer = this.answerers.get(method);
-    return answerer === undefined ? undefined : Promise.resolve().then(() => answerer(params));
+    return answerer && (async () => answerer(params))();
   }
 
   onOnline(link: Link, session: Session): void {

@@ -41,7 +41,7 @@ export async function openBox(host: Host, url: string, options: ConnectOptions):
     },
     initialize: {
       clientInfo: { name: options.name ?? 'execwire-client', version: options.version ?? VERSION },
-      capabilities: { experimentalApi: true, heartbeatMs: heartbeatMs > 0 ? heartbeatMs : undefined },
+      capabilities: { experimentalApi: true, heartbeatMs: heartbeatMs || undefined },
     },
     token: options.token,
     connectTimeoutMs: options.connectTimeout ?? defaults.CONNECT_TIMEOUT_MS,

@@ -1,7 +1,8 @@
-/** Refuses options that do not exist, and numbers that make no sense, before anything is sent. Knows what options may be, and not what they do. */
+/** Refuses options that do not exist, and values that make no sense, before anything is sent. Knows what options may be, and not what they do. */
 import { LONGEST_FORCE_KILL_AFTER_MS } from './defaults.js';
 import { nearestWord } from './nearest.js';
 import { LONGEST_TIMER_MS } from './platform.js';
+import { shownValue } from './shown-value.js';
 
 const HANDLING = 'signal forceKillAfter maxBuffer window';
 const START = `cwd env timeout detachable sandboxPolicy ${HANDLING}`;
@@ -18,38 +19,131 @@ const OPTION_NAMES: Readonly<Record<string, string>> = {
   attach: `${ATTACHMENT} ${CAPTURE}`,
   attachTerminal: `screen ${ATTACHMENT} ${SCREEN}`,
   shell: 'cwd env window maxBuffer sandboxPolicy shell detachable',
-  'shell.run': 'timeout onOutput',
+  'shell.run': 'line timeout onOutput',
   waitFor: 'expectation timeout',
+  resize: 'cols rows',
+  lines: 'stream',
   reconnect: 'maxMs',
   detachable: 'key ttl replayBytes whenFull',
   maxBuffer: 'head tail',
   expectation: 'idle',
+  from: 'stdout stderr',
   sandboxPolicy: 'type networkAccess writableRoots excludeTmpdirEnvVar excludeSlashTmp',
 };
+/** Those that have to be given. */
+const REQUIRED: Readonly<Record<string, string>> = {
+  'shell.run': 'line',
+  waitFor: 'expectation',
+  resize: 'cols rows',
+  expectation: 'idle',
+  sandboxPolicy: 'type',
+};
 
-/** Options that may be objects with options of their own. */
-const NESTED = /^(reconnect|detachable|maxBuffer|expectation|sandboxPolicy)$/;
 /** Options that are times, in milliseconds. */
 const TIME = /timeout$|^(forceKillAfter|heartbeat|maxMs|ttl|idle)$/i;
 /** Options that are whole numbers. */
-const COUNT = /^(window|cols|rows|maxBuffer|replayBytes|head|tail)$/;
+const COUNT = /^(window|cols|rows|maxBuffer|replayBytes|head|tail|stdout|stderr)$/;
 /** Those of them that are at least 1, and not 0. */
 const POSITIVE = /^(window|cols|rows|replayBytes)$/;
 
-/** @throws {TypeError} naming the option, and the nearest right one if there is no such option */
+/** What a value may be. */
+interface Kind {
+  readonly text: string;
+  readonly isRight: (value: unknown) => boolean;
+  /** What the values in it may be; undefined is always right. Absent for what has none, or has options of its own. */
+  readonly each?: Kind;
+}
+
+const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;
+const isText: Kind['isRight'] = (value) => typeof value === 'string';
+const isYesOrNo: Kind['isRight'] = (value) => typeof value === 'boolean';
+const isFunction: Kind['isRight'] = (value) => typeof value === 'function';
+/** An object by names, and no array, `Map` or anything else whose content is lost in JSON. */
+const isByName: Kind['isRight'] = (value) => isObject(value) && !(Symbol.iterator in value);
+/** @param hint what to use in place of a value that people try */
+const oneOf = (words: readonly string[], hint = ''): Kind => ({
+  text: `${words.map((word) => `'${word}'`).join(' or ')}${hint}`,
+  isRight: (value) => words.includes(value as string),
+});
+
+const TEXT: Kind = { text: 'a text', isRight: isText };
+const YES_OR_NO: Kind = { text: 'true or false', isRight: isYesOrNo };
+const FUNCTION: Kind = { text: 'a function', isRight: isFunction };
+const OBJECT: Kind = { text: 'an object', isRight: isObject };
+const YES_OR_OBJECT: Kind = {
+  text: 'true, false or an object',
+  isRight: (value) => isYesOrNo(value) || isObject(value),
+};
+
+/** The kinds of options that are no numbers. `input` is checked where it is read. */
+const KINDS: Readonly<Record<string, Kind>> = {
+  ...kindOfEach('cwd name version key line type', TEXT),
+  ...kindOfEach('buffer all stripFinalNewline reject redraw takeover screen', YES_OR_NO),
+  ...kindOfEach('onStatus onError onOutput traceContext openSocket openTransport', FUNCTION),
+  ...kindOfEach('reconnect detachable', YES_OR_OBJECT),
+  ...kindOfEach('from sandboxPolicy', OBJECT),
+  encoding: oneOf(['utf8', 'bytes']),
+  stdin: oneOf(['pipe', 'ignore'], ' (`input: process.stdin` gives the command what this program reads)'),
+  role: oneOf(['writer', 'observer']),
+  whenFull: oneOf(['pause', 'drop']),
+  shell: oneOf(['bash', 'sh']),
+  stream: oneOf(['stdout', 'stderr', 'all']),
+  token: { text: 'a text, or a function that gives one', isRight: (value) => isText(value) || isFunction(value) },
+  signal: {
+    text: 'an AbortSignal, such as `controller.signal`',
+    isRight: (value) => isObject(value) && 'aborted' in value && 'addEventListener' in value,
+  },
+  env: {
+    text: 'an object of texts',
+    isRight: isByName,
+    each: { text: 'a text, or null to take the variable away', isRight: (value) => value === null || isText(value) },
+  },
+  notifications: { text: 'an object of functions', isRight: isByName, each: FUNCTION },
+  expectation: {
+    text: 'a text, a pattern or { idle: milliseconds }',
+    isRight: (value) => isText(value) || value instanceof RegExp || (isObject(value) && 'idle' in value),
+  },
+};
+
+function kindOfEach(names: string, kind: Kind): Record<string, Kind> {
+  return Object.fromEntries(names.split(' ').map((name) => [name, kind]));
+}
+
+/** @throws {TypeError} naming the option and what it has to be, or the nearest right one if there is no such option */
 export function checkOptions(owner: string, options: object): void {
   const names = OPTION_NAMES[owner]?.split(' ') ?? [];
+  if (!isObject(options) || Array.isArray(options)) {
+    throw new TypeError(
+      `${owner} takes an object with ${names.slice(0, 3).join(', ')}${names.length > 3 ? ' …' : ''}, not ${shownValue(options)}`,
+    );
+  }
   for (const [name, value] of Object.entries(options)) {
     if (value === undefined) continue;
     if (!names.includes(name)) {
       const nearest = nearestWord(name, names);
       throw new TypeError(`${owner} has no option ${name}${nearest === undefined ? '' : `; did you mean ${nearest}?`}`);
     }
-    if (name === 'expectation' && (typeof value === 'string' || value instanceof RegExp)) continue;
-    if (typeof value === 'object' && NESTED.test(name)) checkOptions(name, value ?? {});
-    else if (TIME.test(name) || COUNT.test(name)) checkNumber(owner, name, value);
-    else if (name === 'expectation') throw new TypeError('waitFor needs a text, a pattern or { idle: milliseconds }');
+    checkValue(owner, name, value);
   }
+  for (const name of REQUIRED[owner]?.split(' ') ?? [])
+    checkValue(owner, name, (options as Record<string, unknown>)[name]);
+}
+
+function checkValue(owner: string, name: string, value: unknown): void {
+  const kind = KINDS[name];
+  if (kind !== undefined && !kind.isRight(value)) throw wrongValue(owner, name, kind.text, value);
+  if (isObject(value) && name in OPTION_NAMES && !(value instanceof RegExp)) checkOptions(name, value);
+  else if (kind?.each !== undefined) {
+    for (const [key, each] of Object.entries(value as object)) {
+      if (each !== undefined && !kind.each.isRight(each))
+        throw wrongValue(owner, `${name}.${key}`, kind.each.text, each);
+    }
+  } else if (kind === undefined && (TIME.test(name) || COUNT.test(name))) checkNumber(owner, name, value);
+}
+
+function wrongValue(owner: string, name: string, what: string, value: unknown): TypeError {
+  const hint = value instanceof URL ? '; `fileURLToPath` makes a path of it' : '';
+  return new TypeError(`${owner}: ${name} has to be ${what}, not ${shownValue(value)}${hint}`);
 }
 
 function checkNumber(owner: string, name: string, value: unknown): void {
@@ -60,7 +154,7 @@ function checkNumber(owner: string, name: string, value: unknown): void {
   if (isRight && isWhole) return;
   const kind = COUNT.test(name) ? 'whole number' : 'number';
   const range = most < Number.MAX_SAFE_INTEGER ? `from ${least} to ${most}` : `from ${least} on`;
-  throw new TypeError(`${owner}: ${name} has to be a ${kind} ${range}, not ${String(value)}`);
+  throw wrongValue(owner, name, `a ${kind} ${range}`, value);
 }
 
 function mostOf(owner: string, name: string): number {

@@ -143,7 +143,7 @@ export interface CommonOptions {
   readonly cwd?: string;
   /** Merged over the environment there; null takes a variable away. Default: nothing. */
   readonly env?: Readonly<Record<string, string | null>>;
-  /** The server kills the command after so long. Default: never. */
+  /** The server kills the command after so long; 0 for never. Default: never. */
   readonly timeout?: number;
   /** Ends the command with SIGTERM, and SIGKILL after `forceKillAfter`; an observer only detaches. Default: none. */
   readonly signal?: AbortSignalLike;

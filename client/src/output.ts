@@ -49,7 +49,8 @@ export interface OutputSettings {
   readonly outcome: () => Promise<unknown>;
 }
 
-const BOTH: readonly StreamName[] = ['stdout', 'stderr'];
+/** Both streams. */
+export const BOTH: readonly StreamName[] = ['stdout', 'stderr'];
 
 /** The output of one command. */
 export class Output {

@@ -21,8 +21,8 @@ export function startPlan(
   const params: ExecParams = {
     command: [...command],
     disableOutputCap: true,
-    disableTimeout: timeout === undefined || undefined,
-    timeoutMs: timeout,
+    disableTimeout: !timeout || undefined,
+    timeoutMs: timeout || undefined,
     cwd,
     env,
     sandboxPolicy,

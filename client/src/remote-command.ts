@@ -20,7 +20,7 @@ import { CommandPlace } from './command-place.js';
 import type { CommandPlan, DetachablePlan } from './command-plan.js';
 import { InputFeed, type InputMessage, stdinClosed } from './input-feed.js';
 import type { Link } from './link.js';
-import type { Output } from './output.js';
+import { BOTH, type Output } from './output.js';
 import { type Platform, sleep } from './platform.js';
 import type { CommandListener, Session } from './session.js';
 import type { AttachParams, ExecParams, ExecReply, Notifications, Offsets, StreamName, WireSize } from './wire.js';
@@ -267,7 +267,7 @@ export class RemoteCommand implements CommandListener, CommandFacts {
     if (attach !== undefined && !this.isAttached) return { ...attach, processId, window: { bytes: windowBytes } };
     const { stdout, stderr } = this.#output.received;
     // What is unread here counts against the next window, or each break would add one to the memory.
-    const unread = Math.max(this.#output.unread('stdout'), this.#output.unread('stderr'));
+    const unread = Math.max(...BOTH.map((stream) => this.#output.unread(stream)));
     const bytes = Math.max(Math.min(SMALLEST_WINDOW_BYTES, windowBytes), windowBytes - unread);
     this.#windowBytes = bytes;
     Object.assign(this.#acknowledged, { stdout, stderr });

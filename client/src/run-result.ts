@@ -43,8 +43,8 @@ export function resultOfReply<T extends Captured>(
   circumstances: Circumstances,
 ): Result<T> {
   const { elapsedMs, wasAborted } = circumstances;
-  const { timeout } = settings;
-  const seemsTimedOut = timeout !== undefined && reply.exitCode === TIMEOUT_EXIT_CODE && elapsedMs >= timeout;
+  const { timeout = 0 } = settings;
+  const seemsTimedOut = timeout > 0 && reply.exitCode === TIMEOUT_EXIT_CODE && elapsedMs >= timeout;
   const timedOut = reply.timedOut ?? seemsTimedOut;
   const result: Result<T> = {
     ...knownResult<T>(settings, circumstances),

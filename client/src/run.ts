@@ -1,6 +1,7 @@
 /** The handle of one command that is no terminal: a promise of its result, and its output. Knows no connection. */
-import { BOTH, CommandHandle } from './command-handle.js';
+import { CommandHandle } from './command-handle.js';
 import { linesOf } from './lines.js';
+import { BOTH } from './output.js';
 import type { Captured, Result } from './result.js';
 import type { StreamName } from './wire.js';
 
@@ -36,6 +37,7 @@ export class Run<T extends Captured = string> extends CommandHandle<T> implement
    * @param from a stream, or both; default `stdout`
    */
   lines(from: StreamName | 'all' = 'stdout'): AsyncIterableIterator<string> {
+    this.check('lines', { stream: from });
     return linesOf(() => this.read(from === 'all' ? BOTH : [from]));
   }
 

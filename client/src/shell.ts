@@ -117,7 +117,7 @@ export class Shell {
    * @throws {Error} when the shell is closed before the line begins
    */
   async run(line: string, options: ShellRunOptions = {}): Promise<ShellResult> {
-    this.#settings.platform.checkOptions('shell.run', options);
+    this.#settings.platform.checkOptions('shell.run', { line, ...options });
     const closing = this.#closing;
     const result = this.#last.then(() => this.#runLine(line, options, closing));
     this.#last = result.catch(() => {});

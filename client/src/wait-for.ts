@@ -78,7 +78,7 @@ export class Expecter {
    * @throws {Error} while another wait is under way
    */
   async wait(expectation: Expectation, timeoutMs: number): Promise<Met | NotMet> {
-    if (this.#waiting !== undefined) throw new Error('Another waitFor is under way');
+    if (this.#waiting !== undefined) throw new Error('Another waitFor is waiting');
     return new Promise((resolve) => {
       const cancel = this.#clock.after(timeoutMs, () => this.#settle('timeout'));
       this.#waiting = {

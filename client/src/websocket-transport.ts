@@ -44,7 +44,7 @@ export function openWebSocket(
     let isOpen = false;
     let hasEnded = false;
     /** @param error why the socket did not open, if it is not open yet */
-    const end = (error: ConnectError, code = ABNORMAL, reason = ''): void => {
+    const end = (error?: ConnectError, code = ABNORMAL, reason = ''): void => {
       if (hasEnded) return;
       hasEnded = true;
       if (isOpen) listener.onEnd({ code, reason });
@@ -65,7 +65,7 @@ export function openWebSocket(
         close: (code, reason) => socket.close(code, reason),
         drop() {
           drop(socket);
-          end(cannotConnect(url, 'dropped'));
+          end();
         },
       });
     });
@@ -76,7 +76,7 @@ export function openWebSocket(
       if (!isOpen) end(connectErrorOf(url, event, hooks.adviceOn));
     });
     socket.addEventListener('close', ({ code, reason }) => {
-      end(cannotConnect(url, `closed with ${code} before it was open`), code, reason);
+      end(cannotConnect(url, `closed with ${code}`), code, reason);
     });
     if (signal.aborted) abort();
     else signal.addEventListener('abort', abort);

@@ -76,13 +76,13 @@ t.test('method throws and names the option when a number is out of its range', a
     [{ forceKillAfter: Number.POSITIVE_INFINITY }, /forceKillAfter has to be .* not Infinity/],
     [{ sandboxPolicy: { typ: 'readOnly' } }, /sandboxPolicy has no option typ; did you mean type\?/],
     [{ maxBuffer: Number.NaN }, /maxBuffer has to be .* not NaN/],
-    [{ maxBuffer: '10' }, /maxBuffer has to be .* not 10/],
+    [{ maxBuffer: '10' }, /maxBuffer has to be .* not "10"$/],
     [{ maxBuffer: { head: 1, tail: -1 } }, /maxBuffer: tail has to be .* not -1/],
     [{ timeout: Number.NaN }, /timeout has to be .* not NaN/],
     [{ timeout: Number.POSITIVE_INFINITY }, /timeout has to be .* not Infinity/],
     [{ timeout: -1 }, /timeout has to be .* not -1/],
     [{ window: 0 }, /window has to be a whole number from 1 on, not 0/],
-    [{ forceKillAfter: '5' }, /forceKillAfter has to be .* not 5/],
+    [{ forceKillAfter: '5' }, /forceKillAfter has to be .* not "5"$/],
     [{ detachable: { ttl: -1 } }, /detachable: ttl has to be .* not -1/],
   ];
   for (const [options, message] of wrong) t.throws(() => box.exec(['true'], options), { name: 'TypeError', message });
@@ -103,7 +103,7 @@ t.test('waitFor and shell.run reject when a time, an option or an expectation is
   const term = box.terminal(['sh']);
   for (const timeout of [2 ** 31, Number.POSITIVE_INFINITY, Number.NaN, -5, '5', null]) {
     const options = { timeout } as never;
-    const message = `timeout has to be a number from 0 to 2147483647, not ${timeout}`;
+    const message = `timeout has to be a number from 0 to 2147483647, not ${timeout === '5' ? '"5"' : timeout}`;
     t.match(await failureOf(shell.run('true', options)), { name: 'TypeError', message: `shell.run: ${message}` });
     t.match(await failureOf(run.waitFor('x', options)), { name: 'TypeError', message: `waitFor: ${message}` });
     t.match(await failureOf(term.waitFor('x', options)), { name: 'TypeError', message: `waitFor: ${message}` });
@@ -117,8 +117,14 @@ t.test('waitFor and shell.run reject when a time, an option or an expectation is
   t.match(await failureOf(run.waitFor({ idle: 2 ** 31 })), {
     message: /^expectation: idle has to be a number from 0 to/,
   });
-  for (const expectation of [5, true]) {
-    t.match(await failureOf(run.waitFor(expectation as never)), { message: /^waitFor needs a text, a pattern or/ });
+  for (const expectation of [undefined, null, 5, true, {}, [], { idel: 5 }, () => true]) {
+    t.match(await failureOf(run.waitFor(expectation as never)), {
+      name: 'TypeError',
+      message: /^waitFor: expectation has to be a text, a pattern or \{ idle: milliseconds \}, not /,
+    });
+  }
+  for (const line of [undefined, null, 5, ['ls', '-l']]) {
+    t.match(await failureOf(shell.run(line as never)), { message: /^shell.run: line has to be a text, not / });
   }
   // The refused calls do not disturb a valid one.
   await settled();
@@ -127,6 +133,136 @@ t.test('waitFor and shell.run reject when a time, an option or an expectation is
   t.equal(server.commands.length, 2, 'the shell was not started');
   for (const command of server.commands) command.end(0);
   await run;
+  await box.close();
+});
+
+t.test('method throws, names the option and says what it has to be, when a value is of the wrong kind', async (t) => {
+  const { server, connect } = fakeSetup();
+  const box = await connect();
+  const controller = new AbortController();
+  const wrong: [options: object, message: string | RegExp][] = [
+    [{ encoding: 'buffer' }, `exec: encoding has to be 'utf8' or 'bytes', not "buffer"`],
+    [{ encoding: null }, `exec: encoding has to be 'utf8' or 'bytes', not null`],
+    [
+      { stdin: 'inherit' },
+      "exec: stdin has to be 'pipe' or 'ignore' (`input: process.stdin` gives the command what this program reads), not \"inherit\"",
+    ],
+    [{ signal: 'SIGTERM' }, 'exec: signal has to be an AbortSignal, such as `controller.signal`, not "SIGTERM"'],
+    [
+      { signal: controller },
+      'exec: signal has to be an AbortSignal, such as `controller.signal`, not an object of the class AbortController',
+    ],
+    [
+      { cwd: new URL('file:///tmp') },
+      'exec: cwd has to be a text, not an object of the class URL; `fileURLToPath` makes a path of it',
+    ],
+    [{ cwd: null }, 'exec: cwd has to be a text, not null'],
+    [{ env: { PORT: 8080 } }, 'exec: env.PORT has to be a text, or null to take the variable away, not 8080'],
+    [{ env: new Map([['A', '1']]) }, /^exec: env has to be .* not an object of the class Map$/],
+    [{ env: ['A=1'] }, /^exec: env has to be .* not an array$/],
+    [{ reject: 'false' }, 'exec: reject has to be true or false, not "false"'],
+    [{ buffer: 0 }, 'exec: buffer has to be true or false, not 0'],
+    [{ detachable: 'yes' }, 'exec: detachable has to be true, false or an object, not "yes"'],
+    [{ detachable: { whenFull: 'wait' } }, `detachable: whenFull has to be 'pause' or 'drop', not "wait"`],
+    [{ detachable: { key: 5 } }, 'detachable: key has to be a text, not 5'],
+    [{ sandboxPolicy: 'readOnly' }, 'exec: sandboxPolicy has to be an object, not "readOnly"'],
+    [{ sandboxPolicy: {} }, 'sandboxPolicy: type has to be a text, not undefined'],
+  ];
+  for (const [options, message] of wrong) t.throws(() => box.exec(['true'], options), { name: 'TypeError', message });
+  const calls: [call: () => unknown, message: RegExp][] = [
+    [() => box.shell({ shell: 'zsh' as never }), /^shell: shell has to be 'bash' or 'sh', not "zsh"$/],
+    [() => box.shell('bash' as never), /^shell takes an object with cwd, env, window …, not "bash"$/],
+    [
+      () => box.attach('key', { role: 'watcher' as never }),
+      /^attach: role has to be 'writer' or 'observer', not "watcher"$/,
+    ],
+    [() => box.attach('key', { from: 5 as never }), /^attach: from has to be an object, not 5$/],
+    [() => box.attach('key', { from: { stdout: -1 } }), /^from: stdout has to be a whole number from 0 on, not -1$/],
+    [() => box.attachTerminal('key', { screen: 'yes' as never }), /^attachTerminal: screen has to be true or false/],
+    [() => box.exec(['true'], null as never), /^exec takes an object with input, stdin, cwd …, not null$/],
+    [() => box.exec(['true'], '/tmp' as never), /^exec takes an object with .*, not "\/tmp"$/],
+  ];
+  for (const [call, message] of calls) t.throws(call, { name: 'TypeError', message });
+  const connecting: [options: unknown, message: RegExp][] = [
+    [{ token: null }, /^connect: token has to be a text, or a function that gives one, not null$/],
+    [{ token: 5 }, /^connect: token has to be .*, not 5$/],
+    [{ reconnect: 5_000 }, /^connect: reconnect has to be true, false or an object, not 5000$/],
+    [{ onStatus: true }, /^connect: onStatus has to be a function, not true$/],
+    [
+      { notifications: { 'server/draining': 1 } },
+      /^connect: notifications.server\/draining has to be a function, not 1$/,
+    ],
+    [{ name: 5 }, /^connect: name has to be a text, not 5$/],
+    ['token', /^connect takes an object with token, name, version …, not "token"$/],
+  ];
+  for (const [options, message] of connecting) {
+    const error = await failureOf(connectByNode('ws://127.0.0.1:1', options as never));
+    t.match(error, { name: 'TypeError', message });
+  }
+  t.equal(server.commands.length, 0, 'nothing was sent');
+  const right = {
+    signal: controller.signal,
+    env: { A: '1', B: null, C: undefined as never },
+    stdin: 'pipe',
+    encoding: 'bytes',
+  } as const;
+  t.doesNotThrow(() => box.exec(['true'], right).catch(() => {}));
+  await box.close();
+});
+
+t.test(
+  'method says how to call it when a command, a key, a size or a stream is missing or of the wrong kind',
+  async (t) => {
+    const { server, connect } = fakeSetup();
+    const box = await connect();
+    const term = box.terminal(['sh']);
+    const run = box.exec(['cat']);
+    const calls: [call: () => unknown, message: string][] = [
+      [
+        () => box.exec('echo' as never, ['x'] as never),
+        'exec takes program and arguments as one array; did you mean exec(["echo","x"])?',
+      ],
+      [
+        () => box.exec('ls -l' as never),
+        'exec takes program and arguments as one array; did you mean exec(["sh","-c","ls -l"])?',
+      ],
+      [
+        () => box.terminal('bash' as never, { cols: 80 }),
+        'terminal takes program and arguments as one array; did you mean terminal(["sh","-c","bash"])?',
+      ],
+      [() => box.exec(['sleep', 5] as never), 'exec: word 1 of the command has to be a text, not 5'],
+      [() => box.exec(undefined as never), "A command is an array of strings; for shell syntax use ['sh', '-c', '…']"],
+      [() => box.attach(undefined as never), 'attach needs the key of a command, such as `run.key`, not undefined'],
+      [() => box.attach(''), 'attach needs the key of a command, such as `run.key`, not ""'],
+      [
+        () => box.attachTerminal({} as never),
+        'attachTerminal needs the key of a command, such as `run.key`, not an object',
+      ],
+      [() => term.resize(undefined as never), 'resize takes an object with cols, rows, not undefined'],
+      [() => term.resize(100 as never), 'resize takes an object with cols, rows, not 100'],
+      [() => term.resize({ cols: 80 } as never), 'resize: rows has to be a whole number from 1 on, not undefined'],
+      [() => run.lines('nope' as never), `lines: stream has to be 'stdout' or 'stderr' or 'all', not "nope"`],
+    ];
+    for (const [call, message] of calls) t.throws(call, { name: 'TypeError', message });
+    for (const call of [box.kill(undefined as never), box.forget(undefined as never)]) {
+      t.match(await failureOf(call), { name: 'TypeError', message: /^(kill|forget) needs the key of a command/ });
+    }
+    await settled();
+    t.equal(server.commands.length, 2, 'the wrong ones were not sent');
+    for (const command of server.commands) command.end(0);
+    await run;
+    await box.close();
+  },
+);
+
+t.test('command runs without a timeout when its timeout is 0', async (t) => {
+  const { server, connect } = fakeSetup();
+  const box = await connect();
+  const run = box.exec(['true'], { timeout: 0, reject: false });
+  await settled();
+  t.match(server.commands[0]?.params, { timeoutMs: undefined, disableTimeout: true });
+  server.commands[0]?.end(124, { timedOut: undefined });
+  t.match(await run, { exitCode: 124, timedOut: false, cause: 'exited' });
   await box.close();
 });
 
