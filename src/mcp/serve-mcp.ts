@@ -4,6 +4,7 @@ import type { McpServer } from '@modelcontextprotocol/server';
 import { StdioServerTransport, serveStdio } from '@modelcontextprotocol/server/stdio';
 import type { Box } from '../../client/src/node.js';
 import { AgentCommands } from './agent-commands.js';
+import { ConnectionNews } from './connection-news.js';
 import { KeptBox } from './kept-box.js';
 import { makeMcpServer } from './mcp-server.js';
 
@@ -26,7 +27,12 @@ export interface McpServing {
 
 /** Resolves when the agent has gone, or the signal aborts, and no command of the agent runs any more. */
 export async function serveMcp({ version, place, connect, input, output, stop, say }: McpServing): Promise<void> {
-  const box = new KeptBox(connect);
+  const news = new ConnectionNews();
+  const box = new KeptBox(async () => {
+    const connected = await connect();
+    news.follow(connected);
+    return connected;
+  });
   const commands = new AgentCommands(() => box.get());
   // Early, so that the first call need not wait. What goes wrong is told by each call.
   box.get().catch((error: unknown) => say(error instanceof Error ? error.message : String(error)));
@@ -39,7 +45,7 @@ export async function serveMcp({ version, place, connect, input, output, stop, s
   const hasGone = gone(input, output, stop);
   const serving = serveStdio(
     () => {
-      const server = makeMcpServer({ version, place, commands, connect: () => box.get() });
+      const server = makeMcpServer({ version, place, commands, connect: () => box.get(), news });
       servers.add(server);
       return server;
     },

@@ -108,7 +108,13 @@ t.test('agent on its own machine', async (t) => {
 
   await t.test('tool says what was wrong and what to do when it fails', async (t) => {
     for (const [tool, args, message] of [
-      ['exec', { command: 'true', timeout: 5 }, /Unrecognized key: "timeout"/],
+      ['exec', { command: 'true', timeout: 5 }, /timeout: no such field; there are command, cwd, .*timeout_seconds/],
+      ['exec', { command: '' }, /command: give a string of 1 to 131072 characters.*or an array of strings/],
+      ['exec', { command: 5 }, /command: give a string .* line for a shell, or an array of strings/],
+      ['exec', {}, /command: give a string .* line for a shell, or an array of strings/],
+      ['exec', { command: 'true', env: { A: 1 } }, /env\.A: a variable is a string, or null to remove it/],
+      ['exec', { command: 'true', timeout_seconds: 0 }, /timeout_seconds: .*>=0\.1/],
+      ['stop', { id: 'c1', signal: 'TERM' }, /signal: .*"SIGTERM"/],
       ['exec', { command: ['/no/such/program'] }, /program "\/no\/such\/program".*ENOENT.*one string\.$/],
       ['exec', { command: 'true', cwd: '/no/such' }, /cwd "\/no\/such".*Give a cwd that exists there\.$/],
       ['read_output', { id: 'c999' }, /^There is no command "c999": ids are those .* list shows all commands\.$/],

@@ -8,7 +8,7 @@ import { CuttingProxy } from '../support/cutting-proxy.js';
 import { isAlive } from '../support/process-table.js';
 import { startServer } from '../support/server.js';
 import { until } from '../support/until.js';
-import { startAgent } from './agent.js';
+import { type Said, startAgent } from './agent.js';
 
 t.test('agent runs commands, and leaves none behind, when the server wants a token', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'execwire-mcp-'));
@@ -60,31 +60,35 @@ t.test('commands go on, and no byte is lost, when the connection breaks and come
     timeout_seconds: 600,
     max_bytes: 200_000,
   });
-  const answered = agent.call('send_input', { id, text: 'go\n' });
+  const statuses: string[] = [];
+  const heard = async (said: Promise<Said>): Promise<Said> => {
+    statuses.push((await said).status);
+    return said;
+  };
+  const answered = heard(agent.call('send_input', { id, text: 'go\n' }));
   proxy.cutAfter = () => 60_000;
   proxy.cut();
   writeFileSync(join(folder, 'go'), '');
   await answered;
-  const end = await agent.call('read_output', {
-    id,
-    wait_for: 'exit',
-    timeout_seconds: 600,
-    from: 0,
-    max_bytes: 200_000,
-  });
+  const all = { id, wait_for: 'exit', timeout_seconds: 600, from: 0, max_bytes: 200_000 };
+  const end = await heard(agent.call('read_output', all));
   t.match(end.status, /^Command c\d+: exit code 7 after/);
   let text = end.output;
-  for (let next = Number(/from (\d+)\.$/.exec(end.status)?.[1]); !Number.isNaN(next); ) {
-    const part = await agent.call('read_output', { id, from: next, max_bytes: 200_000 });
+  for (let next = Number(/go on with from (\d+)\./.exec(end.status)?.[1]); !Number.isNaN(next); ) {
+    const part = await heard(agent.call('read_output', { id, from: next, max_bytes: 200_000 }));
     text += part.output;
     next = Number(/go on with from (\d+)\./.exec(part.status)?.[1]);
   }
   t.equal(text, `first\n${Array.from({ length: 50_000 }, (_, n) => `${n + 1}\n`).join('')}`);
-  t.match(await running, {
+  t.match(await heard(running), {
     status: /exit code 0/,
     output: Array.from({ length: 20_000 }, (_, n) => `${n + 1}\n`).join(''),
   });
   t.ok(proxy.connections > 2, `${proxy.connections} connections`);
+  const said = [...statuses, (await agent.call('list')).status].join('\n');
+  t.match(said, /The connection to the server (was away for|broke \d+ times, was away for) [\d.]+ s and is back/);
+  t.notOk(/Another server/.test(said));
+  t.notMatch((await agent.call('list')).status, /connection/, 'it is told once');
 });
 
 t.test('agent is told that a command may be lost, and uses the next server, when its server has crashed', async (t) => {
@@ -105,9 +109,49 @@ t.test('agent is told that a command may be lost, and uses the next server, when
     /^Command c\d+: outcome unknown after [\d.]+ s: Another server does not know the command.* It may still run\./,
   );
   t.equal(said.output, 'kept\n', 'what came is kept');
-  t.match(await agent.call('exec', { command: 'echo second' }), { status: /exit code 0/, output: 'second\n' });
+  const next = await agent.call('exec', { command: 'echo second' });
+  t.match(next, { status: /exit code 0/, output: 'second\n' });
+  t.match(
+    `${said.status}\n${next.status}`,
+    /Another server answers now: it was restarted or replaced, and commands .* may be lost/,
+  );
   t.match(await agent.call('stop', { id }), { status: /outcome unknown/, isError: false });
 });
+
+t.test(
+  'result says that the connection is away, and later that it is back, when the server cannot be reached',
+  async (t) => {
+    const server = await startServer(t);
+    const proxy = await CuttingProxy.start(server.port);
+    t.teardown(() => proxy.close());
+    const agent = await startAgent(t, { flags: ['--url', proxy.url] });
+    const id = await agent.start({ command: 'echo kept; sleep 600' });
+    await agent.call('read_output', { id, match: 'kept' });
+    proxy.shut();
+    proxy.cut();
+    let away: Said | undefined;
+    await until('the agent is told', async () => {
+      away = await agent.call('read_output', { id, from: 0 });
+      return /is away/.test(away.status);
+    });
+    t.match(away, {
+      status:
+        /^Command c1: running for .* The connection to the server is away for [\d.]+ s \(.*\): it is tried again all the time\. Commands go on there/,
+      output: 'kept\n',
+      isError: false,
+    });
+    proxy.open();
+    let back: Said | undefined;
+    await until('the agent is told again', async () => {
+      back = await agent.call('list');
+      return /and is back/.test(back.status);
+    });
+    t.match(
+      back?.status,
+      /^1 running, 0 ended\. The connection to the server was away for .* and is back; commands went on meanwhile\.$/,
+    );
+  },
+);
 
 t.test('call says why it fails when the server is not there yet, and works when it is', async (t) => {
   const server = await startServer(t);

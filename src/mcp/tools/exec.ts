@@ -3,7 +3,7 @@ import type { McpServer } from '@modelcontextprotocol/server';
 import * as z from 'zod';
 import { MAX_OUTPUT_BYTES } from '../agent-commands.js';
 import { commandResult, outputPart, stateText } from '../result-text.js';
-import { commandField, cwdField, envField, MAX_SECONDS, maxBytesField, secondsField } from './fields.js';
+import { commandField, cwdField, envField, MAX_SECONDS, maxBytesField, secondsField, toolInput } from './fields.js';
 import { addTool, type ToolHome } from './tool.js';
 
 /** Below the 60 s after which many agents give a call up. */
@@ -11,7 +11,7 @@ const DEFAULT_TIMEOUT_SECONDS = 55;
 /** Most input: more belongs into a file. */
 const MAX_STDIN = 1024 * 1024;
 
-const input = z.strictObject({
+const input = toolInput({
   command: commandField,
   cwd: cwdField,
   env: envField,
@@ -28,8 +28,9 @@ const input = z.strictObject({
   max_bytes: maxBytesField,
 });
 
-export function addExec(server: McpServer, { commands }: ToolHome): void {
-  addTool(server, 'exec', {
+export function addExec(server: McpServer, home: ToolHome): void {
+  const { commands } = home;
+  addTool({ server, home }, 'exec', {
     title: 'Run a command',
     description: `Runs a command to its end and returns how it ended and its output, stdout and stderr together. Every call is a new process: directory and variables do not carry over. For servers, watchers and programs that ask questions use start.
 At timeout_seconds the command is killed with everything it started, and the output so far is returned. Cancelling the call kills it, too. Output over max_bytes loses its middle; read_output reads it (the first and last ${MAX_OUTPUT_BYTES / 1024 / 1024} MiB in all are kept). An exit code other than 0 is a result, not an error of this tool.`,

@@ -10,8 +10,21 @@ export const MAX_SECONDS = 86_400;
 /** Longest command line, as the server's own bound on arguments allows. */
 const MAX_LINE = 131_072;
 
+/** The fields of one tool, all of them known. A field that is none of them is named together with those that are. */
+export function toolInput<S extends z.core.$ZodLooseShape>(shape: S) {
+  const known = Object.keys(shape).join(', ');
+  return z.strictObject(shape, {
+    error: ({ code, keys }) =>
+      code === 'unrecognized_keys' ? `${keys.join(', ')}: no such field; there are ${known}` : undefined,
+  });
+}
+
+const COMMAND_FAULT = `give a string of 1 to ${MAX_LINE} characters, which is a line for a shell, or an array of strings, which is a program and its arguments`;
+
 export const commandField = z
-  .union([z.string().min(1).max(MAX_LINE), z.array(z.string()).min(1)])
+  .union([z.string().min(1, COMMAND_FAULT).max(MAX_LINE, COMMAND_FAULT), z.array(z.string()).min(1, COMMAND_FAULT)], {
+    error: COMMAND_FAULT,
+  })
   .describe(
     'A string is a line for bash (sh where there is no bash). An array is a program and its arguments, without a shell.',
   );
@@ -19,7 +32,7 @@ export const commandField = z
 export const cwdField = z.string().optional().describe("Directory to run in. Default: the server's own.");
 
 export const envField = z
-  .record(z.string(), z.union([z.string(), z.null()]))
+  .record(z.string(), z.union([z.string(), z.null()], { error: 'a variable is a string, or null to remove it' }))
   .optional()
   .describe('Variables to set; null removes one. Default: none.');
 

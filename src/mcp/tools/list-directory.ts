@@ -2,13 +2,13 @@
 import type { McpServer } from '@modelcontextprotocol/server';
 import * as z from 'zod';
 import { listDirectory } from '../remote-files.js';
-import { pathField } from './fields.js';
+import { pathField, toolInput } from './fields.js';
 import { addTool, type ToolHome } from './tool.js';
 
 const DEFAULT_LIMIT = 500;
 const MAX_LIMIT = 10_000;
 
-const input = z.strictObject({
+const input = toolInput({
   path: pathField,
   offset: z.int().min(0).default(0).describe('First entry in the order of the list. Default 0.'),
   limit: z
@@ -19,8 +19,9 @@ const input = z.strictObject({
     .describe(`Most entries, 1 to ${MAX_LIMIT}. Default ${DEFAULT_LIMIT}.`),
 });
 
-export function addListDirectory(server: McpServer, { connect }: ToolHome): void {
-  addTool(server, 'list_directory', {
+export function addListDirectory(server: McpServer, home: ToolHome): void {
+  const { connect } = home;
+  addTool({ server, home }, 'list_directory', {
     title: 'List a directory',
     description:
       'Lists what a directory holds, sorted by name, one entry a line: directories end with /, what is neither file nor directory with ?. Not recursive.',

@@ -4,6 +4,7 @@ import * as z from 'zod';
 import type { AgentCommand } from '../agent-command.js';
 import { MAX_ENDED } from '../agent-commands.js';
 import { endingText, secondsText } from '../result-text.js';
+import { toolInput } from './fields.js';
 import { addTool, type ToolHome } from './tool.js';
 
 const DEFAULT_LIMIT = 50;
@@ -11,7 +12,7 @@ const MAX_LIMIT = 1_000;
 /** Characters of a command line that are shown. */
 const SHOWN_LINE = 120;
 
-const input = z.strictObject({
+const input = toolInput({
   limit: z
     .int()
     .min(1)
@@ -20,8 +21,9 @@ const input = z.strictObject({
     .describe(`Most lines, 1 to ${MAX_LIMIT}. Default ${DEFAULT_LIMIT}.`),
 });
 
-export function addList(server: McpServer, { commands }: ToolHome): void {
-  addTool(server, 'list', {
+export function addList(server: McpServer, home: ToolHome): void {
+  const { commands } = home;
+  addTool({ server, home }, 'list', {
     title: 'List commands',
     description: `Lists the commands of this session: those that run first, then those that have ended, the newest first (the last ${MAX_ENDED} are kept). Each line has id, state, bytes of output, and the command.`,
     inputSchema: input,

@@ -4,13 +4,13 @@ import * as z from 'zod';
 import { readFilePiece } from '../remote-files.js';
 import { placesText } from '../result-text.js';
 import { headEnd, shownText } from '../whole-text.js';
-import { pathField } from './fields.js';
+import { pathField, toolInput } from './fields.js';
 import { addTool, type ToolHome } from './tool.js';
 
 const DEFAULT_LIMIT_BYTES = 50_000;
 const MAX_LIMIT_BYTES = 500_000;
 
-const input = z.strictObject({
+const input = toolInput({
   path: pathField,
   offset: z.int().min(0).default(0).describe('First byte to read. Default 0.'),
   limit: z
@@ -25,8 +25,9 @@ const input = z.strictObject({
     .describe('base64 for files that are no text. Default utf8, where bytes that are no UTF-8 are shown as \ufffd.'),
 });
 
-export function addReadFile(server: McpServer, { connect }: ToolHome): void {
-  addTool(server, 'read_file', {
+export function addReadFile(server: McpServer, home: ToolHome): void {
+  const { connect } = home;
+  addTool({ server, home }, 'read_file', {
     title: 'Read a file',
     description:
       'Returns a file, or a piece of it, with its size in bytes. Longer text ends at a line where that is near; the result says at which offset to go on.',

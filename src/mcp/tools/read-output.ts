@@ -5,7 +5,7 @@ import type { AgentCommand } from '../agent-command.js';
 import { commandResult, outputPart, secondsText, stateText } from '../result-text.js';
 import { screenOf } from '../screen-text.js';
 import { type Wait, type WaitEnd, waitFor } from '../waiting.js';
-import { idField, MAX_SECONDS, maxBytesField, secondsField } from './fields.js';
+import { idField, MAX_SECONDS, maxBytesField, secondsField, toolInput } from './fields.js';
 import { addTool, type ToolHome } from './tool.js';
 
 const DEFAULT_IDLE_SECONDS = 2;
@@ -14,7 +14,7 @@ const LONGEST_IDLE_SECONDS = 3_600;
 /** Longest pattern. */
 const MAX_MATCH = 1_000;
 
-const input = z.strictObject({
+const input = toolInput({
   id: idField,
   from: z
     .int()
@@ -54,8 +54,9 @@ const input = z.strictObject({
     ),
 });
 
-export function addReadOutput(server: McpServer, { commands, connect }: ToolHome): void {
-  addTool(server, 'read_output', {
+export function addReadOutput(server: McpServer, home: ToolHome): void {
+  const { commands, connect } = home;
+  addTool({ server, home }, 'read_output', {
     title: 'Read output',
     description: `Returns the output of a command of start or exec, whether it runs, and how it ended. Waits first, if told to: for a match such as "listening on", for silence, or for the exit. Without from it shows only what is new since the last call; new output over max_bytes loses its middle. With from it shows the first max_bytes from that offset, and says where to go on.`,
     inputSchema: input,

@@ -5,7 +5,7 @@ import type { AgentCommand } from '../agent-command.js';
 import { KEY_NAMES, keyBytes } from '../keys.js';
 import { commandResult, endingText, stateText } from '../result-text.js';
 import { ToolError } from '../tool-error.js';
-import { idField } from './fields.js';
+import { idField, toolInput } from './fields.js';
 import { addTool, type ToolHome } from './tool.js';
 
 /** Most text of one call; more belongs into a file. */
@@ -21,7 +21,7 @@ const ON_PIPES: Readonly<Record<string, { readonly text: string } | { readonly s
   'ctrl-d': 'end',
 };
 
-const input = z.strictObject({
+const input = toolInput({
   id: idField,
   text: z
     .string()
@@ -37,8 +37,9 @@ const input = z.strictObject({
     ),
 });
 
-export function addSendInput(server: McpServer, { commands }: ToolHome): void {
-  addTool(server, 'send_input', {
+export function addSendInput(server: McpServer, home: ToolHome): void {
+  const { commands } = home;
+  addTool({ server, home }, 'send_input', {
     title: 'Send input',
     description: `Types text and keys into a command that start has started, or writes text to its standard input. Returns when the command's machine has taken it; read_output with wait_for idle or match shows the answer.`,
     inputSchema: input,

@@ -3,7 +3,7 @@ import type { McpServer } from '@modelcontextprotocol/server';
 import * as z from 'zod';
 import { KEPT_AWAY_MS } from '../agent-commands.js';
 import { commandResult, stateText } from '../result-text.js';
-import { commandField, cwdField, envField, secondsField } from './fields.js';
+import { commandField, cwdField, envField, secondsField, toolInput } from './fields.js';
 import { addTool, type ToolHome } from './tool.js';
 
 /** A working day: an agent that is asked for nothing for so long has forgotten its commands. */
@@ -15,7 +15,7 @@ const DEFAULT_SIZE = { cols: 120, rows: 30 };
 const MAX_CELLS = 500;
 
 const cells = z.int().min(1).max(MAX_CELLS);
-const input = z.strictObject({
+const input = toolInput({
   command: commandField,
   cwd: cwdField,
   env: envField,
@@ -38,8 +38,9 @@ const input = z.strictObject({
   ).default(DEFAULT_TTL_SECONDS),
 });
 
-export function addStart(server: McpServer, { commands }: ToolHome): void {
-  addTool(server, 'start', {
+export function addStart(server: McpServer, home: ToolHome): void {
+  const { commands } = home;
+  addTool({ server, home }, 'start', {
     title: 'Start a command',
     description: `Starts a command and returns its id at once: servers, watchers, shells, programs that ask questions. read_output shows its output and how it ended, send_input answers it, stop ends it. Its input stays open.
 All commands end when this session ends. If the connection to the machine breaks they go on for ${KEPT_AWAY_MS / 60_000} minutes, and nothing is lost when it comes back.`,

@@ -3,7 +3,7 @@ import type { McpServer } from '@modelcontextprotocol/server';
 import * as z from 'zod';
 import { GRACE_MS } from '../agent-commands.js';
 import { commandResult, outputPart, stateText } from '../result-text.js';
-import { idField } from './fields.js';
+import { idField, toolInput } from './fields.js';
 import { addTool, type ToolHome } from './tool.js';
 
 /** Bytes of output in the result: the last words of the command. */
@@ -22,7 +22,7 @@ const SIGNALS = [
   'SIGWINCH',
 ] as const;
 
-const input = z.strictObject({
+const input = toolInput({
   id: idField,
   signal: z
     .enum(SIGNALS)
@@ -32,8 +32,9 @@ const input = z.strictObject({
     ),
 });
 
-export function addStop(server: McpServer, { commands }: ToolHome): void {
-  addTool(server, 'stop', {
+export function addStop(server: McpServer, home: ToolHome): void {
+  const { commands } = home;
+  addTool({ server, home }, 'stop', {
     title: 'Stop a command',
     description:
       'Ends a command with everything it started, waits for its end, and returns how it ended and its last output. Stopping one that has ended does nothing.',

@@ -9,6 +9,7 @@ import type {
 } from '@modelcontextprotocol/server';
 import type { Box } from '../../../client/src/node.js';
 import type { AgentCommands } from '../agent-commands.js';
+import type { ConnectionNews } from '../connection-news.js';
 import { toolErrorOf } from '../tool-error.js';
 
 /** What tools work on. */
@@ -16,6 +17,7 @@ export interface ToolHome {
   readonly commands: AgentCommands;
   /** Gives the box, connected. @throws {ConnectError} */
   readonly connect: () => Promise<Box>;
+  readonly news: ConnectionNews;
 }
 
 export interface ToolDescription<S extends StandardSchemaWithJSON> {
@@ -46,8 +48,14 @@ export interface ProgressSource {
 /** Milliseconds between two reports: often enough for a person who looks, and for timeouts that begin anew with each. */
 const REPORT_EVERY_MS = 1_000;
 
+/** A server and what its tools work on. */
+export interface ToolPlace {
+  readonly server: McpServer;
+  readonly home: Pick<ToolHome, 'news'>;
+}
+
 export function addTool<S extends StandardSchemaWithJSON>(
-  server: McpServer,
+  { server, home: { news } }: ToolPlace,
   name: string,
   { run, ...config }: ToolDescription<S>,
 ): void {
@@ -56,15 +64,24 @@ export function addTool<S extends StandardSchemaWithJSON>(
     context: ServerContext,
   ): Promise<CallToolResult> => {
     try {
-      return await run(input, {
+      const result = await run(input, {
         signal: context.mcpReq.signal,
         reporting: (progress, work) => reporting(context, progress, work),
       });
+      return withNews(result, news.take());
     } catch (error) {
-      return { content: [{ type: 'text', text: toolErrorOf(error).message }], isError: true };
+      const result: CallToolResult = { content: [{ type: 'text', text: toolErrorOf(error).message }], isError: true };
+      return withNews(result, news.take());
     }
   };
   server.registerTool(name, config, callback as ToolCallback<S>);
+}
+
+/** Puts news behind the first text, which says how it went. */
+function withNews(result: CallToolResult, news: readonly string[]): CallToolResult {
+  const [first, ...others] = result.content;
+  if (news.length === 0 || first?.type !== 'text') return result;
+  return { ...result, content: [{ ...first, text: [first.text, ...news].join(' ') }, ...others] };
 }
 
 /** Sends reports to an agent that asked for them. */

@@ -2,13 +2,13 @@
 import type { McpServer } from '@modelcontextprotocol/server';
 import * as z from 'zod';
 import { decodedBase64, writeFile } from '../remote-files.js';
-import { pathField } from './fields.js';
+import { pathField, toolInput } from './fields.js';
 import { addTool, type ToolHome } from './tool.js';
 
 /** Characters of content: what one message of the wire holds as base64. */
 const MAX_CONTENT = 8 * 1024 * 1024;
 
-const input = z.strictObject({
+const input = toolInput({
   path: pathField,
   content: z
     .string()
@@ -17,8 +17,9 @@ const input = z.strictObject({
   encoding: z.enum(['utf8', 'base64']).default('utf8').describe('base64 for bytes that are no text. Default utf8.'),
 });
 
-export function addWriteFile(server: McpServer, { connect }: ToolHome): void {
-  addTool(server, 'write_file', {
+export function addWriteFile(server: McpServer, home: ToolHome): void {
+  const { connect } = home;
+  addTool({ server, home }, 'write_file', {
     title: 'Write a file',
     description: 'Writes a file as a whole: creates it and missing directories above it, or replaces what it held.',
     inputSchema: input,
