@@ -25,7 +25,7 @@ interface WsSocket extends WebSocketLike {
 
 /** What to do about the most frequent error codes of operating systems. */
 const ADVICE: Readonly<Record<string, string>> = {
-  ECONNREFUSED: 'no server listens there; is it running?',
+  ECONNREFUSED: 'no server listens there; is it running? One that is stopping or starting takes no connection either',
   ENOENT: 'there is no such socket file; is the server running?',
   ENOTFOUND: 'the name of the host is unknown',
   EAI_AGAIN: 'the name of the host cannot be resolved now',

@@ -190,24 +190,59 @@ if [ "$funcstack[1]" = _execwire ]; then _execwire "$@"; else compdef _execwire 
 `;
 }
 
+/**
+ * Whether the flags and words of a command belong at the cursor: the first argument is the command, the rest are its flags that take a value. Behind `--`, or
+ * behind the first word that is no flag and no value of one, execwire reads none.
+ */
+const FISH_CONDITION = `function __execwire_in
+  set -l words (commandline -opc)
+  test "$words[2]" = "$argv[1]"; or return 1
+  set -e words[1..2]
+  set -l skip
+  for word in $words
+    if set -q skip[1]
+      set skip
+      continue
+    end
+    switch $word
+      case --
+        return 1
+      case '-*'
+        contains -- $word $argv[2..-1]; and set skip yes
+      case '*'
+        return 1
+    end
+  end
+  return 0
+end`;
+
 function fishScript(commands: readonly CliCommand[]): string {
-  const lines = commands.flatMap(({ name, summary, flags }) => [
-    `complete -c execwire -n __fish_use_subcommand -f -a ${name} -d ${quoted(summary)}`,
-    ...flags.map((flag) => fishFlag(name, flag)),
+  const lines = commands.flatMap((command) => [
+    `complete -c execwire -n __fish_use_subcommand -f -a ${command.name} -d ${quoted(command.summary)}`,
+    ...command.flags.map((flag) => fishFlag(command, flag)),
   ]);
-  const keys = Object.entries(KEYS_OF).map(
-    ([name, list]) => `complete -c execwire -n '__fish_seen_subcommand_from ${name}' -f -a '(${list} 2>/dev/null)'`,
-  );
+  const keys = commands
+    .filter(({ name }) => name in KEYS_OF)
+    .map(
+      (command) => `complete -c execwire -n ${fishCondition(command)} -f -a '(${KEYS_OF[command.name]} 2>/dev/null)'`,
+    );
   const help = `complete -c execwire -n '__fish_seen_subcommand_from help' -f -a ${quoted(commands.map(({ name }) => name).join(' '))}`;
   const first = "complete -c execwire -n __fish_use_subcommand -f -a help -d 'Shows the help of a command.'";
-  return `# Completion of execwire for fish.\n${[...lines, ...keys, first, help].join('\n')}\n`;
+  return `# Completion of execwire for fish.\n${[FISH_CONDITION, ...lines, ...keys, first, help].join('\n')}\n`;
 }
 
-function fishFlag(command: string, flag: Flag): string {
+function fishCondition({ name, flags }: CliCommand): string {
+  const valued = flags.filter(({ placeholder }) => placeholder !== undefined);
+  return quoted(
+    ['__execwire_in', name, ...valued.flatMap(({ name: long, short }) => flagWords(long, short))].join(' '),
+  );
+}
+
+function fishFlag(command: CliCommand, flag: Flag): string {
   const { name, short, placeholder, description } = flag;
   const values = valuesOf(flag);
   const letter = short === undefined ? '' : ` -s ${short}`;
   const takesValue = placeholder === undefined ? '' : ' -r';
   const value = values.length === 0 ? takesValue : ` -x -a ${quoted(values.join(' '))}`;
-  return `complete -c execwire -n '__fish_seen_subcommand_from ${command}' -l ${name}${letter}${value} -d ${quoted(description.replaceAll('\n', ' '))}`;
+  return `complete -c execwire -n ${fishCondition(command)} -l ${name}${letter}${value} -d ${quoted(description.replaceAll('\n', ' '))}`;
 }

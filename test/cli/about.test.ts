@@ -102,6 +102,25 @@ t.test('completion script has no syntax error in its shell, and bash completes c
   t.same(complete('execwire', '--drain-t'), ['--drain-timeout']);
   t.same(complete('execwire', '--vers'), ['--version']);
   t.same(complete('execwire', 'help', 'att'), ['attach']);
+  const completeInFish = (line: string): string[] | undefined => {
+    const script = `function execwire; ${SERVER} $argv; end; source ${join(folder, 'fish')}; complete -C ${JSON.stringify(line)}`;
+    const env = { PATH: process.env.PATH, HOME: folder, EXECWIRE_URL: setup.url };
+    const { error, stdout } = spawnSync('fish', ['--no-config', '-c', script], { encoding: 'utf8', env });
+    const words = stdout?.split('\n').map((each) => each.split('\t')[0] ?? '');
+    return error === undefined ? words.filter((word) => word !== '') : undefined;
+  };
+  if (completeInFish('execwire ') === undefined) t.comment('fish is not installed, so its completions are not tried');
+  else {
+    t.same(completeInFish('execwire exec-'), ['exec-server']);
+    t.same(completeInFish('execwire exec --det')?.sort(), ['--detach', '--detach-keys']);
+    t.same(completeInFish('execwire exec -w / --det')?.sort(), ['--detach', '--detach-keys']);
+    t.same(completeInFish('execwire exec ls --det'), [], 'flags of the program are not those of execwire');
+    t.same(completeInFish('execwire exec -w / -- --det'), []);
+    t.same(completeInFish('execwire shell --sandbox read'), ['readOnly']);
+    t.same(completeInFish('execwire kill -s TE'), ['TERM']);
+    t.same(completeInFish('execwire kill -s TERM '), [key]);
+    t.same(completeInFish('execwire attach '), [key]);
+  }
   await setup.run(['kill', key]);
   t.match(await run('completion', 'tcsh'), { code: 125, stderr: /bash, zsh or fish/ });
 });
