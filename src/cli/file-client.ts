@@ -87,21 +87,24 @@ export class FileClient {
     // After a refusal the rest of a body meets a closed socket.
     request.on('error', () => {});
     let response: IncomingMessage;
-    let wasSent = false;
+    let isConnected = false;
+    request.once('socket', (socket) => {
+      const onConnect = (): void => {
+        isConnected = true;
+      };
+      if (socket.connecting) socket.once('connect', onConnect);
+      else onConnect();
+    });
     try {
       if (asking.body === undefined) request.end();
-      else {
-        const sent = send(request, asking.body, () => isAnswered).then(() => {
-          wasSent = true;
-        });
-        // A refusal may come before everything is sent.
-        await Promise.race([answered, sent]);
-      }
+      // A refusal may come before everything is sent.
+      else await Promise.race([answered, send(request, asking.body, () => isAnswered)]);
       response = await answered;
     } catch (error) {
       request.destroy();
       if (error instanceof CliError || !isOfConnection(error)) throw error;
-      throw wasSent ? this.#broken(error) : this.#unreachable(error);
+      // Of a body that was on its way nobody knows what the server has made.
+      throw asking.body !== undefined && isConnected ? this.#broken(error) : this.#unreachable(error);
     }
     if (response.headers['x-execwire-files'] !== '1') {
       response.destroy();

@@ -11,13 +11,17 @@ import {
   rmSync,
   statSync,
   symlinkSync,
+  truncateSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import t, { type Test } from 'tap';
+import { CuttingProxy } from '../support/cutting-proxy.js';
 import { startServer } from '../support/server.js';
-import { type CliOptions, CliProcess, type Ended } from './cli-process.js';
+import { until } from '../support/until.js';
+import { type CliOptions, CliProcess, cliSetup, type Ended, endOf } from './cli-process.js';
 
 const OLD = new Date('2001-02-03T04:05:06Z');
 const server = await startServer(t, { flags: ['--files'] });
@@ -179,4 +183,76 @@ t.test('cp says what is wrong with its command line, and what to do when the ser
   t.match(JSON.parse(done.stdout), { source: `${d}/f`, target: `:${d}/g` });
   const refused = await cp(['--json', `:${d}/none`, `${d}/h`]);
   t.match(JSON.parse(refused.stdout), { error: { exitCode: 125, reason: 'notFound' } });
+});
+
+/** Bytes of a file that no copy is through with before a test ends it. It is sparse. */
+const LONG_BYTES = 4_000_000_000;
+
+/** Nothing is left of what a copy had begun. */
+const isEmpty = (path: string): boolean => readdirSync(path).length === 0;
+
+for (const direction of ['up', 'down'] as const) {
+  t.test(`cp ${direction} leaves nothing half and ends by the signal when it gets Ctrl-C`, async (t) => {
+    const d = folder(t);
+    mkdirSync(`${d}/to`);
+    writeFileSync(`${d}/long`, '');
+    truncateSync(`${d}/long`, LONG_BYTES);
+    const sides = direction === 'up' ? [`${d}/long`, `:${d}/to/f`] : [`:${d}/long`, `${d}/to/f`];
+    const copying = new CliProcess(['cp', ...sides], { env: { EXECWIRE_URL: server.url } });
+    await until('the copy has begun', () => !isEmpty(`${d}/to`));
+    copying.child.kill('SIGINT');
+    t.match(await copying.ended, { code: 130, signal: null, stdout: '', stderr: '' });
+    await until('nothing is left', () => isEmpty(`${d}/to`));
+  });
+
+  t.test(`cp ${direction} ends with 255 and leaves nothing half when the connection is lost`, async (t) => {
+    const d = folder(t);
+    mkdirSync(`${d}/to`);
+    writeFileSync(`${d}/long`, '');
+    truncateSync(`${d}/long`, LONG_BYTES);
+    const proxy = await CuttingProxy.start(server.port);
+    t.teardown(() => proxy.close());
+    const sides = direction === 'up' ? [`${d}/long`, `:${d}/to/f`] : [`:${d}/long`, `${d}/to/f`];
+    const copying = new CliProcess(['cp', ...sides], { env: { EXECWIRE_URL: proxy.url } });
+    await until('the copy has begun', () => !isEmpty(`${d}/to`));
+    proxy.cut();
+    const ended = await copying.ended;
+    t.match(ended, {
+      code: 255,
+      stdout: '',
+      stderr: /^execwire: the connection to ws:\S+ broke \(.*\): look at the target\n$/,
+    });
+    await until('nothing is left', () => isEmpty(`${d}/to`));
+  });
+}
+
+t.test('cp shows its progress in a terminal, and none when it is told to be quiet', async (t) => {
+  const { box } = await cliSetup(t);
+  const d = folder(t);
+  mkdirSync(`${d}/to`);
+  execFileSync('mkfifo', [`${d}/pipe`]);
+  writeFileSync(`${d}/f`, Buffer.alloc(60_000, 'x'));
+  const tar = execFileSync('tar', ['c', '-C', d, 'f']);
+  for (const flag of ['', '--quiet']) {
+    const env = { EXECWIRE_URL: server.url, CLI: 'dist/execwire.cjs', D: d, FLAG: flag };
+    const terminal = box.terminal(['sh', '-c', 'exec "$CLI" cp $FLAG - ":$D/to" < "$D/pipe"'], {
+      detachable: false,
+      env,
+    });
+    const shown = endOf(terminal);
+    const pipe = await open(`${d}/pipe`, 'w');
+    // Spread over more than the time between two lines of progress.
+    for (let at = 0; at < tar.length; at += 1024) {
+      await pipe.write(tar.subarray(at, at + 1024));
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    await pipe.close();
+    const { text, code } = await shown;
+    t.equal(code, 0);
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: it erases the rest of an earlier line.
+    const progress = /(?:\r[\d.]+ k?B\u001b\[K)+\r[\d.]+ kB\u001b\[K\r\n$/;
+    if (flag === '') t.match(text, progress);
+    else t.equal(text, '');
+    t.equal(statSync(`${d}/to/f`).size, 60_000);
+  }
 });
