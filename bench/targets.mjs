@@ -133,7 +133,10 @@ const TARGETS = [
   },
   {
     title: '`execwire exec -- true`',
-    checks: [atMost('begin to end', own('cli', 'ratio'), 1.8, '× `node -e 0`')],
+    checks: [
+      atMost('begin to end', own('cli', 'ratio'), 1.8, '× `node -e 0`'),
+      atMost('begin to end', own('cli', 'more_ms'), 40, 'ms more than `node -e 0`'),
+    ],
   },
   {
     title: 'growth',
