@@ -1,5 +1,5 @@
 // Runs one turn of the real agent against a server, and tells what became of it. Knows no server.
-import { CodexHome, runToEnd } from './codex-binary.js';
+import { CodexHome, runToEnd, type SandboxMode } from './codex-binary.js';
 import { ScriptedModel, type ScriptStep } from './scripted-model.js';
 import { ANSWERS, answersOf, CHANGED_FILES, plainAnswer, Workspace } from './turn.js';
 
@@ -8,12 +8,11 @@ const MODEL = 'scripted-model';
 /** Milliseconds for one turn on a very busy machine. */
 const TURN_LIMIT_MS = 300_000;
 
-/** How the agent finds its machine. */
-export type Machine =
-  /** By CODEX_EXEC_SERVER_URL. */
-  | { readonly url: string }
-  /** By environments.toml. */
-  | { readonly environments: string };
+/** How the agent finds its machine, and what sandbox it asks for there. */
+export type Machine = { readonly sandboxMode?: SandboxMode } & (
+  | /** By CODEX_EXEC_SERVER_URL. */ { readonly url: string }
+  | /** By environments.toml. */ { readonly environments: string }
+);
 
 export interface Turn {
   readonly files: Readonly<Record<string, string>>;
@@ -35,8 +34,9 @@ export async function runScript(
   { steps, workspace }: { readonly steps: readonly ScriptStep[]; readonly workspace: Workspace },
 ): Promise<Scripted> {
   const model = await ScriptedModel.start(steps);
+  const { sandboxMode = 'danger-full-access' } = machine;
   const environments = 'environments' in machine ? { environments: machine.environments } : {};
-  const home = new CodexHome({ baseUrl: `${model.origin}/v1`, model: MODEL, ...environments });
+  const home = new CodexHome({ baseUrl: `${model.origin}/v1`, model: MODEL, sandboxMode, ...environments });
   const env = home.environment(model.origin);
   if ('url' in machine) env.CODEX_EXEC_SERVER_URL = machine.url;
   try {

@@ -58,7 +58,12 @@ export interface HomeOptions {
   readonly model: string;
   /** Content of environments.toml. Default: none. */
   readonly environments?: string;
+  /** Default: no sandbox. */
+  readonly sandboxMode?: SandboxMode;
 }
+
+/** What the agent asks of its server for each command and file. */
+export type SandboxMode = 'danger-full-access' | 'workspace-write' | 'read-only';
 
 /** A home of its own for one run, with a folder for temporary files beside it: the program wants the one not below the other. */
 export class CodexHome {
@@ -66,7 +71,7 @@ export class CodexHome {
   readonly home = join(this.root, 'home');
   readonly tmp = join(this.root, 'tmp');
 
-  constructor({ baseUrl, model, environments }: HomeOptions) {
+  constructor({ baseUrl, model, environments, sandboxMode = 'danger-full-access' }: HomeOptions) {
     mkdirSync(this.home);
     mkdirSync(this.tmp);
     const off = ['plugins', 'remote_plugin', 'apps'].map((name) => `${name} = false`);
@@ -74,7 +79,7 @@ export class CodexHome {
       `model = "${model}"`,
       'model_provider = "scripted"',
       'approval_policy = "never"',
-      'sandbox_mode = "danger-full-access"',
+      `sandbox_mode = "${sandboxMode}"`,
       'check_for_update_on_startup = false',
       '[analytics]',
       'enabled = false',

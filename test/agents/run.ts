@@ -48,6 +48,16 @@ async function withServer<T>(flags: readonly string[], body: (server: ServerProc
   }
 }
 
+/** Why this host cannot hold commands as the agent asks under workspace-write; undefined if it can. */
+async function cannotConfine(server: ServerProcess): Promise<string | undefined> {
+  const client = await server.wire();
+  const { limits } = await client.ask('initialize', { clientInfo: { name: 'test', version: '1' } });
+  await client.close();
+  const { landlockAbi, network, notEnforced } = limits.sandbox;
+  const canHold = landlockAbi > 0 && network === 'seccomp' && !notEnforced.includes('protectedPaths');
+  return canHold ? undefined : `this host cannot hold them: ${JSON.stringify(limits.sandbox)}`;
+}
+
 let word = 0;
 /** Shell text that tells that it is reached, and goes on when that was seen. */
 function marker(folder: string): { readonly shell: string; readonly reached: string; readonly seen: string } {
@@ -111,6 +121,26 @@ async function turns(bin: string, folder: string): Promise<void> {
   await test('agent does a whole turn when environments.toml has the program, on standard input and output', async () => {
     const how = `program = "${process.execPath}"\nargs = ["${DIST}", "exec-server"]\n`;
     return (await runTurn(bin, { environments: environmentsToml(how) }, () => turnSteps(nextWord()))).problems;
+  });
+  await withServer([], async (server) => {
+    const cannot = await cannotConfine(server);
+    if (cannot !== undefined) {
+      console.log(`not run: a turn under workspace-write, because ${cannot}`);
+      return;
+    }
+    await test('agent does a whole turn under workspace-write, and its commands write nothing elsewhere', async () => {
+      // Not in /tmp, which this mode lets commands write.
+      const outside = mkdtempSync('/var/tmp/execwire-agents-');
+      const escaped = join(outside, 'escaped');
+      try {
+        const first = `(echo no > ${escaped}) 2>/dev/null && echo escaped;`;
+        const machine = { url: server.url, sandboxMode: 'workspace-write' } as const;
+        const turn = await runTurn(bin, machine, () => turnSteps(nextWord(), { first }));
+        return [...turn.problems, ...(existsSync(escaped) ? ['a command wrote outside of its project'] : [])];
+      } finally {
+        rmSync(outside, { recursive: true, force: true });
+      }
+    });
   });
   await test('agent does a whole turn when the connection is cut in the middle of a command', () =>
     withServer([], async (server) => {
