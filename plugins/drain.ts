@@ -12,9 +12,10 @@ declare module 'fastify' {
 
 export const drainPlugin = fp<{ config: Config }>(
   async (app, { config }) => {
-    const { lifecycle, sessions, commands, telemetry, log, files } = app;
-    const drain = new Drain({ config, lifecycle, sessions, commands, transfers: files.transfers, telemetry, log });
+    const { lifecycle, sessions, commands, telemetry, log, files, execServer } = app;
+    const { transfers } = files;
+    const drain = new Drain({ config, lifecycle, sessions, commands, transfers, absent: execServer, telemetry, log });
     app.decorate('drain', () => drain.run());
   },
-  { name: 'drain', dependencies: ['lifecycle', 'sessions', 'commands', 'telemetry', 'files'] },
+  { name: 'drain', dependencies: ['lifecycle', 'sessions', 'commands', 'telemetry', 'files', 'exec-server'] },
 );

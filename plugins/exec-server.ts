@@ -18,6 +18,13 @@ import { execServerFileMethods } from '../src/protocol/methods/exec-server-files
 import { sessionClientNotifications } from '../src/protocol/methods/session.js';
 import { version } from '../src/version.js';
 
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** Sessions of the exec-server protocol. */
+    readonly execServer: Pick<ExecServer, 'awaits' | 'awaitsAnyone'>;
+  }
+}
+
 /** What the host cannot confine is refused in the words of a sandbox. */
 function confinementRefusal(error: unknown): unknown {
   return error instanceof ConfinementError ? rpcError('untranslatableSandbox', { detail: error.message }) : error;
@@ -43,6 +50,7 @@ export const execServerPlugin = fp<{ config: Config }>(
       onAbandoned: (sessionId, running) =>
         log.info({ sessionId, running }, 'session ended: its client did not come back within --session-keep'),
     });
+    app.decorate('execServer', server);
     const host = { holdsProtectedPaths: false };
     rpc.addLimits(async () => {
       host.holdsProtectedPaths = (await app.sandboxes.host()).mountNamespace;

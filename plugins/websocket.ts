@@ -19,13 +19,14 @@ declare module 'fastify' {
 
 export const websocketPlugin = fp<{ config: Config }>(
   async (app, { config }) => {
-    const { lifecycle, sessions, overload, detachables } = app;
+    const { lifecycle, sessions, overload, detachables, execServer } = app;
     const admission = new UpgradeAdmission({
       maxConnections: config.maxConnections,
       lifecycle,
       sessions,
       overload,
       knowsKey: (principal, key) => detachables.knowsAffinity(principalKey(principal), key),
+      awaitsClient: (principal) => execServer.awaits(principalKey(principal)),
     });
     const options = {
       maxPayload: config.maxFrameBytes,
@@ -67,7 +68,7 @@ export const websocketPlugin = fp<{ config: Config }>(
       return reply.send(`${reason}\n`);
     });
   },
-  { name: 'websocket', dependencies: ['auth', 'lifecycle', 'sessions', 'overload', 'commands'] },
+  { name: 'websocket', dependencies: ['auth', 'lifecycle', 'sessions', 'overload', 'commands', 'exec-server'] },
 );
 
 /**

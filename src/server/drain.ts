@@ -20,8 +20,9 @@ import type { Lifecycle } from './lifecycle.js';
 /** How often connections are looked at, because no event tells that a peer has read. */
 const LOOK_EVERY_MS = 20;
 /**
- * A client may still connect during the drain when it names a key of a command that runs. It has this long to attach to the command; then its
- * connection counts as idle.
+ * A client may still connect during the drain when it names a key of a command that runs, or when a session of the exec-server protocol waits for it. It
+ * has this long to attach to the command or come back to the session; then its connection counts as idle. A client that is away when its command ends has
+ * as long to come for what it missed.
  */
 const COME_BACK_MS = 5000;
 /**
@@ -42,6 +43,8 @@ export interface DrainOptions {
   readonly commands: Pick<CommandTable, 'running' | 'terminateAll'>;
   /** Files on their way; the deadline cuts them. */
   readonly transfers: { readonly count: number };
+  /** Clients whose connection broke while something of theirs ran. */
+  readonly absent: { readonly awaitsAnyone: boolean };
   readonly telemetry: Pick<Telemetry, 'drain'>;
   readonly log: Pick<Log, 'info' | 'warn'>;
 }
@@ -110,10 +113,11 @@ export class Drain {
   /**
    * Closes every connection after its last reply; a slow reader has until the deadline. A client that connects meanwhile has
    * {@link COME_BACK_MS} to attach to its command.
-   * @returns when no connection, no command and no transfer is left, or at the deadline
+   * @returns when no connection, no command and no transfer is left, and no client is awaited any more, or at the deadline
    */
   async #untilFinished(deadlineAtMs: number): Promise<void> {
-    const { sessions, commands, transfers } = this.#options;
+    const { sessions, commands, transfers, absent } = this.#options;
+    let idleSinceMs = Number.POSITIVE_INFINITY;
     const before = new Set(sessions.all());
     const cameAtMs = new Map<Session, number>();
     const quiet = new QuietSince();
@@ -131,7 +135,9 @@ export class Drain {
         connection.close(closeCodes.goingAway, 'server going away');
       }
       const leftMs = deadlineAtMs - nowMs;
-      const isDone = sessions.size === 0 && commands.running === 0 && transfers.count === 0;
+      const isIdle = sessions.size === 0 && commands.running === 0 && transfers.count === 0;
+      idleSinceMs = isIdle ? Math.min(idleSinceMs, nowMs) : Number.POSITIVE_INFINITY;
+      const isDone = isIdle && (!absent.awaitsAnyone || nowMs - idleSinceMs >= COME_BACK_MS);
       if (isDone || leftMs <= 0) return;
       await sleep(Math.min(LOOK_EVERY_MS, leftMs));
     }

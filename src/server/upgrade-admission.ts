@@ -16,6 +16,8 @@ export interface UpgradeAdmissionOptions {
   readonly overload: Pick<Overload, 'shortage'>;
   /** Whether the principal has a command whose key has the affinity of this key. */
   readonly knowsKey: (principal: Principal, key: string) => boolean;
+  /** Whether a session of the exec-server protocol waits for a client of this principal. Such a client names no key. */
+  readonly awaitsClient: (principal: Principal) => boolean;
 }
 
 /** Ask it once for each upgrade, right before the upgrade, because one that is let in counts at once. */
@@ -28,7 +30,8 @@ export class UpgradeAdmission {
 
   /**
    * Why one more client cannot be let in now; undefined if it can.
-   * @param key of the command that the client comes back to, from `?key=`; such a client is let in while the server drains
+   * @param key of the command that the client comes back to, from `?key=`; such a client is let in while the server drains, as is one that a session
+   * waits for
    */
   refusal(principal: Principal | null, key: string | undefined): string | undefined {
     const { lifecycle, sessions, overload, maxConnections } = this.#options;
@@ -39,7 +42,9 @@ export class UpgradeAdmission {
   }
 
   #comesBack(principal: Principal | null, key: string | undefined): boolean {
-    return principal !== null && key !== undefined && this.#options.knowsKey(principal, key);
+    if (principal === null) return false;
+    const { knowsKey, awaitsClient } = this.#options;
+    return (key !== undefined && knowsKey(principal, key)) || awaitsClient(principal);
   }
 }
 

@@ -12,6 +12,7 @@ import { until } from '../support/until.js';
 import { runTurn, type Turn } from './agent-run.js';
 import { CODEX_VERSION, CodexHome, findCodex, RealServer } from './codex-binary.js';
 import { compareWithReal } from './differential.js';
+import type { ScriptStep } from './scripted-model.js';
 import { turnSteps } from './turn.js';
 
 const DIST = new URL('../../dist/execwire.cjs', import.meta.url).pathname;
@@ -70,6 +71,15 @@ function marker(folder: string): { readonly shell: string; readonly reached: str
 function nextWord(): string {
   word += 1;
   return `execwire-agents-${process.pid}-${word}`;
+}
+
+/** Does something when the agent has looked at the last command once, so that its start was answered. */
+function beforeSecondLook(steps: readonly ScriptStep[], act: () => void | Promise<void>): ScriptStep[] {
+  const last = steps.length - 2;
+  return steps.map((step, index) => async (context) => {
+    if (index === last && context.round === 1) await act();
+    return step(context);
+  });
 }
 
 /** A file that names one machine. The agent waits for it longer than its 10 s, because a busy machine starts programs slowly. */
@@ -146,18 +156,28 @@ async function turns(bin: string, folder: string): Promise<void> {
     withServer([], async (server) => {
       const proxy = await CuttingProxy.start(server.port);
       const { shell, seen } = marker(folder);
-      const turn = await runTurn(bin, { url: proxy.url }, () => {
-        const steps = turnSteps(nextWord(), { middle: shell });
-        // The agent has looked at the command once, so that its start was answered.
-        const last = steps.length - 2;
-        return steps.map((step, index) => (context) => {
-          if (index === last && context.round === 1) {
-            proxy.cut();
-            writeFileSync(seen, '');
-          }
-          return step(context);
-        });
-      });
+      const turn = await runTurn(bin, { url: proxy.url }, () =>
+        beforeSecondLook(turnSteps(nextWord(), { middle: shell }), () => {
+          proxy.cut();
+          writeFileSync(seen, '');
+        }),
+      );
+      await proxy.close();
+      return [...turn.problems, ...(proxy.connections >= 2 ? [] : ['the agent did not come back'])];
+    }));
+  await test('agent does a whole turn when the connection is cut in the middle of a command and the server drains', () =>
+    // Longer than a turn may take: a command that is ended by the deadline fails.
+    withServer(['--drain-timeout', '20m'], async (server) => {
+      const proxy = await CuttingProxy.start(server.port);
+      const { shell, seen } = marker(folder);
+      const turn = await runTurn(bin, { url: proxy.url }, () =>
+        beforeSecondLook(turnSteps(nextWord(), { middle: shell }), async () => {
+          server.signal('SIGTERM');
+          await server.logged('leaving');
+          proxy.cut();
+          writeFileSync(seen, '');
+        }),
+      );
       await proxy.close();
       return [...turn.problems, ...(proxy.connections >= 2 ? [] : ['the agent did not come back'])];
     }));

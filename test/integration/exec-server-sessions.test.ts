@@ -1,8 +1,8 @@
-// Shows that sessions of the exec-server protocol outlive their connections, that the other protocol lists and views their processes, and how they drain.
+// Shows that sessions of the exec-server protocol outlive their connections, and that the other protocol lists and views their processes.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import t, { type Test } from 'tap';
+import t from 'tap';
 import { signedToken } from '../auth/signed-token.js';
 import { comeBack, ExecServerClient, startParams, type TestProcess } from '../support/exec-server-client.js';
 import { isAlive } from '../support/process-table.js';
@@ -12,7 +12,6 @@ import type { WireMessage } from '../support/wire-client.js';
 
 t.jobs = 2;
 
-const CLEAN = { code: 0, signal: null };
 const refusal = ({ error }: WireMessage): unknown[] => [error?.code, error?.message];
 const isGapFree = (seqs: readonly number[]): boolean => seqs.every((seq, index) => seq === index + 1);
 
@@ -188,50 +187,6 @@ t.test('client of the other protocol observes a process, and writes to it when i
   t.match((await watching).result, { exitCode: 137 });
   await process.closed();
   t.ok(isGapFree(process.events.map(({ seq }) => seq)));
-});
-
-/** A server that drains, with a connection that runs a process, and one that runs nothing. */
-async function draining(t: Test, flags: string[]) {
-  const server = await startServer(t, { flags });
-  const busy = await ExecServerClient.open(server);
-  const process = await busy.start('echo ready; read -r line; echo done', { pipeStdin: true });
-  await process.said('ready');
-  const idle = await ExecServerClient.open(server);
-  server.signal('SIGTERM');
-  await busy.peer.notified('server/draining');
-  return { server, busy, process, idle };
-}
-
-t.test('drain closes a connection when it runs nothing, and lets a busy one start more', async (t) => {
-  const { server, busy, process, idle } = await draining(t, ['--drain-timeout', '10m']);
-  t.equal(await idle.peer.closed, 1001);
-  const more = await busy.start('echo more');
-  await more.closed();
-  t.equal(more.output(), 'more\n');
-  await process.write('\n', '1');
-  await process.closed();
-  t.match(process.output(), /done\n$/);
-  t.equal(await busy.peer.closed, 1001, 'after its last process');
-  t.same(await server.exited, CLEAN);
-});
-
-t.test('drain ends processes and tells their end when its deadline passes', async (t) => {
-  const { server, busy, process } = await draining(t, ['--drain-timeout', '1ms', '--kill-grace', '10m']);
-  t.match(await process.event('exited'), { exitCode: 143 });
-  await process.closed();
-  t.equal(await busy.peer.closed, 1012);
-  t.same(await server.exited, CLEAN);
-});
-
-t.test('start is never answered with the code for not found when the server drains', async (t) => {
-  const { server, idle, busy, process } = await draining(t, ['--drain-timeout', '10m']);
-  // A start is served as long as the connection is there. On a busy machine the connection may be closed before, and then there is no answer.
-  const answer = await idle.request('process/start', startParams('late', 'true')).catch(() => undefined);
-  if (answer !== undefined) t.match(answer, { result: { processId: 'late' } });
-  t.equal(await idle.peer.closed, 1001);
-  await process.terminate();
-  t.equal(await busy.peer.closed, 1001);
-  t.same(await server.exited, CLEAN);
 });
 
 t.test('start is refused when the session has as many processes as a connection may have', async (t) => {

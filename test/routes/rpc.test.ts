@@ -39,6 +39,11 @@ t.test('route opens no session when the hook that checks the credential has not 
       name: 'commands',
     }),
   );
+  await app.register(
+    fp(async (instance) => void instance.decorate('execServer', { awaits: () => false, awaitsAnyone: false }), {
+      name: 'exec-server',
+    }),
+  );
   app.decorate('rpc', {
     areLimitsKnown: true,
     open: (_transport: unknown, who: Principal) => opened.push(who),

@@ -18,6 +18,7 @@ const STEP_MS = 20;
 interface Draining {
   readonly sessions: SessionRegistry;
   readonly commands: { running: number; terminateAll: () => void };
+  readonly absent: { awaitsAnyone: boolean };
   readonly log: { text: string; fields: Record<string, unknown> }[];
   readonly phases: string[];
   readonly isOver: boolean;
@@ -30,28 +31,31 @@ interface Draining {
   standStill(ms: number): Promise<void>;
 }
 
-function draining(t: Test, drainDelayMs = 0): Draining {
+function draining(t: Test, { drainDelayMs = 0, drainTimeoutMs = DRAIN_TIMEOUT_MS } = {}): Draining {
   const time: StandingTime = standingTime(t);
   const sessions = new SessionRegistry();
   const log: Draining['log'] = [];
   const phases: string[] = [];
   const commands = { running: 0, terminateAll: () => {} };
+  const absent = { awaitsAnyone: false };
   let isOver = false;
   const note = (fields: unknown, text?: string): void => {
     log.push({ text: text ?? '', fields: fields as Record<string, unknown> });
   };
   const drain = new Drain({
-    config: { drainDelayMs, drainTimeoutMs: DRAIN_TIMEOUT_MS, killGraceMs: KILL_GRACE_MS },
+    config: { drainDelayMs, drainTimeoutMs, killGraceMs: KILL_GRACE_MS },
     lifecycle: new Lifecycle(),
     sessions,
     commands,
     transfers: { count: 0 },
+    absent,
     telemetry: { drain: () => ({ draining: () => phases.push('draining'), ended: () => phases.push('ended') }) },
     log: { info: note, warn: note },
   });
   return {
     sessions,
     commands,
+    absent,
     log,
     phases,
     get isOver() {
@@ -135,7 +139,7 @@ t.test('drain ends a minute after the deadline when a peer never stops taking', 
 t.test(
   'drain does not count a standstill of the server when it has a delay, a deadline and a peer to wait for',
   async (t) => {
-    const it = draining(t, 1000);
+    const it = draining(t, { drainDelayMs: 1000 });
     const busy = it.peer(1);
     it.start();
     const texts = (): string[] => it.log.map(({ text }) => text);
@@ -158,6 +162,33 @@ t.test(
     t.ok(it.isOver);
   },
 );
+
+t.test('drain waits 5 s for a client that is away when its last command ends', async (t) => {
+  const it = draining(t, { drainTimeoutMs: 60_000 });
+  it.absent.awaitsAnyone = true;
+  it.commands.running = 1;
+  it.start();
+  await it.pass(10_000);
+  it.commands.running = 0;
+  await it.pass(4900);
+  t.notOk(it.isOver);
+  await it.pass(200);
+  t.ok(it.isOver);
+});
+
+t.test('drain ends when the client that it waits for has come and gone', async (t) => {
+  const it = draining(t, { drainTimeoutMs: 60_000 });
+  it.absent.awaitsAnyone = true;
+  it.start();
+  await it.pass(1000);
+  const back = it.peer(0);
+  it.absent.awaitsAnyone = false;
+  await it.pass(6000);
+  t.same(ends(back), ['1001']);
+  back.leave();
+  await it.pass(STEP_MS * 2);
+  t.ok(it.isOver);
+});
 
 t.test('drain says at its end how long it took and what became of everything', async (t) => {
   const it = draining(t);

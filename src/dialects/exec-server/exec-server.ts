@@ -58,6 +58,25 @@ export class ExecServer {
     return this.#byConnection.get(session);
   }
 
+  /** Whether any session is {@link ExecSession.isAwaited}. */
+  get awaitsAnyone(): boolean {
+    return [...this.#away.keys()].some(({ isAwaited }) => isAwaited);
+  }
+
+  /**
+   * Whether a client of this principal is awaited. If not, its connections with something that runs are pinged, because one may be broken although
+   * nothing has told so.
+   * @param principal as `principalKey` makes it
+   */
+  awaits(principal: string): boolean {
+    const own = [...this.#byId.values()].filter((session) => session.principal === principal);
+    if (own.some(({ isAwaited }) => isAwaited)) return true;
+    for (const { outlet, running } of own) {
+      if (outlet.session !== undefined && running > 0) this.#probe(outlet.session.connection);
+    }
+    return false;
+  }
+
   /** Gives a connection a session. @param resume the session to come back to @throws {RpcError} unknownSession, sessionAttached */
   open(session: Session, resume: string | undefined): ExecSession {
     const opened = resume === undefined ? this.#create(session) : this.#resume(session, resume);

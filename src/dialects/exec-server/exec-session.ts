@@ -35,6 +35,7 @@ export class ExecSession implements CommandHolder {
   #running = 0;
   #isConfirmed = false;
   #hasEnded = false;
+  #isAwaited = false;
   #releaseConnection: (() => void) | undefined;
 
   constructor(options: ExecSessionOptions) {
@@ -46,6 +47,11 @@ export class ExecSession implements CommandHolder {
   /** Whether it has a connection. */
   get isPresent(): boolean {
     return this.outlet.session !== undefined;
+  }
+
+  /** Whether its last connection ended while it ran something, so that its client will come back for that. */
+  get isAwaited(): boolean {
+    return this.#isAwaited;
   }
 
   /** Whether the client has confirmed this connection by `initialized`. */
@@ -76,6 +82,7 @@ export class ExecSession implements CommandHolder {
   }
 
   attach(session: Session): void {
+    this.#isAwaited = false;
     this.outlet.attach(session);
     this.#holdConnection();
   }
@@ -90,6 +97,7 @@ export class ExecSession implements CommandHolder {
   leave(): void {
     this.#letConnectionGo();
     this.#isConfirmed = false;
+    this.#isAwaited = this.#running > 0;
     this.outlet.leave();
     for (const process of this.#processes.values()) process.releaseReaders();
   }
