@@ -39,12 +39,12 @@ export function forceKillAfterMs(wanted = FORCE_KILL_AFTER_MS): number {
 /** How a command outlives its connections, as it is sent; undefined for one that does not. */
 export function detachableParams(wanted: boolean | DetachableOptions): DetachablePlan | undefined {
   if (wanted === false) return undefined;
-  const { key, ttl: ttlMs, replayBytes, whenFull = 'pause' }: DetachableOptions = wanted === true ? {} : wanted;
+  const { key, ttl: ttlMs, replayBytes, whenFull = 'pause' }: DetachableOptions = Object(wanted);
   return { key, ttlMs, replayBytes, whenFull };
 }
 
 /** Most bytes per stream under way. Never more than the server keeps for the next attachment. */
 export function windowBytes(window = WINDOW_BYTES, detachable?: boolean | DetachableOptions): number {
-  const { replayBytes = window } = typeof detachable === 'object' ? detachable : {};
+  const { replayBytes = window }: DetachableOptions = Object(detachable);
   return Math.max(1, Math.min(window, replayBytes));
 }

@@ -47,15 +47,15 @@ export class LinkSet implements CommandHome, LinkEvents {
   }
 
   linkForWork(): Link {
-    if (this.#current.isRetired) this.#current = this.#newLink(newAffinity(), true);
+    if (this.#current.isRetired && this.retryMaxMs > 0) this.#current = this.#newLink(newAffinity(), true);
     return this.#current;
   }
 
   linkOf(key: string): Link {
     const affinity = affinityOf(key);
-    const found = [this.#current, ...this.#links].find((link) => link.affinity === affinity);
-    const link = found ?? this.#newLink(affinity, true);
-    if (found === undefined) this.#links.add(link);
+    const isRight = (link: Link): boolean => link.affinity === affinity;
+    const link = [this.#current, ...this.#links].find(isRight) ?? this.#newLink(affinity, true);
+    this.#links.add(link);
     return link;
   }
 
@@ -119,12 +119,11 @@ export class LinkSet implements CommandHome, LinkEvents {
     return new Link(affinity, { ...this.#settings, isKnown, closing: this.#closing.signal, program: this }, this);
   }
 
-  /** Opens the next connection at once, so that the next request need not wait for it. */
+  /** Opens the next connection at once, so that the next request need not wait for it; none where reconnect is off. */
   #comeBack(): void {
-    if (this.retryMaxMs > 0)
-      this.linkForWork()
-        .session()
-        .catch(() => {});
+    this.linkForWork()
+      .session()
+      .catch(() => {});
   }
 
   #tell(status: BoxStatus): void {

@@ -26,7 +26,7 @@ export interface LinkSettings extends SessionSettings {
   readonly reconnectMaxMs: number;
   /** Milliseconds for an orderly end of a connection. */
   readonly closeTimeoutMs: number;
-  /** Whether the box was connected before: the server is then tried for as long as after a break. */
+  /** Whether the box was connected before: the server is then tried for as long as after a break, unless that is never. */
   readonly isKnown: boolean;
 }
 
@@ -52,17 +52,20 @@ export class Link implements SessionEvents {
   readonly #events: LinkEvents;
   #opening: Promise<Session> | undefined;
   #isKnown: boolean;
+  /** Why there will be no connection any more; undefined while there may be one. */
+  #over: ConnectError | undefined;
 
   constructor(affinity: string, settings: LinkSettings, events: LinkEvents) {
     this.affinity = affinity;
     this.#settings = settings;
     this.#events = events;
-    this.#isKnown = settings.isKnown;
+    this.#isKnown = settings.isKnown && settings.reconnectMaxMs > 0;
   }
 
   /** The open session, or the next one. @throws {Error} when none comes, with the last reason */
   async session(): Promise<Session> {
     this.#settings.closing.throwIfAborted();
+    if (this.#over !== undefined) throw this.#over;
     if (this.current !== undefined) return this.current;
     this.#opening ??= this.#open().finally(() => {
       this.#opening = undefined;
@@ -85,6 +88,8 @@ export class Link implements SessionEvents {
   onEnd(session: Session, end: ConnectionEnded): void {
     if (this.current !== session) return;
     this.current = undefined;
+    if (this.#settings.reconnectMaxMs === 0)
+      this.#over = new ConnectError(`${end.message}; reconnect is off`, { cause: end });
     this.#events.onAway(this, end);
   }
 

@@ -3,7 +3,7 @@ import { affinityOf, newAffinity, urlWithKey } from './affinity.js';
 import type { Box } from './box.js';
 import * as defaults from './defaults.js';
 import { LinkSet } from './link-set.js';
-import type { ConnectOptions } from './options.js';
+import type { ConnectOptions, ReconnectOptions } from './options.js';
 import type { Platform } from './platform.js';
 import type { TraceSource } from './trace.js';
 import type { OpenTransport } from './transport.js';
@@ -61,6 +61,6 @@ export async function openBox(host: Host, url: string, options: ConnectOptions):
 }
 
 function reconnectMaxMs({ reconnect }: ConnectOptions): number {
-  const { maxMs = defaults.RECONNECT_MAX_MS } = typeof reconnect === 'object' ? reconnect : {};
+  const { maxMs = defaults.RECONNECT_MAX_MS }: ReconnectOptions = Object(reconnect);
   return reconnect === false ? 0 : maxMs;
 }

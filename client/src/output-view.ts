@@ -76,14 +76,13 @@ export class OutputView {
   }
 
   #fail(): void {
-    this.#failure = new Error('A reader stopped, and output was dropped');
+    this.#failure = new Error('A reader stopped; output was dropped');
     this.#clear();
   }
 
   #clear(): void {
     this.#old = 0;
     this.#queue = [];
-    this.unread.stdout = 0;
-    this.unread.stderr = 0;
+    Object.assign(this.unread, { stdout: 0, stderr: 0 });
   }
 }

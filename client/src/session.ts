@@ -22,6 +22,8 @@ const WRITE_ENVELOPE_BYTES = 4_096;
 const DEFAULT_FRAME_BYTES = 16 * 1024 * 1024;
 /** Most bytes of input in one message. A larger message only delays the next ones. */
 const LARGEST_WRITE_BYTES = 512 * 1024;
+/** Window of servers that name no bound of it: more than any program has. */
+const UNBOUNDED_BYTES = 2 ** 53;
 /** Random bytes of a processId, so that it never equals one that the program chooses for its own requests. */
 const ID_BYTES = 5;
 
@@ -88,7 +90,7 @@ export class Session implements RpcEvents {
     const { serverId } = this.info;
     const limits = this.info.limits ?? {};
     this.canDetach = limits.maxReplayBytes !== undefined || serverId !== undefined;
-    this.maxWindowBytes = Math.max(1, limits.maxReplayBytes ?? Number.POSITIVE_INFINITY);
+    this.maxWindowBytes = Math.max(1, limits.maxReplayBytes ?? UNBOUNDED_BYTES);
     // Base64 makes four characters of three bytes.
     const fitting = (((limits.maxFrameBytes ?? DEFAULT_FRAME_BYTES) - WRITE_ENVELOPE_BYTES) * 3) / 4;
     this.maxWriteBytes = Math.max(1, Math.min(LARGEST_WRITE_BYTES, Math.floor(fitting)));
@@ -186,14 +188,13 @@ function watchSilence(rpc: RpcConnection, { platform, initialize }: SessionSetti
   const intervalMs = initialize.capabilities?.heartbeatMs ?? 0;
   let seen = rpc.heardAt;
   let silentTicks = 0;
-  let cancel: Cancel = () => {};
   const tick = (): void => {
     silentTicks = rpc.heardAt === seen ? silentTicks + 1 : 0;
     seen = rpc.heardAt;
     if (silentTicks > MISSED_HEARTBEATS) rpc.drop();
     else cancel = platform.clock.after(intervalMs, tick);
   };
-  cancel = platform.clock.after(intervalMs, tick);
+  let cancel = platform.clock.after(intervalMs, tick);
   return () => cancel();
 }
 

@@ -2,6 +2,7 @@
 /** A live shell that runs one line at a time, and whose directory and variables persist. Knows no connection and no shell syntax. */
 import type { AbortSignalLike } from './abort-signal.js';
 import { randomName } from './affinity.js';
+import { bytesOfLatin1, latin1Of } from './base64.js';
 import { Capture, type CaptureBounds } from './capture.js';
 import { fieldOf, messageOf } from './errors.js';
 import { Listeners } from './listeners.js';
@@ -146,7 +147,7 @@ export class Shell {
     const live = this.#live ?? (await this.#start(closing));
     if (live.end !== undefined) {
       this.#live = undefined;
-      throw new UnknownOutcomeError(`The line was not run, because its shell has ended: ${live.end}`, {
+      throw new UnknownOutcomeError(`The line was not run: its shell has ended: ${live.end}`, {
         wasSent: false,
       });
     }
@@ -159,7 +160,7 @@ export class Shell {
     if (onOutput !== undefined) listeners.add(onOutput);
     const keep = (latin1: string): void => {
       if (latin1 === '') return;
-      const bytes = Uint8Array.from(latin1, (character) => character.charCodeAt(0));
+      const bytes = bytesOfLatin1(latin1);
       capture.push('stdout', bytes);
       listeners.tell(decoder.decode(bytes, { stream: true }));
     };
@@ -175,7 +176,7 @@ export class Shell {
     });
     const cancel =
       timeout === undefined ? () => {} : clock.after(timeout, () => void this.#interrupt(live, end, over.signal));
-    live.run.write(typedLine(live.kind, line, mark)).catch(() => {});
+    void live.run.write(typedLine(live.kind, line, mark));
     try {
       const how = await Promise.race([reached, live.run]);
       if (how !== 'reached') this.#live = undefined;
@@ -219,11 +220,7 @@ export class Shell {
     void run.then(endText, messageOf).then((end) => {
       live.end = end;
     });
-    run.onOutput(({ stream, bytes }) => {
-      let latin1 = '';
-      for (const byte of bytes) latin1 += String.fromCharCode(byte);
-      live.onOutput(stream, latin1);
-    });
+    run.onOutput(({ stream, bytes }) => live.onOutput(stream, latin1Of(bytes)));
     try {
       await run.started;
       await run.write(preparation(kind));
@@ -245,15 +242,18 @@ export class Shell {
    * at the very end of a line, and then eats some of what was typed next.
    */
   async #interrupt(live: LiveShell, end: LineEnd, over: AbortSignalLike): Promise<void> {
+    const { clock } = this.#settings.platform;
     for (let left = INTERRUPTS; left > 0; left -= 1) {
       if (end.hasBegun) {
         const mark = randomName(MARK_BYTES);
         end.interrupt(mark);
         // One behind the other: what is typed before the interrupt is there may be lost by it.
         await live.run.kill('SIGINT').catch(() => {});
-        live.run.write(typedHandshake(mark)).catch(() => {});
+        // On a busy machine a shell may find signal and handshake at once, and loses what it has just read.
+        if (left < INTERRUPTS) await sleep(clock, INTERRUPT_EVERY_MS / 2, over);
+        void live.run.write(typedHandshake(mark));
       }
-      await sleep(this.#settings.platform.clock, INTERRUPT_EVERY_MS, over);
+      await sleep(clock, INTERRUPT_EVERY_MS, over);
       if (over.aborted) return;
     }
     end.interrupt(randomName(MARK_BYTES));

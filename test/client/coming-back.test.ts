@@ -333,6 +333,51 @@ t.test('box makes no second connection when reconnect is false', async (t) => {
   t.equal(server.connections.length, 1);
 });
 
+t.test(
+  'request says how the connection ended, and opens none, when it comes after that end and reconnect is false',
+  async (t) => {
+    for (const end of [1000, 1001, 1006, 1012]) {
+      const { server, clock, connect } = fakeSetup();
+      const box = await connect({ reconnect: false });
+      const job = box.exec(['job'], { detachable: true, reject: false });
+      await settled();
+      if (end === 1012) server.connection.notify('server/draining', {});
+      server.connection.closeWith(end);
+      await settled();
+      const calls = {
+        exec: box.exec(['job']),
+        list: box.list(),
+        attach: box.attach(job.key ?? ''),
+        terminal: box.terminal(['sh']).result,
+      };
+      const failures = Object.entries(calls).map(([name, call]) => ({ name, failure: failureOf(call) }));
+      await clock.pass(MINUTE);
+      for (const { name, failure } of failures) {
+        const message = new RegExp(`^The .* was not .*: The connection ended with ${end}; reconnect is off`);
+        t.match(await failure, { name: 'UnknownOutcomeError', wasSent: false, message }, `${name} after ${end}`);
+      }
+      t.equal(server.connections.length, 1);
+      await box.close();
+    }
+  },
+);
+
+t.test(
+  'attach waits for the connection to another server as long as connect does when reconnect is false',
+  async (t) => {
+    const { server, clock, connect } = fakeSetup();
+    const box = await connect({ reconnect: false, connectTimeout: 5 * SECOND });
+    server.isSilent = true;
+    const failure = failureOf(box.attach('another.key-of-a-command'));
+    await clock.pass(5 * SECOND - 1);
+    server.isSilent = false;
+    t.equal(server.connections.length, 2);
+    await clock.pass(1);
+    t.match(await failure, { message: /no answer within 5000 ms/ });
+    await box.close();
+  },
+);
+
 t.test('command has an unknown outcome when the box is closed while it has no connection', async (t) => {
   const { server, clock, connect } = fakeSetup();
   const box = await connect();

@@ -353,7 +353,7 @@ t.test(
     );
     const error = await failureOf(shell.run('echo never'));
     t.ok(error instanceof UnknownOutcomeError);
-    t.match(error, { wasSent: false, message: 'The line was not run, because its shell has ended: SIGKILL' });
+    t.match(error, { wasSent: false, message: 'The line was not run: its shell has ended: SIGKILL' });
     t.match(await shell.run('echo "[$A]"'), { output: '[]', restarted: true });
   },
 );
