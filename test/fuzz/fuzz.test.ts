@@ -10,16 +10,32 @@ import { createMessageGenerator } from './message-generator.js';
 import { nextRawScenario, RAW_SCENARIOS } from './raw-frames.js';
 
 const MIB = 1024 * 1024;
+const FILE_METHODS = [
+  'fs/readFile',
+  'fs/remove',
+  'fs/copy',
+  'fs/watch',
+  'fs/walk',
+  'fs/open',
+  'fs/writeBlock',
+  'fs/watchMissing',
+];
+
+/** Messages of both protocols in turn. */
+function made(seed: number, count: number): string[] {
+  const next = createMessageGenerator(createRandom(seed));
+  return Array.from({ length: count }, (_, n) => next(n % 2 === 0 ? 'app-server' : 'exec-server'));
+}
 
 t.test('message generator makes the same messages when the seed is the same', (t) => {
-  const messages = (seed: number) => Array.from({ length: 500 }, createMessageGenerator(createRandom(seed)));
+  const messages = (seed: number): string[] => made(seed, 500);
   t.same(messages(7), messages(7));
   t.notSame(messages(7), messages(8));
   t.end();
 });
 
 t.test('message generator makes every kind of hostile message when enough are made', (t) => {
-  const messages = Array.from({ length: 20_000 }, createMessageGenerator(createRandom(1)));
+  const messages = made(1, 40_000);
   const isJson = (text: string) => {
     try {
       JSON.parse(text);
@@ -39,6 +55,14 @@ t.test('message generator makes every kind of hostile message when enough are ma
     ['NUL in an argument', (text) => text.includes('"a\\u0000b"]')],
     ['NUL in an environment value', (text) => text.includes(':"a\\u0000b"')],
     ['guesses of another id', (text) => /terminate.*"processId":"victim"/.test(text)],
+    ['a path that leads out', (text) => text.includes('/../../../etc/passwd"')],
+    ['a percent-encoded path', (text) => text.includes('%2e%2e')],
+    ...[...FILE_METHODS, 'process/spawn', 'process/start', 'process/read', 'process/write'].map(
+      (method): [string, (text: string) => boolean] => [
+        method,
+        (text) => text.includes(`"method":"${method}","params":{"`),
+      ],
+    ),
     ['a batch', (text) => text.startsWith('[{')],
     ['a broken text', (text) => !isJson(text)],
     ['a good text', isJson],

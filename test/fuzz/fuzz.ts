@@ -1,5 +1,8 @@
 // One fuzz run: which clients attack, for how long, and what must hold during and after the attack. Starts the server. Knows no arguments.
 
+import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { residentBytesOf } from '../support/process-table.js';
 import { createRandom } from '../support/seed.js';
 import { type Exit, ServerProcess } from '../support/server-process.js';
@@ -68,7 +71,11 @@ const KEPT_INPUT_LENGTH = 2_000;
 /** Runs hostile clients against a server of its own, next to good ones. */
 export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
   const random = createRandom(options.seed);
-  const flags = ['--drain-timeout', '5s', ...(options.flags ?? [])];
+  const folder = mkdtempSync(join(tmpdir(), 'execwire-fuzz-'));
+  symlinkSync('/etc', join(folder, 'link'));
+  // Nothing but the folder is served, so that no message about files can do harm; sessions without a client end soon with their processes.
+  const harmless = ['--files-root', folder, '--session-keep', '1s'];
+  const flags = ['--drain-timeout', '5s', ...harmless, ...(options.flags ?? [])];
   const server = await ServerProcess.start({ script: options.script, flags });
   const good = { host: server.host, port: server.port, token: options.token };
   const startedAtMs = Date.now();
@@ -99,7 +106,7 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
 
   async function messageClient(): Promise<void> {
     const own = random.fork();
-    const next = createMessageGenerator(own.fork());
+    const next = createMessageGenerator(own.fork(), folder);
     while (!isOver()) {
       const { sent, leaked } = await sendMessages(server, next, own, {
         count: own.int(1, MAX_MESSAGES_PER_CONNECTION),
@@ -166,6 +173,7 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
   const finalResidentBytes = residentBytesOf(server.pid);
   const seconds = Math.round(elapsedMs() / 1000);
   const serverEnd = endOf(await server.stop());
+  rmSync(folder, { recursive: true, force: true });
   if (serverEnd !== 'exit 0') problems.push(`the server did not drain: ${serverEnd}`);
   return {
     seed: options.seed,

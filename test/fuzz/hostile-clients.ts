@@ -5,7 +5,7 @@ import { connect, type Socket } from 'node:net';
 import { WebSocket } from 'ws';
 import type { Random } from '../support/seed.js';
 import { type Address, holdsVictimSecret } from './good-client.js';
-import type { NextMessage } from './message-generator.js';
+import { type Dialect, HELLOS, type NextMessage } from './message-generator.js';
 import { halfOpenUpgrade, type RawScenario } from './raw-frames.js';
 
 /** Messages between two pings. The pong shows that the server has read them, so that few messages wait in this process. */
@@ -60,6 +60,7 @@ export function sendMessages(
       perMessageDeflate: random.chance(0.3),
       headers: random.pick(BAD_CREDENTIALS),
     });
+    const dialect = random.pick<Dialect>(['app-server', 'exec-server']);
     let leaked: string | undefined;
     let sent = 0;
     let patience: NodeJS.Timeout | undefined;
@@ -73,7 +74,7 @@ export function sendMessages(
         return;
       }
       for (let index = 0; index < MESSAGES_PER_PING; index += 1) {
-        const message = next();
+        const message = next(dialect);
         onInput(message);
         socket.send(message);
         sent += 1;
@@ -88,11 +89,7 @@ export function sendMessages(
     });
     socket.on('open', () => {
       if (mustBeRefused) leaked = 'a client without a credential was let in';
-      if (random.chance(0.9)) {
-        const capabilities = random.chance(0.7) ? { experimentalApi: true } : null;
-        const params = { clientInfo: { name: 'hostile', version: '1' }, capabilities };
-        socket.send(JSON.stringify({ id: 'hello', method: 'initialize', params }));
-      }
+      if (random.chance(0.9)) for (const hello of HELLOS[dialect]) socket.send(hello);
       sendSome();
     });
     socket.on('pong', sendSome);

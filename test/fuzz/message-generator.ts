@@ -3,8 +3,22 @@
 
 import type { Random } from '../support/seed.js';
 
-/** Makes the next text frame. */
-export type NextMessage = () => string;
+/** The protocol that a connection has chosen: the app-server's, or the exec-server's. */
+export type Dialect = 'app-server' | 'exec-server';
+
+/** Makes the next text frame for a connection. */
+export type NextMessage = (dialect: Dialect) => string;
+
+/** The messages that choose a protocol. */
+export const HELLOS: Readonly<Record<Dialect, readonly string[]>> = {
+  'app-server': [
+    '{"id":"hello","method":"initialize","params":{"clientInfo":{"name":"hostile","version":"1"},"capabilities":{"experimentalApi":true}}}',
+  ],
+  'exec-server': [
+    '{"id":"hello","method":"initialize","params":{"clientName":"hostile"}}',
+    '{"method":"initialized","params":{}}',
+  ],
+};
 
 /** The processId of the long-running command of another connection, which guesses must never reach. */
 export const VICTIM_PROCESS_ID = 'victim';
@@ -20,6 +34,42 @@ const METHODS: Texts = [
   'command/exec/list',
   'initialize',
   'rpc.discover',
+  'process/spawn',
+  'process/writeStdin',
+  'process/resizePty',
+  'process/kill',
+];
+const EXEC_SERVER_METHODS: Texts = [
+  'initialize',
+  'environment/info',
+  'environmentConfig/read',
+  'process/start',
+  'process/start',
+  'process/read',
+  'process/write',
+  'process/signal',
+  'process/terminate',
+];
+const FILE_METHODS: Texts = [
+  'fs/readFile',
+  'fs/writeFile',
+  'fs/createDirectory',
+  'fs/getMetadata',
+  'fs/readDirectory',
+  'fs/remove',
+  'fs/copy',
+  'fs/watch',
+  'fs/unwatch',
+];
+const EXEC_SERVER_FILE_METHODS: Texts = [
+  ...FILE_METHODS,
+  'fs/canonicalize',
+  'fs/walk',
+  'fs/open',
+  'fs/readBlock',
+  'fs/writeBlock',
+  'fs/close',
+  'fs/watchMissing',
 ];
 const STRANGE_METHODS: Texts = [
   '',
@@ -131,14 +181,39 @@ const MEMBER_NAMES: Texts = [
   '\\u0000',
 ];
 
+/** Paths in the folder that is served, `@`, and others. The server serves nothing else, so that no message can do harm. */
+const PATHS: Texts = [
+  '@',
+  '@/a',
+  '@/a/b',
+  '@/a/b/c',
+  '@/b',
+  '@/link',
+  '@/\\u0000',
+  '@/\\ud800',
+  '@/%00',
+  '@/%2e%2e/%2e%2e/etc',
+  '@/../../../etc/passwd',
+  '@//.//a/',
+  '',
+  '.',
+  '/',
+  '/etc/passwd',
+  '/proc/self/mem',
+  '/proc/self/fd/0',
+  'http://x/y',
+  '//host/a',
+];
+
 /** Levels. Deep enough to end every recursive parser that has no bound. */
 const MAX_DEPTH = 20_000;
 
 /**
  * Makes hostile messages, one after the other. Most are nearly right, so that they get past the first check.
  * @param random The only source of variety: the same seed gives the same messages.
+ * @param folder What the server serves of files.
  */
-export function createMessageGenerator(random: Random): NextMessage {
+export function createMessageGenerator(random: Random, folder = '/nothing'): NextMessage {
   const quote = (text: string) => JSON.stringify(text);
   const base64 = () => Buffer.alloc(random.int(0, 300), random.int(0, 255)).toString('base64');
 
@@ -198,8 +273,71 @@ export function createMessageGenerator(random: Random): NextMessage {
     return `{${members.join(',')}}`;
   }
 
+  /** A path, or its URI. */
+  function path(dialect: Dialect): string {
+    const text = random.chance(0.02) ? `@/${'x'.repeat(random.int(200, 5000))}` : random.pick(PATHS);
+    const scheme =
+      dialect === 'exec-server' ? random.pick(['file://', 'file://', 'file://', 'FILE:', 'file://h', '']) : '';
+    return mostly(`"${scheme}${text.replaceAll('@', folder)}"`);
+  }
+
+  /** Members of all methods about files: each takes what it knows of them. */
+  function fileParams(dialect: Dialect): string {
+    const handle = mostly(quote(random.pick(['h', 'i', '', '__proto__'])));
+    const small = (): string => mostly(String(random.int(0, 70)));
+    const members = [
+      `"path":${path(dialect)},"sourcePath":${path(dialect)},"destinationPath":${path(dialect)}`,
+      `"recursive":${boolean()},"force":${boolean()}`,
+      `"dataBase64":${mostly(quote(base64()))},"chunk":${mostly(quote(base64()))}`,
+      `"handleId":${handle},"mode":${mostly(random.pick(['"read"', '"replace"']))},"offset":${mostly(String(random.int(0, 9)))},"len":${small()}`,
+      dialect === 'exec-server'
+        ? `"watchId":${mostly(String(random.int(0, 9)))},"missing":[${path(dialect)},${path(dialect)}],"present":${random.chance(0.5) ? path(dialect) : 'null'}`
+        : `"watchId":${handle}`,
+      `"options":{"maxDepth":${small()},"maxDirectories":${small()},"maxEntries":${small()},"followDirectorySymlinks":${boolean()},"pruneHiddenDirectories":${boolean()}}`,
+    ];
+    if (random.chance(0.05)) members.push(`"sandbox":${anyValue()}`);
+    if (random.chance(0.1)) members.splice(random.int(0, members.length - 1), 1);
+    return `{${members.join(',')}}`;
+  }
+
+  function startParams(): string {
+    const policy = `{"inherit":${mostly('"all"')},"ignoreDefaultExcludes":${boolean()},"exclude":["*A*"],"set":${environment()},"includeOnly":[]}`;
+    const members = [
+      `"processId":${processId()},"argv":${mostly(random.pick(COMMANDS))},"cwd":${mostly('"file:///tmp"')},"env":${mostly('{}')},"tty":${boolean()}`,
+    ];
+    if (random.chance(0.5)) members.push(`"pipeStdin":${boolean()}`);
+    if (random.chance(0.2)) members.push(`"envPolicy":${mostly(policy)}`);
+    if (random.chance(0.1)) members.push(`"arg0":${anyValue()}`);
+    if (random.chance(0.1)) members.push(`"sandbox":${anyValue()}`);
+    if (random.chance(0.1)) members.push(`"metadata":${mostly('{"threadId":"t","toolCallId":"c"}')}`);
+    return `{${members.join(',')}}`;
+  }
+
+  function processParams(): string {
+    return `{"processId":${processId()},"chunk":${mostly(quote(base64()))},"writeId":${mostly(quote(random.pick(PROCESS_IDS)))},"signal":${mostly('"interrupt"')},"afterSeq":${mostly(String(random.int(0, 9)))},"waitMs":${mostly(String(random.int(0, 50)))}}`;
+  }
+
+  function execServerParams(method: string): string {
+    switch (method) {
+      case 'initialize':
+        return `{"clientName":${mostly('"fuzz"')},"resumeSessionId":${mostly('null')}}`;
+      case 'process/start':
+        return startParams();
+      case 'environmentConfig/read':
+        return `{"cwd":${path('exec-server')}}`;
+      default:
+        return processParams();
+    }
+  }
+
   function paramsOf(method: string): string {
     switch (method) {
+      case 'process/spawn':
+        return execParams().replace('"processId":', '"processHandle":').replace(/}$/, ',"cwd":"/"}');
+      case 'process/writeStdin':
+      case 'process/resizePty':
+      case 'process/kill':
+        return `{"processHandle":${processId()},"deltaBase64":${mostly(quote(base64()))},"closeStdin":${boolean()},"size":${size()}}`;
       case 'command/exec':
         return execParams();
       case 'command/exec/write': {
@@ -227,11 +365,23 @@ export function createMessageGenerator(random: Random): NextMessage {
     return kind === 8 ? random.pick(NUMBERS) : anyValue();
   }
 
-  function request(): string {
-    const method = random.chance(0.95) ? random.pick(METHODS) : random.pick(STRANGE_METHODS);
+  /** A method of a protocol, and its params. */
+  function call(dialect: Dialect): { method: string; params: string } {
+    const isExecServer = dialect === 'exec-server';
+    if (random.chance(0.05)) return { method: random.pick(STRANGE_METHODS), params: anyValue() };
+    if (random.chance(0.3)) {
+      const method = random.pick(isExecServer ? EXEC_SERVER_FILE_METHODS : FILE_METHODS);
+      return { method, params: fileParams(dialect) };
+    }
+    const method = random.pick(isExecServer ? EXEC_SERVER_METHODS : METHODS);
+    return { method, params: isExecServer ? execServerParams(method) : paramsOf(method) };
+  }
+
+  function request(dialect: Dialect): string {
+    const { method, params } = call(dialect);
     const members = [`"method":${random.chance(0.97) ? quote(method) : anyValue()}`];
     if (random.chance(0.93)) members.unshift(`"id":${id()}`);
-    if (random.chance(0.97)) members.push(`"params":${mostly(paramsOf(method))}`);
+    if (random.chance(0.97)) members.push(`"params":${mostly(params)}`);
     if (random.chance(0.5)) members.unshift(`"jsonrpc":${mostly('"2.0"')}`);
     if (random.chance(0.1)) members.push(`"trace":${mostly('{"traceparent":"00-0-0-00","tracestate":"="}')}`);
     if (random.chance(0.05)) members.push(`"id":${id()}`);
@@ -240,8 +390,8 @@ export function createMessageGenerator(random: Random): NextMessage {
     return `{${members.join(',')}}`;
   }
 
-  function brokenText(): string {
-    const text = request();
+  function brokenText(dialect: Dialect): string {
+    const text = request(dialect);
     const cut = random.int(0, text.length);
     switch (random.int(0, 5)) {
       case 0:
@@ -263,10 +413,10 @@ export function createMessageGenerator(random: Random): NextMessage {
     }
   }
 
-  return () => {
+  return (dialect) => {
     const kind = random.fraction();
-    if (kind < 0.85) return request();
-    if (kind < 0.98) return brokenText();
+    if (kind < 0.85) return request(dialect);
+    if (kind < 0.98) return brokenText(dialect);
     if (kind < 0.99) return `{"id":1,"result":${anyValue()}}`;
     if (kind < 0.995) return deepValue(random.int(1, MAX_DEPTH));
     return `{"id":2,"method":"command/exec","params":${deepValue(random.int(1, MAX_DEPTH))}}`;
