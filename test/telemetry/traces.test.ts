@@ -9,6 +9,7 @@ import { WebSocket } from 'ws';
 import type { Box, TraceSource } from '../../client/src/node.js';
 import { activeTrace } from '../../client/src/trace.js';
 import { attributes, events } from '../../src/telemetry/trace-vocabulary.js';
+import { ExecServerClient } from '../support/exec-server-client.js';
 import { spawnServer, startServer, type TestServer } from '../support/server.js';
 import { type OtlpReceiver, type ReceivedSpan, startReceiver } from './otlp-receiver.js';
 
@@ -215,6 +216,74 @@ t.test('span of a failed request says code and reason, and that of a command its
   t.notOk(everything.includes('secret-program'), 'no argument is sent');
   t.notOk(everything.includes('process.command_args'));
 });
+
+t.test(
+  'requests for files and processes of both protocols have spans, and their commands are children, when traces are on',
+  async (t) => {
+    const traced = await startTraced(t);
+    const folder = t.testdir({ f: 'content' });
+    const carrier = { traceparent: PARENT };
+    const wire = await traced.server.session({ experimentalApi: true });
+    const send = (id: string, method: string, params: object): Promise<unknown> => {
+      wire.send({ id, method, params, trace: carrier });
+      return wire.replyTo(id);
+    };
+    await send('read', 'fs/readFile', { path: `${folder}/f` });
+    await send('missing', 'fs/getMetadata', { path: `${folder}/none` });
+    await send('spawn', 'process/spawn', { processHandle: 'h', command: ['true'], cwd: folder });
+    await wire.notified('process/exited');
+    await wire.close();
+    const agent = await ExecServerClient.open(traced.server);
+    const metadata = { threadId: 'thread', toolCallId: 'call' };
+    const started = {
+      processId: 'p',
+      argv: ['sh', '-c', 'exit 3'],
+      cwd: `file://${folder}`,
+      env: { PATH: '/bin:/usr/bin' },
+      tty: false,
+    };
+    agent.peer.send({ id: 'start', method: 'process/start', params: { ...started, metadata }, trace: carrier });
+    await agent.peer.notified('process/closed');
+    await agent.request('fs/readFile', { path: `file://${folder}/none` });
+    await agent.request('process/read', { processId: 'nobody' });
+    await agent.cut();
+    const all = await traced.spans();
+    t.match(only(all, 'fs/getMetadata'), {
+      traceId: PARENT_TRACE,
+      kind: SERVER_SPAN,
+      failed: true,
+      attributes: {
+        'rpc.method': 'fs/getMetadata',
+        'rpc.response.status_code': '-32603',
+        'execwire.error.reason': 'fileFailed',
+      },
+    });
+    const [read, missing] = all.filter(({ name }) => name === 'fs/readFile');
+    t.match(read, { traceId: PARENT_TRACE, failed: false, attributes: { 'execwire.client.name': 'wire' } });
+    t.match(missing, {
+      failed: true,
+      attributes: { 'rpc.response.status_code': '-32004', 'execwire.error.reason': 'fileNotFound' },
+    });
+    t.match(only(all, 'process/read').attributes, { 'execwire.error.reason': 'unknownProcess' });
+    const [spawn, start] = [only(all, 'process/spawn'), only(all, 'process/start')];
+    const commandOf = (request: ReceivedSpan): ReceivedSpan | undefined =>
+      all.find(({ name, parentSpanId }) => name === 'command' && parentSpanId === request.spanId);
+    for (const span of [spawn, start]) t.equal(span.traceId, PARENT_TRACE, span.name);
+    t.match(commandOf(spawn)?.attributes, {
+      'process.exit.code': 0,
+      'execwire.command.cause': 'exit',
+      'execwire.command.kind': 'buffered',
+    });
+    t.match(commandOf(start)?.attributes, {
+      'process.exit.code': 3,
+      'execwire.command.kind': 'streamed',
+      'gen_ai.tool.call.id': 'call',
+      'gen_ai.conversation.id': 'thread',
+    });
+    t.same(commandOf(start)?.events, ['started', 'exited']);
+    t.notOk(traced.receiver.bodies.join().includes(folder), 'no path is sent');
+  },
+);
 
 t.test('arguments are in a trace when --trace-argv asks for them', async (t) => {
   const traced = await startTraced(t, { flags: ['--trace-argv'] });
