@@ -123,7 +123,7 @@ export async function runToEnd(
   args: readonly string[],
   { env, cwd, limitMs }: { readonly env: NodeJS.ProcessEnv; readonly cwd: string; readonly limitMs: number },
 ): Promise<Ran> {
-  const child = spawn(bin, args, { env, cwd, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(bin, args, { env, cwd, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
   let stdout = '';
   let stderr = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
@@ -132,10 +132,15 @@ export async function runToEnd(
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     stderr += text;
   });
-  const limit = setTimeout(() => child.kill('SIGKILL'), limitMs);
+  const limit = setTimeout(() => killGroup(child), limitMs);
   const [code] = (await once(child, 'close')) as [number | null];
   clearTimeout(limit);
   return { code, stdout, stderr };
+}
+
+/** Kills a program that has a group of its own: CODEX_BIN may name a launcher, which would leave the program that it started. */
+function killGroup(child: ChildProcess): void {
+  if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
 }
 
 /** One of the program's own servers. */
@@ -158,6 +163,7 @@ export class RealServer {
       env,
       cwd,
       stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true,
     });
     const url = await new Promise<string>((resolve, reject) => {
       for (const stream of [child.stdout, child.stderr]) {
@@ -167,7 +173,7 @@ export class RealServer {
         });
       }
       child.once('exit', (code) => reject(new Error(`${args.join(' ')} ended with ${code} before it listened`)));
-      const limit = setTimeout(() => child.kill('SIGKILL'), START_MS);
+      const limit = setTimeout(() => killGroup(child), START_MS);
       child.once('exit', () => clearTimeout(limit));
       for (const stream of [child.stdout, child.stderr]) stream.once('data', () => clearTimeout(limit));
     });
@@ -176,7 +182,7 @@ export class RealServer {
 
   async stop(): Promise<void> {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
-    this.#child.kill('SIGKILL');
+    killGroup(this.#child);
     await once(this.#child, 'exit');
   }
 }

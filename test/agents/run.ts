@@ -3,10 +3,11 @@
  * same files and the same answers (`-- --turns` for these alone). Then sequences of requests are answered as by the real servers, but where a row says why not (`-- --sequences`). The last line is the
  * total.
  */
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CuttingProxy } from '../support/cutting-proxy.js';
+import { blocksOf } from '../support/page-examples.js';
 import { ServerProcess } from '../support/server-process.js';
 import { until } from '../support/until.js';
 import { runTurn, type Turn } from './agent-run.js';
@@ -15,6 +16,7 @@ import { compareWithReal } from './differential.js';
 import type { ScriptStep } from './scripted-model.js';
 import { turnSteps } from './turn.js';
 
+const GUIDE = new URL('../../docs/guide/agents.md', import.meta.url);
 const DIST = new URL('../../dist/execwire.cjs', import.meta.url).pathname;
 /** Characters of a line that are shown. */
 const SHOWN_CHARACTERS = 400;
@@ -82,9 +84,13 @@ function beforeSecondLook(steps: readonly ScriptStep[], act: () => void | Promis
   });
 }
 
-/** A file that names one machine. The agent waits for it longer than its 10 s, because a busy machine starts programs slowly. */
+/** The file that the guide shows, with other lines for its machine. The agent waits longer than its 10 s, because a busy machine starts programs slowly. */
 function environmentsToml(how: string): string {
-  return `default = "box"\ninclude_local = false\n[[environments]]\nid = "box"\ninitialize_timeout_sec = 60\n${how}`;
+  const [shown = ''] = blocksOf(readFileSync(GUIDE, 'utf8'), 'toml');
+  const machine = /^url = .*\nauth_bearer_token = .*\n/m;
+  if (!machine.test(shown))
+    throw new Error('docs/guide/agents.md shows no environments.toml with an address and a token');
+  return shown.replace(machine, `${how}initialize_timeout_sec = 60\n`);
 }
 
 function differences(ours: Turn, theirs: Turn): string[] {
