@@ -45,6 +45,8 @@ export const websocketPlugin = fp<{ config: Config }>(
         socket.close(closeCodes.internalError);
       },
       preClose(done) {
+        // The listener of upgrades stays, because Node would serve an upgrade without one as a plain request, and the client would get 404.
+        admission.close();
         closePeers(this.server, this.websocketServer.clients);
         done();
       },

@@ -15,7 +15,6 @@ export interface Peer {
 
 /** Sends a Close to all peers. To be called before the server closes. @param peers asked again at the end */
 export function closePeers(server: Server, peers: Iterable<Peer>): void {
-  server.removeAllListeners('upgrade');
   for (const peer of peers) peer.close(closeCodes.goingAway, 'server going away');
   if (!server.listening) return;
   const cut = setTimeout(() => {

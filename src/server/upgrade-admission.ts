@@ -23,9 +23,15 @@ export interface UpgradeAdmissionOptions {
 /** Ask it once for each upgrade, right before the upgrade, because one that is let in counts at once. */
 export class UpgradeAdmission {
   readonly #options: UpgradeAdmissionOptions;
+  #isClosed = false;
 
   constructor(options: UpgradeAdmissionOptions) {
     this.#options = options;
+  }
+
+  /** Lets in nobody any more: the server closes its connections, and a client that came now would be cut without a word. */
+  close(): void {
+    this.#isClosed = true;
   }
 
   /**
@@ -35,6 +41,7 @@ export class UpgradeAdmission {
    */
   refusal(principal: Principal | null, key: string | undefined): string | undefined {
     const { lifecycle, sessions, overload, maxConnections } = this.#options;
+    if (this.#isClosed) return 'draining';
     if (lifecycle.reached('draining') && !this.#comesBack(principal, key)) return 'draining';
     if (sessions.size >= maxConnections) return 'too many connections';
     const shortage = overload.shortage(DESCRIPTORS_PER_CONNECTION);
