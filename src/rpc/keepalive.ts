@@ -2,7 +2,8 @@
  * Watches connections for signs of life: pings them, and ends those that are dead or make no progress. Knows no session.
  *
  * A peer that does not read answers no ping, because the ping waits behind its output. So silence means death only if nothing was sent since the last
- * sign of life. If something was sent, the longer limit for output without progress holds.
+ * sign of life. If something was sent, the limit for output without progress holds where it is longer. A peer whose output is pending is not asked, so its
+ * silence counts only from the end of that.
  * @see PROTOCOL "Finer points"
  */
 import { closeCodes } from '../protocol/close-codes.js';
@@ -41,6 +42,8 @@ interface Watched {
   arrivingAtMs: number;
   /** When pending output last moved, or none was pending. */
   movedAtMs: number;
+  /** When output was last pending: behind it no ping is sent, so silence up to then says nothing. */
+  pendingAtMs: number;
   pingedAtMs: number;
 }
 
@@ -71,6 +74,7 @@ export class Keepalive {
       sentWhenHeard: 0,
       sentAtLook: 0,
       movedAtMs: nowMs,
+      pendingAtMs: nowMs,
       pingedAtMs: nowMs,
     });
     this.#timer ??= setInterval(() => this.#look(), this.#intervalMs()).unref();
@@ -136,12 +140,15 @@ export class Keepalive {
     }
     // Standard input answers no ping, and the kernel reports its end.
     if (pingIntervalMs === 0 || connection.transport.kind === 'stdio') return;
-    const silentMs = nowMs - Math.max(seen.heardAtMs, pendingBytes > 0 ? seen.movedAtMs : 0);
-    const limitMs =
-      pendingBytes === 0 && sentBytes === seen.sentWhenHeard ? SILENT_INTERVALS * pingIntervalMs : stallTimeoutMs;
-    if (silentMs > limitMs) connection.transport.abort();
     // Behind pending output a ping would ask nothing, and wait as long.
-    else if (pendingBytes === 0 && nowMs - seen.pingedAtMs >= pingIntervalMs) {
+    if (pendingBytes > 0) {
+      seen.pendingAtMs = nowMs;
+      return;
+    }
+    const patienceMs = SILENT_INTERVALS * pingIntervalMs;
+    const limitMs = sentBytes === seen.sentWhenHeard ? patienceMs : Math.max(patienceMs, stallTimeoutMs);
+    if (nowMs - Math.max(seen.heardAtMs, seen.pendingAtMs) > limitMs) connection.transport.abort();
+    else if (nowMs - seen.pingedAtMs >= pingIntervalMs) {
       seen.pingedAtMs = nowMs;
       connection.transport.ping();
     }

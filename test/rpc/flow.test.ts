@@ -267,7 +267,7 @@ interface Watch extends ReturnType<typeof openConnection> {
 }
 
 /** Pings every second; the limit for output without progress is ten seconds. */
-function watched(t: Test, pingIntervalMs = 1000): Watch {
+function watched(t: Test, pingIntervalMs = 1000, stallTimeoutMs = 10_000): Watch {
   const clock = standingClock(t);
   let look: () => void = () => {};
   const timer = { unref: () => timer };
@@ -278,7 +278,7 @@ function watched(t: Test, pingIntervalMs = 1000): Watch {
     },
   });
   const opened = openConnection();
-  const keepalive = new Keepalive({ pingIntervalMs, stallTimeoutMs: 10_000 });
+  const keepalive = new Keepalive({ pingIntervalMs, stallTimeoutMs });
   keepalive.add(opened.connection);
   t.teardown(() => keepalive.close());
   return {
@@ -331,6 +331,52 @@ t.test('keepalive keeps a silent peer when its pending output moves', (t) => {
   );
   t.end();
 });
+
+t.test(
+  'keepalive keeps a peer that answers pings, and waits for two of them, when the stall timeout is shorter',
+  (t) => {
+    const { transport, connection, pass } = watched(t, 25_000, 2000);
+    connection.notify('n', {});
+    pass(24_000);
+    t.same(transport.calls, [], 'before the first ping');
+    for (let pings = 1; pings <= 4; pings += 1) {
+      pass(25_000);
+      t.equal(transport.calls.length, pings);
+      // The answer, and output behind it.
+      transport.receivedBytes += 2;
+      transport.receivedMessages += 1;
+      pass(250);
+      connection.notify('n', {});
+    }
+    t.notOk(transport.calls.includes('abort'));
+    pass(49_000);
+    t.notOk(transport.calls.includes('abort'), 'not before two intervals of silence');
+    pass(2000);
+    t.equal(transport.calls.at(-1), 'abort');
+    t.end();
+  },
+);
+
+t.test(
+  'keepalive asks a peer by pings before it drops the peer when its output was pending for longer than the limit',
+  (t) => {
+    const { transport, connection, pass } = watched(t);
+    transport.stopReading();
+    for (let at = 0; at < 60; at += 1) connection.notify('n', {});
+    for (let at = 0; at < 59; at += 1) {
+      pass(500);
+      transport.take(1);
+    }
+    transport.readOn();
+    pass(250);
+    t.same(transport.calls.slice(-1), ['ping']);
+    transport.receivedBytes += 2;
+    transport.receivedMessages += 1;
+    pass(1000);
+    t.notOk(transport.calls.includes('abort'));
+    t.end();
+  },
+);
 
 t.test('keepalive closes with 1008 when pending output makes no progress for the limit', (t) => {
   const { transport, connection, pass } = watched(t);
