@@ -1,9 +1,11 @@
 /** `execwire/fastify`: a plugin that serves execwire below a prefix of another Fastify app. Uses only the types of Fastify. */
-import type { IncomingMessage } from 'node:http';
+import { type IncomingMessage, STATUS_CODES } from 'node:http';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { asksForWebSocket, serveAsPlain } from '../server/plain-requests.js';
+import { Authorization, type Authorize } from './authorization.js';
+import { checkPluginOptions } from './plugin-options.js';
 import { proxyGet, proxyUpgrade, refuseUpgrade } from './proxied-request.js';
 import { ServerChild } from './server-child.js';
 
@@ -19,13 +21,13 @@ import { ServerChild } from './server-child.js';
  */
 export interface ExecwirePluginOptions {
   /**
-   * Whether an upgrade or a plain request is let in; false is answered with 401. Probes are always let in. Default: what `--ws-auth` in `flags` says.
-   * One of the two must be given. All clients that it lets in are one principal.
+   * Whether an upgrade or a plain request is let in: only `true` lets it in, everything else is answered with 401, and an error with 500. Probes are
+   * always let in. Default: what `--ws-auth` in `flags` says. One of the two must be given. All clients that it lets in are one principal.
    */
-  readonly authorize?: (request: IncomingMessage) => boolean | Promise<boolean>;
+  readonly authorize?: Authorize;
   /**
-   * Flags of `execwire serve`, such as `['--drain-timeout', '10s', '--allow-origin', 'https://app.example']`, but not `--listen`, which the plugin sets.
-   * Variables named `EXECWIRE_…` count, too. Default: none.
+   * Flags of `execwire serve`, such as `['--drain-timeout', '10s', '--allow-origin', 'https://app.example']`. What your app owns is refused: `--listen`,
+   * `--tls-cert`, `--tls-key`, `--allow-host` and `--files`. Variables named `EXECWIRE_…` count, too. Default: none.
    */
   readonly flags?: readonly string[];
 }
@@ -44,7 +46,9 @@ const LEVELS: Readonly<Record<number, 'debug' | 'info' | 'warn' | 'error' | 'fat
 /**
  * Serves execwire below the prefix it is registered with: WebSocket upgrades on the prefix itself, and `/healthz`, `/readyz` and the like below it. The
  * server is a process of its own; it is drained when the app closes, and ends with the process of the app. Works with the Fastify 5 of the app.
- * @throws {Error} when neither `authorize` nor `--ws-auth` is given, or when the server does not start; then with its output
+ * @throws {TypeError} when an option is unknown or has the wrong type
+ * @throws {Error} when neither `authorize` nor `--ws-auth` is given, for a flag that makes no sense here, or when the server does not start; then with its
+ * output
  *
  * @example
  * import Fastify from 'fastify';
@@ -55,14 +59,9 @@ const LEVELS: Readonly<Record<number, 'debug' | 'info' | 'warn' | 'error' | 'fat
  * await app.close();
  */
 export async function execwirePlugin(app: FastifyInstance, options: ExecwirePluginOptions): Promise<void> {
-  const { authorize, flags = [] } = options;
-  const hasAuth = flags.some((flag) => /^--ws-auth(=|$)/.test(flag));
-  if (authorize === undefined && !hasAuth) {
-    throw new Error(
-      'execwire runs commands for everybody it lets in: give the plugin `authorize`, or `--ws-auth` in `flags` ' +
-        '(`--ws-auth none` where something else keeps strangers out)',
-    );
-  }
+  checkPluginOptions({ ...options });
+  const { flags = [] } = options;
+  const authorization = new Authorization(options.authorize, app.log);
   const { prefix } = app;
   const server = new ServerChild({
     script: join(import.meta.dirname, 'execwire.cjs'),
@@ -73,12 +72,23 @@ export async function execwirePlugin(app: FastifyInstance, options: ExecwirePlug
   });
   await server.socketPath();
   app.addHook('preClose', () => server.stop());
+  // A server that drains has ended in good order, and its client may come back to another one.
+  const statusOfUnreachable = (): 502 | 503 => (server.isStopping ? 503 : 502);
 
   app.get('/*', async (request: FastifyRequest, reply: FastifyReply) => {
     const path = pathBelow(prefix, request.raw.url ?? '/') ?? '/';
     const isProbe = PROBES.includes(path.split('?', 1)[0] ?? '');
-    if (!isProbe && authorize !== undefined && !(await authorize(request.raw))) return reply.code(401).send();
-    const answer = await proxyGet(request.raw, path, await server.socketPath());
+    const refused = isProbe ? undefined : await authorization.refusal(request.raw);
+    if (refused !== undefined) return reply.code(refused).send();
+    let answer: IncomingMessage;
+    try {
+      answer = await proxyGet(request.raw, path, await server.socketPath());
+    } catch (error) {
+      const status = statusOfUnreachable();
+      // The message names a path of this machine, which is no matter of the client.
+      if (status !== 503) app.log.error({ err: error }, 'a request could not be handed to execwire');
+      return reply.code(status).send();
+    }
     return reply
       .code(answer.statusCode ?? 502)
       .headers({ 'content-type': answer.headers['content-type'] ?? 'text/plain' })
@@ -88,12 +98,16 @@ export async function execwirePlugin(app: FastifyInstance, options: ExecwirePlug
   const onUpgrade = async (request: IncomingMessage, path: string, socket: Duplex, head: Buffer): Promise<void> => {
     // Until the socket is handed on, an error of it would have no other listener and would end the process.
     socket.on('error', () => {});
+    const refuse = (status: number): void => refuseUpgrade(socket, `${status} ${STATUS_CODES[status]}`);
+    const refused = await authorization.refusal(request);
+    if (refused !== undefined) return refuse(refused);
     try {
-      if (authorize !== undefined && !(await authorize(request))) refuseUpgrade(socket, '401 Unauthorized');
-      else proxyUpgrade(request, path, await server.socketPath(), socket, head);
+      const to = await server.socketPath();
+      proxyUpgrade({ request, path, to, socket, head, onUnreachable: () => refuse(statusOfUnreachable()) });
     } catch (error) {
-      app.log.error({ err: error }, 'an upgrade could not be handed to execwire');
-      refuseUpgrade(socket, '502 Bad Gateway');
+      const status = statusOfUnreachable();
+      if (status !== 503) app.log.error({ err: error }, 'an upgrade could not be handed to execwire');
+      refuse(status);
     }
   };
   // AFTER all plugins have added their listeners: each upgrade goes to one of them.

@@ -3,8 +3,24 @@ import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
 import type { Duplex } from 'node:stream';
 
-/** Forwards an upgrade. @param path sent in place of the request's own path @param head bytes that followed the request */
-export function proxyUpgrade(request: IncomingMessage, path: string, to: string, socket: Duplex, head: Buffer): void {
+export interface ProxiedUpgrade {
+  readonly request: IncomingMessage;
+  /** Sent in place of the request's own path. */
+  readonly path: string;
+  /** Path of the server's socket. */
+  readonly to: string;
+  /** The client. */
+  readonly socket: Duplex;
+  /** Bytes that followed the request. */
+  readonly head: Buffer;
+  /** Called when the server could not be reached, so that the client still waits for an answer. */
+  readonly onUnreachable: () => void;
+}
+
+/** Forwards an upgrade. */
+export function proxyUpgrade({ request, path, to, socket, head, onUnreachable }: ProxiedUpgrade): void {
+  // The client has left while its request was looked at; no event would tell it any more.
+  if (socket.destroyed) return;
   const upstream = connect(to);
   upstream.write(`${requestHead(request, path)}`, 'latin1');
   if (head.length > 0) upstream.write(head);
@@ -15,7 +31,7 @@ export function proxyUpgrade(request: IncomingMessage, path: string, to: string,
   });
   upstream.on('error', () => {
     if (hasAnswered) socket.destroy();
-    else refuseUpgrade(socket, '502 Bad Gateway');
+    else onUnreachable();
   });
   socket.on('error', () => upstream.destroy());
   socket.on('close', () => upstream.destroy());

@@ -45,6 +45,11 @@ export class ServerChild {
     this.#options = options;
   }
 
+  /** Whether {@link ServerChild.stop} was called. */
+  get isStopping(): boolean {
+    return this.#isStopping;
+  }
+
   /** The socket of the running server; starts one if none runs. @throws {Error} with the server's output, when it does not start */
   async socketPath(): Promise<string> {
     if (this.#isStopping && this.#starting === undefined) throw new Error('execwire is stopped');
@@ -67,6 +72,7 @@ export class ServerChild {
 
   async #start(path: string): Promise<Running> {
     const { script, preload, flags, onLogLine, onCrash } = this.#options;
+    // A flag without its value must not take `--listen` for it, so the flags of the program come last. They hold no other `--listen`.
     const args = ['--require', preload, script, 'serve', '--listen', `unix://${path}`, ...flags];
     // Its input stays open for as long as this process lives.
     const child = spawn(process.execPath, args, { stdio: ['pipe', 'ignore', 'pipe'] });
