@@ -4,6 +4,7 @@
  */
 import type { Box, DetachableOptions, ExecOptions, TerminalSize } from '../../client/src/node.js';
 import { AgentCommand } from './agent-command.js';
+import { within } from './time-limit.js';
 import { lacksProgram, lacksReplayBudget, ToolError } from './tool-error.js';
 
 /** Output kept of one command; the middle of longer output is forgotten. */
@@ -23,6 +24,8 @@ export const GRACE_MS = 5_000;
 /** The same when the agent has gone: agents kill their servers after two seconds. */
 const LAST_GRACE_MS = 1_000;
 const LAST_KILL_MS = 500;
+/** Milliseconds for the server to take each of the two signals. A signal to a server that cannot be reached would wait for its return. */
+const LAST_ANSWER_MS = 2_000;
 /** The longest that a timer can wait, in milliseconds. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
@@ -133,17 +136,18 @@ export class AgentCommands {
     return command;
   }
 
-  /** Ends all commands, because their agent has gone. Nothing is started any more. */
-  async endAll(): Promise<void> {
+  /** Ends all commands, because their agent has gone. Nothing is started any more. @returns those of which no end is known: their server did not answer */
+  async endAll(): Promise<AgentCommand[]> {
     this.#isClosed = true;
     const endOf = async (command: AgentCommand): Promise<void> => {
-      await command.kill('SIGTERM').catch(() => {});
-      if (await endsWithin(command, LAST_GRACE_MS)) return;
-      await command.kill('SIGKILL').catch(() => {});
-      await endsWithin(command, LAST_KILL_MS);
+      const isTaken = await within(command.kill('SIGTERM'), LAST_ANSWER_MS);
+      if (isTaken && (await within(command.whenEnded(), LAST_GRACE_MS))) return;
+      await within(command.kill('SIGKILL'), LAST_ANSWER_MS);
+      await within(command.whenEnded(), LAST_KILL_MS);
     };
     await Promise.all(this.running.map(endOf));
     for (const { ttlTimer } of this.#entries.values()) clearTimeout(ttlTimer);
+    return this.running;
   }
 
   /** Starts it by the first shell that is there, and with its output kept where the server has room for it. */
@@ -282,16 +286,6 @@ async function startedOrGivenUp(command: AgentCommand, ended: Promise<void>, sig
   } finally {
     cancel();
   }
-}
-
-async function endsWithin(command: AgentCommand, limitMs: number): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<boolean>((resolve) => {
-    timer = setTimeout(() => resolve(false), limitMs);
-  });
-  const inTime = await Promise.race([command.whenEnded().then(() => true), late]);
-  clearTimeout(timer);
-  return inTime;
 }
 
 function forgetThere(box: Box, { key }: AgentCommand): void {

@@ -20,10 +20,35 @@ export class ConnectionNews {
   #awayMs = 0;
   #isAnotherServer = false;
   #isDraining = false;
+  readonly #listeners = new Set<() => void>();
+
+  /** Whether there is no connection now, after there was one. */
+  get isAway(): boolean {
+    return this.#awaySinceMs !== undefined;
+  }
+
+  /** Whether nobody tries to connect any more. */
+  get isGivenUp(): boolean {
+    return this.#isGivenUp;
+  }
+
+  /** Calls back when the connection breaks, comes back or is given up. @returns takes the listener away */
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Somebody tries again. */
+  retried(): void {
+    this.#isGivenUp = false;
+  }
 
   follow(box: Pick<Box, 'serverId' | 'onStatus'>): void {
     this.#serverId = box.serverId;
-    box.onStatus((status) => this.#on(status));
+    box.onStatus((status) => {
+      this.#on(status);
+      for (const listener of [...this.#listeners]) listener();
+    });
   }
 
   /** Sentences for the next result. What has happened is told once, and what is so now each time. */
@@ -85,7 +110,7 @@ export class ConnectionNews {
       const since = `The connection to the server is away for ${secondsText(performance.now() - this.#awaySinceMs)} (${this.#why})`;
       return this.#isGivenUp
         ? `${since} and was given up; the next call that needs it tries again.`
-        : `${since}: it is tried again all the time. Commands go on there; their output comes when it is back.`;
+        : `${since}: it is tried again all the time. Commands go on there; what is said of them is from before, and the rest comes when it is back.`;
     }
     return this.#isDraining
       ? 'The server is about to end: what runs there is finished, and new commands go to the next server.'

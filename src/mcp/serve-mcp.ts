@@ -3,13 +3,16 @@ import type { Readable, Writable } from 'node:stream';
 import type { McpServer } from '@modelcontextprotocol/server';
 import { StdioServerTransport, serveStdio } from '@modelcontextprotocol/server/stdio';
 import type { Box } from '../../client/src/node.js';
-import { AgentCommands } from './agent-commands.js';
+import { AgentCommands, KEPT_AWAY_MS } from './agent-commands.js';
 import { ConnectionNews } from './connection-news.js';
 import { KeptBox } from './kept-box.js';
 import { makeMcpServer } from './mcp-server.js';
+import { within } from './time-limit.js';
 
 /** Longest message of an agent: a file of some 20 MB to write. A longer one ends the connection. */
 const MAX_MESSAGE_BYTES = 32 * 1024 * 1024;
+/** Milliseconds for the connection to close: a server that does not answer must not keep a program whose agent has gone. */
+const CLOSE_LIMIT_MS = 2_000;
 
 export interface McpServing {
   readonly version: string;
@@ -25,7 +28,7 @@ export interface McpServing {
   readonly say: (line: string) => void;
 }
 
-/** Resolves when the agent has gone, or the signal aborts, and no command of the agent runs any more. */
+/** Resolves when the agent has gone, or the signal aborts, and no command of the agent runs any more, or its server does not answer. */
 export async function serveMcp({ version, place, connect, input, output, stop, say }: McpServing): Promise<void> {
   const news = new ConnectionNews();
   const box = new KeptBox(async () => {
@@ -58,8 +61,14 @@ export async function serveMcp({ version, place, connect, input, output, stop, s
   stopTelling();
   // Cancels the calls under way, and with them their commands.
   await serving.close();
-  await commands.endAll();
-  await box.close();
+  const left = await commands.endAll();
+  if (left.length > 0) say(leftText(left.map(({ line }) => line)));
+  await within(box.close(), CLOSE_LIMIT_MS);
+}
+
+function leftText(lines: readonly string[]): string {
+  const some = lines.length === 1 ? `1 command was not ended: ${lines[0]}` : `${lines.length} commands were not ended`;
+  return `${some}; the server does not answer, and ends what it keeps after ${KEPT_AWAY_MS / 60_000} minutes without a connection`;
 }
 
 /** Resolves when the agent reads or writes no more, or the signal aborts. */

@@ -1,6 +1,6 @@
 // Shows `execwire mcp` with a URL, driven by the client of the MCP SDK: credentials, broken connections, servers that are lost or not there yet, and that no
 // command is left on them.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
@@ -152,6 +152,48 @@ t.test(
     );
   },
 );
+
+t.test('every tool answers, and the server ends with its agent, when the connection is away', async (t) => {
+  const server = await startServer(t);
+  const proxy = await CuttingProxy.start(server.port);
+  t.teardown(() => proxy.close());
+  const agent = await startAgent(t, { flags: ['--url', proxy.url] });
+  const id = await agent.start({ command: 'echo kept; sleep 600' });
+  const terminal = await agent.start({ command: ['cat'], tty: true });
+  await agent.call('read_output', { id, match: 'kept' });
+  const folder = mkdtempSync(join(tmpdir(), 'execwire-mcp-'));
+  t.teardown(() => rmSync(folder, { recursive: true }));
+  const path = join(folder, 'made');
+  const running = agent.call('exec', { command: ['sh', '-c', `: > ${path}; exec sleep 600`], timeout_seconds: 5 });
+  await until('it runs', () => existsSync(path));
+  proxy.shut();
+  await until('the agent is told', async () => /is away/.test((await agent.call('list')).status));
+  const said = await Promise.all(
+    [
+      ['read_file', { path }],
+      ['list_directory', { path }],
+      ['write_file', { path, content: 'x' }],
+      ['send_input', { id, text: 'x' }],
+      ['stop', { id }],
+      ['read_output', { id: terminal, view: 'screen' }],
+    ].map(([tool, args]) => agent.call(tool as string, args as Record<string, unknown>)),
+  );
+  for (const { status, isError } of said) {
+    t.ok(isError);
+    t.match(status, /^Nothing was sent: .* Try again when list says that it is back\. The connection .* is away for/);
+  }
+  // Its timeout may have ended it before the connection was cut.
+  t.match((await running).status, /timed out|how command c3 ended is not known yet: read_output .* is away for/);
+  await agent.leave();
+  t.match(
+    agent.stderr,
+    /[23] commands were not ended; the server does not answer, and ends what it keeps after 10 minutes/,
+  );
+  const box = await server.connect();
+  for (const { key } of await box.list()) if (typeof key === 'string') await box.kill(key, 'SIGKILL');
+  await until('all have ended', async () => (await box.list()).every(({ state }) => state === 'ended'));
+  for (const { key } of await box.list()) if (typeof key === 'string') await box.forget(key);
+});
 
 t.test('call says why it fails when the server is not there yet, and works when it is', async (t) => {
   const server = await startServer(t);

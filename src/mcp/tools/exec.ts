@@ -3,11 +3,14 @@ import type { McpServer } from '@modelcontextprotocol/server';
 import * as z from 'zod';
 import { MAX_OUTPUT_BYTES } from '../agent-commands.js';
 import { commandResult, outputPart, stateText } from '../result-text.js';
+import { within } from '../time-limit.js';
 import { commandField, cwdField, envField, MAX_SECONDS, maxBytesField, secondsField, toolInput } from './fields.js';
 import { addTool, type ToolHome } from './tool.js';
 
 /** Below the 60 s after which many agents give a call up. */
 const DEFAULT_TIMEOUT_SECONDS = 55;
+/** Milliseconds from the timeout to the end of the command, its last output included. */
+const END_MS = 5_000;
 /** Most input: more belongs into a file. */
 const MAX_STDIN = 1024 * 1024;
 
@@ -38,7 +41,7 @@ At timeout_seconds the command is killed with everything it started, and the out
     annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: false, openWorldHint: true },
     async run(
       { command: asked, cwd, env, stdin, timeout_seconds: seconds, max_bytes: maxBytes },
-      { signal, reporting },
+      { signal, reporting, whileThere },
     ) {
       const timeoutMs = Math.round(seconds * 1000);
       const command = await commands.start(
@@ -50,7 +53,13 @@ At timeout_seconds the command is killed with everything it started, and the out
       if (signal.aborted) cancel();
       try {
         const message = (): string => `${stateText(command)} ${command.output.end} bytes of output`;
-        await reporting({ totalSeconds: seconds, message }, command.whenEnded());
+        const ended = async (): Promise<void> => {
+          if (await within(command.whenEnded(), timeoutMs + END_MS)) return;
+          // The server ended it by now. Without a connection nobody tells.
+          const unclear = `The connection to the server broke, and how command ${command.id} ended is not known yet: read_output {"id": "${command.id}", "from": 0} shows it when list says that the connection is back.`;
+          await whileThere({ isBegun: true, unclear, work: () => command.whenEnded() });
+        };
+        await reporting({ totalSeconds: seconds, message }, ended());
       } finally {
         signal.removeEventListener('abort', cancel);
       }

@@ -27,8 +27,12 @@ export function addListDirectory(server: McpServer, home: ToolHome): void {
       'Lists what a directory holds, sorted by name, one entry a line: directories end with /, what is neither file nor directory with ?. Not recursive.',
     inputSchema: input,
     annotations: { readOnlyHint: true, openWorldHint: false },
-    async run({ path, offset, limit }) {
-      const entries = await listDirectory(await connect(), path);
+    async run({ path, offset, limit }, { whileThere }) {
+      const entries = await whileThere({
+        unclear:
+          'The directory was not read: the connection to the server broke. Try again when list says that it is back.',
+        work: async () => listDirectory(await connect(), path),
+      });
       const rows = entries.slice(offset, offset + limit);
       const next = offset + rows.length;
       const said = [`${path}: ${entries.length === 1 ? '1 entry' : `${entries.length} entries`}.`];

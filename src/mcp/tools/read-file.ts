@@ -33,8 +33,11 @@ export function addReadFile(server: McpServer, home: ToolHome): void {
       'Returns a file, or a piece of it, with its size in bytes. Longer text ends at a line where that is near; the result says at which offset to go on.',
     inputSchema: input,
     annotations: { readOnlyHint: true, openWorldHint: false },
-    async run({ path, offset, limit, encoding }) {
-      const { bytes, size } = await readFilePiece(await connect(), path, { offset, limit });
+    async run({ path, offset, limit, encoding }, { whileThere }) {
+      const { bytes, size } = await whileThere({
+        unclear: 'The file was not read: the connection to the server broke. Try again when list says that it is back.',
+        work: async () => readFilePiece(await connect(), path, { offset, limit }),
+      });
       const isLast = offset + bytes.length >= size;
       const piece = isLast || encoding === 'base64' ? bytes : bytes.subarray(0, headEnd(bytes) || bytes.length);
       const next = offset + piece.length;

@@ -61,7 +61,7 @@ export function addReadOutput(server: McpServer, home: ToolHome): void {
     description: `Returns the output of a command of start or exec, whether it runs, and how it ended. Waits first, if told to: for a match such as "listening on", for silence, or for the exit. Without from it shows only what is new since the last call; new output over max_bytes loses its middle. With from it shows the first max_bytes from that offset, and says where to go on.`,
     inputSchema: input,
     annotations: { readOnlyHint: true, openWorldHint: false },
-    async run(asked, { signal, reporting }) {
+    async run(asked, { signal, reporting, whileThere }) {
       const command = commands.named(asked.id);
       const from = asked.from ?? command.cursor;
       const kind = asked.wait_for ?? (asked.match === undefined ? 'none' : 'match');
@@ -73,7 +73,14 @@ export function addReadOutput(server: McpServer, home: ToolHome): void {
       // A long wait is a use, too.
       commands.touch(command);
       const status = [stateText(command), ...waitText(end, wait)];
-      if (asked.view === 'screen') return screenResult(command, status, await screenOf(await connect(), command));
+      if (asked.view === 'screen') {
+        const screen = await whileThere({
+          unclear:
+            'The screen was not read: the connection to the server broke. view text shows what came before; try again when list says that it is back.',
+          work: async () => screenOf(await connect(), command),
+        });
+        return screenResult(command, status, screen);
+      }
       const cut = asked.from === undefined ? 'middle' : 'end';
       const part = outputPart(command, { from, maxBytes: asked.max_bytes, cut, view: asked.view });
       command.cursor = part.next;

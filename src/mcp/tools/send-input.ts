@@ -44,14 +44,18 @@ export function addSendInput(server: McpServer, home: ToolHome): void {
     description: `Types text and keys into a command that start has started, or writes text to its standard input. Returns when the command's machine has taken it; read_output with wait_for idle or match shows the answer.`,
     inputSchema: input,
     annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: false, openWorldHint: true },
-    async run({ id, text = '', keys = [] }) {
+    async run({ id, text = '', keys = [] }, { whileThere }) {
       const command = commands.named(id);
       if (text === '' && keys.length === 0) throw new ToolError('Give text or keys.');
       if (command.ending !== undefined) {
         throw new ToolError(`Command ${id} takes no input any more: ${endingText(command, command.ending)}.`);
       }
-      if (command.isTerminal) await command.write(text + keys.map(keyBytes).join(''));
-      else await sendThroughPipe(command, text, keys);
+      await whileThere({
+        unclear:
+          'The connection to the server broke. The input goes to the command once, at the latest when the connection is back: do not send it again before read_output shows that it is missing.',
+        work: () =>
+          command.isTerminal ? command.write(text + keys.map(keyBytes).join('')) : sendThroughPipe(command, text, keys),
+      });
       return commandResult([stateText(command), `Sent. Output so far: ${command.output.end} bytes.`]);
     },
   });

@@ -40,13 +40,23 @@ export function addStop(server: McpServer, home: ToolHome): void {
       'Ends a command with everything it started, waits for its end, and returns how it ended and its last output. Stopping one that has ended does nothing.',
     inputSchema: input,
     annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: true, openWorldHint: false },
-    async run({ id, signal: name }, { signal, reporting }) {
+    async run({ id, signal: name }, { signal, reporting, whileThere }) {
       const command = commands.named(id);
       const ends = ENDING.includes(name);
-      await command.kill(name, ends ? 'stop' : undefined);
-      if (!ends) return commandResult([`Sent ${name}.`, stateText(command)]);
       const totalSeconds = GRACE_MS / 1000;
-      await reporting({ totalSeconds, message: () => stateText(command) }, orAborted(command.whenEnded(), signal));
+      const work = async (): Promise<void> => {
+        await command.kill(name, ends ? 'stop' : undefined);
+        if (!ends) return;
+        await reporting({ totalSeconds, message: () => stateText(command) }, orAborted(command.whenEnded(), signal));
+      };
+      // The end of a command that has ended needs no connection.
+      if (command.ending === undefined) {
+        await whileThere({
+          unclear: `The connection to the server broke. ${name} is sent when it is back, if it did not arrive: read_output {"id": "${id}"} shows then how the command is.`,
+          work,
+        });
+      }
+      if (!ends) return commandResult([`Sent ${name}.`, stateText(command)]);
       const from = Math.max(0, command.output.end - LAST_BYTES);
       return commandResult(
         [stateText(command)],

@@ -11,6 +11,7 @@ import type { Box } from '../../../client/src/node.js';
 import type { AgentCommands } from '../agent-commands.js';
 import type { ConnectionNews } from '../connection-news.js';
 import { toolErrorOf } from '../tool-error.js';
+import { type ConnectedWork, whileThere } from '../while-there.js';
 
 /** What tools work on. */
 export interface ToolHome {
@@ -35,6 +36,8 @@ export interface ToolCall {
   readonly signal: AbortSignal;
   /** Reports the progress of some work until it is done. */
   readonly reporting: <T>(progress: ProgressSource, work: Promise<T>) => Promise<T>;
+  /** Does work that needs the connection. @throws {ToolError} when that is away for too long */
+  readonly whileThere: <T>(asked: Pick<ConnectedWork<T>, 'unclear' | 'work' | 'isBegun'>) => Promise<T>;
 }
 
 /** What is told while a call lasts. */
@@ -51,14 +54,19 @@ const REPORT_EVERY_MS = 1_000;
 /** A server and what its tools work on. */
 export interface ToolPlace {
   readonly server: McpServer;
-  readonly home: Pick<ToolHome, 'news'>;
+  readonly home: Pick<ToolHome, 'news' | 'connect'>;
 }
 
 export function addTool<S extends StandardSchemaWithJSON>(
-  { server, home: { news } }: ToolPlace,
+  { server, home: { news, connect } }: ToolPlace,
   name: string,
   { run, ...config }: ToolDescription<S>,
 ): void {
+  // A request that may be sent again makes the client connect.
+  const reconnect = (): void =>
+    void connect()
+      .then((box) => box.list())
+      .catch(() => {});
   const callback = async (
     input: StandardSchemaWithJSON.InferOutput<S>,
     context: ServerContext,
@@ -67,6 +75,7 @@ export function addTool<S extends StandardSchemaWithJSON>(
       const result = await run(input, {
         signal: context.mcpReq.signal,
         reporting: (progress, work) => reporting(context, progress, work),
+        whileThere: (asked) => whileThere({ ...asked, news, reconnect }),
       });
       return withNews(result, news.take());
     } catch (error) {

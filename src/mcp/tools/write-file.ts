@@ -24,9 +24,13 @@ export function addWriteFile(server: McpServer, home: ToolHome): void {
     description: 'Writes a file as a whole: creates it and missing directories above it, or replaces what it held.',
     inputSchema: input,
     annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: true, openWorldHint: false },
-    async run({ path, content, encoding }) {
+    async run({ path, content, encoding }, { whileThere }) {
       const bytes = encoding === 'base64' ? decodedBase64(content) : Buffer.from(content);
-      const { createdDirectory } = await writeFile(await connect(), path, bytes);
+      const { createdDirectory } = await whileThere({
+        unclear:
+          'The connection to the server broke, and whether the file was written is unknown: read_file shows it when list says that the connection is back.',
+        work: async () => writeFile(await connect(), path, bytes),
+      });
       const created = createdDirectory === undefined ? '' : ` Created the directory ${createdDirectory}.`;
       return { content: [{ type: 'text', text: `Wrote ${bytes.length} bytes to ${path}.${created}` }] };
     },
