@@ -4,6 +4,7 @@ import { messageOf } from '../../client/src/errors.js';
 import { ownVariable } from '../config/client-settings.js';
 import type { Flag } from './command.js';
 import { CliError } from './exit-codes.js';
+import { requireUtf8Variable } from './given-bytes.js';
 import type { GivenFlags } from './given-flags.js';
 
 const LF = 0x0a;
@@ -47,7 +48,9 @@ function assign(environment: Record<string, string>, text: string, where: string
   if (text.includes('\0')) throw new CliError(`${where}: ${name} has a NUL byte in it, which no variable can have`);
   const value = equals < 0 ? ownVariable(name) : text.slice(equals + 1);
   // As docker does it: a variable that is not set here is not set there.
-  if (value !== undefined) environment[name] = value;
+  if (value === undefined) return;
+  if (equals < 0) requireUtf8Variable(name, value, where);
+  environment[name] = value;
 }
 
 /** The lines of a file as bytes, so that a line which is no UTF-8 can be named. */

@@ -1,6 +1,7 @@
 /** Makes a command of a description: its help, its flags, and the one place where failures become a line, a document and an exit code. Knows no command. */
 import type { CliCommand, Flag } from './command.js';
 import { CliError, cliErrorOf, EXIT_BROKEN_PIPE, EXIT_FAILURE, unforeseenText } from './exit-codes.js';
+import { requireUtf8Words } from './given-bytes.js';
 import { asksForJson, type GivenFlags, readGivenFlags } from './given-flags.js';
 import { BrokenPipeError, printJson, printText } from './out-stream.js';
 import { safeLine, say } from './say.js';
@@ -40,6 +41,7 @@ export function describedCommand(description: CommandDescription): CliCommand {
           return await printHelp(help());
         }
         const excess = given.words[maxWords];
+        requireUtf8Words(argv);
         if (excess !== undefined) throw new CliError(`unexpected word \`${excess}\`; see \`execwire ${name} --help\``);
         return await description.run(given);
       } catch (error) {

@@ -5,7 +5,6 @@ import type { Connection } from './connection.js';
 import {
   CliError,
   cliErrorOf,
-  EXIT_BROKEN_PIPE,
   EXIT_UNKNOWN,
   exitCodeOfResult,
   exitCodeOfSignal,
@@ -53,10 +52,9 @@ export async function runOnPipes(run: Run, connection: Connection, options: Pipe
   const stop = Promise.race([giveBack.left, inputFailure(run, options)]);
   stop.catch(() => {});
   try {
-    const isPrinted = options.printsOutput ? await Promise.race([print(run), stop]) : true;
+    if (options.printsOutput) await Promise.race([print(run), stop]);
     const ended = await Promise.race([result, stop]);
-    const code = exitCodeOfResult(ended);
-    return { result: ended, code: code === 0 && !isPrinted ? EXIT_BROKEN_PIPE : code };
+    return { result: ended, code: exitCodeOfResult(ended) };
   } catch (error) {
     if (error instanceof BrokenPipeError || (error instanceof CliError && !(error instanceof LeftError))) {
       await endOrLeave(run, options);
@@ -83,21 +81,16 @@ async function resultOf(run: Run): Promise<Result> {
   }
 }
 
-/** @returns whether everything could be printed. The command goes on when only its standard error has no reader. */
-async function print(run: Run): Promise<boolean> {
+/** Prints all output. @throws {BrokenPipeError} when either stream has no reader, which would end a command here, too */
+async function print(run: Run): Promise<void> {
   const streams = { stdout: standardOutput(), stderr: standardError() };
-  let isPrinted = true;
-  const onStderrFailure = (error: unknown): void => {
-    if (!(error instanceof BrokenPipeError)) throw error;
-    isPrinted = false;
+  const printAll = async (): Promise<void> => {
+    for await (const { stream, bytes } of piecesOf(run)) await streams[stream].write(bytes);
+    await streams.stdout.flush();
+    await streams.stderr.flush();
   };
-  for await (const { stream, bytes } of piecesOf(run)) {
-    if (stream === 'stdout') await streams.stdout.write(bytes);
-    else await streams.stderr.write(bytes).catch(onStderrFailure);
-  }
-  await streams.stdout.flush();
-  await streams.stderr.flush().catch(onStderrFailure);
-  return isPrinted;
+  // A command may print nothing more for a long time after its reader has gone.
+  await Promise.race([printAll(), streams.stdout.failed, streams.stderr.failed]);
 }
 
 /** The pieces of output. A failure of the command only ends them: its result reports it. */

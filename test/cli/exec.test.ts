@@ -349,21 +349,46 @@ t.test('exec never ends with 0 when output is lost or input cannot be read, what
   }
 });
 
-t.test('exec goes on when only its standard error has no reader, and then does not end with 0', async (t) => {
-  const setup = await cliSetup(t);
-  const script = 'read line; echo lost >&2; echo kept; read code; exit "$code"';
-  for (const [code, end] of [
-    ['0', 141],
-    ['3', 3],
-  ] as const) {
-    const run = setup.start(['exec', '-i', '--', 'sh', '-c', script]);
+t.test(
+  'exec ends its command with 141 when its standard error has no reader, as when its standard output has none',
+  async (t) => {
+    const setup = await cliSetup(t);
+    const line =
+      "set -o pipefail; $CLI exec -- sh -c 'while echo y >&2; do :; done' 2>&1 >/dev/null | head -n 1; echo $?";
+    const shown = await endOf(setup.program(['bash', '-c', line]));
+    t.equal(shown.text, 'y\r\n141\r\n');
+    const run = setup.start(['exec', '-i', '--', 'sh', '-c', 'read line; echo kept; echo lost >&2; sleep 1000']);
     run.child.stderr?.destroy();
     run.child.stdin?.write('now\n');
-    await run.untilSaid(/kept\n/);
-    run.child.stdin?.end(`${code}\n`);
-    t.match(await run.ended, { code: end, stdout: 'kept\n' });
-  }
-});
+    t.match(await run.ended, { code: 141, stdout: 'kept\n' });
+  },
+);
+
+t.test(
+  'exec refuses an argument, a flag or a variable that is not UTF-8, and sends every other one unchanged',
+  async (t) => {
+    const setup = await cliSetup(t);
+    const rows: readonly [line: string, code: number, said: RegExp][] = [
+      ["exec -- printf %s a $'\\xff\\xe9' b", 125, /^execwire: argument 6, `.*`: it is not UTF-8, and cannot be sent/],
+      ["exec -e A=$'caf\\xe9' -- env", 125, /^execwire: argument 3, `.*`: it is not UTF-8/],
+      ["exec -w $'/tmp/\\xe9' -- pwd", 125, /^execwire: argument 3, `.*`: it is not UTF-8/],
+      ["logs $'\\xe9'", 125, /^execwire: argument 2, `.*`: it is not UTF-8/],
+      ['exec -e LATIN -- env', 125, /^execwire: -e: the value of LATIN: it is not UTF-8/],
+      ["exec -- printf %s '' \uFFFD '' é", 0, /^\uFFFDé$/],
+      ['exec -e FINE -- printenv FINE', 0, /^\uFFFD\n$/],
+    ];
+    for (const [line, code, said] of rows) {
+      const script = `export LATIN=$'caf\\xe9' FINE='\uFFFD'; "$0" ${line}`;
+      const ended = await new Promise<{ code: number; said: string }>((resolve) => {
+        const env = { PATH: process.env.PATH, EXECWIRE_URL: setup.url };
+        execFile('bash', ['--norc', '-c', script, SERVER], { env }, (error, stdout, stderr) =>
+          resolve({ code: Number(error?.code ?? 0), said: stdout + stderr }),
+        );
+      });
+      t.match(ended, { code, said }, line);
+    }
+  },
+);
 
 t.test('exec ends with 255 and says so when the connection and the outcome are lost', async (t) => {
   const server = new ServerProcess({});
