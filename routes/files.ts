@@ -73,9 +73,11 @@ export async function filesRoute(app: FastifyInstance, { access, stallTimeoutMs 
         // A broken connection ends it, too.
         reply.raw.once('close', () => transfer.closed());
         try {
-          const { status, headers, body, sentBytes } = await serve(requestOf(request), request);
+          const { status, headers, body, sentBytes, trailers } = await serve(requestOf(request), request);
           const observer = observed.get(request);
           if (observer !== undefined && sentBytes !== undefined) observer.sentBytes = sentBytes;
+          // Before the end of the answer, which the body's own end brings.
+          if (trailers !== undefined) body?.once('end', () => reply.raw.addTrailers(trailers()));
           if (body !== undefined) endWhenUnread(reply.raw, stallTimeoutMs);
           return reply.code(status).headers(headers).send(body);
         } finally {

@@ -5,11 +5,13 @@ import { describedCommand } from './described-command.js';
 import { CliError, exitCodeOfSignal } from './exit-codes.js';
 import { FileClient } from './file-client.js';
 import { printJson } from './out-stream.js';
-import { writeToStderr } from './say.js';
+import { say, writeToStderr } from './say.js';
 import { type EndSignal, takeEndSignals } from './told-to-end.js';
 
 /** Milliseconds between two lines of progress. */
 const PROGRESS_EVERY_MS = 200;
+/** Names of one line about what was not copied. */
+const MAX_SHOWN_NAMES = 20;
 const UNITS = ['B', 'kB', 'MB', 'GB', 'TB'] as const;
 const STEP = 1000;
 
@@ -20,8 +22,9 @@ export const cp = describedCommand({
   flags: [{ name: 'quiet', short: 'q', description: 'Shows no progress.' }, JSON_FLAG, ...CONNECTION_FLAGS],
   notes: `One side is on the server: a colon, then an absolute path. The server must serve files (\`execwire serve --files\`). A folder DST that is
 there gets SRC into it; SRC/. stands for what is in SRC. A file DST is replaced. \`-\` is a tar stream of standard input or output.
-Modes and times are kept, owners are not. A link that SRC names is followed; links inside of it are copied as links. The server refuses
-links that lead out of DST.`,
+Modes and times are kept, owners are not. A link that SRC or DST names is followed; links inside of SRC are copied as links. The server
+refuses links that lead out of DST. Pipes, sockets and devices are not copied, and are named on standard error.
+Exits with 0; 125 when it is refused, 255 when the connection breaks, 128+n after a signal.`,
   examples: [
     ['execwire cp report.txt :/srv/reports/', 'Puts a file into a folder of the server.'],
     ['execwire cp :/srv/site/. ./site', 'Gets what is in a folder into ./site.'],
@@ -51,9 +54,17 @@ links that lead out of DST.`,
         token: typeof token === 'function' ? await token() : token,
         signal: abort.signal,
       });
-      await copyFiles({ source, target, files, onBytes: (bytes) => progress.add(bytes) });
+      const leftOut: string[] = [];
+      await copyFiles({
+        source,
+        target,
+        files,
+        onBytes: (bytes) => progress.add(bytes),
+        onLeftOut: (name) => leftOut.push(name),
+      });
       progress.end();
-      if (given.has('json')) await printJson({ source: from, target: to, bytes: progress.bytes });
+      if (given.has('json')) await printJson({ source: from, target: to, bytes: progress.bytes, leftOut });
+      else if (leftOut.length > 0) say(`not copied, because it is no file, folder or link: ${shortList(leftOut)}`);
       return 0;
     } catch (error) {
       progress.end();
@@ -72,6 +83,11 @@ function sideOf(word: string): CopySide {
   const text = word.slice(1);
   if (!text.startsWith('/')) throw new CliError(`${word}: a path of the server is absolute, such as :/srv/file`);
   return { isRemote: true, text };
+}
+
+function shortList(names: readonly string[]): string {
+  const shown = names.slice(0, MAX_SHOWN_NAMES).join(', ');
+  return names.length > MAX_SHOWN_NAMES ? `${shown} and ${names.length - MAX_SHOWN_NAMES} more` : shown;
 }
 
 /** The bytes so far, on one line of a terminal. */

@@ -1,11 +1,19 @@
 /** Asks a server for files by HTTP, on the same address as its WebSocket. Knows no command and no local file. */
 import { once } from 'node:events';
 import { type ClientRequest, type IncomingMessage, request as requestHttp } from 'node:http';
+import { posix } from 'node:path';
 import { messageOf } from '../../client/src/errors.js';
 import { CliError, EXIT_UNKNOWN } from './exit-codes.js';
 import { request as requestHttps } from './late-tls.js';
 
 const TAR = 'application/x-tar';
+const BYTES = 'application/octet-stream';
+/** Octal digits of permission bits. */
+const MODE_DIGITS = 4;
+/** Milliseconds that the server may take to look through a folder for what could not be packed. */
+const CAUSE_PATIENCE_MS = 10_000;
+/** Refusals of a path at which there is nothing: nothing is below a file. */
+const NOTHING_THERE = new Set(['notFound', 'notADirectory']);
 /** Bytes of an answer that says why something was refused. */
 const MAX_REFUSAL_BYTES = 64 * 1024;
 
@@ -18,7 +26,33 @@ interface Asking {
   /** Absolute path on the server. */
   readonly path: string;
   readonly query?: Readonly<Record<string, string>>;
+  /** What the body is. */
+  readonly type?: string;
   readonly body?: AsyncIterable<Buffer>;
+  /** Ends the request. Default: the signal of this client. */
+  readonly signal?: AbortSignal;
+}
+
+/** Of a tar that a server gives. */
+export interface TarOptions {
+  /** Put before the names of a folder's members, or the name of a file. Default: none. */
+  readonly prefix?: string;
+  /** Told at the end what the server has left out of it: pipes, sockets, devices and its secrets. */
+  readonly onLeftOut: (name: string) => void;
+}
+
+export interface RemoteTar {
+  readonly kind: RemoteKind;
+  /** @throws {CliError} */
+  readonly bytes: AsyncIterable<Buffer>;
+}
+
+/** What a file has beside its content. */
+export interface FileRights {
+  /** Permission bits. */
+  readonly mode: number;
+  /** Milliseconds since 1970. */
+  readonly modifiedAtMs: number;
 }
 
 /** The files of one server. */
@@ -34,47 +68,75 @@ export class FileClient {
     this.#signal = signal;
   }
 
-  /** What a path is; links are followed. @throws {CliError} */
+  /** What a path is, links followed; undefined for nothing, also for a link that leads to nothing. @throws {CliError} for what is no file and no folder */
   async kindOf(path: string): Promise<RemoteKind> {
+    try {
+      return await this.kindOfSource(path);
+    } catch (error) {
+      if (error instanceof CliError && NOTHING_THERE.has(error.details.reason ?? '')) return undefined;
+      throw error;
+    }
+  }
+
+  /** The same of a path that has to be there. @throws {CliError} */
+  async kindOfSource(path: string): Promise<RemoteKind> {
     const response = await this.#ask({ method: 'HEAD', path });
     response.resume();
-    if (response.statusCode === 404) return undefined;
-    // A path below a file is nothing.
-    if (response.statusCode === 409) return undefined;
-    if (response.statusCode !== 200) {
-      // The answer to HEAD has no text.
-      const said = await this.#ask({ method: 'GET', path });
-      if (said.statusCode !== 200) throw await this.#refusal(said, path);
-      said.destroy();
-    }
-    return response.headers['x-execwire-kind'] === 'folder' ? 'folder' : 'file';
+    if (response.statusCode === 200) return kindIn(response);
+    // The answer to HEAD has no text.
+    const said = await this.#ask({ method: 'GET', path });
+    if (said.statusCode !== 200) throw await this.#refusal(said, path);
+    said.destroy();
+    return kindIn(said);
   }
 
   /** A tar of a file or folder. @throws {CliError} */
-  async tarOf(
-    path: string,
-    prefix = '',
-  ): Promise<{ readonly kind: RemoteKind; readonly bytes: AsyncIterable<Buffer> }> {
+  async tarOf(path: string, { prefix = '', onLeftOut }: TarOptions): Promise<RemoteTar> {
     const response = await this.#ask({ method: 'GET', path, query: prefix === '' ? {} : { prefix } });
     if (response.statusCode !== 200) throw await this.#refusal(response, path);
-    const kind = response.headers['x-execwire-kind'] === 'folder' ? 'folder' : 'file';
-    return { kind, bytes: this.#wholeBody(response) };
+    return { kind: kindIn(response), bytes: this.#wholeBody(response, path, onLeftOut) };
   }
 
   /** Unpacks a tar into a folder. @throws {CliError} */
   async unpack(path: string, body: AsyncIterable<Buffer>): Promise<void> {
-    const response = await this.#ask({ method: 'PUT', path, body });
+    const response = await this.#ask({ method: 'PUT', path, type: TAR, body });
     if (response.statusCode !== 204) throw await this.#refusal(response, path);
     response.resume();
   }
 
-  async *#wholeBody(response: IncomingMessage): AsyncGenerator<Buffer, void, void> {
+  /** Writes a file, links followed. @throws {CliError} */
+  async put(path: string, body: AsyncIterable<Buffer>, { mode, modifiedAtMs }: FileRights): Promise<void> {
+    const query = { mode: mode.toString(8).padStart(MODE_DIGITS, '0'), mtime: String(modifiedAtMs) };
+    const response = await this.#ask({ method: 'PUT', path, query, type: BYTES, body });
+    if (response.statusCode !== 201 && response.statusCode !== 204) throw await this.#refusal(response, path);
+    response.resume();
+  }
+
+  async *#wholeBody(
+    response: IncomingMessage,
+    path: string,
+    onLeftOut: (name: string) => void,
+  ): AsyncGenerator<Buffer, void, void> {
     try {
       for await (const chunk of response) yield chunk as Buffer;
+      if (!response.complete) throw new Error('the answer is not complete');
     } catch (error) {
-      throw this.#broken(error);
+      throw (await this.#refusalOfTar(path)) ?? this.#broken(error);
     }
-    if (!response.complete) throw this.#broken(new Error('the answer is not complete'));
+    for (const name of leftOutIn(response)) onLeftOut(name);
+  }
+
+  /** Why a tar broke off: an answer that has begun cannot say it, so the server is asked to look through the folder again. @returns undefined when it is the connection */
+  async #refusalOfTar(path: string): Promise<CliError | undefined> {
+    try {
+      const signal = AbortSignal.any([this.#signal, AbortSignal.timeout(CAUSE_PATIENCE_MS)]);
+      const response = await this.#ask({ method: 'GET', path, query: { check: '1' }, signal });
+      if ((response.statusCode ?? 0) >= 400) return await this.#refusal(response, path);
+      response.destroy();
+    } catch {
+      // The broken connection is what there is to say.
+    }
+    return undefined;
   }
 
   async #ask(asking: Asking): Promise<IncomingMessage> {
@@ -115,16 +177,17 @@ export class FileClient {
     return response;
   }
 
-  #open({ method, path, query = {}, body }: Asking): ClientRequest {
+  #open({ method, path, query = {}, type = '', body, signal = this.#signal }: Asking): ClientRequest {
     const search = new URLSearchParams(query).toString();
-    const encoded = path.split('/').map(encodeURIComponent).join('/');
+    // An URL would take `..` out itself, and lead out of /files.
+    const encoded = posix.normalize(path).split('/').map(encodeURIComponent).join('/');
     const headers = {
       accept: TAR,
-      ...(body === undefined ? {} : { 'content-type': TAR }),
+      ...(body === undefined ? {} : { 'content-type': type }),
       ...(this.#token === undefined ? {} : { authorization: `Bearer ${this.#token}` }),
     };
     const target = `/files${encoded}${search === '' ? '' : `?${search}`}`;
-    const options = { method, headers, signal: this.#signal };
+    const options = { method, headers, signal };
     if (this.#url.startsWith('unix://')) {
       return requestHttp({
         ...options,
@@ -150,6 +213,26 @@ export class FileClient {
 
   #broken(error: unknown): CliError {
     return new CliError(`the connection to ${this.#url} broke (${messageOf(error)}): look at the target`, EXIT_UNKNOWN);
+  }
+}
+
+function kindIn({ headers }: IncomingMessage): RemoteKind {
+  return headers['x-execwire-kind'] === 'folder' ? 'folder' : 'file';
+}
+
+/** The names that a trailer tells; the last one says how many it has no room for. */
+function leftOutIn({ trailers }: IncomingMessage): string[] {
+  const count = Number(trailers['x-execwire-left-out'] ?? 0);
+  const told = String(trailers['x-execwire-left-out-names'] ?? '');
+  const names = told === '' ? [] : told.split(',').map(decoded);
+  return count > names.length ? [...names, `${count - names.length} more`] : names;
+}
+
+function decoded(name: string): string {
+  try {
+    return decodeURIComponent(name);
+  } catch {
+    return name;
   }
 }
 

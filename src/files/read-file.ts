@@ -117,7 +117,8 @@ export async function fillFrom(handle: FileHandle, bytes: Buffer, offset: number
   return total;
 }
 
-async function readAll(handle: FileHandle, size: number, { maxBytes, reserve }: ReadBound): Promise<Buffer> {
+/** Reads an open file to its end. @param size what the file tells; 0 where it does not tell @throws {FileError} `tooLarge` */
+export async function readAll(handle: FileHandle, size: number, { maxBytes, reserve }: ReadBound): Promise<Buffer> {
   if (size > maxBytes) throw tooLarge(maxBytes);
   const chunks: Buffer[] = [];
   let total = 0;

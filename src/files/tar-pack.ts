@@ -1,16 +1,16 @@
 /**
  * Writes a tar stream of a file or folder, piece by piece. Only files, folders and symbolic links are in it; the server's secrets, devices, pipes and
- * sockets are left out. Knows no wire.
+ * sockets are left out, and the caller is told so. Knows no wire.
  */
 import { type BigIntStats, constants } from 'node:fs';
-import { lstat, readlink, stat } from 'node:fs/promises';
+import { type FileHandle, lstat, readlink, stat } from 'node:fs/promises';
 import { Header } from 'tar/header';
 import { Pax } from 'tar/pax';
 import { type FileAccess, type Folder, holding } from './file-access.js';
 import { FileError, filing } from './file-error.js';
 import { absolutePath, type FilePath, splitPath } from './file-path.js';
 import { entriesOf } from './read-directory.js';
-import { exactSize, type OpenedFile, openFile, openRegular } from './read-file.js';
+import { exactSize, type OpenedFile, openFile, openRegular, readAll } from './read-file.js';
 import { MAX_DEPTH } from './remove.js';
 import { isTemporaryName } from './temporary-name.js';
 
@@ -20,6 +20,24 @@ const CHUNK_BYTES = 256 * 1024;
 /** Two empty blocks end an archive. */
 const END = Buffer.alloc(2 * BLOCK_BYTES);
 const MODE_BITS = 0o777n;
+/** Most bytes of a file that does not tell its size, such as those of /proc: it is read before its header is written. */
+const UNSIZED = { maxBytes: 8 * 1024 * 1024 } as const;
+
+export interface PackOptions {
+  /** Put before the names of a folder's members, or the name of a file. Default: none. */
+  readonly prefix?: string;
+  /** Told the name of each pipe, socket, device and secret that is left out. Default: nobody is told. */
+  readonly onLeftOut?: ((name: string) => void) | undefined;
+  /** Whether only headers are wanted: finds what cannot be packed without reading the files. Default false. */
+  readonly skipsContent?: boolean;
+}
+
+/** What every step of one archive needs. */
+interface Packing {
+  readonly access: FileAccess;
+  readonly onLeftOut: (name: string) => void;
+  readonly skipsContent: boolean;
+}
 
 /** A stream that has begun: what it packs is there and can be opened. */
 export interface TarStream {
@@ -32,24 +50,24 @@ export interface TarStream {
 
 /**
  * Packs a folder, whose members are named from it (`.`, `a`, `a/b`), or a file, which is one member by its name. Links at the path itself are followed.
- * @param prefix put before the names of a folder's members, or the name of a file; default: none
  * @throws {FileError} when it cannot be opened
  */
 export function packTar(
   access: FileAccess,
   path: FilePath,
-  { prefix = '' }: { readonly prefix?: string } = {},
+  { prefix = '', onLeftOut = () => {}, skipsContent = false }: PackOptions = {},
 ): Promise<TarStream> {
+  const packing = { access, onLeftOut, skipsContent };
   return filing(async () => {
     const clean = absolutePath(path);
     const stats = await holding(access.reach(clean, 'read'), (reached) => stat(reached.path, { bigint: true }));
     if (!stats.isDirectory()) {
       const opened = await openFile(access, clean);
       const name = prefix === '' ? nameText(splitPath(clean).name) : prefix;
-      return streamOf(false, packFile(opened, name), () => opened.handle.close());
+      return streamOf(false, packFile(packing, opened, name), () => opened.handle.close());
     }
     const folder = await access.openFolder(clean, 'read');
-    const pieces = packAll(access, folder, { stats, prefix: prefix === '' ? '' : `${prefix}/` });
+    const pieces = packAll(packing, folder, { stats, prefix: prefix === '' ? '' : `${prefix}/` });
     return streamOf(true, pieces, () => folder.close());
   });
 }
@@ -72,35 +90,35 @@ function streamOf(
   };
 }
 
-async function* packFile(opened: OpenedFile, name: string): AsyncGenerator<Buffer, void, void> {
-  yield* contentOf(opened, name);
+async function* packFile(packing: Packing, opened: OpenedFile, name: string): AsyncGenerator<Buffer, void, void> {
+  yield* contentOf(packing, opened, name);
   yield END;
 }
 
 async function* packAll(
-  access: FileAccess,
+  packing: Packing,
   folder: Folder,
   { stats, prefix }: { readonly stats: BigIntStats; readonly prefix: string },
 ): AsyncGenerator<Buffer, void, void> {
   yield headerOf({ path: prefix === '' ? './' : prefix, type: 'Directory', size: 0, stats });
-  yield* packEntries(access, folder, { prefix, depth: 0 });
+  yield* packEntries(packing, folder, { prefix, depth: 0 });
   yield END;
 }
 
 async function* packEntries(
-  access: FileAccess,
+  packing: Packing,
   folder: Folder,
   { prefix, depth }: { readonly prefix: string; readonly depth: number },
 ): AsyncGenerator<Buffer, void, void> {
   if (depth > MAX_DEPTH) throw new FileError('tooLarge', `the folder is nested deeper than ${MAX_DEPTH} levels`);
   // In the order of the folder: a folder of any size is packed, and none is ever held in memory.
   for await (const { name } of entriesOf(folder)) {
-    if (!isTemporaryName(name)) yield* packEntry(access, folder, { name, path: prefix + nameText(name), depth });
+    if (!isTemporaryName(name)) yield* packEntry(packing, folder, { name, path: prefix + nameText(name), depth });
   }
 }
 
 async function* packEntry(
-  access: FileAccess,
+  packing: Packing,
   folder: Folder,
   { name, path, depth }: { readonly name: Buffer; readonly path: string; readonly depth: number },
 ): AsyncGenerator<Buffer, void, void> {
@@ -110,7 +128,7 @@ async function* packEntry(
     yield headerOf({ path: `${path}/`, type: 'Directory', size: 0, stats });
     const inner = await filing(() => folder.open(name));
     try {
-      yield* packEntries(access, inner, { prefix: `${path}/`, depth: depth + 1 });
+      yield* packEntries(packing, inner, { prefix: `${path}/`, depth: depth + 1 });
     } finally {
       await inner.close();
     }
@@ -118,14 +136,14 @@ async function* packEntry(
     const linkpath = nameText((await filing(() => readlink(at, { encoding: 'buffer' }))) as Buffer);
     yield headerOf({ path, type: 'SymbolicLink', size: 0, stats, linkpath });
   } else if (stats.isFile()) {
-    const opened = await openServed(access, at);
-    if (opened === undefined) return;
+    const opened = await openServed(packing.access, at);
+    if (opened === undefined) return packing.onLeftOut(path);
     try {
-      yield* contentOf(opened, path);
+      yield* contentOf(packing, opened, path);
     } finally {
       await opened.handle.close();
     }
-  }
+  } else packing.onLeftOut(path);
 }
 
 /** @returns undefined for one of the server's secrets */
@@ -139,9 +157,24 @@ async function openServed(access: FileAccess, at: Buffer): Promise<OpenedFile | 
 }
 
 /** A file as the archive has it. */
-async function* contentOf({ handle, stats }: OpenedFile, path: string): AsyncGenerator<Buffer, void, void> {
-  const size = exactSize(stats);
+async function* contentOf(
+  { skipsContent }: Packing,
+  { handle, stats }: OpenedFile,
+  path: string,
+): AsyncGenerator<Buffer, void, void> {
+  const told = exactSize(stats);
+  // A file of /proc says 0 and has content.
+  const whole = told > 0 || skipsContent ? undefined : await filing(() => readAll(handle, 0, UNSIZED));
+  const size = whole?.length ?? told;
   yield headerOf({ path, type: 'File', size, stats });
+  if (skipsContent) return;
+  if (whole !== undefined) yield whole;
+  else yield* sizedContent(handle, size, path);
+  const padding = (BLOCK_BYTES - (size % BLOCK_BYTES)) % BLOCK_BYTES;
+  if (padding > 0) yield Buffer.alloc(padding);
+}
+
+async function* sizedContent(handle: FileHandle, size: number, path: string): AsyncGenerator<Buffer, void, void> {
   for (let left = size; left > 0; ) {
     const chunk = Buffer.allocUnsafe(Math.min(left, CHUNK_BYTES));
     const { bytesRead } = await filing(() => handle.read(chunk, 0, chunk.length, null));
@@ -150,8 +183,6 @@ async function* contentOf({ handle, stats }: OpenedFile, path: string): AsyncGen
     left -= bytesRead;
     yield chunk.subarray(0, bytesRead);
   }
-  const padding = (BLOCK_BYTES - (size % BLOCK_BYTES)) % BLOCK_BYTES;
-  if (padding > 0) yield Buffer.alloc(padding);
 }
 
 interface Member {

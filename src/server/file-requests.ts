@@ -18,6 +18,10 @@ import { type Conditions, checkConditions, entityTag, HttpRefusal, names, rangeO
 const CHUNK_BYTES = 256 * 1024;
 const TAR = 'application/x-tar';
 const OCTAL_MODE = /^0?[0-7]{3}$/;
+/** Beyond 13 digits, which reach to the year 2286, no file system is sure to keep a time. */
+const MILLISECONDS = /^-?\d{1,13}$/;
+/** Names of what was left out of a tar that a trailer tells, in bytes: a client bounds all headers to 16 KiB. */
+const MAX_TOLD_BYTES = 4096;
 
 /** What of a request matters here. */
 export interface FileRequest {
@@ -37,6 +41,8 @@ export interface FileAnswer {
   readonly body?: Readable;
   /** Bytes of the body that were read so far. */
   readonly sentBytes?: () => number;
+  /** Headers behind the body, asked for at its end. */
+  readonly trailers?: () => Readonly<Record<string, string>>;
 }
 
 /** A page of a browser must neither guess what the content is nor run it. */
@@ -100,6 +106,7 @@ export class FileRequests {
       return { status: 204, headers: {} };
     }
     const conditions = conditionsOf(request);
+    const times = timesOf(request.query.mtime);
     let isNew = false;
     const options = {
       mode: modeOf(request.query.mode),
@@ -111,7 +118,7 @@ export class FileRequests {
     const pending = await this.#turns.quick(request.client, () => beginWrite(this.#access, request.path, options));
     try {
       for await (const chunk of body) await pending.write(chunk);
-      const stats = await pending.commit();
+      const stats = await pending.commit(times);
       return { status: isNew ? 201 : 204, headers: { etag: entityTag(stats) } };
     } catch (error) {
       await pending.abort();
@@ -150,8 +157,20 @@ export class FileRequests {
   async #readTar({ path, query, client }: FileRequest, wantsBody: boolean): Promise<FileAnswer> {
     const { packTar } = await import('../files/tar-pack.js');
     const { prefix = '' } = query;
-    const { isFolder, pieces, close } = await this.#turns.quick(client, () => packTar(this.#access, path, { prefix }));
+    const leftOut = new LeftOut();
+    const skipsContent = isOn(query.check);
+    const options = { prefix, skipsContent, onLeftOut: (name: string) => leftOut.add(name) };
+    const { isFolder, pieces, close } = await this.#turns.quick(client, () => packTar(this.#access, path, options));
     const headers = { ...HARMLESS, 'content-type': TAR, 'x-execwire-kind': isFolder ? 'folder' : 'file' };
+    if (skipsContent) {
+      // Reads the headers to their end, so that what cannot be packed is said in the answer.
+      try {
+        for await (const _header of pieces);
+      } finally {
+        await close();
+      }
+      return { status: 204, headers };
+    }
     if (!wantsBody) {
       await close();
       return { status: 200, headers };
@@ -165,7 +184,7 @@ export class FileRequests {
     };
     const body = Readable.from(counted(), { objectMode: false });
     body.once('close', () => void close());
-    return { status: 200, headers, body, sentBytes: () => sent };
+    return { status: 200, headers, body, sentBytes: () => sent, trailers: () => leftOut.trailers() };
   }
 
   /** A file system that does not answer is found out in a turn, so that it holds no further thread. */
@@ -182,6 +201,25 @@ export class FileRequests {
       if (errnoOf(error) === 'ENOENT') return undefined;
       throw error;
     }
+  }
+}
+
+/** What a tar does not have, as its trailer tells it. */
+class LeftOut {
+  #count = 0;
+  readonly #names: string[] = [];
+  #bytes = 0;
+
+  add(name: string): void {
+    this.#count += 1;
+    const encoded = encodeURIComponent(name);
+    this.#bytes += encoded.length + 1;
+    if (this.#bytes <= MAX_TOLD_BYTES) this.#names.push(encoded);
+  }
+
+  trailers(): Record<string, string> {
+    if (this.#count === 0) return {};
+    return { 'x-execwire-left-out': String(this.#count), 'x-execwire-left-out-names': this.#names.join(',') };
   }
 }
 
@@ -225,6 +263,14 @@ function modeOf(text: string | undefined): number | undefined {
   if (!OCTAL_MODE.test(text))
     throw new HttpRefusal(400, 'invalid', `mode must be three octal digits such as 0644, got ${text}`);
   return Number.parseInt(text, 8);
+}
+
+/** @throws {HttpRefusal} 400 */
+function timesOf(text: string | undefined): { readonly modifiedAtMs: number } | undefined {
+  if (text === undefined) return undefined;
+  if (!MILLISECONDS.test(text))
+    throw new HttpRefusal(400, 'invalid', `mtime must be whole milliseconds since 1970, got ${text}`);
+  return { modifiedAtMs: Number(text) };
 }
 
 function isOn(text: string | undefined): boolean {

@@ -46,7 +46,8 @@ function sources(d: string): void {
   writeFileSync(`${d}/src/sub/f`, 'deep');
   symlinkSync('sub/f', `${d}/src/link`);
   chmodSync(`${d}/file`, 0o751);
-  for (const name of ['file', 'src/sub/f', 'src/sub']) utimesSync(`${d}/${name}`, OLD, OLD);
+  chmodSync(`${d}/src`, 0o700);
+  for (const name of ['file', 'src/sub/f', 'src/sub', 'src']) utimesSync(`${d}/${name}`, OLD, OLD);
 }
 
 /** Names of everything in a folder. */
@@ -95,6 +96,13 @@ for (const direction of ['up', 'down'] as const) {
     t.equal(readFileSync(`${d}/to/f`, 'utf8'), 'file');
     t.equal(statSync(`${d}/to/f`).mode & 0o777, 0o751);
     t.equal(readlinkSync(`${d}/to/src/link`), 'sub/f');
+    t.equal(statSync(`${d}/to/src`).mode & 0o777, 0o700);
+    t.equal((await cp(sides(`${d}/src`, `${d}/to/src`))).code, 0, 'into a folder that is there');
+    t.equal((await cp(sides(`${d}/src/.`, `${d}/to/content`))).code, 0, 'what is in it, to a new name');
+    for (const name of ['src/src', 'content']) {
+      t.equal(statSync(`${d}/to/${name}`).mode & 0o777, 0o700, name);
+      t.equal(statSync(`${d}/to/${name}`).mtimeMs, OLD.getTime(), name);
+    }
     for (const name of ['f', 'src/sub/f', 'src/sub']) t.equal(statSync(`${d}/to/${name}`).mtimeMs, OLD.getTime(), name);
   });
 
@@ -105,7 +113,8 @@ for (const direction of ['up', 'down'] as const) {
       ['src', 'file', /is a file: a folder cannot be copied there/],
       ['file', 'none/', /is no folder: make it first/],
       ['file', 'none/f', /is no folder/],
-      ['src', 'none/x/y', /No such file or directory/],
+      ['src', 'none/x/y', /none\/x is no folder: make it first/],
+      ['src', 'none/x', /none is no folder: make it first/],
       ['none', 'x', /[Nn]o such file or directory/],
     ];
     for (const [source, target, said] of rows) {
