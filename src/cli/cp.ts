@@ -24,7 +24,8 @@ export const cp = describedCommand({
 there gets SRC into it; SRC/. stands for what is in SRC. A file DST is replaced. \`-\` is a tar stream of standard input or output.
 Modes and times are kept, owners are not. A link that SRC or DST names is followed; links inside of SRC are copied as links. The server
 refuses links that lead out of DST. Pipes, sockets and devices are not copied, and are named on standard error.
-Exits with 0; 125 when it is refused, 255 when the connection breaks, 128+n after a signal.`,
+With --json, bytes counts what was sent or received: tar headers too, where it is a tar. Exit codes: 0; 125 for a refusal, a wrong flag or
+no server; 255 when the connection broke; 128+n after a signal.`,
   examples: [
     ['execwire cp report.txt :/srv/reports/', 'Puts a file into a folder of the server.'],
     ['execwire cp :/srv/site/. ./site', 'Gets what is in a folder into ./site.'],
