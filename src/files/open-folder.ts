@@ -15,6 +15,8 @@ const closeDescriptor = promisify(closeFd);
 const O_PATH = 0o10000000;
 const AS_FOLDER = O_PATH | constants.O_DIRECTORY;
 
+const SELF = Buffer.from('.');
+
 /** Whether files can be named by descriptors here. */
 export function canNameDescriptors(): boolean {
   return process.platform === 'linux' && existsSync('/proc/self/fd');
@@ -59,4 +61,18 @@ export function openReference(path: Buffer): Promise<number> {
 /** Closes a descriptor. */
 export function closeReference(fd: number): Promise<void> {
   return closeDescriptor(fd);
+}
+
+/** Opens a folder below another one by its names, never through a link; the caller closes it. @param path empty for the same folder */
+export async function descend(top: Folder, path: readonly Buffer[]): Promise<Folder> {
+  let folder = await top.open(SELF);
+  for (const name of path) {
+    const outer = folder;
+    try {
+      folder = await outer.open(name);
+    } finally {
+      await outer.close();
+    }
+  }
+  return folder;
 }

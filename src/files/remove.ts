@@ -1,8 +1,11 @@
 /** Removes files and folders. Knows no wire. */
+import type { BigIntStats } from 'node:fs';
 import { lstat, rmdir, unlink } from 'node:fs/promises';
 import { type FileAccess, type Folder, holding } from './file-access.js';
-import { errnoOf, FileError, filing } from './file-error.js';
+import { errnoError, errnoOf, FileError, filing } from './file-error.js';
 import { absolutePath, type FilePath, joinPath } from './file-path.js';
+import { lstatIfThere } from './lstat-if-there.js';
+import { inTurn } from './name-turns.js';
 import { listSome } from './read-directory.js';
 
 /** Levels of folders: each holds a descriptor while the tree below it is worked on. */
@@ -15,27 +18,35 @@ export interface RemoveOptions {
   readonly recursive: boolean;
   /** Nothing there is no fault. */
   readonly force: boolean;
+  /** Called with what is there right before it is removed; undefined if nothing is. May throw, and then nothing changes. */
+  readonly check?: (present: BigIntStats | undefined) => void;
 }
 
 /**
  * Removes what the path names; of a symbolic link the link itself.
  * @throws {FileError} `notFound`, `notEmpty`; `denied` for a root and for the server's secrets
  */
-export async function remove(access: FileAccess, path: FilePath, { recursive, force }: RemoveOptions): Promise<void> {
+export async function remove(access: FileAccess, path: FilePath, options: RemoveOptions): Promise<void> {
   try {
-    await filing(() => removeAt(access, absolutePath(path), recursive));
+    await filing(() => removeAt(access, absolutePath(path), options));
   } catch (error) {
-    if (!(force && error instanceof FileError && error.reason === 'notFound')) throw error;
+    if (!(options.force && error instanceof FileError && error.reason === 'notFound')) throw error;
   }
 }
 
-function removeAt(access: FileAccess, path: Buffer, recursive: boolean): Promise<void> {
+function removeAt(access: FileAccess, path: Buffer, { recursive, check }: RemoveOptions): Promise<void> {
   return holding(access.enter(path, 'write'), async (entry) => {
-    const stats = await lstat(entry.path, { bigint: true });
-    await access.checkChange(stats, async () => joinPath(await entry.realFolder(), entry.name));
-    if (!stats.isDirectory()) return unlink(entry.path);
+    const isFolder = await inTurn([entry], async () => {
+      const stats = await lstatIfThere(entry.path);
+      check?.(stats);
+      if (stats === undefined) throw errnoError('ENOENT');
+      await access.checkChange(stats, async () => joinPath(await entry.realFolder(), entry.name));
+      if (!stats.isDirectory()) await unlink(entry.path);
+      return stats.isDirectory();
+    });
+    if (!isFolder) return;
     if (recursive) await emptied(access, await entry.openFolder(), 0);
-    return rmdir(entry.path);
+    await rmdir(entry.path);
   });
 }
 

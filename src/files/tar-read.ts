@@ -193,7 +193,7 @@ function memberOf(entry: ReadEntry, { allowsLinksOut = false }: TarRules): TarMe
   const modifiedAtMs = entry.mtime?.getTime();
   if (entry.type === 'Directory') {
     const mode = (entry.mode ?? DEFAULT_FOLDER_MODE) & MODE_BITS;
-    return path.length === 0 ? undefined : { kind: 'directory', path, mode, modifiedAtMs };
+    return { kind: 'directory', path, mode, modifiedAtMs };
   }
   if (path.length === 0) throw hostile(entry.path, 'it has no name');
   if (FILE_TYPES.has(entry.type)) {

@@ -3,13 +3,15 @@
  * members' places. Each step names an entry of an open folder and follows no link. Knows no wire.
  */
 import { constants } from 'node:fs';
-import { chmod, type FileHandle, link, mkdir, open, symlink, unlink, utimes } from 'node:fs/promises';
+import { chmod, type FileHandle, link, mkdir, open, symlink, unlink } from 'node:fs/promises';
 import { createDirectory } from './create-directory.js';
 import { type FileAccess, type Folder, holding } from './file-access.js';
-import { errnoError, errnoOf, FileError, filing } from './file-error.js';
+import { asFileError, errnoError, errnoOf, FileError, filing } from './file-error.js';
 import { absolutePath, checkName, type FilePath, joinPath } from './file-path.js';
+import { type FolderRights, RightsOfFolders, setRights } from './folder-rights.js';
 import { lstatIfThere } from './lstat-if-there.js';
-import { checkPlaces, putInPlace } from './put-in-place.js';
+import { descend } from './open-folder.js';
+import { Placing } from './put-in-place.js';
 import { entriesOf } from './read-directory.js';
 import { remove } from './remove.js';
 import { type MemberPath, readTar, type TarConsumer, type TarMember, type TarRules } from './tar-read.js';
@@ -19,10 +21,7 @@ const PRIVATE_FOLDER = 0o700;
 const NEW_FOLDER = 0o777;
 const PRIVATE_FILE = 0o600;
 const MAX_DEPTH = 256;
-/** Folders whose mode and time are set at the end, and the bytes of their paths. */
-const MAX_FOLDERS = 200_000;
 const MAX_FOLDER_PATH_BYTES = 16 * 1024 * 1024;
-const SLASH = '/';
 const NEW_FILE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 
 export interface UnpackOptions extends TarRules {
@@ -34,8 +33,9 @@ export interface UnpackOptions extends TarRules {
 
 /**
  * Unpacks into a folder, which is made if it is missing. Members replace files of the same name and join folders of the same name; modes and times are
- * kept, owners are not.
- * @throws {FileError} `invalid` for a hostile member or a broken archive, and then nothing was unpacked; `exists` when a file and a folder have the same name
+ * kept, those of the folder itself only if it was missing. Owners are not.
+ * @throws {FileError} `invalid` for a hostile member or a broken archive, and then nothing was unpacked; `exists` when a file and a folder have the same name;
+ *   `notAFile`, `denied`, `otherDevice` when something cannot be put in its place, and then nothing was either
  */
 export function unpackTar(
   access: FileAccess,
@@ -46,9 +46,11 @@ export function unpackTar(
     const clean = absolutePath(path);
     const isNew = await makeMissing(access, clean);
     try {
-      await holding(access.openFolder(clean, 'write'), (folder) =>
-        unpackInto(access, { clean, folder, source }, options),
-      );
+      await holding(access.openFolder(clean, 'write'), async (folder) => {
+        const rights = await unpackInto(access, { clean, folder, isNew, source }, options);
+        // LAST, because nothing could be removed from a folder that may not be written.
+        if (isNew && rights !== undefined) await setRights(folder, rights);
+      });
     } catch (error) {
       // Fails when something is in it, and that is right.
       if (isNew) await remove(access, clean, { recursive: false, force: true }).catch(() => {});
@@ -72,27 +74,66 @@ async function makeMissing(access: FileAccess, path: Buffer): Promise<boolean> {
 interface Work {
   readonly clean: Buffer;
   readonly folder: Folder;
+  /** Whether the folder was made for the archive. */
+  readonly isNew: boolean;
   readonly source: AsyncIterable<Buffer>;
 }
 
-async function unpackInto(access: FileAccess, { clean, folder, source }: Work, options: UnpackOptions): Promise<void> {
+/** @returns what the archive says of the folder itself */
+async function unpackInto(
+  access: FileAccess,
+  { clean, folder, isNew, source }: Work,
+  options: UnpackOptions,
+): Promise<FolderRights | undefined> {
+  return withTemporary(access, { clean, folder }, (top) =>
+    withTemporary(access, { clean, folder }, async (kept) => {
+      const staging = new Staging(top, options);
+      try {
+        await readTar(source, staging, options);
+        await checkTop(access, clean, top);
+        const placing = new Placing(access, { from: top, to: folder, kept });
+        await placing.check();
+        await staging.rights.check(folder);
+        // Nobody else comes to what is in it until it has its own mode.
+        if (isNew && staging.ownRights !== undefined) await chmod(folder.path, PRIVATE_FOLDER);
+        await placeAll(placing, staging.rights, folder);
+        return staging.ownRights;
+      } finally {
+        await staging.close();
+      }
+    }),
+  );
+}
+
+/** Makes a folder that nobody else knows, and removes it with everything in it. */
+async function withTemporary<T>(
+  access: FileAccess,
+  { clean, folder }: { readonly clean: Buffer; readonly folder: Folder },
+  use: (temporary: Folder) => Promise<T>,
+): Promise<T> {
   const name = temporaryName();
   // Comes to the name by the access, which refuses places that may not be written.
   await holding(access.enter(joinPath(clean, name), 'write'), (entry) => mkdir(entry.path, { mode: PRIVATE_FOLDER }));
   try {
-    const staging = await folder.open(name);
-    const members = new Staging(staging, options);
-    try {
-      await readTar(source, members, options);
-      await checkTop(access, clean, staging);
-      await checkPlaces(access, staging, folder);
-      await putInPlace(staging, folder);
-      await members.setFolders(folder);
-    } finally {
-      await members.close();
-    }
+    return await holding(folder.open(name), use);
   } finally {
     await remove(access, joinPath(clean, name), { recursive: true, force: true }).catch(() => {});
+  }
+}
+
+/** Puts everything in place, or nothing. */
+async function placeAll(placing: Placing, rights: RightsOfFolders, folder: Folder): Promise<void> {
+  try {
+    await placing.place();
+    await rights.set(folder);
+  } catch (error) {
+    const haveRights = await rights.undo(folder);
+    if ((await placing.undo()) && haveRights) throw error;
+    const failure = asFileError(error);
+    if (!(failure instanceof FileError)) throw error;
+    throw new FileError(failure.reason, `${failure.message}; what was unpacked before could not all be taken back`, {
+      cause: error,
+    });
   }
 }
 
@@ -103,28 +144,22 @@ async function checkTop(access: FileAccess, clean: Buffer, staging: Folder): Pro
   }
 }
 
-interface FolderRights {
-  /** Its names with slashes in between: a list of names would take many times the memory. */
-  readonly path: string;
-  readonly mode: number;
-  readonly modifiedAtMs: number | undefined;
-}
-
 /** Writes members into a folder that nobody else knows. */
 class Staging implements TarConsumer {
   readonly #top: Folder;
   readonly #fileName: Buffer | undefined;
-  readonly #maxFolderPathBytes: number;
   /** The open folders on the way to the last member. */
   readonly #open: { readonly name: Buffer; readonly folder: Folder }[] = [];
-  readonly #folders: FolderRights[] = [];
-  #folderPathBytes = 0;
+  /** Of the folders in the archive. */
+  readonly rights: RightsOfFolders;
+  /** Of the folder that is unpacked to; undefined if the archive says nothing of it. */
+  ownRights: FolderRights | undefined;
   #file: { readonly handle: FileHandle; readonly member: TarMember & { kind: 'file' } } | undefined;
 
   constructor(top: Folder, { fileName, maxFolderPathBytes = MAX_FOLDER_PATH_BYTES }: UnpackOptions) {
     this.#top = top;
     this.#fileName = fileName;
-    this.#maxFolderPathBytes = maxFolderPathBytes;
+    this.rights = new RightsOfFolders(maxFolderPathBytes);
   }
 
   async begin(member: TarMember): Promise<void> {
@@ -133,6 +168,10 @@ class Staging implements TarConsumer {
       throw new FileError('invalid', 'nothing was unpacked: one file was expected, and the tar has something else');
     }
     const name = path.at(-1);
+    if (name === undefined && member.kind === 'directory') {
+      this.ownRights = member;
+      return;
+    }
     if (name === undefined || path.length > MAX_DEPTH) throw new FileError('tooLarge', 'a path in the tar is too deep');
     for (const part of path) checkName(part);
     if (member.kind === 'directory') return this.#makeFolder(member);
@@ -158,42 +197,21 @@ class Staging implements TarConsumer {
     try {
       await file.handle.chmod(file.member.mode);
       const { modifiedAtMs } = file.member;
-      if (modifiedAtMs !== undefined) await file.handle.utimes(modifiedAtMs / 1000, modifiedAtMs / 1000);
+      if (modifiedAtMs !== undefined) await file.handle.utimes(new Date(modifiedAtMs), new Date(modifiedAtMs));
     } finally {
       await file.handle.close();
-    }
-  }
-
-  /** Gives the folders their modes and times, the inner ones first: a folder that may not be written could not be filled or moved. */
-  async setFolders(destination: Folder): Promise<void> {
-    for (const { path, mode, modifiedAtMs } of this.#folders.reverse()) {
-      const names = path.split(SLASH).map((name) => Buffer.from(name, 'latin1'));
-      const folder = await descend(destination, names);
-      try {
-        await chmod(folder.path, mode);
-        if (modifiedAtMs !== undefined) await utimes(folder.path, modifiedAtMs / 1000, modifiedAtMs / 1000);
-      } finally {
-        await folder.close();
-      }
     }
   }
 
   async close(): Promise<void> {
     await this.#file?.handle.close().catch(() => {});
     for (const { folder } of this.#open) await folder.close();
-    await this.#top.close();
   }
 
-  async #makeFolder({ path: names, mode, modifiedAtMs }: TarMember & { kind: 'directory' }): Promise<void> {
-    await this.#folderOf(names);
-    if (this.#folders.length >= MAX_FOLDERS)
-      throw new FileError('tooLarge', `the tar has more than ${MAX_FOLDERS} folders`);
-    const path = names.map((name) => name.toString('latin1')).join(SLASH);
-    this.#folderPathBytes += path.length;
-    const most = this.#maxFolderPathBytes;
-    if (this.#folderPathBytes > most)
-      throw new FileError('tooLarge', `the paths of the folders in the tar have more than ${most} bytes`);
-    this.#folders.push({ path, mode, modifiedAtMs });
+  async #makeFolder(member: TarMember & { kind: 'directory' }): Promise<void> {
+    // As for the folder itself.
+    await chmod((await this.#folderOf(member.path)).path, PRIVATE_FOLDER);
+    this.rights.add(member.path, member);
   }
 
   async #link(target: MemberPath, at: Buffer): Promise<void> {
@@ -224,20 +242,6 @@ class Staging implements TarConsumer {
     }
     return this.#open.at(-1)?.folder ?? this.#top;
   }
-}
-
-/** Opens a folder below another one; the caller closes it. */
-async function descend(top: Folder, path: MemberPath): Promise<Folder> {
-  let folder = await top.open(Buffer.from('.'));
-  for (const name of path) {
-    const outer = folder;
-    try {
-      folder = await outer.open(name);
-    } finally {
-      await outer.close();
-    }
-  }
-  return folder;
 }
 
 /** A later member of the same name takes the place of an earlier one. */

@@ -8,6 +8,7 @@ import { type Entry, type FileAccess, holding } from './file-access.js';
 import { errnoError, errnoOf, FileError, filing } from './file-error.js';
 import { absolutePath, type FilePath, joinPath } from './file-path.js';
 import { lstatIfThere } from './lstat-if-there.js';
+import { inTurn } from './name-turns.js';
 import { temporaryName } from './temporary-name.js';
 
 /** Of a new file, before the umask. */
@@ -109,9 +110,11 @@ async function pendingIn(
           if (mode !== undefined || present !== undefined) await takeRights(handle, { mode, present });
           if (modifiedAtMs !== undefined) await handle.utimes(modifiedAtMs / 1000, modifiedAtMs / 1000);
           const stats = await handle.stat({ bigint: true });
-          // AGAIN, because writing took its time.
-          check?.(await presentFile(access, await lstatIfThere(entry.path)));
-          await rename(temporary, entry.path);
+          await inTurn([entry], async () => {
+            // AGAIN, because writing took its time.
+            check?.(await presentFile(access, await lstatIfThere(entry.path)));
+            await rename(temporary, entry.path);
+          });
           await end();
           return stats;
         });

@@ -1,12 +1,9 @@
 /** Serves files over HTTP requests: what each verb does with a path, and the answer as status, headers and body. Knows no Fastify and no credential. */
 import type { BigIntStats } from 'node:fs';
-import { lstat } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import type { FileTurns } from '../dialects/app-server-fs/file-turns.js';
 import { createDirectory } from '../files/create-directory.js';
-import { type FileAccess, holding } from '../files/file-access.js';
-import { errnoOf, filing } from '../files/file-error.js';
-import { absolutePath } from '../files/file-path.js';
+import type { FileAccess } from '../files/file-access.js';
 import { readMetadata } from '../files/metadata.js';
 import { move } from '../files/move.js';
 import { exactSize, openFile } from '../files/read-file.js';
@@ -112,7 +109,7 @@ export class FileRequests {
       mode: modeOf(request.query.mode),
       check(present: BigIntStats | undefined): void {
         isNew = present === undefined;
-        checkConditions(conditions, present === undefined ? undefined : entityTag(present));
+        checkConditions(conditions, tagOf(present));
       },
     };
     const pending = await this.#turns.quick(request.client, () => beginWrite(this.#access, request.path, options));
@@ -129,12 +126,10 @@ export class FileRequests {
   /** `DELETE`. @throws {HttpRefusal | FileError} */
   async remove(request: FileRequest): Promise<FileAnswer> {
     const conditions = conditionsOf(request);
-    await this.#turns.changing(request.client, async () => {
-      if (conditions.ifMatch !== undefined || conditions.ifNoneMatch !== undefined) {
-        checkConditions(conditions, await this.#tagAt(request.path));
-      }
-      await remove(this.#access, request.path, { recursive: isOn(request.query.recursive), force: false });
-    });
+    const check = (present: BigIntStats | undefined): void => checkConditions(conditions, tagOf(present));
+    await this.#turns.changing(request.client, () =>
+      remove(this.#access, request.path, { recursive: isOn(request.query.recursive), force: false, check }),
+    );
     return { status: 204, headers: {} };
   }
 
@@ -191,17 +186,6 @@ export class FileRequests {
   async #waitForAnswer({ path, client }: FileRequest): Promise<void> {
     await this.#turns.quick(client, () => readMetadata(this.#access, path).catch(() => {}));
   }
-
-  /** The tag of what the path itself names. */
-  async #tagAt(path: string): Promise<string | undefined> {
-    try {
-      const entry = this.#access.enter(absolutePath(path), 'read');
-      return entityTag(await filing(() => holding(entry, ({ path: at }) => lstat(at, { bigint: true }))));
-    } catch (error) {
-      if (errnoOf(error) === 'ENOENT') return undefined;
-      throw error;
-    }
-  }
 }
 
 /** What a tar does not have, as its trailer tells it. */
@@ -251,6 +235,10 @@ function rangedAnswer(
     first,
     last,
   };
+}
+
+function tagOf(present: BigIntStats | undefined): string | undefined {
+  return present === undefined ? undefined : entityTag(present);
 }
 
 function conditionsOf({ headers }: FileRequest): Conditions {

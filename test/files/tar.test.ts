@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
+  chownSync,
   existsSync,
   linkSync,
   lstatSync,
@@ -21,6 +22,8 @@ import { unpackTar } from '../../src/files/tar-unpack.js';
 import { reasonOf, type Setup, setUp, WAYS } from './file-setup.js';
 import { inPieces, type Member, tarOf } from './tar-bytes.js';
 
+/** A user who may nothing. */
+const NOBODY = 65534;
 const OLD = new Date('2001-02-03T04:05:06Z');
 
 async function packed({ access }: Setup, path: string, prefix = ''): Promise<Buffer> {
@@ -58,11 +61,15 @@ for (const way of WAYS) {
     chmodSync(at('a/f'), 0o750);
     chmodSync(at('a/d'), 0o500);
     for (const name of ['a/f', 'a/b/c', 'a/b', 'a/d']) utimesSync(at(name), OLD, OLD);
+    chmodSync(at('a'), 0o750);
+    utimesSync(at('a'), OLD, OLD);
     const bytes = await packed(setup, at('a'));
     t.equal(bytes.length % 512, 0);
     for (const length of [1 << 20, 1000, 511, 7]) {
       await unpack(setup, at(`to${length}`), bytes, length);
       t.same(treeOf(at(`to${length}`)), treeOf(at('a')), `pieces of ${length}`);
+      const [{ mode, mtimeMs }, packedFolder] = [statSync(at(`to${length}`)), statSync(at('a'))];
+      t.same([mode, mtimeMs], [packedFolder.mode, packedFolder.mtimeMs], 'mode and time of the folder itself');
     }
     t.notOk(readdirSync(at('to7')).some((name) => name.startsWith('.execwire')));
   });
@@ -109,6 +116,64 @@ for (const way of WAYS) {
     t.equal(await reasonOf(unpack(setup, at('to'), tarOf([{ path: 'a' }, { path: 'd', content: 'file' }]))), 'exists');
     t.equal(await reasonOf(unpack(setup, at('to'), tarOf([{ path: 'a' }, { path: 'g/x' }]))), 'exists');
     t.same(treeOf(at('to')), before, 'nothing was unpacked');
+  });
+
+  t.test(`${way}: folder that is there keeps its mode when an archive is unpacked into it`, async (t) => {
+    const setup = await setUp(t, way, { 'to/sticky/f': '' });
+    const { at } = setup;
+    chmodSync(at('to'), 0o700);
+    chmodSync(at('to/sticky'), 0o1777);
+    await unpack(
+      setup,
+      at('to'),
+      tarOf([
+        { path: './', type: 'Directory', mode: 0o755 },
+        { path: './sticky/', type: 'Directory', mode: 0o755 },
+        { path: './sticky/g', content: 'g' },
+      ]),
+    );
+    t.equal(statSync(at('to')).mode & 0o7777, 0o700, 'the folder itself keeps it');
+    t.equal(statSync(at('to/sticky')).mode & 0o7777, 0o1755, 'a member gives its own, and the sticky bit stays');
+    t.equal(readFileSync(at('to/sticky/g'), 'utf8'), 'g');
+  });
+
+  t.test(`${way}: nothing is unpacked when a folder may not be written, or is another user's`, async (t) => {
+    const setup = await setUp(t, way, {
+      'to/a': 'old a',
+      'to/b': 'old b',
+      'to/in/c': 'old c',
+      'to/ro/': '',
+      'to/x/': '',
+    });
+    const { at } = setup;
+    symlinkSync('a', at('to/link'));
+    const isRoot = process.getuid?.() === 0;
+    chmodSync(at('to/ro'), isRoot ? 0o755 : 0o500);
+    chmodSync(at('to/x'), 0o777);
+    if (isRoot) for (const name of ['', 'to', 'to/a', 'to/b', 'to/in', 'to/in/c']) chownSync(at(name), NOBODY, NOBODY);
+    const folders = /^(\S+ \d+) \d+ \/$/;
+    // The time of a folder changes with each attempt.
+    const tree = (): string[] => treeOf(at('to')).map((line) => line.replace(folders, '$1 /'));
+    const before = tree();
+    const members: Member[] = [
+      ...['a', 'b', 'new', 'in/c', 'in/new', 'made/f', 'link'].map((path) => ({ path, content: `new ${path}` })),
+      { path: 'made/', type: 'Directory', mode: 0o500 },
+    ];
+    const rows: Readonly<Record<string, Member>> = {
+      'a folder that may not be written': { path: 'ro/f' },
+      "another user's folder": { path: 'x/', type: 'Directory', mode: 0o700 },
+    };
+    for (const [name, member] of Object.entries(rows)) {
+      if (!isRoot && name !== 'a folder that may not be written') continue;
+      // The real user stays root, so that what is asked beforehand says that the folder may be written, and the step itself fails.
+      if (isRoot) process.seteuid?.(NOBODY);
+      const reason = await reasonOf(unpack(setup, at('to'), tarOf([...members, member]))).finally(() => {
+        if (isRoot) process.seteuid?.(0);
+      });
+      t.equal(reason, 'denied', name);
+      t.same(tree(), before, name);
+      t.equal(readFileSync(at('to/link'), 'utf8'), 'old a', 'it is a link still');
+    }
   });
 
   t.test(`${way}: archive is refused whole when it is broken or has a hostile member`, async (t) => {

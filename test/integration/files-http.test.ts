@@ -1,5 +1,5 @@
 // Shows files by HTTP over real sockets: verbs, ranges, conditions, tars, refusals, confinement, a full disk, and a request that breaks off.
-import { fork, spawnSync } from 'node:child_process';
+import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import {
   existsSync,
@@ -16,7 +16,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { type Member, tarOf } from '../files/tar-bytes.js';
-import { startServer, type TestServer } from '../support/server.js';
+import { type Got, type Sent, send } from '../support/file-request.js';
+import { mountSmall } from '../support/mount-small.js';
+import { startServer } from '../support/server.js';
 import { until } from '../support/until.js';
 
 const TAR = 'application/x-tar';
@@ -30,36 +32,6 @@ function folder(t: Test): string {
   const path = mkdtempSync(join(tmpdir(), 'execwire-http-'));
   t.teardown(() => rmSync(path, { recursive: true, force: true }));
   return path;
-}
-
-interface Sent {
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: Buffer | string;
-}
-
-interface Got {
-  readonly status: number | undefined;
-  readonly headers: IncomingMessage['headers'];
-  readonly body: Buffer;
-  /** `reason` of a refusal. */
-  readonly reason: string | undefined;
-}
-
-/** Sends one request and reads its whole answer. */
-async function send(to: TestServer, method: string, path: string, { headers = {}, body }: Sent = {}): Promise<Got> {
-  const { host, port } = to;
-  const asking = request({ host, port, method, path: `/files${path}`, headers, agent: false });
-  asking.end(body);
-  // A body that is not wanted may meet a closed socket once the answer is read.
-  asking.once('response', () => asking.on('error', () => {}));
-  const [response] = (await once(asking, 'response')) as [IncomingMessage];
-  const chunks: Buffer[] = [];
-  for await (const chunk of response) chunks.push(chunk as Buffer);
-  const content = Buffer.concat(chunks);
-  const isJson = response.headers['content-type']?.startsWith('application/json') === true;
-  const reason =
-    isJson && content.length > 0 ? (JSON.parse(content.toString()) as { reason: string }).reason : undefined;
-  return { status: response.statusCode, headers: response.headers, body: content, reason };
 }
 
 function brokenOff(error: NodeJS.ErrnoException): Pick<Got, 'status' | 'body'> {
@@ -351,16 +323,6 @@ t.test(
     t.ok((statuses.get(403) ?? 0) > 0, 'some requests met a link');
   },
 );
-
-/** Mounts a small disk, where that is possible. @returns why not */
-function mountSmall(t: Test, path: string): string | undefined {
-  const { status, stderr, error } = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'tmpfs', path], {
-    encoding: 'utf8',
-  });
-  if (status !== 0) return `no small disk could be mounted: ${stderr || error?.message}`;
-  t.teardown(() => spawnSync('umount', [path]));
-  return undefined;
-}
 
 t.test('put ends with 507 and leaves the old file, and no half one, when the disk is full', async (t) => {
   const d = folder(t);
