@@ -4,7 +4,7 @@
 import { Parser } from 'tar/parse';
 import { FileError } from './file-error.js';
 
-/** Where a member is put: names below the folder that is unpacked to, none of them `.` or `..`. */
+/** Where a member is put: names below the folder that is unpacked to, none of them `.` or `..`; empty for that folder itself. */
 export type MemberPath = readonly Buffer[];
 
 /** One member. */
@@ -42,6 +42,13 @@ const DEFAULT_FOLDER_MODE = 0o755;
 const MODE_BITS = 0o777;
 /** The parser would unpack these, of any size. */
 const COMPRESSED = [Buffer.from([0x1f, 0x8b]), Buffer.from([0x28, 0xb5])];
+
+/** A record of an extended header is `LENGTH KEY=VALUE` and a line break. */
+const SPARSE_RECORD = /^\d+ GNU\.sparse\./m;
+/** A record whose value goes on in a line that is no record. */
+const BROKEN_NAME = /^\d+ (?:path|linkpath)=[^\n]*\n(?!\d+ [^=\n]+=|$)/m;
+/** What the parser makes of bytes that are no UTF-8. */
+const REPLACEMENT = '\ufffd';
 
 type ReadEntry = import('tar/read-entry').ReadEntry;
 
@@ -87,7 +94,11 @@ class TarReader {
     this.#rules = rules;
     this.#parser.on('entry', (entry: ReadEntry) => this.#begin(entry));
     this.#parser.on('ignoredEntry', ({ path, type }: ReadEntry) => this.#fail(hostile(path, `its type is ${type}`)));
-    this.#parser.on('error', (error: Error) => this.#fail(noTar(error.message)));
+    this.#parser.on('meta', (text: string) => this.#checkRecords(text));
+    this.#parser.on('error', (error: Error) => {
+      // The parser takes an archive without members for none.
+      if (!this.#hasEnded || this.#members > 0) this.#fail(noTar(error.message));
+    });
     this.#parser.on('eof', () => {
       this.#hasEnded = true;
     });
@@ -140,6 +151,12 @@ class TarReader {
     return bytes;
   }
 
+  /** The parser drops what is refused here, and would unpack the rest as if it were the whole. */
+  #checkRecords(text: string): void {
+    if (SPARSE_RECORD.test(text)) this.#fail(refused('a file in it is sparse in the form of pax (GNU.sparse)'));
+    if (BROKEN_NAME.test(text)) this.#fail(refused('a name in it has a line break'));
+  }
+
   #begin(entry: ReadEntry): void {
     this.#serve(entry).catch((error: unknown) => {
       this.#fail(error instanceof Error ? error : new Error(String(error)));
@@ -158,9 +175,9 @@ class TarReader {
     this.#members += 1;
     if (this.#members > MAX_MEMBERS) throw new FileError('tooLarge', `the tar has more than ${MAX_MEMBERS} members`);
     const member = memberOf(entry, this.#rules);
-    if (member !== undefined) await this.#operate(() => this.#consumer.begin(member));
-    await this.#contentOf(entry, member?.kind === 'file');
-    if (member !== undefined) await this.#operate(() => this.#consumer.end());
+    await this.#operate(() => this.#consumer.begin(member));
+    await this.#contentOf(entry, member.kind === 'file');
+    await this.#operate(() => this.#consumer.end());
   }
 
   /** Hands the bytes on, one piece at a time; the parser waits while the entry is paused. */
@@ -187,10 +204,11 @@ class TarReader {
   }
 }
 
-/** @returns undefined for the folder itself that is unpacked to */
-function memberOf(entry: ReadEntry, { allowsLinksOut = false }: TarRules): TarMember | undefined {
+/** @throws {FileError} for a hostile member */
+function memberOf(entry: ReadEntry, { allowsLinksOut = false }: TarRules): TarMember {
   const path = namesOf(entry.path, entry.path);
   const modifiedAtMs = entry.mtime?.getTime();
+  if (Number.isNaN(modifiedAtMs)) throw hostile(entry.path, 'its time is none');
   if (entry.type === 'Directory') {
     const mode = (entry.mode ?? DEFAULT_FOLDER_MODE) & MODE_BITS;
     return { kind: 'directory', path, mode, modifiedAtMs };
@@ -200,6 +218,7 @@ function memberOf(entry: ReadEntry, { allowsLinksOut = false }: TarRules): TarMe
     return { kind: 'file', path, mode: (entry.mode ?? DEFAULT_MODE) & MODE_BITS, modifiedAtMs };
   }
   const target = entry.linkpath ?? '';
+  if (target.includes(REPLACEMENT)) throw hostile(entry.path, 'the path that it leads to is no UTF-8');
   if (entry.type === 'Link') return { kind: 'link', path, target: namesOf(target, entry.path) };
   if (entry.type !== 'SymbolicLink') throw hostile(entry.path, `its type is ${entry.type}`);
   if (!allowsLinksOut && !staysInside(target, path.length - 1))
@@ -213,6 +232,7 @@ function namesOf(path: string, member: string): Buffer[] {
   const names = path.split('/').filter((name) => name !== '' && name !== '.');
   if (names.includes('..')) throw hostile(member, 'its path has ".."');
   if (path.includes('\0')) throw hostile(member, 'its path has a NUL byte');
+  if (path.includes(REPLACEMENT)) throw hostile(member, 'its path is no UTF-8');
   return names.map((name) => Buffer.from(name));
 }
 
@@ -230,6 +250,10 @@ function staysInside(target: string, depth: number): boolean {
 
 function hostile(path: string, why: string): FileError {
   return new FileError('invalid', `nothing was unpacked: member ${JSON.stringify(path)} is refused, because ${why}`);
+}
+
+function refused(why: string): FileError {
+  return new FileError('invalid', `nothing was unpacked: ${why}`);
 }
 
 function noTar(why: string): FileError {

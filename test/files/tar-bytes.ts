@@ -37,6 +37,24 @@ function memberBytes({
   return [needsMore ? new Pax(fields).encode() : Buffer.alloc(0), header.block ?? Buffer.alloc(0), body, padding];
 }
 
+/** An archive of empty files, each behind an extended header of these records. */
+export function paxOf(
+  members: readonly { readonly path: string; readonly records: Readonly<Record<string, string>> }[],
+): Buffer {
+  const pieces = members.flatMap(({ path, records }) => {
+    const content = Object.entries(records).map(recordOf).join('');
+    return [...memberBytes({ path: 'PaxHeader', type: 'ExtendedHeader', content }), ...memberBytes({ path })];
+  });
+  return Buffer.concat([...pieces, Buffer.alloc(2 * BLOCK_BYTES)]);
+}
+
+function recordOf([key, value]: [string, string]): string {
+  const rest = ` ${key}=${value}\n`;
+  let length = Buffer.byteLength(rest) + 1;
+  while (String(length).length + Buffer.byteLength(rest) !== length) length += 1;
+  return `${length}${rest}`;
+}
+
 /** The bytes in pieces of a length. */
 export async function* inPieces(bytes: Buffer, length: number): AsyncGenerator<Buffer, void, void> {
   for (let from = 0; from < bytes.length; from += length) yield bytes.subarray(from, from + length);

@@ -12,6 +12,7 @@ import {
   readlinkSync,
   statSync,
   symlinkSync,
+  truncateSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs';
@@ -20,7 +21,7 @@ import t from 'tap';
 import { packTar } from '../../src/files/tar-pack.js';
 import { unpackTar } from '../../src/files/tar-unpack.js';
 import { reasonOf, type Setup, setUp, WAYS } from './file-setup.js';
-import { inPieces, type Member, tarOf } from './tar-bytes.js';
+import { inPieces, type Member, paxOf, tarOf } from './tar-bytes.js';
 
 /** A user who may nothing. */
 const NOBODY = 65534;
@@ -137,6 +138,15 @@ for (const way of WAYS) {
     t.equal(readFileSync(at('to/sticky/g'), 'utf8'), 'g');
   });
 
+  t.test(`${way}: archive is unpacked when it is empty, or has times before 1970`, async (t) => {
+    const setup = await setUp(t, way);
+    const { at } = setup;
+    await unpack(setup, at('none'), execFileSync('tar', ['c', '-T', '/dev/null']));
+    t.same(readdirSync(at('none')), []);
+    await unpack(setup, at('early'), paxOf([{ path: 'f', records: { mtime: '-86400' } }]));
+    t.equal(statSync(at('early/f')).mtimeMs, -86_400_000);
+  });
+
   t.test(`${way}: nothing is unpacked when a folder may not be written, or is another user's`, async (t) => {
     const setup = await setUp(t, way, {
       'to/a': 'old a',
@@ -208,8 +218,19 @@ for (const way of WAYS) {
       ],
       device: [good, { path: 'n', type: 'CharacterDevice' }],
       pipe: [good, { path: 'n', type: 'FIFO' }],
+      'name with a line break in an extended header': [good, { path: `${'n'.repeat(120)}\nx` }],
     };
     const before = treeOf(at('to'));
+    mkdirSync(at('from'));
+    for (const name of ['\xff', '\xfe']) writeFileSync(Buffer.from(`${at('from')}/${name}`, 'latin1'), name);
+    const notUtf8 = execFileSync('tar', ['c', '-C', at('from'), '.']);
+    t.equal(await reasonOf(unpack(setup, at('to'), notUtf8)), 'invalid', 'names that are no UTF-8');
+    writeFileSync(at('from/sparse'), 'x');
+    truncateSync(at('from/sparse'), 10_000_000);
+    const sparse = execFileSync('tar', ['c', '--sparse', '--format=posix', '-C', at('from'), 'sparse']);
+    t.equal(await reasonOf(unpack(setup, at('to'), sparse)), 'invalid', 'sparse file');
+    const noTime = paxOf([{ path: 'f', records: { mtime: '99999999999999' } }]);
+    t.equal(await reasonOf(unpack(setup, at('to'), noTime)), 'invalid', 'time that is none');
     for (const [name, members] of Object.entries(rows)) {
       const reason = await reasonOf(unpack(setup, at('to'), tarOf(members)));
       t.match(reason, /^(invalid|notADirectory|notFound)$/, name);
