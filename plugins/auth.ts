@@ -4,6 +4,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import { createAuthenticator } from '../src/auth/authenticator.js';
+import { FirstRefusals } from '../src/auth/first-refusals.js';
 import type { Principal } from '../src/auth/principal.js';
 import { RequestAdmission } from '../src/auth/request-admission.js';
 import type { Config } from '../src/config/config.js';
@@ -51,6 +52,7 @@ export const authPlugin = fp<{ config: Config }>(
       allowOrigins: config.allowOrigin,
       allowHosts: config.allowHost,
     });
+    const refusals = new FirstRefusals();
     app.decorateRequest('principal', null);
     app.addHook('onRoute', ({ url, config: route }) => {
       if (route?.action === undefined) throw new Error(`The route ${url} does not name the right that it needs`);
@@ -59,7 +61,14 @@ export const authPlugin = fp<{ config: Config }>(
     app.addHook('onRequest', async (request: FastifyRequest, reply: FastifyReply) => {
       const anyHost = request.routeOptions.config.anyHost === true && request.headers.upgrade === undefined;
       const refusal = admission.refusal(request.headers, anyHost);
-      return refusal === undefined ? undefined : reply.code(403).send(refusal);
+      if (refusal === undefined) return undefined;
+      const { header, text } = refusal;
+      // A browser tells its page nothing of the answer, so the log is the only place that can.
+      const first = refusals.note(header, request.headers[header]);
+      if (first !== undefined) {
+        app.log.warn({ [header]: first.value }, `refused: ${header} not allowed; --allow-${header} would let it in`);
+      }
+      return reply.code(403).send(text);
     });
 
     app.addHook('preValidation', async (request: FastifyRequest, reply: FastifyReply) => {

@@ -17,6 +17,14 @@ export interface AdmissionHeaders {
   readonly host?: string | undefined;
 }
 
+/** Why a request may not pass. */
+export interface AdmissionRefusal {
+  /** The header that is not allowed. */
+  readonly header: 'origin' | 'host';
+  /** The body of the 403. */
+  readonly text: string;
+}
+
 /** The checks of one listener. */
 export class RequestAdmission {
   readonly #options: RequestAdmissionOptions;
@@ -27,12 +35,14 @@ export class RequestAdmission {
     this.#checksHost = options.listener.kind === 'ws' && isLoopbackIp(options.listener.host);
   }
 
-  /** The body of the 403; undefined if the request may pass. @param anyHost whether the path answers for every `Host` */
-  refusal({ origin, host }: AdmissionHeaders, anyHost: boolean): string | undefined {
+  /** Undefined if the request may pass. @param anyHost whether the path answers for every `Host` */
+  refusal({ origin, host }: AdmissionHeaders, anyHost: boolean): AdmissionRefusal | undefined {
     // BEFORE the credential, because a page must not learn whether a token is valid. Any value of the header counts.
-    if (!isOriginAllowed(origin, this.#options.allowOrigins)) return 'origin not allowed; see --allow-origin\n';
+    if (!isOriginAllowed(origin, this.#options.allowOrigins)) {
+      return { header: 'origin', text: 'origin not allowed; see --allow-origin\n' };
+    }
     if (this.#checksHost && !anyHost && !isHostAllowed(host, this.#options.allowHosts)) {
-      return 'host not allowed; see --allow-host\n';
+      return { header: 'host', text: 'host not allowed; see --allow-host\n' };
     }
     return undefined;
   }

@@ -240,6 +240,42 @@ t.test('origin and host are checked on every route and upgrade before authentica
   }
 });
 
+t.test(
+  'log names an origin and a host when it is refused for the first time, and no more than 64 of them',
+  async (t) => {
+    const server = await startServer(t);
+    const refused = () =>
+      server.lines
+        .filter((line) => line.includes('not allowed'))
+        .map((line) => JSON.parse(line) as { level: number; msg: string; origin?: string; host?: string });
+    const headers = [
+      { Origin: 'https://evil.example' },
+      { Host: 'evil.example' },
+      { Origin: 'https://evil.example' },
+      { Host: 'evil.example' },
+      { Origin: 'null' },
+      { Origin: `https://${'x'.repeat(5000)}.example` },
+    ];
+    for (const each of headers) {
+      t.equal((await ask(server, { upgrade: true, headers: each })).status, 403);
+      t.equal((await ask(server, { path: '/metrics', headers: each })).status, 403);
+    }
+    await until('the last one is logged', () => refused().length >= 4);
+    t.match(refused(), [
+      { level: 40, origin: 'https://evil.example', msg: /origin not allowed; --allow-origin/ },
+      { level: 40, host: 'evil.example', msg: /host not allowed; --allow-host/ },
+      { origin: 'null' },
+      { origin: /^https:\/\/x{292}$/ },
+    ]);
+    for (let n = 0; n < 80; n += 1) {
+      await ask(server, { path: '/readyz', headers: { Origin: `https://evil-${n}.example` } });
+    }
+    // The drain's last line comes after all of them.
+    await server.stop();
+    t.equal(refused().length, 64);
+  },
+);
+
 t.test('server does not start when a reachable listener has no authentication', async (t) => {
   const { status, stdout, stderr } = refusedStart('--listen', 'ws://0.0.0.0:0');
   t.same([status, stdout], [1, '']);
