@@ -381,5 +381,5 @@ t.test('refusal is read when the client is still sending a large body', async (t
   t.match(await sendAnyway(`${d}/none/f`, { body }), { status: 404, reason: 'notFound' });
   t.match(await sendAnyway(`${d}/f`, { body, headers: { 'if-match': '*' } }), { status: 412 });
   const headers = { 'content-type': TAR };
-  t.match(await sendAnyway(`${d}/t`, { body, headers }), { status: 400, reason: 'invalid' });
+  t.match(await sendAnyway(`${d}/t`, { body: body.fill('x'), headers }), { status: 400, reason: 'invalid' });
 });
