@@ -2,13 +2,13 @@
  * `execwire mcp`: an MCP server on standard input and output, for agents. Its commands run on a server that the flags name, or on this machine, by a
  * server in this process, which `run.ts` hands in: this file is a bundle of its own, and the server is not part of it.
  */
-import { messageOf } from '../../client/src/errors.js';
+import { ConnectError, messageOf } from '../../client/src/errors.js';
 import { type Box, connect } from '../../client/src/node.js';
 import { urlFromEnvironment } from '../config/client-settings.js';
 import { serveMcp } from '../mcp/serve-mcp.js';
 import { version } from '../version.js';
 import type { CliCommand } from './command.js';
-import { CONNECTION_FLAGS, openConnection, serverUrl } from './connection.js';
+import { CONNECTION_FLAGS, credential, openConnection, serverUrl } from './connection.js';
 import { describedCommand } from './described-command.js';
 import { CliError, unforeseenText } from './exit-codes.js';
 import type { GivenFlags } from './given-flags.js';
@@ -37,15 +37,15 @@ export function mcpCommand(startOwnServer: (flags: readonly string[]) => Promise
     ],
     notes: `An agent starts it and gets tools for commands, terminals and files: exec, start, read_output, send_input, stop, list, read_file, write_file
 and list_directory. Without --url and EXECWIRE_URL they work on this machine, in the directory it was started in; flags of \`execwire serve\`
-behind -- then hold, such as --sandbox-minimum. When the agent closes standard input, its commands are ended and none is left behind.
+behind -- then hold. --sandbox-minimum confines commands and write_file, --sandbox-default only commands. When the agent closes standard input, its commands are ended and none is left behind.
 
 Standard output carries messages of MCP alone; what people should know is on standard error.`,
     examples: [
       ['claude mcp add execwire -- execwire mcp', 'Gives an agent this machine.'],
       ['execwire mcp --url wss://box.example --token-file token', 'Gives it another one.'],
       [
-        'execwire mcp -- --sandbox-default workspaceWrite',
-        'Lets its commands write only in their directory, /tmp and $TMPDIR.',
+        'execwire mcp -- --sandbox-minimum workspaceWrite',
+        'Lets its commands and write_file write only in this directory, /tmp and $TMPDIR.',
       ],
     ],
     run: (given) => runMcp(given, startOwnServer),
@@ -94,7 +94,16 @@ async function machineOf(
       );
     }
     const url = serverUrl(given);
-    const open = async (): Promise<Box> => (await openConnection(given, { reconnectMaxMs: RECONNECT_MAX_MS })).box;
+    // A file that is missing or empty is told now, and not to each call.
+    credential(given);
+    const open = async (): Promise<Box> => {
+      try {
+        return (await openConnection(given, { reconnectMaxMs: RECONNECT_MAX_MS })).box;
+      } catch (error) {
+        // Such as a token file that has gone meanwhile.
+        throw error instanceof CliError ? new ConnectError(error.message) : error;
+      }
+    };
     return { place: `the machine behind ${withoutPasswords(url)}`, connect: open, own: undefined };
   }
   if (given.words.some((word) => /^--(metrics-)?listen(=|$)/.test(word))) {
@@ -110,7 +119,15 @@ async function machineOf(
   }
   const { openTransport } = own;
   const options = { name: 'execwire mcp', version, heartbeat: 0, reconnect: false, openTransport };
-  return { place: 'the machine of this session', connect: () => connect('memory://', options), own };
+  const place = `the machine of this session, in ${process.cwd()}${confinement(own)}`;
+  return { place, connect: () => connect('memory://', options), own };
+}
+
+/** What commands and files may do, for the agent's model: it need not find out by failing. */
+function confinement({ sandbox }: OwnServer): string {
+  const { minimum, byDefault } = sandbox;
+  if (minimum !== 'none') return `; the sandbox ${minimum} holds for commands and files`;
+  return byDefault === 'dangerFullAccess' ? '' : `; the sandbox ${byDefault} holds for commands`;
 }
 
 /** Milliseconds of coming back after a break: as long as commands are kept meanwhile. */

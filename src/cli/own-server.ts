@@ -12,6 +12,8 @@ import { loadTelemetry, TELEMETRY_TIMEOUT_MS } from './load-telemetry.js';
 
 /** A running server. */
 export interface OwnServer {
+  /** The policies of its commands: at least, and unless a request names one. */
+  readonly sandbox: { readonly minimum: Config['sandboxMinimum']; readonly byDefault: Config['sandboxDefault'] };
   /** Opens a connection to it, as `openTransport` of the client. */
   readonly openTransport: (request: TransportRequest) => Promise<Transport>;
   /** Kills every command at once; resolves when none is left. */
@@ -35,6 +37,7 @@ export async function startOwnServer(flags: readonly string[]): Promise<OwnServe
   await log.release();
   app.lifecycle.advance('running');
   return {
+    sandbox: { minimum: config.sandboxMinimum, byDefault: config.sandboxDefault },
     openTransport: async ({ listener }) => {
       await app.rpc.findLimits();
       const transport = new InProcessTransport({

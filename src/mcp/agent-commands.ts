@@ -4,11 +4,10 @@
  */
 import type { Box, DetachableOptions, ExecOptions, TerminalSize } from '../../client/src/node.js';
 import { AgentCommand } from './agent-command.js';
+import { MAX_OUTPUT_BYTES } from './kept-output.js';
 import { within } from './time-limit.js';
 import { lacksProgram, lacksReplayBudget, ToolError } from './tool-error.js';
 
-/** Output kept of one command; the middle of longer output is forgotten. */
-export const MAX_OUTPUT_BYTES = 8 * 1024 * 1024;
 /** Output kept of all commands together. Ended commands are forgotten first, then the middles of the longest output. */
 const MAX_TOTAL_OUTPUT_BYTES = 64 * 1024 * 1024;
 /** Ended commands that can still be read. */

@@ -4,6 +4,10 @@
 
 /** Bytes of the beginning that are kept whatever follows: errors of a build stand there. */
 export const HEAD_BYTES = 64 * 1024;
+/** Output kept of one command; the middle of longer output is forgotten. */
+export const MAX_OUTPUT_BYTES = 8 * 1024 * 1024;
+/** The same for agents, as a part of a sentence. */
+export const KEPT_TEXT = `${MAX_OUTPUT_BYTES / 1024 / 1024} MiB of each command are kept: the first ${HEAD_BYTES / 1024} KiB and the end`;
 /** Largest piece of memory. Smaller ones grow, so that a thousand short outputs stay small. */
 const BLOCK_BYTES = 64 * 1024;
 const SMALLEST_BLOCK_BYTES = 512;

@@ -1,5 +1,6 @@
 /** The MCP server for one agent: its name, its words of introduction, its tools and resources. Knows no transport. */
 import { McpServer } from '@modelcontextprotocol/server';
+import { KEPT_TEXT } from './kept-output.js';
 import { addResources } from './resources.js';
 import { addExec } from './tools/exec.js';
 import { addList } from './tools/list.js';
@@ -24,7 +25,7 @@ export function makeMcpServer({ version, place, ...home }: McpServerOptions): Mc
     { name: 'execwire', title: 'execwire', version },
     {
       capabilities: { tools: { listChanged: false }, resources: { listChanged: true } },
-      instructions: `Runs commands and terminals and reads and writes files on ${place}. exec for what ends by itself, start for what does not. No output is lost before 8 MiB of one command: results that are cut say how to read the rest.`,
+      instructions: `Runs commands and terminals and reads and writes files on ${place}. exec for what ends by itself, start for what does not. Results that are cut say how to read the rest; ${KEPT_TEXT}.`,
     },
   );
   for (const add of [

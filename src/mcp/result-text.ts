@@ -118,9 +118,13 @@ function bothEnds(command: AgentCommand, range: OutputRange, from: number, to: n
   if (head.at > from) notes.push(`Bytes ${from} to ${head.at} are not kept any more.`);
   if (tail.at > afterHead) {
     const isKept = output.has(afterHead, tail.at);
+    const next = `read_output {"id": "${id}", "from": ${afterHead}} shows`;
+    const isGone = output.read(afterHead, 1).at >= tail.at;
     const advice = isKept
-      ? `read_output {"id": "${id}", "from": ${afterHead}} shows them`
-      : 'not all of them are kept any more';
+      ? `${next} them`
+      : isGone
+        ? 'they are not kept any more'
+        : `${next} those that are still kept`;
     notes.push(`Bytes ${afterHead} to ${tail.at} are left out; ${advice}.`);
   }
   return shown(command, range, [head, tail], to, notes);
@@ -132,7 +136,7 @@ function cutHead({ at, bytes }: Piece): Piece {
 
 function shown(
   { output, isTerminal, ending }: AgentCommand,
-  { view }: OutputRange,
+  { view, from }: OutputRange,
   pieces: readonly Piece[],
   next: number,
   notes: readonly string[] = [],
@@ -147,10 +151,16 @@ function shown(
     const mark = missing > 0 ? `${newline}[… ${missing} bytes left out …]\n` : '';
     text = `${text}${mark}${texts[1]?.text ?? ''}`;
   }
+  const beyond = from > output.end ? [`Only ${output.end} bytes have come: nothing begins at ${from} yet.`] : [];
   const binary = invalid === 0 ? [] : [`${placesText(invalid)}; pipe through base64 or xxd to see the bytes.`];
   return {
     text,
-    notes: [rangeText(pieces, { next, end: output.end, isRunning: ending === undefined }), ...notes, ...binary],
+    notes: [
+      rangeText(pieces, { next, end: output.end, isRunning: ending === undefined }),
+      ...beyond,
+      ...notes,
+      ...binary,
+    ],
     next,
   };
 }

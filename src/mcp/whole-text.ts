@@ -1,8 +1,6 @@
 /**
  * Makes text of output: where bytes may be cut without breaking a character or an escape sequence, and what a reader is shown. Knows no command.
  */
-import { stripVTControlCharacters } from 'node:util';
-
 /** Longest unfinished escape sequence that is waited for: a window title or a link. */
 const LONGEST_SEQUENCE_BYTES = 256;
 const ESCAPE = 0x1b;
@@ -10,6 +8,10 @@ const NEWLINE = 0x0a;
 /** An escape sequence that has not ended: ESC alone, CSI without its final byte, or a string without its end. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
 const UNFINISHED = /^\u001b(?:\[[0-?]*[ -/]*|[ -/]*|[\]PX^_][^\u0007\u001b]*\u001b?)?$/;
+/** Whole escape sequences by ECMA-48: CSI with any parameters, strings such as titles and links, and short ones such as `ESC ( B` and `ESC =`. */
+const SEQUENCES =
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
+  /(?:\u001b\[|\u009b)[0-?]*[ -/]*[@-~]|\u001b[\]PX^_][^\u0007\u001b]*(?:\u0007|\u001b\\)|\u001b(?:[ -/]+[0-~]|[0-OQ-WYZ\\`-~])/g;
 /** Characters that steer a terminal or break a reader, and not line feed, tab and carriage return. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
 const CONTROLS = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/g;
@@ -34,7 +36,7 @@ export function shownText(bytes: Buffer, view: View, isTerminal: boolean): Shown
   const decoded = new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes);
   const invalid = countOf(decoded, '\ufffd') - countOfBytes(bytes, REPLACEMENT);
   if (view === 'raw') return { text: decoded, invalid };
-  const plain = stripVTControlCharacters(decoded);
+  const plain = decoded.replace(SEQUENCES, '');
   const lines = isTerminal ? overwritten(plain) : plain;
   return { text: lines.replace(CONTROLS, pictureOf), invalid };
 }

@@ -1,5 +1,5 @@
 // Shows that the configurations of MCP in docs/guide/agents.md work as they are written there.
-import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
 import { Client } from '@modelcontextprotocol/client';
@@ -43,6 +43,17 @@ t.test('configuration of MCP gives an agent a machine when it is copied from doc
       { timeout: 240_000 },
     );
     t.match(content, [{ text: /exit code 0/ }, { text: 'hello\n' }], args.join(' '));
+    if (args.includes('--sandbox-minimum')) {
+      t.match(client.getInstructions(), /the sandbox workspaceWrite holds for commands and files/);
+      // Neither the folder of the agent nor one for temporary files.
+      const path = resolve(import.meta.dirname, 'not-to-be-written');
+      t.teardown(() => rmSync(path, { force: true }));
+      const written = await client.callTool({ name: 'write_file', arguments: { path, content: 'x' } });
+      t.ok(written.isError, JSON.stringify(written.content));
+      t.notOk(existsSync(path));
+      const inside = { path: join(folder, 'written'), content: 'x' };
+      t.match(await client.callTool({ name: 'write_file', arguments: inside }), { content: [{ text: /^Wrote/ }] });
+    }
     await client.close();
   }
 });

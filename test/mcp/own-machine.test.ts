@@ -55,7 +55,7 @@ t.test('agent on its own machine', async (t) => {
         if (field.endsWith('_seconds')) t.match(said, /seconds/, `${name}.${field} says its unit`);
       }
     }
-    t.match(agent.client.getInstructions(), /^Runs commands and terminals .* on the machine of this session\./);
+    t.ok(agent.client.getInstructions()?.includes(` on the machine of this session, in ${folder}. `));
   });
 
   await t.test('exec says how the command ended, and gives its output, when it has ended', async (t) => {
@@ -70,6 +70,10 @@ t.test('agent on its own machine', async (t) => {
     const fed = await agent.call('exec', { command: 'cat; echo $X', stdin: 'fed\n', env: { X: 'set' }, cwd: '/' });
     t.equal(fed.output, 'fed\nset\n');
     t.match(await agent.call('exec', { command: 'true' }), { status: /exit code 0 after .* No output\.$/, output: '' });
+    t.match(await agent.call('exec', { command: 'sleep 600 >/dev/null & echo begun' }), {
+      status: /exit code 0 after .* was ended with it; start keeps such programs running\./,
+      output: 'begun\n',
+    });
     t.match(await agent.call('exec', { command: 'kill -9 $$' }), { status: /killed by SIGKILL after/ });
     t.match(await agent.call('exec', { command: 'printf "\\377ok\\033[1m!"' }), {
       status: /1 place is no UTF-8 and shown as \ufffd; pipe through base64/,
@@ -85,7 +89,7 @@ t.test('agent on its own machine', async (t) => {
       const said = await agent.call('exec', { command, timeout_seconds: seconds });
       t.match(
         said.status,
-        /^Command c\d+: timed out: ended by SIGKILL after [\d.]+ s; the output until then is kept\./,
+        /^Command c\d+: timed out: ended by SIGKILL after [\d.]+ s; the output until then is kept\. Give a larger timeout_seconds, or use start/,
       );
       [, pid] = /^pid=(\d+)\n$/.exec(said.output) ?? [];
     }
@@ -121,6 +125,14 @@ t.test('agent on its own machine', async (t) => {
       ['read_output', { id: 'c1', match: '(' }, /^match: .*Give a JavaScript regular expression/],
       ['read_output', { id: 'c1', view: 'screen' }, /^view: command c1 has no terminal.*Use text or raw\.$/],
       ['send_input', { id: 'c1', text: 'x' }, /^Command c1 takes no input any more: exit code 3/],
+      ['read_output', { id: 'c1', wait_for: 'match' }, /^match: wait_for match needs it/],
+      ['read_output', { id: 'c1', wait_for: 'exit', match: 'x' }, /^match: wait_for exit looks for no match/],
+      ['list_directory', { path: folder, offset: 99 }, /^offset: .* has \d+ entries, so nothing begins at 99\.$/],
+      [
+        'write_file',
+        { path: join(folder, 'big'), content: 'ä'.repeat(5_000_000) },
+        /^content: 10000000 bytes are more/,
+      ],
       ['read_file', { path: 'relative' }, /a path has to be absolute/],
     ] as const) {
       const said = await agent.call(tool, args);
@@ -326,7 +338,10 @@ t.test('agent on its own machine', async (t) => {
   await t.test('output is bounded in memory and in results when a command writes without end', async (t) => {
     const id = await agent.start({ command: 'yes "a line of output" | head -c 60000000; echo; echo done' });
     const said = await agent.call('read_output', { id, wait_for: 'exit', timeout_seconds: 600 });
-    t.match(said.status, /exit code 0 .* are left out; not all of them are kept any more\.$/);
+    t.match(
+      said.status,
+      /exit code 0 .* are left out; read_output \{"id": "c\d+", "from": \d+\} shows those that are still kept\.$/,
+    );
     t.ok(said.output.length < 21_000, `${said.output.length} characters`);
     t.match(said.output, /^a line of output\n[\s\S]*\ndone\n$/);
     t.match(await agent.call('read_output', { id, from: 30_000_000 }), {
@@ -389,6 +404,7 @@ t.test('flags are refused before anything is served when they make no sense', as
     [['--host', '--url', 'ws://127.0.0.1:1'], /--host and --url contradict each other/],
     [['--url', 'http://127.0.0.1:1'], /is none of a server.*did you mean ws:\/\/127\.0\.0\.1:1\?/],
     [['--url', 'ws://127.0.0.1:1', '--', '--max-processes', '3'], /flags of serve hold for a server in this process/],
+    [['--url', 'ws://127.0.0.1:1', '--token-file', '/no/such'], /--token-file \/no\/such: .*ENOENT/],
     [['--', '--listen', 'ws://127.0.0.1:0'], /this server has no listener/],
     [['--', '--max-procesess', '3'], /cannot start: unknown flag `--max-procesess` of serve/],
   ] as const) {

@@ -3,9 +3,10 @@ import t from 'tap';
 import { RpcError } from '../../client/src/errors.js';
 import type { Box, Run } from '../../client/src/node.js';
 import { AgentCommand } from '../../src/mcp/agent-command.js';
-import { AgentCommands, MAX_ENDED, MAX_OUTPUT_BYTES } from '../../src/mcp/agent-commands.js';
+import { AgentCommands, MAX_ENDED } from '../../src/mcp/agent-commands.js';
+import { leavesBackground } from '../../src/mcp/background-job.js';
 import { BoundedMatch } from '../../src/mcp/bounded-match.js';
-import { HEAD_BYTES, KeptOutput } from '../../src/mcp/kept-output.js';
+import { HEAD_BYTES, KeptOutput, MAX_OUTPUT_BYTES } from '../../src/mcp/kept-output.js';
 import { keyBytes } from '../../src/mcp/keys.js';
 import { outputPart, stateText } from '../../src/mcp/result-text.js';
 import { StreamMerge } from '../../src/mcp/stream-merge.js';
@@ -109,6 +110,24 @@ t.test('shown text is what a reader sees, and counts what is no text, when outpu
   const shown = (text: string | Uint8Array, isTerminal = false) =>
     shownText(Buffer.from(text as string), 'text', isTerminal);
   t.same(shown('\u001b[1mbold\u001b[0m\n'), { text: 'bold\n', invalid: 0 });
+  for (const sequence of [
+    '[>4;m',
+    '[<u',
+    '[=1;1u',
+    '[?2004h',
+    '[0 q',
+    '(B',
+    '=',
+    '>',
+    '7',
+    'M',
+    'Pq#0\u001b\\',
+    ']8;;http://x\u0007',
+    ']0;t\u001b\\',
+  ]) {
+    t.same(shown(`a\u001b${sequence}b`), { text: 'ab', invalid: 0 }, `ESC ${sequence}`);
+  }
+  t.same(shown('a\u009b1mb'), { text: 'ab', invalid: 0 });
   t.same(shown('a\u0000b\u0007'), { text: 'a\u2400b\u2407', invalid: 0 });
   t.same(shown(' 1%\r 2%\r\n'), { text: ' 1%\r 2%\r\n', invalid: 0 }, 'pipes keep what they carry');
   t.same(shown(' 1%\r 2%\r\n', true), { text: ' 2%\n', invalid: 0 }, 'terminals write over it');
@@ -151,6 +170,26 @@ t.test('pattern is given up when it takes too long, and explained when it is wro
   t.equal(new BoundedMatch('four').find('one'), undefined);
   t.throws(() => new BoundedMatch('(a+)+$').find(`${'a'.repeat(60)}b`), { message: /took more than 200 ms.*simpler/ });
   t.throws(() => new BoundedMatch('a(b'), { message: /^match: .*JavaScript regular expression/ });
+  t.end();
+});
+
+t.test('background process is noticed in a line for a shell when nothing waits for it', (t) => {
+  for (const line of ['npm run dev &', 'a & b', '(a &)', 'a >log 2>&1 &', 'nohup a &\nb', 'echo "x" & echo y'])
+    t.ok(leavesBackground(line), line);
+  for (const line of [
+    'a && b',
+    'a 2>&1',
+    'a &>log',
+    'a |& b',
+    'a >&2',
+    'echo "a & b"',
+    "echo 'a & b'",
+    'echo a \\& b',
+    'a & wait',
+    'a # b & c',
+  ]) {
+    t.notOk(leavesBackground(line), line);
+  }
   t.end();
 });
 
@@ -301,7 +340,7 @@ t.test('output of all commands is bounded, and running ones keep both ends, when
     const part = outputPart(command, { from: 0, maxBytes: 1_000, cut: 'middle', view: 'text' });
     t.match(part.notes, [
       /^Output: 12582912 bytes\.$/,
-      /^Bytes 400 to \d+ are left out; not all of them are kept any more\.$/,
+      /^Bytes 400 to \d+ are left out; read_output \{"id": "c\d+", "from": 400\} shows those that are still kept\.$/,
     ]);
     t.match(part.text, /^x{400}\n\[… \d+ bytes left out …\]\nx{600}$/);
   }
@@ -393,10 +432,10 @@ t.test('pieces of output add up to all of it when each begins where the last one
     whole.startsWith(ends.text.slice(0, ends.text.indexOf('[…')) + middle.text.slice(0, 20)),
     'the middle follows the beginning',
   );
-  t.equal(
-    outputPart(command, { from: 10 ** 9, maxBytes: 100, cut: 'end', view: 'text' }).notes[0],
+  t.match(outputPart(command, { from: 10 ** 9, maxBytes: 100, cut: 'end', view: 'text' }).notes, [
     'No further output yet.',
-  );
+    /^Only \d+ bytes have come: nothing begins at 1000000000 yet\.$/,
+  ]);
 });
 
 t.test('unfinished character or sequence waits for its rest when the command still runs', async (t) => {

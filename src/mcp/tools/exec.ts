@@ -1,7 +1,9 @@
 /** The tool `exec`: runs a command to its end. */
 import type { McpServer } from '@modelcontextprotocol/server';
 import * as z from 'zod';
-import { MAX_OUTPUT_BYTES } from '../agent-commands.js';
+import type { AgentCommand } from '../agent-command.js';
+import { leavesBackground } from '../background-job.js';
+import { KEPT_TEXT } from '../kept-output.js';
 import { commandResult, outputPart, stateText } from '../result-text.js';
 import { within } from '../time-limit.js';
 import { commandField, cwdField, envField, MAX_SECONDS, maxBytesField, secondsField, toolInput } from './fields.js';
@@ -31,12 +33,23 @@ const input = toolInput({
   max_bytes: maxBytesField,
 });
 
+/** What an agent should know for its next call. */
+function adviceAfter({ ending }: AgentCommand, asked: string | readonly string[]): string[] {
+  if (ending?.cause === 'timeout') {
+    return ['Give a larger timeout_seconds, or use start, which has none.'];
+  }
+  if (ending?.cause === 'exited' && typeof asked === 'string' && leavesBackground(asked)) {
+    return ['What it left in the background (&) was ended with it; start keeps such programs running.'];
+  }
+  return [];
+}
+
 export function addExec(server: McpServer, home: ToolHome): void {
   const { commands } = home;
   addTool({ server, home }, 'exec', {
     title: 'Run a command',
-    description: `Runs a command to its end and returns how it ended and its output, stdout and stderr together. Every call is a new process: directory and variables do not carry over. For servers, watchers and programs that ask questions use start.
-At timeout_seconds the command is killed with everything it started, and the output so far is returned. Cancelling the call kills it, too. Output over max_bytes loses its middle; read_output reads it (the first and last ${MAX_OUTPUT_BYTES / 1024 / 1024} MiB in all are kept). An exit code other than 0 is a result, not an error of this tool.`,
+    description: `Runs a command to its end and returns how it ended and its output, stdout and stderr together. Every call is a new process: directory and variables do not carry over, and what it leaves in the background (&) ends with it. For servers, watchers and programs that ask questions use start.
+At timeout_seconds the command is killed with everything it started, and the output so far is returned. Cancelling the call kills it, too. Output over max_bytes loses its middle; read_output reads it (${KEPT_TEXT}). An exit code other than 0 is a result, not an error of this tool.`,
     inputSchema: input,
     annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: false, openWorldHint: true },
     async run(
@@ -65,7 +78,7 @@ At timeout_seconds the command is killed with everything it started, and the out
       }
       const part = outputPart(command, { from: 0, maxBytes, cut: 'middle', view: 'text' });
       command.cursor = part.next;
-      return commandResult([stateText(command)], part);
+      return commandResult([stateText(command), ...adviceAfter(command, asked)], part);
     },
   });
 }

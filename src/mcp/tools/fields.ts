@@ -29,7 +29,10 @@ export const commandField = z
     'A string is a line for bash (sh where there is no bash). An array is a program and its arguments, without a shell.',
   );
 
-export const cwdField = z.string().optional().describe("Directory to run in. Default: the server's own.");
+export const cwdField = z
+  .string()
+  .optional()
+  .describe("Directory to run in. Default: the server's own, from which a relative one counts.");
 
 export const envField = z
   .record(z.string(), z.union([z.string(), z.null()], { error: 'a variable is a string, or null to remove it' }))

@@ -2,6 +2,7 @@
 import type { McpServer } from '@modelcontextprotocol/server';
 import * as z from 'zod';
 import { listDirectory } from '../remote-files.js';
+import { ToolError } from '../tool-error.js';
 import { pathField, toolInput } from './fields.js';
 import { addTool, type ToolHome } from './tool.js';
 
@@ -33,6 +34,9 @@ export function addListDirectory(server: McpServer, home: ToolHome): void {
           'The directory was not read: the connection to the server broke. Try again when list says that it is back.',
         work: async () => listDirectory(await connect(), path),
       });
+      if (offset > entries.length) {
+        throw new ToolError(`offset: ${path} has ${entries.length} entries, so nothing begins at ${offset}.`);
+      }
       const rows = entries.slice(offset, offset + limit);
       const next = offset + rows.length;
       const said = [`${path}: ${entries.length === 1 ? '1 entry' : `${entries.length} entries`}.`];

@@ -4,6 +4,7 @@ import * as z from 'zod';
 import type { AgentCommand } from '../agent-command.js';
 import { commandResult, outputPart, secondsText, stateText } from '../result-text.js';
 import { screenOf } from '../screen-text.js';
+import { ToolError } from '../tool-error.js';
 import { type Wait, type WaitEnd, waitFor } from '../waiting.js';
 import { idField, MAX_SECONDS, maxBytesField, secondsField, toolInput } from './fields.js';
 import { addTool, type ToolHome } from './tool.js';
@@ -63,6 +64,7 @@ export function addReadOutput(server: McpServer, home: ToolHome): void {
     annotations: { readOnlyHint: true, openWorldHint: false },
     async run(asked, { signal, reporting, whileThere }) {
       const command = commands.named(asked.id);
+      checkMatch(asked.wait_for, asked.match);
       const from = asked.from ?? command.cursor;
       const kind = asked.wait_for ?? (asked.match === undefined ? 'none' : 'match');
       const timeoutMs = asked.timeout_seconds * 1000;
@@ -87,6 +89,16 @@ export function addReadOutput(server: McpServer, home: ToolHome): void {
       return commandResult(status, part);
     },
   });
+}
+
+/** @throws {ToolError} for a wait that lacks its pattern, and for a pattern that is not looked for */
+function checkMatch(kind: Wait['waitFor'] | undefined, match: string | undefined): void {
+  if (kind === 'match' && match === undefined) throw new ToolError('match: wait_for match needs it. Give the pattern.');
+  if (kind !== undefined && kind !== 'match' && match !== undefined) {
+    throw new ToolError(
+      `match: wait_for ${kind} looks for no match. Leave wait_for out to wait for the match; the exit ends that wait, too.`,
+    );
+  }
 }
 
 function screenResult(
