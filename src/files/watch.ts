@@ -170,13 +170,25 @@ class Watching implements PathWatch {
     for (let isParent = true; ; isParent = false) {
       const awaited = name;
       try {
-        return await this.#open(folder, (changed) => this.#toldAbove(changed, { awaited, isParent }));
+        const level = await this.#open(folder, (changed) => this.#toldAbove(changed, { awaited, isParent }));
+        // The folder that was missing may have come before this watch began.
+        if (!isParent && (await this.#isFolder(joinPath(folder, awaited)))) this.#mustLookAgain = true;
+        return level;
       } catch (error) {
         const isMissing =
           error instanceof FileError && (error.reason === 'notFound' || error.reason === 'notADirectory');
         if (!isMissing || this.#access.isRoot(folder)) throw error;
         ({ folder, name } = splitPath(folder));
       }
+    }
+  }
+
+  async #isFolder(path: Buffer): Promise<boolean> {
+    try {
+      const stats = await holding(this.#access.reach(path, 'read'), (reached) => stat(reached.path));
+      return stats.isDirectory();
+    } catch {
+      return false;
     }
   }
 

@@ -4,7 +4,9 @@ import { once } from 'node:events';
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import t, { type Test } from 'tap';
+import type { FileAccess, Reached } from '../../src/files/file-access.js';
 import { watchPath } from '../../src/files/watch.js';
+import { until } from '../support/until.js';
 import { setUp, WAYS, type Way } from './file-setup.js';
 
 /** Begins to watch a name, and waits for the reports that a test expects. */
@@ -91,6 +93,40 @@ for (const way of WAYS) {
     t.same(reports, []);
   });
 }
+
+t.test(
+  'watch of a missing path sees what comes between the look for its folder and the watch of the folder above',
+  async (t) => {
+    const { access, at } = await setUp(t, 'plain', { 'x/': '' });
+    let isMade = false;
+    const racing: FileAccess = Object.create(access, {
+      reach: {
+        async value(path: Buffer, use: 'read'): Promise<Reached> {
+          const reached = await access.reach(path, use);
+          if (path.toString() !== at('x/y') || isMade) return reached;
+          isMade = true;
+          // A look that finds nothing leaves what it came to.
+          const close = async (): Promise<void> => {
+            mkdirSync(at('x/y'));
+            writeFileSync(at('x/y/file'), '');
+          };
+          return { ...reached, close };
+        },
+      },
+      isRoot: { value: (path: Buffer) => access.isRoot(path) },
+    });
+    const reports: string[] = [];
+    const watch = await watchPath(racing, at('x/y/file'), {
+      changed: (paths) => reports.push(...paths.map(String)),
+    });
+    t.teardown(() => watch.close());
+    t.ok(isMade);
+    await until('the watch tells of the file', () => {
+      writeFileSync(at('x/y/file'), 'changed');
+      return reports.includes(at('x/y/file'));
+    });
+  },
+);
 
 t.test('event loop and watch go on when a program changes a folder faster than changes are taken', async (t) => {
   const { at, after, reports } = await watching(t, 'plain', 'd', { 'd/a': '' });
