@@ -37,6 +37,8 @@ interface Packing {
   readonly access: FileAccess;
   readonly onLeftOut: (name: string) => void;
   readonly skipsContent: boolean;
+  /** Characters of a member's name that are not of the file's own path below the packed folder, and that no message has. */
+  readonly prefixLength: number;
 }
 
 /** A stream that has begun: what it packs is there and can be opened. */
@@ -57,9 +59,9 @@ export function packTar(
   path: FilePath,
   { prefix = '', onLeftOut = () => {}, skipsContent = false }: PackOptions = {},
 ): Promise<TarStream> {
-  const packing = { access, onLeftOut, skipsContent };
   return filing(async () => {
     const clean = absolutePath(path);
+    const packing = { access, onLeftOut, skipsContent, prefixLength: 0 };
     const stats = await holding(access.reach(clean, 'read'), (reached) => stat(reached.path, { bigint: true }));
     if (!stats.isDirectory()) {
       const opened = await openFile(access, clean);
@@ -67,7 +69,8 @@ export function packTar(
       return streamOf(false, packFile(packing, opened, name), () => opened.handle.close());
     }
     const folder = await access.openFolder(clean, 'read');
-    const pieces = packAll(packing, folder, { stats, prefix: prefix === '' ? '' : `${prefix}/` });
+    const before = prefix === '' ? '' : `${prefix}/`;
+    const pieces = packAll({ ...packing, prefixLength: before.length }, folder, { stats, prefix: before });
     return streamOf(true, pieces, () => folder.close());
   });
 }
@@ -126,7 +129,7 @@ async function* packEntry(
   const stats = await filing(() => lstat(at, { bigint: true }));
   if (stats.isDirectory()) {
     yield headerOf({ path: `${path}/`, type: 'Directory', size: 0, stats });
-    const inner = await filing(() => folder.open(name));
+    const inner = await naming(packing, path, () => folder.open(name));
     try {
       yield* packEntries(packing, inner, { prefix: `${path}/`, depth: depth + 1 });
     } finally {
@@ -136,14 +139,14 @@ async function* packEntry(
     const linkpath = nameText((await filing(() => readlink(at, { encoding: 'buffer' }))) as Buffer);
     yield headerOf({ path, type: 'SymbolicLink', size: 0, stats, linkpath });
   } else if (stats.isFile()) {
-    const opened = await openServed(packing.access, at);
-    if (opened === undefined) return packing.onLeftOut(path);
+    const opened = await naming(packing, path, () => openServed(packing.access, at));
+    if (opened === undefined) return packing.onLeftOut(path.slice(packing.prefixLength));
     try {
       yield* contentOf(packing, opened, path);
     } finally {
       await opened.handle.close();
     }
-  } else packing.onLeftOut(path);
+  } else packing.onLeftOut(path.slice(packing.prefixLength));
 }
 
 /** @returns undefined for one of the server's secrets */
@@ -158,26 +161,30 @@ async function openServed(access: FileAccess, at: Buffer): Promise<OpenedFile | 
 
 /** A file as the archive has it. */
 async function* contentOf(
-  { skipsContent }: Packing,
+  packing: Packing,
   { handle, stats }: OpenedFile,
   path: string,
 ): AsyncGenerator<Buffer, void, void> {
-  const told = exactSize(stats);
+  const told = await naming(packing, path, async () => exactSize(stats));
   // A file of /proc says 0 and has content.
-  const whole = told > 0 || skipsContent ? undefined : await filing(() => readAll(handle, 0, UNSIZED));
+  const whole =
+    told > 0 || packing.skipsContent ? undefined : await naming(packing, path, () => readAll(handle, 0, UNSIZED));
   const size = whole?.length ?? told;
   yield headerOf({ path, type: 'File', size, stats });
-  if (skipsContent) return;
+  if (packing.skipsContent) return;
   if (whole !== undefined) yield whole;
-  else yield* sizedContent(handle, size, path);
+  else yield* sizedContent(packing, { handle, size, path });
   const padding = (BLOCK_BYTES - (size % BLOCK_BYTES)) % BLOCK_BYTES;
   if (padding > 0) yield Buffer.alloc(padding);
 }
 
-async function* sizedContent(handle: FileHandle, size: number, path: string): AsyncGenerator<Buffer, void, void> {
+async function* sizedContent(
+  packing: Packing,
+  { handle, size, path }: { readonly handle: FileHandle; readonly size: number; readonly path: string },
+): AsyncGenerator<Buffer, void, void> {
   for (let left = size; left > 0; ) {
     const chunk = Buffer.allocUnsafe(Math.min(left, CHUNK_BYTES));
-    const { bytesRead } = await filing(() => handle.read(chunk, 0, chunk.length, null));
+    const { bytesRead } = await naming(packing, path, () => handle.read(chunk, 0, chunk.length, null));
     // The header has promised its size.
     if (bytesRead === 0) throw new FileError('failed', `${path} became shorter while it was read`);
     left -= bytesRead;
@@ -208,6 +215,20 @@ function headerOf({ path, type, size, stats, linkpath }: Member): Buffer {
   const needsMore = header.encode();
   const block = header.block ?? Buffer.alloc(0);
   return needsMore ? Buffer.concat([new Pax(fields).encode(), block]) : block;
+}
+
+/** Runs an operation, and says in its error with which of all the files it failed. */
+async function naming<T>({ prefixLength }: Packing, path: string, operation: () => Promise<T>): Promise<T> {
+  try {
+    return await filing(operation);
+  } catch (error) {
+    if (!(error instanceof FileError)) throw error;
+    const { reason, message, errno } = error;
+    throw new FileError(reason, `${path.slice(prefixLength)}: ${message}`, {
+      cause: error,
+      ...(errno === undefined ? {} : { errno }),
+    });
+  }
 }
 
 /** @throws {FileError} for a name that is no UTF-8, which the archive would change */
