@@ -18,7 +18,7 @@ export const execServerCommand: CliCommand = {
 Serves one agent, such as Codex, on standard input and output, and ends with its input.
 
 Flags:
-  Those of \`execwire serve\` except --listen; see \`execwire serve --help\`.
+  Those of \`execwire serve\` except --listen and --files, which need a listener; see \`execwire serve --help\`.
 
 Examples:
   execwire exec-server

@@ -58,23 +58,23 @@ const envPolicy = z
   .describe('What `env` is put over. Without it, `env` is the whole environment.');
 
 const sandboxPath = z.union([
-  z.object({ type: z.literal('path'), path: fileUri }),
-  z.object({
+  z.looseObject({ type: z.literal('path'), path: fileUri }),
+  z.looseObject({
     type: z.literal('special'),
-    value: z.object({ kind: z.string(), subpath: z.string().nullish() }),
+    value: z.looseObject({ kind: z.string(), subpath: z.string().nullish() }),
   }),
 ]);
 
-/** What a process or a write is bound to. Members that are not listed here say nothing of what is allowed. */
+/** What a process or a write is bound to. Members that are not listed here are kept, because the one who enforces it refuses what he does not know. */
 export const sandbox = z
-  .object({
-    permissions: z.object({
+  .looseObject({
+    permissions: z.looseObject({
       type: z.string(),
       file_system: z
-        .object({
+        .looseObject({
           type: z.string(),
           entries: z
-            .array(z.object({ path: sandboxPath, access: z.string() }))
+            .array(z.looseObject({ path: sandboxPath, access: z.string() }))
             .max(MAX_SANDBOX_ENTRIES)
             .nullish(),
         })
