@@ -79,7 +79,11 @@ export const websocketPlugin = fp<{ config: Config }>(
  */
 export function answerBadUrl(_error: unknown, request: FastifyRequest, reply: FastifyReply): void {
   reply.raw.once('finish', () => request.raw.socket.destroy());
-  reply.code(400).header('connection', 'close').send();
+  reply.code(400).header('connection', 'close');
+  // A request for a file that execwire refuses has a document.
+  if (request.url.startsWith('/files/'))
+    reply.send({ reason: 'invalid', message: 'the path is no percent-encoded UTF-8' });
+  else reply.send();
 }
 
 /** The key of the command that a client comes back to. */

@@ -15,7 +15,8 @@ import type { FileRequestObserver } from '../src/telemetry/file-request-observer
 const MAX_TRANSFERS = 64;
 /** A client that still sends a body which is not wanted has so long to read the answer. */
 const LINGER_MS = 5000;
-const OTHER_METHODS = ['PATCH', 'OPTIONS'];
+const OTHER_METHODS = ['PATCH', 'OPTIONS', 'TRACE'];
+const ALLOWED = 'GET, HEAD, PUT, DELETE, POST';
 
 export interface FilesRouteOptions {
   readonly access: FileAccess;
@@ -32,7 +33,7 @@ export async function filesRoute(app: FastifyInstance, { access, stallTimeoutMs 
     observed.set(request, observer);
     reply.raw.once('close', () => {
       const status = reply.raw.writableFinished ? reply.raw.statusCode : undefined;
-      observer.ended({ status, path: requestOf(request).path, principal: request.principal });
+      observer.ended({ status, path: pathOf(request), principal: request.principal });
     });
   });
   // The body goes to the file as it comes; nothing reads it before.
@@ -47,7 +48,10 @@ export async function filesRoute(app: FastifyInstance, { access, stallTimeoutMs 
     const isDocument = typeof text !== 'string' || text.startsWith('{');
     if (reply.statusCode < 400 || request.method === 'HEAD' || isDocument) return payload;
     reply.type('application/json').removeHeader('content-length');
-    return JSON.stringify({ reason: REASONS[reply.statusCode] ?? 'refused', message: text.trim() });
+    return JSON.stringify({
+      reason: REASONS[reply.statusCode] ?? 'refused',
+      message: text.trim().replace('websocket bearer', 'bearer'),
+    });
   });
 
   const add = (
@@ -101,7 +105,17 @@ export async function filesRoute(app: FastifyInstance, { access, stallTimeoutMs 
     method: OTHER_METHODS,
     url: '/files/*',
     config: { action: 'anyone' },
-    onRequest: async (_request, reply) => reply.code(405).header('allow', 'GET, HEAD, PUT, DELETE, POST').send(),
+    onRequest: async ({ method }, reply) =>
+      reply.code(405).header('allow', ALLOWED).send(`${method} is not served here; these are: ${ALLOWED}`),
+    handler: async () => {},
+  });
+  app.route({
+    method: ['GET', 'HEAD', 'PUT', 'DELETE', 'POST', ...OTHER_METHODS],
+    url: '/files',
+    exposeHeadRoute: false,
+    config: { action: 'anyone' },
+    onRequest: async (_request, reply) =>
+      reply.code(404).send('the path of a file is missing: /files/PATH, and /files/ for the root folder'),
     handler: async () => {},
   });
 }
@@ -116,17 +130,21 @@ const REASONS: Readonly<Record<number, string>> = {
   503: 'overloaded',
 };
 
-function requestOf({ params, query, headers, raw }: FastifyRequest): FileRequest {
-  const path = (params as { readonly '*': string })['*'];
-  return {
-    client: raw.socket,
-    path: `/${path}`,
-    headers: onlyTexts(headers),
-    query: onlyTexts(query as Record<string, unknown>),
-  };
+/** @throws {HttpRefusal} 400 for a parameter that is given twice */
+function requestOf(request: FastifyRequest): FileRequest {
+  const { headers, raw } = request;
+  const query = request.query as Record<string, unknown>;
+  const twice = Object.keys(query).find((name) => typeof query[name] !== 'string');
+  if (twice !== undefined) throw new HttpRefusal(400, 'invalid', `the parameter ${twice} is given twice`);
+  return { client: raw.socket, path: pathOf(request), headers: onlyTexts(headers), query: onlyTexts(query) };
 }
 
-/** Headers and query, each with one value. */
+function pathOf({ params }: FastifyRequest): string {
+  const { '*': path = '' } = params as { readonly '*'?: string };
+  return `/${path}`;
+}
+
+/** Names with one value. */
 function onlyTexts(values: Readonly<Record<string, unknown>>): Record<string, string> {
   return Object.fromEntries(
     Object.entries(values).filter((entry): entry is [string, string] => typeof entry[1] === 'string'),
@@ -141,25 +159,31 @@ interface BodyOptions {
 /** The body, which breaks off with an error when the client sends next to nothing for a while. */
 async function* bodyOf(raw: Readable, { stallTimeoutMs, onBytes }: BodyOptions): AsyncGenerator<Buffer, void, void> {
   let movedBytes = 0;
-  let isWaiting = true;
+  let giveUp: ((refusal: HttpRefusal) => void) | undefined;
   const endPace = watchPace({
     stallTimeoutMs,
     movedBytes: () => movedBytes,
-    isWaiting: () => isWaiting,
-    giveUp: () => raw.destroy(new Error('the body has stalled')),
+    isWaiting: () => giveUp !== undefined,
+    giveUp: () => giveUp?.(new HttpRefusal(408, 'stalled', 'the body has stalled, and nothing was changed')),
   });
+  // A refusal in the middle must not close the socket: the answer still goes through it.
+  const pieces = raw.iterator({ destroyOnReturn: false });
   try {
-    // A refusal in the middle must not close the socket: the answer still goes through it.
-    for await (const chunk of raw.iterator({ destroyOnReturn: false })) {
-      const { length } = chunk as Buffer;
-      movedBytes += length;
-      onBytes(length);
-      isWaiting = false;
-      yield chunk as Buffer;
-      isWaiting = true;
+    for (;;) {
+      const next = await new Promise<IteratorResult<Buffer>>((resolve, reject) => {
+        giveUp = reject;
+        pieces.next().then(resolve, reject);
+      });
+      giveUp = undefined;
+      if (next.done === true) return;
+      movedBytes += next.value.length;
+      onBytes(next.value.length);
+      yield next.value;
     }
   } finally {
     endPace();
+    // Not waited for: after a stall the next piece may never come.
+    pieces.return?.().catch(() => {});
   }
 }
 

@@ -120,7 +120,7 @@ export class ConfinedAccess implements FileAccess {
   async reach(path: Buffer, purpose: Purpose): Promise<Reached> {
     const roots = this.#roots[purpose];
     if (roots === undefined) return this.#plain.reach(path);
-    const fd = await this.#open(roots, path);
+    const fd = await this.#openFor(purpose, roots, path);
     const reached = {
       path: descriptorPath(fd),
       realPath: () => realPathOfDescriptor(fd),
@@ -135,7 +135,7 @@ export class ConfinedAccess implements FileAccess {
     if (roots === undefined) return this.#plain.enter(path);
     if (this.isRoot(path)) throw new FileError('denied', 'a root folder itself cannot be changed');
     const { folder, name } = splitPath(path);
-    const fd = await this.#open(roots, folder);
+    const fd = await this.#openFor(purpose, roots, folder);
     const at = descriptorPath(fd);
     const entry = {
       path: joinPath(at, name),
@@ -153,7 +153,7 @@ export class ConfinedAccess implements FileAccess {
   async openFolder(path: Buffer, purpose: Purpose): Promise<Folder> {
     const roots = this.#roots[purpose];
     if (roots === undefined) return this.#plain.openFolder(path);
-    const fd = await this.#open(roots, path);
+    const fd = await this.#openFor(purpose, roots, path);
     let folder: Folder;
     try {
       folder = await openFolderAt(joinPath(descriptorPath(fd), SELF));
@@ -170,6 +170,29 @@ export class ConfinedAccess implements FileAccess {
 
   checkChange(stats: BigIntStats, realPath?: () => Promise<Buffer>): Promise<void> {
     return this.#secrets.checkChange(stats, realPath);
+  }
+
+  /** As `#open`; where only reading is allowed, the refusal of a change says so. @throws {FileError} */
+  async #openFor(purpose: Purpose, roots: readonly Root[], path: Buffer): Promise<number> {
+    try {
+      return await this.#open(roots, path);
+    } catch (error) {
+      const isOutside = error instanceof FileError && error.reason === 'outsideRoot';
+      if (!isOutside || purpose === 'read' || !(await this.#mayBeRead(path))) throw error;
+      throw new FileError('readOnly', 'the sandbox policy of this server lets this path be read, and not changed');
+    }
+  }
+
+  /** Whether a path that may not be changed is one that may be read. */
+  async #mayBeRead(path: Buffer): Promise<boolean> {
+    if (this.#roots.read === undefined) return true;
+    try {
+      await closeReference(await this.#open(this.#roots.read, path));
+      return true;
+    } catch (error) {
+      if (error instanceof FileError) return false;
+      throw error;
+    }
   }
 
   /** @returns a descriptor for reference. @throws {FileError} `outsideRoot`, and those of the operating system */

@@ -108,7 +108,8 @@ async function pendingIn(
         return await filing(async () => {
           const { modifiedAtMs } = times ?? {};
           if (mode !== undefined || present !== undefined) await takeRights(handle, { mode, present });
-          if (modifiedAtMs !== undefined) await handle.utimes(modifiedAtMs / 1000, modifiedAtMs / 1000);
+          // As a Date, because Node takes a negative number for now.
+          if (modifiedAtMs !== undefined) await handle.utimes(new Date(modifiedAtMs), new Date(modifiedAtMs));
           const stats = await handle.stat({ bigint: true });
           await inTurn([entry], async () => {
             // AGAIN, because writing took its time.

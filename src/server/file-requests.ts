@@ -9,14 +9,23 @@ import { move } from '../files/move.js';
 import { exactSize, openFile } from '../files/read-file.js';
 import { remove } from '../files/remove.js';
 import { beginWrite } from '../files/write-file.js';
+import {
+  asksForTar,
+  checkQuery,
+  isOn,
+  modeOf,
+  type Named,
+  prefixOf,
+  refuseHeaders,
+  TAR,
+  timesOf,
+} from './file-query.js';
 import { type Conditions, checkConditions, entityTag, HttpRefusal, names, rangeOf } from './file-transfer.js';
 
 /** Bytes of one read: a whole file of any size goes through with a few of them in memory. */
 const CHUNK_BYTES = 256 * 1024;
-const TAR = 'application/x-tar';
-const OCTAL_MODE = /^0?[0-7]{3}$/;
-/** Beyond 13 digits, which reach to the year 2286, no file system is sure to keep a time. */
-const MILLISECONDS = /^-?\d{1,13}$/;
+/** Headers that are about one file. */
+const ONE_FILE_HEADERS = ['if-match', 'if-none-match'];
 /** Names of what was left out of a tar that a trailer tells, in bytes: a client bounds all headers to 16 KiB. */
 const MAX_TOLD_BYTES = 4096;
 
@@ -26,8 +35,8 @@ export interface FileRequest {
   readonly client: object;
   /** Absolute path. */
   readonly path: string;
-  readonly headers: Readonly<Record<string, string | undefined>>;
-  readonly query: Readonly<Record<string, string | undefined>>;
+  readonly headers: Named;
+  readonly query: Named;
 }
 
 /** What to answer. */
@@ -62,7 +71,8 @@ export class FileRequests {
 
   /** `GET` and `HEAD`. @param wantsBody false for `HEAD` @throws {HttpRefusal | FileError} */
   async read(request: FileRequest, wantsBody: boolean): Promise<FileAnswer> {
-    if (request.headers.accept?.includes(TAR) === true) return this.#readTar(request, wantsBody);
+    if (asksForTar(request.headers.accept)) return this.#readTar(request, wantsBody);
+    checkQuery(request.query, 'GET of a file', []);
     const { handle, stats } = await this.#turns.quick(request.client, async () => {
       const { isDirectory } = await readMetadata(this.#access, request.path);
       if (isDirectory) throw new HttpRefusal(409, 'isADirectory', `it is a folder: ask for it with Accept: ${TAR}`);
@@ -96,17 +106,22 @@ export class FileRequests {
   /** `PUT`. The old file stays as it is until the last byte has come. @throws {HttpRefusal | FileError} and what the body throws when it breaks off */
   async write(request: FileRequest, body: AsyncIterable<Buffer>): Promise<FileAnswer> {
     const [type = ''] = (request.headers['content-type'] ?? '').split(';');
+    // A piece of a file, which would replace the whole.
+    refuseHeaders(request.headers, 'PUT', ['content-range']);
     if (type.trim().toLowerCase() === TAR) {
+      checkQuery(request.query, 'PUT of a tar', []);
+      refuseHeaders(request.headers, 'PUT of a tar', ONE_FILE_HEADERS);
       const { unpackTar } = await import('../files/tar-unpack.js');
       await this.#waitForAnswer(request);
       await unpackTar(this.#access, { path: request.path, source: body });
       return { status: 204, headers: {} };
     }
+    checkQuery(request.query, 'PUT of a file', ['mode', 'mtime']);
     const conditions = conditionsOf(request);
-    const times = timesOf(request.query.mtime);
+    const times = timesOf(request.query);
     let isNew = false;
     const options = {
-      mode: modeOf(request.query.mode),
+      mode: modeOf(request.query),
       check(present: BigIntStats | undefined): void {
         isNew = present === undefined;
         checkConditions(conditions, tagOf(present));
@@ -125,35 +140,43 @@ export class FileRequests {
 
   /** `DELETE`. @throws {HttpRefusal | FileError} */
   async remove(request: FileRequest): Promise<FileAnswer> {
+    checkQuery(request.query, 'DELETE', ['recursive']);
+    const recursive = isOn(request.query, 'recursive');
     const conditions = conditionsOf(request);
     const check = (present: BigIntStats | undefined): void => checkConditions(conditions, tagOf(present));
     await this.#turns.changing(request.client, () =>
-      remove(this.#access, request.path, { recursive: isOn(request.query.recursive), force: false, check }),
+      remove(this.#access, request.path, { recursive, force: false, check }),
     );
     return { status: 204, headers: {} };
   }
 
   /** `POST`: `?mkdir=1` or `?move=PATH`. @throws {HttpRefusal | FileError} */
-  async change({ path, query, client }: FileRequest): Promise<FileAnswer> {
-    if (isOn(query.mkdir)) {
-      const mode = modeOf(query.mode);
-      const options = { recursive: isOn(query.recursive), ...(mode === undefined ? {} : { mode }) };
+  async change({ path, query, client, headers }: FileRequest): Promise<FileAnswer> {
+    refuseHeaders(headers, 'POST', ONE_FILE_HEADERS);
+    if (isOn(query, 'mkdir')) {
+      checkQuery(query, 'POST ?mkdir=1', ['mkdir', 'recursive', 'mode']);
+      const mode = modeOf(query);
+      const options = { recursive: isOn(query, 'recursive'), ...(mode === undefined ? {} : { mode }) };
       await this.#turns.quick(client, () => createDirectory(this.#access, path, options));
       return { status: 201, headers: {} };
     }
     if (query.move !== undefined) {
+      checkQuery(query, 'POST ?move=PATH', ['move', 'overwrite']);
       const between = { from: path, to: query.move };
-      await this.#turns.quick(client, () => move(this.#access, between, { overwrite: isOn(query.overwrite) }));
+      const overwrite = isOn(query, 'overwrite');
+      await this.#turns.quick(client, () => move(this.#access, between, { overwrite }));
       return { status: 204, headers: {} };
     }
     throw new HttpRefusal(400, 'invalid', 'POST takes ?mkdir=1 or ?move=PATH');
   }
 
-  async #readTar({ path, query, client }: FileRequest, wantsBody: boolean): Promise<FileAnswer> {
+  async #readTar({ path, query, client, headers: asked }: FileRequest, wantsBody: boolean): Promise<FileAnswer> {
+    checkQuery(query, 'GET of a tar', ['prefix', 'check']);
+    refuseHeaders(asked, 'GET of a tar', ONE_FILE_HEADERS);
+    const prefix = prefixOf(query);
     const { packTar } = await import('../files/tar-pack.js');
-    const { prefix = '' } = query;
     const leftOut = new LeftOut();
-    const skipsContent = isOn(query.check);
+    const skipsContent = isOn(query, 'check');
     const options = { prefix, skipsContent, onLeftOut: (name: string) => leftOut.add(name) };
     const { isFolder, pieces, close } = await this.#turns.quick(client, () => packTar(this.#access, path, options));
     const headers = { ...HARMLESS, 'content-type': TAR, 'x-execwire-kind': isFolder ? 'folder' : 'file' };
@@ -218,7 +241,9 @@ function rangedAnswer(
   { size, tag, headers }: Content,
 ): FileAnswer & { readonly first: number; readonly last: number } {
   // With If-Range the part is wanted only of this very content.
-  const asked = ifRange === undefined || ifRange.trim() === tag ? range : undefined;
+  const isWanted = ifRange === undefined || ifRange.trim() === tag;
+  // A file of /proc says 0 and has content, of which no part can be named.
+  const asked = isWanted && size > 0 ? range : undefined;
   const part = rangeOf(asked, size);
   if (part === undefined) {
     const length = size === 0 ? {} : { 'content-length': String(size) };
@@ -243,24 +268,4 @@ function tagOf(present: BigIntStats | undefined): string | undefined {
 
 function conditionsOf({ headers }: FileRequest): Conditions {
   return { ifMatch: headers['if-match'], ifNoneMatch: headers['if-none-match'] };
-}
-
-/** @throws {HttpRefusal} 400 */
-function modeOf(text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  if (!OCTAL_MODE.test(text))
-    throw new HttpRefusal(400, 'invalid', `mode must be three octal digits such as 0644, got ${text}`);
-  return Number.parseInt(text, 8);
-}
-
-/** @throws {HttpRefusal} 400 */
-function timesOf(text: string | undefined): { readonly modifiedAtMs: number } | undefined {
-  if (text === undefined) return undefined;
-  if (!MILLISECONDS.test(text))
-    throw new HttpRefusal(400, 'invalid', `mtime must be whole milliseconds since 1970, got ${text}`);
-  return { modifiedAtMs: Number(text) };
-}
-
-function isOn(text: string | undefined): boolean {
-  return text === '1' || text === 'true';
 }

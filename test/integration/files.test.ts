@@ -187,7 +187,8 @@ t.test(
     const readOnly = await startServer(t, { flags: ['--sandbox-minimum', 'readOnly'] });
     const reader = await readOnly.session();
     t.match((await ask('writeFile', { path: `${d}/f`, dataBase64: '' }, reader)).error, {
-      data: { why: 'outsideRoot' },
+      message: /sandbox/,
+      data: { why: 'readOnly' },
     });
     t.ok((await ask('readDirectory', { path: d }, reader)).result);
     const writing = await startServer(t, { flags: ['--sandbox-minimum', 'workspaceWrite', '--sandbox-roots', d] });
@@ -197,7 +198,7 @@ t.test(
       data: { why: 'denied' },
     });
     t.match((await ask('createDirectory', { path: '/opt/execwire-test' }, writer)).error, {
-      data: { why: 'outsideRoot' },
+      data: { why: 'readOnly' },
     });
   },
 );
