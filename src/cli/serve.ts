@@ -61,6 +61,8 @@ export async function serve(argv: readonly string[]): Promise<number> {
 
   try {
     metricsApp = await serveMetrics(app, config);
+    if (config.address.kind === 'stdio' && !argv.some((word) => /^--listen(=|$)/.test(word)))
+      sayThatItReadsTheTerminal();
     await (config.address.kind === 'stdio'
       ? serveStdio(app, config, log)
       : serveListener(app, config, config.address, log));
@@ -85,6 +87,14 @@ async function serveMetrics(app: FastifyInstance, { metricsAddress }: Config): P
   const url = await listen(metricsApp.server, metricsAddress, false);
   app.log.info({ metrics: `${url.replace(/^ws/, 'http')}/metrics` }, 'metrics');
   return metricsApp;
+}
+
+/** Tells whoever started the server by hand why nobody can connect to it. A program that starts it has a pipe there. */
+function sayThatItReadsTheTerminal(): void {
+  if (process.stdin.isTTY !== true) return;
+  say(
+    'no --listen, so JSON-RPC is read from this terminal, and nobody can connect; for a server: execwire serve --listen ws://127.0.0.1:4500',
+  );
 }
 
 /** Serves the one connection of standard input and output until it ends. */

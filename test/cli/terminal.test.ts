@@ -300,6 +300,32 @@ t.test('serve says what it waits for at the first ctrl-c, and ends at once at th
   await term.waitFor('same 130');
 });
 
+t.test('serve says that nobody can connect when it reads a terminal and no --listen was given', async (t) => {
+  const env = { ...process.env };
+  delete env.EXECWIRE_LISTEN;
+  const startWith = async (...flags: string[]): Promise<string> => {
+    const window = openTerminal(SERVER, ['serve', ...flags], { env, cols: 200 });
+    let said = '';
+    const ended = new Promise((resolve) => window.onExit(resolve));
+    // The answer to a line that is no request shows that everything before it was said.
+    const answered = new Promise<void>((resolve) =>
+      window.onData((text) => {
+        said += text;
+        if (said.includes('-32700')) resolve();
+      }),
+    );
+    window.write('no request\r');
+    await answered;
+    window.write('\u0004');
+    await ended;
+    return said;
+  };
+  const hint =
+    'execwire: no --listen, so JSON-RPC is read from this terminal, and nobody can connect; for a server: execwire serve --listen ws://127.0.0.1:4500\r\n';
+  t.equal((await startWith()).split(hint).length, 2, 'it is said once');
+  t.notMatch(await startWith('--listen', 'stdio://'), 'no --listen');
+});
+
 t.test('serve ends by SIGHUP and not by an abort when its terminal is gone', async (t) => {
   const window = openTerminal(SERVER, ['serve', '--listen', 'ws://127.0.0.1:0'], { env: { ...process.env } });
   const ended = new Promise((resolve) => window.onExit(resolve));
