@@ -48,7 +48,7 @@ const host: Host = {
   checkOptions,
   traceContext: activeTrace,
   openSocket: (url, protocols) => new WebSocket(socketUrl(url), protocols),
-  adviceOn: (code) => (ADVICE[code] === undefined ? undefined : `${code}: ${ADVICE[code]}`),
+  adviceOn: (code = '') => (ADVICE[code] === undefined ? undefined : `${code}: ${ADVICE[code]}`),
   drop(socket: WsSocket) {
     if (socket.terminate === undefined) socket.close();
     else socket.terminate();

@@ -25,7 +25,7 @@ export interface WebSocketHooks {
   /** Reports why the server refused the upgrade. Browsers do not say. */
   readonly onRefusal?: (socket: WebSocketLike, url: string, refused: (error: ConnectError) => void) => void;
   /** What a code of the operating system means and what to do. Browsers give none. */
-  readonly adviceOn?: (code: string) => string | undefined;
+  readonly adviceOn?: (code: string | undefined) => string | undefined;
   /** Ends a socket at once. Default: an ordinary close, since browsers have nothing else. */
   readonly drop?: (socket: WebSocketLike) => void;
 }
@@ -86,7 +86,8 @@ export function openWebSocket(
 function connectErrorOf(url: string, event: unknown, adviceOn: WebSocketHooks['adviceOn']): ConnectError {
   const cause = fieldOf(event, 'error');
   const code = fieldOf(cause, 'code') as string | undefined;
-  const said = (code !== undefined && adviceOn?.(code)) || fieldOf(event, 'message') || 'no server, or it refused';
+  // A browser says nothing at all, and the most frequent cause beside a wrong address is that the server does not know the page.
+  const said = adviceOn?.(code) || fieldOf(event, 'message') || 'no server, or see --allow-origin';
   return cannotConnect(url, String(said), { cause, code });
 }
 
