@@ -3,7 +3,7 @@
  * deeper. Knows no wire.
  *
  * It watches the folder of the path, or the nearest one that exists, because only that sees a file replaced or made; and the path itself if
- * it is a folder. After each change it looks again at what is there.
+ * it is a folder. After each change it looks again at what is there. Long because all of this changes one state of one watch.
  */
 import { type FSWatcher, watch as watchNode } from 'node:fs';
 import { stat } from 'node:fs/promises';
