@@ -1,6 +1,6 @@
 /** Sends one request that is no command to the present server, and sends it again if the server certainly did nothing. Knows no method. */
 import { backOffMs } from './back-off.js';
-import { askedDelayMs, isCertainlyUndone, isDraining, isRefusedForNow } from './command-fate.js';
+import { askedDelayMs, isCertainlyUndone, isDraining, isRefusedForNow, unknownBy } from './command-fate.js';
 import { messageOf } from './errors.js';
 import type { LinkSet } from './link-set.js';
 import { sleep } from './platform.js';
@@ -41,7 +41,7 @@ export async function askServer<T>(
         const wasNotDone = isCertainlyUndone(error, session);
         if (wasNotDone) link.retire();
         if (!isLate && (wasNotDone || options.isRepeatable)) continue;
-        throw new UnknownOutcomeError(`The outcome is unknown: ${error.message}`, { cause: error });
+        throw new UnknownOutcomeError(unknownBy(error).message, { cause: error });
       }
       if (isLate || !isRefusedForNow(error)) throw error;
       if (isDraining(error)) link.retire();

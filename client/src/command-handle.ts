@@ -17,7 +17,9 @@ import { type Expectation, Expecter, type Met } from './wait-for.js';
 import type { StreamName } from './wire.js';
 
 /** How a run behaves: the options of its caller, and what follows from them. */
-export interface RunSettings extends ResultSettings, Pick<ExecOptions, 'input' | 'signal' | 'forceKillAfter'> {
+export interface RunSettings
+  extends ResultSettings,
+    Pick<ExecOptions, 'input' | 'stdin' | 'signal' | 'forceKillAfter'> {
   /** What is kept of the output; undefined for nothing. */
   readonly capture: CaptureBounds | undefined;
 }
@@ -41,6 +43,8 @@ export class CommandHandle<T extends Captured = string> {
   #expecter: Expecter | undefined;
   readonly #signals = new Set<string>();
   #inputFailure: Circumstances['inputFailure'];
+  /** Settles when `input` is written, or needed no more: what is written by hand comes behind it. */
+  #isFed: Promise<unknown> = Promise.resolve();
 
   /** Use the methods of {@link Box}. */
   constructor(home: CommandHome, plan: CommandPlan, settings: RunSettings) {
@@ -59,7 +63,8 @@ export class CommandHandle<T extends Captured = string> {
     });
     this.#command = new RemoteCommand(home, plan, this.#output);
     this.outcome = this.#settle();
-    if (input !== undefined) void this.#feed(input);
+    // An input that waits for ever keeps nobody waiting behind the end of the command.
+    if (input !== undefined) this.#isFed = Promise.race([this.#feed(input), this.#command.reply]).catch(() => {});
   }
 
   /** Name of a detachable command, for {@link Box.attach} and {@link Box.attachTerminal}. Settled once `started` is; undefined for other commands. */
@@ -109,14 +114,22 @@ export class CommandHandle<T extends Captured = string> {
     return this.#output.gaps.add(listener);
   }
 
-  /** Writes to standard input, which a terminal always has and a command with `stdin: 'pipe'`; resolves when the server has accepted it. @throws {RpcError} `stdinClosed`, `stdinNotStreamed`, `notWriter` */
+  /**
+   * Writes to standard input, which a terminal always has and a command with `stdin: 'pipe'`, behind its `input` and what was written before. Resolves when the
+   * server has accepted it.
+   * @throws {RpcError} `stdinClosed`, `stdinNotStreamed`, `notWriter`; at once when the options of the command leave no room for it (in browsers it rejects)
+   */
   write(data: InputChunk): Promise<void> {
-    return this.#watched(this.#command.input.write(bytesOf(data)));
+    return this.#give('write', data);
   }
 
-  /** Ends standard input; on a terminal types end-of-file. A second time does nothing. */
-  end(): Promise<void> {
-    return this.#watched(this.#command.input.close());
+  /**
+   * Ends standard input behind its `input` and all that was written; on a terminal types end-of-file. A second time does nothing.
+   * @param last is written before; default nothing
+   * @throws {RpcError} as `write` does, for `last`
+   */
+  end(last: InputChunk = ''): Promise<void> {
+    return this.#give('end', last);
   }
 
   /** Sets the size of a terminal; the program is told. */
@@ -195,6 +208,13 @@ export class CommandHandle<T extends Captured = string> {
     };
   }
 
+  #give(call: 'write' | 'end', data: InputChunk): Promise<void> {
+    const bytes = bytesOf(data);
+    const { plan, input } = this.#command;
+    this.check(call, [data, plan, this.#settings]);
+    return this.#watched(this.#isFed.then(() => input[call](bytes)));
+  }
+
   async #kill(signal: string): Promise<void> {
     const isTerm = signal === 'SIGTERM';
     const isKill = signal === 'SIGKILL';
@@ -221,7 +241,7 @@ export class CommandHandle<T extends Captured = string> {
   /** What the input throws ends the command, and is the cause of its error. */
   async #feed(input: InputSource): Promise<void> {
     try {
-      await feedInput(input, this.#command);
+      await feedInput(input, this.#command, this.#settings.stdin === 'pipe');
     } catch (error) {
       this.#inputFailure = { inputError: error };
       quiet(this.#kill('SIGTERM'));

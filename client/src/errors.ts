@@ -42,15 +42,11 @@ export class ConnectError extends Error {
 
 /** @param url as it was opened; its query, and the name and password in it, are not shown, in the reason neither */
 export function cannotConnect(url: string, why: string, details: ConnectErrorDetails = {}): ConnectError {
-  const shown = shownUrl(url);
+  // Up to the last `@`, because a password may hold an unescaped `/`, `?` or `@`.
+  const shown = url.replace(/^(\w+:\/\/)?.*@/s, '$1…@').replace(/\?.*/s, '');
   // A reason that quotes the URL would show what is left out of it; so would its cause.
   const isQuoted = why.includes(url);
   return new ConnectError(`Cannot connect to ${shown}: ${isQuoted ? 'Invalid URL' : why}`, isQuoted ? {} : details);
-}
-
-function shownUrl(url: string): string {
-  // Up to the last `@`, because a password may hold an unescaped `/`, `?` or `@`.
-  return url.replace(/^(\w+:\/\/)?.*@/s, '$1…@').replace(/\?.*/s, '');
 }
 
 /**
@@ -98,7 +94,7 @@ export class RpcError extends Error {
 
 /** A field of something that may be no object. */
 export function fieldOf(value: unknown, name: string): unknown {
-  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[name] : undefined;
+  return Object(value)[name];
 }
 
 /** The text of something that was thrown. */

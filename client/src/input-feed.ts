@@ -3,7 +3,7 @@
  * a broken connection left unanswered, by position. Knows no connection.
  */
 import { concat } from './capture.js';
-import { RpcError } from './errors.js';
+import { fieldOf, RpcError } from './errors.js';
 
 /** One `write`, without the name of its command. */
 export interface InputMessage {
@@ -13,14 +13,15 @@ export interface InputMessage {
   readonly position: number;
 }
 
-/** Sends a message as often as it takes. Resolves to false when the command has ended; rejects with the server's refusal. */
-export type SendInput = (message: InputMessage) => Promise<boolean>;
+/** Sends a message as often as it takes. Rejects with the server's refusal, or {@link stdinClosed} when the command has ended. */
+export type SendInput = (message: InputMessage) => Promise<void>;
 
 interface Waiting {
   readonly bytes: Uint8Array;
-  readonly closes: boolean;
-  /** Undefined for a part of a piece whose rest still waits. */
-  readonly settle?: { readonly resolve: () => void; readonly reject: (error: Error) => void };
+  readonly closes?: boolean;
+  /** Undefined for a part of a piece whose rest still waits; so is `reject`. */
+  readonly resolve?: () => void;
+  readonly reject?: (error: unknown) => void;
 }
 
 const INVALID_REQUEST = -32600;
@@ -30,14 +31,14 @@ export class InputFeed {
   /** Number of bytes that were handed to the connection so far. */
   sentTo = 0;
   readonly #send: SendInput;
-  readonly #maxBytes: () => Promise<number | undefined>;
+  readonly #maxBytes: () => Promise<number>;
   #waiting: Waiting[] = [];
   #isSending = false;
   #isClosed = false;
   #failure: Error | undefined;
 
-  /** @param maxBytes most bytes of one message, asked before each; undefined when the command has ended */
-  constructor(send: SendInput, maxBytes: () => Promise<number | undefined>) {
+  /** @param maxBytes most bytes of one message, asked before each; at least 1 */
+  constructor(send: SendInput, maxBytes: () => Promise<number>) {
     this.#send = send;
     this.#maxBytes = maxBytes;
   }
@@ -47,76 +48,66 @@ export class InputFeed {
     return bytes.length === 0 ? Promise.resolve() : this.#add(bytes, false);
   }
 
-  /** Ends the input behind what is written; a second time does nothing. */
-  close(): Promise<void> {
-    if (this.#isClosed) return Promise.resolve();
-    const closed = this.#add(new Uint8Array(0), true);
+  /** Ends the input behind what is written, and behind these bytes; a second time does nothing. @throws {RpcError} as `write` does, when there are bytes */
+  end(bytes: Uint8Array = new Uint8Array(0)): Promise<void> {
+    if (this.#isClosed && bytes.length === 0) return Promise.resolve();
+    const ended = this.#add(bytes, true);
     this.#isClosed = true;
-    return closed;
+    return ended;
   }
 
   /** Rejects this and all later input: the command has ended, or the server refuses. A message under way still gets its own answer. */
   fail(error: Error): void {
     this.#failure ??= error;
-    if (!this.#isSending) this.#rejectAll(this.#failure);
+    void this.#pump();
   }
 
   #add(bytes: Uint8Array, closes: boolean): Promise<void> {
-    if (this.#failure !== undefined) return Promise.reject(this.#failure);
     if (this.#isClosed) return Promise.reject(stdinClosed());
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ bytes, closes, settle: { resolve, reject } });
-      if (!this.#isSending) void this.#pump();
+      this.#waiting.push({ bytes, closes, resolve, reject });
+      void this.#pump();
     });
   }
 
+  /** Sends what waits, or rejects it after a failure, unless a message is under way: this then follows its answer. Nothing waits at the end without a failure. */
   async #pump(): Promise<void> {
+    if (this.#isSending) return;
     this.#isSending = true;
     while (this.#waiting.length > 0 && this.#failure === undefined) {
-      const maxBytes = await this.#maxBytes();
-      const pieces = this.#take(maxBytes ?? 0);
+      const pieces = this.#take(await this.#maxBytes());
       const bytes = concat(pieces);
       const position = this.sentTo;
       this.sentTo += bytes.length;
       try {
-        const isAccepted =
-          maxBytes !== undefined &&
-          (await this.#send({ bytes, closeStdin: pieces.some(({ closes }) => closes), position }));
-        if (!isAccepted) throw stdinClosed();
-        for (const { settle } of pieces) settle?.resolve();
+        // Nothing waits behind the end.
+        await this.#send({ bytes, closeStdin: pieces.at(-1)?.closes === true, position });
+        for (const { resolve } of pieces) resolve?.();
       } catch (error) {
         this.#waiting.unshift(...pieces);
         this.fail(error as Error);
       }
     }
     this.#isSending = false;
-    if (this.#failure !== undefined) this.#rejectAll(this.#failure);
-  }
-
-  #rejectAll(error: Error): void {
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const { closes, settle } of waiting) {
-      // The input is closed, as was asked.
-      if (closes && isStdinClosed(error)) settle?.resolve();
-      else settle?.reject(error);
+    for (const { bytes, closes, resolve, reject } of this.#waiting.splice(0)) {
+      // The input is closed, as was asked, and nothing is lost.
+      if (closes && bytes.length === 0 && isStdinClosed(this.#failure)) resolve?.();
+      else reject?.(this.#failure);
     }
   }
 
   /** As much of what waits as fits into one message. */
-  #take(maxBytes: number): Waiting[] {
+  #take(room: number): Waiting[] {
     const taken: Waiting[] = [];
-    let room = maxBytes;
-    for (let first = this.#waiting[0]; first !== undefined; first = this.#waiting[0]) {
-      const { bytes } = first;
+    for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
+      const { bytes } = next;
       if (bytes.length > room) {
-        taken.push({ bytes: bytes.subarray(0, room), closes: false });
-        this.#waiting[0] = { ...first, bytes: bytes.subarray(room) };
-        return taken;
+        this.#waiting.unshift({ ...next, bytes: bytes.subarray(room) });
+        taken.push({ bytes: bytes.subarray(0, room) });
+        break;
       }
       room -= bytes.length;
-      taken.push(first);
-      this.#waiting.shift();
+      taken.push(next);
     }
     return taken;
   }
@@ -124,7 +115,7 @@ export class InputFeed {
 
 /** Whether an error says that the command reads no more. */
 export function isStdinClosed(error: unknown): boolean {
-  return error instanceof RpcError && error.reason === 'stdinClosed';
+  return fieldOf(error, 'reason') === 'stdinClosed';
 }
 
 /** The same refusal as the server's own. */

@@ -8,7 +8,7 @@
 import { newKey } from './affinity.js';
 import { backOffMs } from './back-off.js';
 import { isRefusedForNow } from './command-fate.js';
-import { ConnectError } from './errors.js';
+import { ConnectError, fieldOf } from './errors.js';
 import { sleep } from './platform.js';
 import type { ConnectionEnded } from './rpc-connection.js';
 import { openSession, type Session, type SessionEvents, type SessionSettings } from './session.js';
@@ -105,8 +105,7 @@ export class Link implements SessionEvents {
         return this.#adopt(await openSession(this.#settings.urlOf(newKey(this.affinity)), settings, this));
       } catch (error) {
         const leftMs = isWorthAnother(error, isFirst) ? Math.max(0, deadline - clock.now()) : 0;
-        const asked = error instanceof ConnectError ? error.retryAfterMs : undefined;
-        const delayMs = backOffMs(attempt, random, asked);
+        const delayMs = backOffMs(attempt, random, fieldOf(error, 'retryAfterMs') as ConnectError['retryAfterMs']);
         if (leftMs > 0) await sleep(clock, Math.min(delayMs, leftMs), this.#settings.closing);
         this.#settings.closing.throwIfAborted();
         if (delayMs >= leftMs) {

@@ -1,6 +1,7 @@
 /** The package in Node. The only file that imports another package. */
 import { WebSocket } from 'ws';
 import type { Box } from './box.js';
+import { checkCall } from './call-check.js';
 import { CheckedBox } from './checked-box.js';
 import { type Host, openBox } from './open-box.js';
 import { checkOptions } from './option-check.js';
@@ -45,7 +46,7 @@ const host: Host = {
   clock: hostClock,
   random: Math.random,
   Box: CheckedBox,
-  checkOptions,
+  checkOptions: checkCall,
   traceContext: activeTrace,
   openSocket: (url, protocols) => new WebSocket(socketUrl(url), protocols),
   adviceOn: (code = '') => (ADVICE[code] === undefined ? undefined : `${code}: ${ADVICE[code]}`),

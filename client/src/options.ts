@@ -178,9 +178,9 @@ export type Encoding = 'utf8' | 'bytes';
  * console.log(stdout.split('\n')); // [ '/', 'value' ]
  */
 export interface ExecOptions<E extends Encoding = 'utf8'> extends CommonOptions {
-  /** What the command reads; its input ends behind it. If it throws, the command is terminated. Default: nothing, the end at once. */
+  /** What the command reads; its input ends behind it, unless `stdin` is `pipe`. If it throws, the command is terminated. Default: nothing, the end at once. */
   readonly input?: Input;
-  /** `pipe` keeps the input open for {@link Run.write}. Default `ignore`, or `pipe` with `input`. */
+  /** `pipe` keeps the input open for {@link Run.write}, also behind `input`, until {@link Run.end}. Default `ignore`. */
   readonly stdin?: 'pipe' | 'ignore';
   /** Whether output is kept for the result. If not, it waits for the first reader. Default true. */
   readonly buffer?: boolean;

@@ -81,7 +81,7 @@ export class RemoteCommand implements CommandListener, CommandFacts {
     this.#size = plan.size;
     this.#windowBytes = plan.windowBytes;
     this.key = plan.attach?.key;
-    const maxBytes = async (): Promise<number | undefined> => (await this.place.wait())?.session.maxWriteBytes;
+    const maxBytes = async (): Promise<number> => (await this.place.wait())?.session.maxWriteBytes ?? 1;
     this.input = new InputFeed((message) => this.#write(message), maxBytes);
     this.reply = this.#drive();
     // The owner looks at it a moment later.
@@ -281,7 +281,7 @@ export class RemoteCommand implements CommandListener, CommandFacts {
     return this.isObserver ? { ...common, role: 'observer' } : { ...common, takeover: true, size: this.#size };
   }
 
-  async #write({ bytes, closeStdin, position }: InputMessage): Promise<boolean> {
+  async #write({ bytes, closeStdin, position }: InputMessage): Promise<void> {
     // Only with the server's count of input does a position mean anything.
     if (this.plan.attach !== undefined) await Promise.race([this.attached, this.reply.catch(() => {})]);
     const hasBytes = bytes.length > 0;
@@ -291,6 +291,6 @@ export class RemoteCommand implements CommandListener, CommandFacts {
       // From the first write on, or one whose answer is lost with the connection would be taken twice.
       offset: hasBytes && this.key !== undefined ? position + this.#inputShift : undefined,
     });
-    return (await this.place.request('command/exec/write', params)) !== undefined;
+    if ((await this.place.request('command/exec/write', params)) === undefined) throw stdinClosed();
   }
 }

@@ -87,8 +87,7 @@ export class Session implements RpcEvents {
   async initialize(): Promise<void> {
     this.info = (await this.request('initialize', this.#settings.initialize)) ?? {};
     this.rpc.notify('initialized', {});
-    const { serverId } = this.info;
-    const limits = this.info.limits ?? {};
+    const { serverId, limits = {} } = this.info;
     this.canDetach = limits.maxReplayBytes !== undefined || serverId !== undefined;
     this.maxWindowBytes = Math.max(1, limits.maxReplayBytes ?? UNBOUNDED_BYTES);
     // Base64 makes four characters of three bytes.
@@ -123,7 +122,7 @@ export class Session implements RpcEvents {
     if (method === 'server/heartbeat') this.#cancelWatch ??= watchSilence(this.rpc, this.#settings);
     if (method === 'server/draining') this.#events.retire();
     const listener = this.#commands.get(String(fieldOf(params, 'processId')));
-    if (listener !== undefined) dispatch(listener, method, params as never);
+    listener?.[HEARD_BY[method] as keyof CommandListener]?.(params as never);
     this.#settings.program.onNotification(method, params);
   }
 
@@ -137,14 +136,14 @@ export class Session implements RpcEvents {
   }
 }
 
-/** Hands a notification to the command it is about. */
-function dispatch(listener: CommandListener, method: string, params: never): void {
-  if (method === 'command/exec/outputDelta') listener.onOutput(params);
-  else if (method === 'command/exec/attached') listener.onAttached(params);
-  else if (method === 'command/exec/gap') listener.onGap(params);
-  else if (method === 'command/exec/screen') listener.onScreen(params);
-  else if (method === 'command/exec/detached') listener.onDetached(params);
-}
+/** Which method of a command hears which notification. */
+const HEARD_BY: Readonly<Record<string, keyof CommandListener>> = {
+  'command/exec/outputDelta': 'onOutput',
+  'command/exec/attached': 'onAttached',
+  'command/exec/gap': 'onGap',
+  'command/exec/screen': 'onScreen',
+  'command/exec/detached': 'onDetached',
+};
 
 /**
  * Connects and initializes.

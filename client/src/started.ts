@@ -25,13 +25,16 @@ const LOOK_AGAIN_MS = 20;
 
 /** Resolves when the command runs or has run. @throws the refusal, when it never did */
 export async function startedOf(command: RemoteCommand, clock: Clock): Promise<Started> {
-  const attached = command.attached.then(({ pid, key }): Started => ({ pid: pid ?? undefined, key }));
-  const ended = command.reply.then((): Started => ({ pid: undefined, key: command.key }));
-  return Promise.race([attached, ended, listed(command, clock)]);
+  const pid = await Promise.race([
+    command.attached.then((attached) => attached.pid),
+    command.reply.then(() => undefined),
+    listedPid(command, clock),
+  ]);
+  return { pid: pid ?? undefined, key: command.key };
 }
 
 /** Asks the server for the process number, because it announces only commands that outlive their connection. */
-async function listed(command: RemoteCommand, clock: Clock): Promise<Started> {
+async function listedPid(command: RemoteCommand, clock: Clock): Promise<number | undefined> {
   for (;;) {
     const place = await command.place.wait();
     // The caller also waits for the command's end and for its announcement.
@@ -39,10 +42,10 @@ async function listed(command: RemoteCommand, clock: Clock): Promise<Started> {
     try {
       const { commands } = await place.session.request('command/exec/list', {});
       const found = commands.find(({ processId }) => processId === place.processId);
-      if (typeof found?.pid === 'number') return { pid: found.pid, key: found.key ?? undefined };
+      if (typeof found?.pid === 'number') return found.pid;
     } catch (error) {
       // Servers of this protocol need not have a list.
-      if (error instanceof RpcError) return { pid: undefined, key: undefined };
+      if (error instanceof RpcError) return undefined;
     }
     await sleep(clock, LOOK_AGAIN_MS);
   }

@@ -1,9 +1,9 @@
 /** A box with a server in memory and a clock that only the test moves. Knows no test. */
 import { decodeBase64, encodeBase64 } from '../../client/src/base64.js';
 import type { Box } from '../../client/src/box.js';
+import { checkCall } from '../../client/src/call-check.js';
 import { CheckedBox } from '../../client/src/checked-box.js';
 import { openBox } from '../../client/src/open-box.js';
-import { checkOptions } from '../../client/src/option-check.js';
 import type { ConnectOptions } from '../../client/src/options.js';
 import { FakeServer } from './fake-server.js';
 import { ManualClock } from './manual-clock.js';
@@ -24,7 +24,7 @@ export function fakeSetup(): FakeSetup {
     // With 0 every delay between two tries is the longest that is possible.
     random: () => 0,
     Box: CheckedBox,
-    checkOptions,
+    checkOptions: checkCall,
     traceContext: () => undefined,
     openSocket: () => {
       throw new Error('the server in memory has no socket');
