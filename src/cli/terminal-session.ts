@@ -59,6 +59,8 @@ class TerminalSession {
   /** Settles when the last keys are with the server. */
   #lastWrite: Promise<void> = Promise.resolve();
   #isToldToEnd = false;
+  /** Whether the local terminal has been given back: what still comes would change it again. */
+  #hasLeft = false;
   #isResizing = false;
   /** The size that waits for the answer to the one before. */
   #nextSize: WindowSize | undefined;
@@ -113,6 +115,7 @@ class TerminalSession {
 
   /** Gives the terminal back. Signals still come here: a second one must end this program while it waits for an answer. */
   #leave(): void {
+    this.#hasLeft = true;
     process.off('SIGCONT', this.#onContinue);
     this.#local.restore();
     for (const undo of this.#undo.splice(0)) undo();
@@ -130,8 +133,10 @@ class TerminalSession {
       // A failure of the command is reported by its result below.
       const next = await pieces.next().catch(() => undefined);
       if (next === undefined || next.done === true) break;
+      if (this.#hasLeft) continue;
       const { bytes, isScreen } = next.value;
       if (isScreen === true) await output.write(this.#local.clearSequence());
+      if (this.#hasLeft) continue;
       this.#local.follow(bytes);
       await output.write(bytes);
     }

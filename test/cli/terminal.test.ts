@@ -93,6 +93,23 @@ t.test('ctrl-p ctrl-q detaches with 0, attach draws the screen again, and ~. dis
   t.match(await setup.run(['kill', left]), { code: 0 });
 });
 
+t.test(
+  'nothing of the command is written behind the restored terminal when ~. disconnects from one that writes on',
+  async (t) => {
+    const setup = await cliSetup(t);
+    const script = "while :; do printf '\\033[?2004h\\033[31mX'; sleep 0.005; done";
+    const term = between(setup, `$CLI exec -it -- sh -c ${quoted(script)}`);
+    await term.waitFor('X');
+    await term.write('\r~.');
+    await term.waitFor('disconnected; ');
+    const { before: behind } = await term.waitFor('same 255');
+    t.notMatch(behind, /X|\[31m/, 'no output');
+    const [key = ''] = /[\w.]{20,}/.exec(behind) ?? [];
+    await term.result;
+    t.match(await setup.run(['kill', key]), { code: 0 });
+  },
+);
+
 /** Signals that end no program by default, or that no program can handle, or after which none can be trusted; SIGUSR1 does nothing here. */
 const LEFT_OUT =
   /^SIG(CHLD|CONT|STOP|TSTP|TTIN|TTOU|URG|WINCH|INFO|PIPE|USR1|KILL|SEGV|BUS|FPE|ILL|IOT|POLL|UNUSED|LOST|BREAK)$/;
