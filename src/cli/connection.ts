@@ -121,7 +121,8 @@ export async function withConnection<T>(
 export function serverUrl(given: GivenFlags): string {
   const url = given.text('url') ?? urlFromEnvironment();
   if (url === undefined) {
-    throw new CliError('no server named: give --url ws://HOST:PORT, or set EXECWIRE_URL; `execwire serve` starts one');
+    const hint = '`execwire serve --listen ws://127.0.0.1:4500` starts one';
+    throw new CliError(`no server named: give --url ws://HOST:PORT, or set EXECWIRE_URL; ${hint}`);
   }
   if (/^wss?:\/\/[^/]|^unix:\/\/\//.test(url)) return url;
   const meant = meantUrl(url);

@@ -108,7 +108,7 @@ async function machineOf(
   }
   if (given.words.some((word) => /^--(metrics-)?listen(=|$)/.test(word))) {
     throw new CliError(
-      '--listen: this server has no listener; `execwire serve` starts one that has, and --url names it',
+      '--listen: this server has no listener; `execwire serve --listen ws://127.0.0.1:4500` starts one that has, and --url names it',
     );
   }
   let own: OwnServer;

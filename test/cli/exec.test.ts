@@ -111,7 +111,11 @@ t.test('exec ends with the code of the table, through pipes and in a terminal', 
     t.match(shown.text, said, title);
   }
   const nowhere = await new CliProcess(['exec', 'true']).ended;
-  t.match(nowhere, { code: 125, stderr: /no server named: give --url ws:\/\/HOST:PORT, or set EXECWIRE_URL/ });
+  t.match(nowhere, {
+    code: 125,
+    stderr:
+      /no server named: give --url ws:\/\/HOST:PORT, or set EXECWIRE_URL; `execwire serve --listen ws:\/\/127\.0\.0\.1:4500` starts one/,
+  });
   const noTerminal = await setup.run(['exec', '-t', '--', 'true']);
   t.match(noTerminal, { code: 125, stdout: '', stderr: /-t needs a terminal on standard input/ });
 });
