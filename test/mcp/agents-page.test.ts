@@ -45,9 +45,10 @@ t.test('configuration of MCP gives an agent a machine when it is copied from doc
     t.match(content, [{ text: /exit code 0/ }, { text: 'hello\n' }], args.join(' '));
     if (args.includes('--sandbox-minimum')) {
       t.match(client.getInstructions(), /the sandbox workspaceWrite holds for commands and files/);
-      // Neither the folder of the agent nor one for temporary files.
-      const path = resolve(import.meta.dirname, 'not-to-be-written');
-      t.teardown(() => rmSync(path, { force: true }));
+      // Neither the folder of the agent nor below /tmp, where this project may lie.
+      const elsewhere = mkdtempSync('/var/tmp/execwire-page-');
+      t.teardown(() => rmSync(elsewhere, { recursive: true }));
+      const path = join(elsewhere, 'not-to-be-written');
       const written = await client.callTool({ name: 'write_file', arguments: { path, content: 'x' } });
       t.ok(written.isError, JSON.stringify(written.content));
       t.notOk(existsSync(path));
