@@ -28,7 +28,8 @@ const KNOWN = {
   permissions: ['type', 'file_system', 'network'],
   // The last one bounds the search for patterns, which are refused.
   file_system: ['type', 'entries', 'glob_scan_max_depth'],
-  entry: ['path', 'access'],
+  // The last one says whether a protected path that is missing may be made. Here it never may, which is the strictest that can be asked.
+  entry: ['path', 'access', 'missing_path_behavior'],
   path: ['type', 'path', 'value'],
   value: ['kind', 'subpath'],
 } as const;

@@ -11,7 +11,10 @@ const special = (kind: string, access: string, subpath?: string) => ({
   access,
 });
 const ROOT = special('root', 'read');
-const PROTECTED = ['.git', '.agents', '.codex', '.aws'].map((name) => special('project_roots', 'read', name));
+const PROTECTED = ['.git', '.agents', '.codex', '.aws'].map((name) => ({
+  ...special('project_roots', 'read', name),
+  missing_path_behavior: 'skip',
+}));
 /** As the agent sends it with `sandbox_mode = "workspace-write"`. */
 const WORKSPACE = [
   ROOT,
