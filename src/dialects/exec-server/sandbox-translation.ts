@@ -15,25 +15,6 @@ import { textPathOfUri } from './file-uri.js';
 /** What stays read-only in each writable root, as the sandbox of commands has it. */
 const PROTECTED = new Set(['.git', '.codex', '.agents', '.aws']);
 
-/** Members of each object. Those of the sandbox that are no part of `permissions` and `workspaceRoots` say how other hosts enforce it, and not what is allowed. */
-const KNOWN = {
-  sandbox: [
-    'permissions',
-    'workspaceRoots',
-    'cwd',
-    'useLegacyLandlock',
-    'windowsSandboxLevel',
-    'windowsSandboxProxySettingsMode',
-  ],
-  permissions: ['type', 'file_system', 'network'],
-  // The last one bounds the search for patterns, which are refused.
-  file_system: ['type', 'entries', 'glob_scan_max_depth'],
-  // The last one says whether a protected path that is missing may be made. Here it never may, which is the strictest that can be asked.
-  entry: ['path', 'access', 'missing_path_behavior'],
-  path: ['type', 'path', 'value'],
-  value: ['kind', 'subpath'],
-} as const;
-
 type Entry = NonNullable<NonNullable<ExecServerSandbox['permissions']['file_system']>['entries']>[number];
 
 /** What the entries say together. */
@@ -66,10 +47,7 @@ export function decideExecSandbox(
 }
 
 function translate(sandbox: ExecServerSandbox, host: TranslationHost): SandboxChoice {
-  refuseUnknown('sandbox', sandbox);
-  refuseUnknown('permissions', sandbox.permissions);
   const { type, file_system: files, network } = sandbox.permissions;
-  if (files != null) refuseUnknown('file_system', files);
   if (type !== 'managed' || files?.type !== 'restricted') throw refusal(`permissions of this type are not known`);
   if (network !== 'restricted' && network !== 'enabled')
     throw refusal(`network ${JSON.stringify(network)} is not known`);
@@ -110,17 +88,13 @@ function translate(sandbox: ExecServerSandbox, host: TranslationHost): SandboxCh
   };
 }
 
-function take(entry: Entry, read: Read): void {
-  const { path, access } = entry;
-  refuseUnknown('entry', entry);
-  refuseUnknown('path', path);
+function take({ path, access }: Entry, read: Read): void {
   if (access !== 'read' && access !== 'write') throw refusal(`access ${JSON.stringify(access)} cannot be held`);
   if (path.type === 'path') {
     if (access === 'write') read.roots.push(textPathOfUri(path.path, 'sandbox.permissions'));
     else throw refusal('a path that is read-only by itself cannot be held');
     return;
   }
-  refuseUnknown('value', path.value);
   const { kind, subpath } = path.value;
   if (subpath != null) {
     if (kind === 'project_roots' && access === 'read' && PROTECTED.has(subpath)) read.isProtected.add(subpath);
@@ -132,14 +106,6 @@ function take(entry: Entry, read: Read): void {
   else if (kind === 'slash_tmp' && access === 'write') read.writesSlashTmp = true;
   else if (kind === 'tmpdir' && access === 'write') read.writesTmpdir = true;
   else throw refusal(`${access} access to ${kind} cannot be held`);
-}
-
-/** A member that is not known may say that less is allowed. Null says nothing. */
-function refuseUnknown(where: keyof typeof KNOWN, value: object): void {
-  const known: readonly string[] = KNOWN[where];
-  for (const [name, member] of Object.entries(value)) {
-    if (member != null && !known.includes(name)) throw refusal(`${JSON.stringify(name)} in ${where} is not known`);
-  }
 }
 
 function refusal(detail: string): RpcError {
