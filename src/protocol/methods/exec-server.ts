@@ -58,23 +58,23 @@ const envPolicy = z
   .describe('What `env` is put over. Without it, `env` is the whole environment.');
 
 const sandboxPath = z.union([
-  z.looseObject({ type: z.literal('path'), path: fileUri }),
-  z.looseObject({
+  z.object({ type: z.literal('path'), path: fileUri }),
+  z.object({
     type: z.literal('special'),
-    value: z.looseObject({ kind: z.string(), subpath: z.string().nullish() }),
+    value: z.object({ kind: z.string(), subpath: z.string().nullish() }),
   }),
 ]);
 
-/** What a process or a write is bound to. Members that are not listed here are kept, because the one who enforces it refuses what he does not know. */
+/** What a process or a write is bound to. Members that are not listed here say nothing of what is allowed. */
 export const sandbox = z
-  .looseObject({
-    permissions: z.looseObject({
+  .object({
+    permissions: z.object({
       type: z.string(),
       file_system: z
-        .looseObject({
+        .object({
           type: z.string(),
           entries: z
-            .array(z.looseObject({ path: sandboxPath, access: z.string() }))
+            .array(z.object({ path: sandboxPath, access: z.string() }))
             .max(MAX_SANDBOX_ENTRIES)
             .nullish(),
         })
