@@ -1,4 +1,5 @@
 /** The content of whole files in messages, of every dialect. Knows no file. */
+import type { ReadBound } from '../../files/read-file.js';
 import { rpcError } from '../../protocol/errors.js';
 import { ResultParts } from '../../rpc/connection.js';
 import { decodeBase64 } from '../command-exec/base64.js';
@@ -7,7 +8,12 @@ import { decodeBase64 } from '../command-exec/base64.js';
 const PIECE_BYTES = 3 * 64 * 1024;
 
 /** A file that is read takes its own size and that of its base64. */
-export const MEMORY_PER_BYTE = 7 / 3;
+const MEMORY_PER_BYTE = 7 / 3;
+
+/** How much of a file may be read into a reply. @param maxBytes of the file; @param reserve is told the memory of the reply, in bytes, before it is taken */
+export function contentBound(maxBytes: number, reserve: (bytes: number) => void): ReadBound {
+  return { maxBytes, reserve: (bytes) => reserve(bytes * MEMORY_PER_BYTE) };
+}
 
 /** The result of `fs/readFile`, in pieces of JSON text: one string of a large file would hold up the server. */
 export function contentParts(bytes: Buffer): ResultParts {

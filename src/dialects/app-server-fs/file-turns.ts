@@ -50,6 +50,11 @@ export class FileTurns {
     return laneOf(this.#quickOf, client, QUICK_OF_ONE_CLIENT).run(() => this.#quick.run(work));
   }
 
+  /** Makes a handler whose work is over soon do it in its turn. */
+  quickly<P>(handle: (params: P, session: Session) => Promise<unknown>) {
+    return (params: P, session: Session): Promise<unknown> => this.quick(session, () => handle(params, session));
+  }
+
   /** Lists in its turn. @param isWanted asked when it is its turn: nothing is listed for a client that has left */
   listing<T>(client: Client, isWanted: () => boolean, list: () => Promise<T>): Promise<T | undefined> {
     const listIfWanted = async (): Promise<T | undefined> => (isWanted() ? list() : undefined);

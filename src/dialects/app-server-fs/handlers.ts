@@ -11,7 +11,7 @@ import { rpcError } from '../../protocol/errors.js';
 import type { MethodParams } from '../../protocol/methods.js';
 import type { Session } from '../../session/session.js';
 import { refusing } from '../refusing.js';
-import { contentParts, decodeContent, MEMORY_PER_BYTE } from './content-parts.js';
+import { contentBound, contentParts, decodeContent } from './content-parts.js';
 import { entriesParts } from './entries-parts.js';
 import { asFileRpcError, copyRefusal, namingFile } from './file-refusals.js';
 import { type FileTurns, isThere } from './file-turns.js';
@@ -31,18 +31,12 @@ export interface FileHandlersOptions {
 
 /** Makes the handlers over one way to files. */
 export function createFileHandlers({ access, watches, maxReadBytes, replies, turns }: FileHandlersOptions) {
-  type Quick<P> = (params: P, session: Session) => Promise<unknown>;
-  const quickly =
-    <P>(handle: Quick<P>): Quick<P> =>
-    (params, session) =>
-      turns.quick(session, () => handle(params, session));
-
   return refusing(
     {
-      'fs/readFile': quickly(({ path, offset, limit }: MethodParams<'fs/readFile'>, session: Session) => {
+      'fs/readFile': turns.quickly(({ path, offset, limit }: MethodParams<'fs/readFile'>, session: Session) => {
         absolute(path);
         return replies.holding(session, async (reserve) => {
-          const bound = { maxBytes: maxReadBytes, reserve: (bytes: number) => reserve(bytes * MEMORY_PER_BYTE) };
+          const bound = contentBound(maxReadBytes, reserve);
           try {
             if (offset === undefined && limit === undefined) return contentParts(await readFile(access, path, bound));
             const piece = { offset: offset ?? 0, limit: limit ?? Number.POSITIVE_INFINITY, ...bound };
@@ -54,7 +48,7 @@ export function createFileHandlers({ access, watches, maxReadBytes, replies, tur
         });
       }),
 
-      'fs/writeFile': quickly(async ({ path, dataBase64 }: MethodParams<'fs/writeFile'>) => {
+      'fs/writeFile': turns.quickly(async ({ path, dataBase64 }: MethodParams<'fs/writeFile'>) => {
         absolute(path);
         await writeFile(access, path, decodeContent(dataBase64)).catch((error: unknown) => {
           throw namingFile(error, path);
@@ -62,13 +56,13 @@ export function createFileHandlers({ access, watches, maxReadBytes, replies, tur
         return DONE;
       }),
 
-      'fs/createDirectory': quickly(async ({ path, recursive }: MethodParams<'fs/createDirectory'>) => {
+      'fs/createDirectory': turns.quickly(async ({ path, recursive }: MethodParams<'fs/createDirectory'>) => {
         absolute(path);
         await createDirectory(access, path, { recursive: recursive ?? true });
         return DONE;
       }),
 
-      'fs/getMetadata': quickly(async ({ path }: MethodParams<'fs/getMetadata'>) => {
+      'fs/getMetadata': turns.quickly(async ({ path }: MethodParams<'fs/getMetadata'>) => {
         absolute(path);
         const { isDirectory, isFile, isSymlink, createdAtMs, modifiedAtMs } = await readMetadata(access, path);
         return { isDirectory, isFile, isSymlink, createdAtMs, modifiedAtMs };
@@ -103,7 +97,7 @@ export function createFileHandlers({ access, watches, maxReadBytes, replies, tur
         });
       },
 
-      'fs/watch': quickly(async ({ watchId, path }: MethodParams<'fs/watch'>, session: Session) => {
+      'fs/watch': turns.quickly(async ({ watchId, path }: MethodParams<'fs/watch'>, session: Session) => {
         absolute(path);
         await watches.watch(session, watchId, { access, path });
         return { path };

@@ -14,7 +14,7 @@ import { rpcError } from '../../protocol/errors.js';
 import type { ExecServerSandbox } from '../../protocol/methods/exec-server.js';
 import type { ExecServerFileParams } from '../../protocol/methods/exec-server-files.js';
 import type { Session } from '../../session/session.js';
-import { contentParts, decodeContent, MEMORY_PER_BYTE } from '../app-server-fs/content-parts.js';
+import { contentBound, contentParts, decodeContent } from '../app-server-fs/content-parts.js';
 import { entriesParts, listParts } from '../app-server-fs/entries-parts.js';
 import { copyRefusal, namingFile } from '../app-server-fs/file-refusals.js';
 import { type FileTurns, isThere } from '../app-server-fs/file-turns.js';
@@ -69,15 +69,9 @@ export function createExecFileHandlers({
     }
   };
 
-  type Quick<P> = (params: P, session: Session) => Promise<unknown>;
-  const quickly =
-    <P>(handle: Quick<P>): Quick<P> =>
-    (params, session) =>
-      turns.quick(session, () => handle(params, session));
-
   return refusing(
     {
-      'fs/getMetadata': quickly((params: ExecServerFileParams<'fs/getMetadata'>) => {
+      'fs/getMetadata': turns.quickly((params: ExecServerFileParams<'fs/getMetadata'>) => {
         const path = pathOfUri(params.path, 'path');
         return within(params, async (access) => {
           const { isDirectory, isFile, isSymlink, size, createdAtMs, modifiedAtMs } = await readMetadata(access, path);
@@ -85,11 +79,11 @@ export function createExecFileHandlers({
         });
       }),
 
-      'fs/readFile': quickly((params: ExecServerFileParams<'fs/readFile'>, session: Session) => {
+      'fs/readFile': turns.quickly((params: ExecServerFileParams<'fs/readFile'>, session: Session) => {
         const path = pathOfUri(params.path, 'path');
         return within(params, (access) =>
           replies.holding(session, async (reserve) => {
-            const bound = { maxBytes: maxReadBytes, reserve: (bytes: number) => reserve(bytes * MEMORY_PER_BYTE) };
+            const bound = contentBound(maxReadBytes, reserve);
             return contentParts(
               await readFile(access, path, bound).catch((error: unknown) => {
                 throw namingFile(error, path);
@@ -99,7 +93,7 @@ export function createExecFileHandlers({
         );
       }),
 
-      'fs/writeFile': quickly((params: ExecServerFileParams<'fs/writeFile'>) => {
+      'fs/writeFile': turns.quickly((params: ExecServerFileParams<'fs/writeFile'>) => {
         const path = pathOfUri(params.path, 'path');
         const bytes = decodeContent(params.dataBase64);
         return within(params, async (access) => {
@@ -108,7 +102,7 @@ export function createExecFileHandlers({
         });
       }),
 
-      'fs/createDirectory': quickly((params: ExecServerFileParams<'fs/createDirectory'>) => {
+      'fs/createDirectory': turns.quickly((params: ExecServerFileParams<'fs/createDirectory'>) => {
         const path = pathOfUri(params.path, 'path');
         return within(params, async (access) => {
           await createDirectory(access, path, { recursive: params.recursive ?? true });
@@ -123,7 +117,7 @@ export function createExecFileHandlers({
         );
       },
 
-      'fs/canonicalize': quickly((params: ExecServerFileParams<'fs/canonicalize'>) => {
+      'fs/canonicalize': turns.quickly((params: ExecServerFileParams<'fs/canonicalize'>) => {
         const path = pathOfUri(params.path, 'path');
         return within(params, async (access) => ({ path: uriOfPath(await canonicalize(access, path)) }));
       }),
@@ -172,7 +166,7 @@ export function createExecFileHandlers({
         );
       },
 
-      'fs/open': quickly((params: ExecServerFileParams<'fs/open'>, session: Session) => {
+      'fs/open': turns.quickly((params: ExecServerFileParams<'fs/open'>, session: Session) => {
         const path = pathOfUri(params.path, 'path');
         const mode = params.mode ?? 'read';
         // A handle lives longer than the request, and so would its confinement.
@@ -185,19 +179,19 @@ export function createExecFileHandlers({
         });
       }),
 
-      'fs/readBlock': quickly(async (params: ExecServerFileParams<'fs/readBlock'>, session: Session) => {
+      'fs/readBlock': turns.quickly(async (params: ExecServerFileParams<'fs/readBlock'>, session: Session) => {
         const { handleId, offset, len } = params;
         const { bytes, isLast } = await connections.handlesOf(session).readBlock(handleId, offset, len);
         return { chunk: bytes.toString('base64'), eof: isLast };
       }),
 
-      'fs/writeBlock': quickly(async (params: ExecServerFileParams<'fs/writeBlock'>, session: Session) => {
+      'fs/writeBlock': turns.quickly(async (params: ExecServerFileParams<'fs/writeBlock'>, session: Session) => {
         const bytes = decodeChunk(params.chunk);
         await connections.handlesOf(session).writeBlock(params.handleId, params.offset, bytes);
         return DONE;
       }),
 
-      'fs/close': quickly(async ({ handleId }: ExecServerFileParams<'fs/close'>, session: Session) => {
+      'fs/close': turns.quickly(async ({ handleId }: ExecServerFileParams<'fs/close'>, session: Session) => {
         await connections
           .handlesOf(session)
           .close(handleId)
@@ -208,7 +202,7 @@ export function createExecFileHandlers({
         return DONE;
       }),
 
-      'fs/watchMissing': quickly((params: ExecServerFileParams<'fs/watchMissing'>, session: Session) => {
+      'fs/watchMissing': turns.quickly((params: ExecServerFileParams<'fs/watchMissing'>, session: Session) => {
         const missing = params.missing.map((uri) => pathOfUri(uri, 'missing'));
         const present = params.present == null ? undefined : pathOfUri(params.present, 'present');
         return within(params, async () => ({
