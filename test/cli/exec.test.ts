@@ -1,4 +1,5 @@
 // Shows `execwire exec` through pipes, and in a terminal that nobody types into: every row of the table of exit codes, the flags, the signals.
+// Long because all of it is one command.
 
 import { execFile } from 'node:child_process';
 import { closeSync, existsSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';

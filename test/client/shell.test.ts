@@ -1,4 +1,5 @@
 // Shows the shell of the client against the built server: what it keeps from line to line, what ends it, and that output cannot forge the end of a line.
+// Long because a line can end its shell, or fail to, in many ways.
 import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import t from 'tap';

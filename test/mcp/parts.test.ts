@@ -1,4 +1,5 @@
 // Shows the parts of the tools for agents, without a server: what is kept of output and where it is cut, patterns, keys, waits, and the table of commands.
+// Long because each part is small, and they are shown with the same commands.
 import t from 'tap';
 import { RpcError } from '../../client/src/errors.js';
 import type { Box, Run } from '../../client/src/node.js';
