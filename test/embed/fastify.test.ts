@@ -49,7 +49,9 @@ async function serve(
   return { app, port, url: `ws://127.0.0.1:${port}/box` };
 }
 
-const OPEN: ExecwirePluginOptions = { flags: ['--ws-auth', 'none'] };
+/** `/readyz` would otherwise say 503 while the machine has much else to do. */
+const STEADY = ['--max-event-loop-delay', '0'];
+const OPEN: ExecwirePluginOptions = { flags: ['--ws-auth', 'none', ...STEADY] };
 
 t.test('plugin serves execwire below its prefix, and the app serves everything else', async (t) => {
   for (const hasWebSocket of [false, true]) {
@@ -147,7 +149,7 @@ t.test('plugin lets nobody in when authorize throws or returns anything but true
   let answer: () => unknown = () => true;
   const lines: Record<string, unknown>[] = [];
   const logger = { level: 'warn', stream: { write: (line: string) => void lines.push(JSON.parse(line)) } };
-  const { port, url } = await serve(t, { authorize: (() => answer()) as () => boolean }, { logger });
+  const { port, url } = await serve(t, { authorize: (() => answer()) as () => boolean, flags: STEADY }, { logger });
   const statusOf = async (path: string) => (await fetch(`http://127.0.0.1:${port}/box${path}`)).status;
   for (const value of [undefined, null, 0, 1, 'yes', {}, [], { allowed: true }, false]) {
     answer = () => value;

@@ -129,7 +129,13 @@ export class ServerProcess {
     // With a dot, because the word of server 1 must not be part of that of server 10.
     this.word = `test-server-${process.pid}-${ServerProcess.#started}.`;
     const { NODE_OPTIONS: nodeOptions = '', ...variables } = options.env ?? {};
-    const env: NodeJS.ProcessEnv = { ...process.env, ...variables, TEST_SERVER: this.word };
+    const env: NodeJS.ProcessEnv = {
+      ...process.env,
+      // Otherwise /readyz would say 503 while the machine has much else to do.
+      EXECWIRE_MAX_EVENT_LOOP_DELAY: '0',
+      ...variables,
+      TEST_SERVER: this.word,
+    };
     const allNodeOptions = [nodeOptions];
     if (probe) {
       this.#probeFolder = mkdtempSync(join(tmpdir(), 'execwire-probe-'));
