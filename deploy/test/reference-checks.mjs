@@ -17,6 +17,9 @@ export function durationSeconds(args, flag) {
   return Number(match[1]) * { ms: 0.001, s: 1, m: 60 }[match[2]];
 }
 
+/** Objects that own the number of replicas. */
+const scalersOf = (objects) => [...ofKind(objects, 'HorizontalPodAutoscaler'), ...ofKind(objects, 'ScaledObject')];
+
 /** Seconds after the kill grace: flushing to peers that do not read (5), exit, scheduling. */
 export const MARGIN_SECONDS = 10;
 
@@ -152,10 +155,7 @@ function referenceProblems(objects, podSpec) {
     ['ServiceAccount', podSpec.serviceAccountName],
     ...(podSpec.volumes ?? []).filter((volume) => volume.secret).map((volume) => ['Secret', volume.secret.secretName]),
     ...(podSpec.runtimeClassName ? [['RuntimeClass', podSpec.runtimeClassName]] : []),
-    ...ofKind(objects, 'HorizontalPodAutoscaler').map((object) => [
-      object.spec.scaleTargetRef.kind,
-      object.spec.scaleTargetRef.name,
-    ]),
+    ...scalersOf(objects).map((object) => [object.spec.scaleTargetRef.kind, object.spec.scaleTargetRef.name]),
   ];
   const mounts = podSpec.containers[0].volumeMounts.filter(
     (mount) => !podSpec.volumes.some((volume) => volume.name === mount.name),
@@ -186,7 +186,7 @@ export function referenceCheckProblems(objects) {
   const deployment = ofKind(objects, 'Deployment')[0];
   const pod = deployment.spec.template;
   const rolling = deployment.spec.strategy.rollingUpdate;
-  const scaledByHpa = ofKind(objects, 'HorizontalPodAutoscaler').length > 0;
+  const isScaled = scalersOf(objects).length > 0;
   return [
     ...selectorProblems(objects, pod),
     ...portProblems(objects, pod.spec),
@@ -198,6 +198,6 @@ export function referenceCheckProblems(objects) {
     ...(rolling.maxUnavailable === 0 && rolling.maxSurge === 1
       ? []
       : ['a rolling update takes a replica away before the new one is ready']),
-    ...(scaledByHpa && deployment.spec.replicas !== undefined ? ['replicas are set and an autoscaler owns them'] : []),
+    ...(isScaled && deployment.spec.replicas !== undefined ? ['replicas are set and an autoscaler owns them'] : []),
   ];
 }

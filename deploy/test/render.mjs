@@ -44,11 +44,13 @@ export async function checkRenders(renderer, { deployFolder, update }) {
     default: await renderer.chart(),
     full: await renderer.chart(...values('full')),
     minimal: await renderer.chart(...values('minimal')),
+    keda: await renderer.chart(...values('keda')),
   };
   const goldens = {
     'kubernetes/base/execwire.yaml': rendered.default,
     'test/golden/full.yaml': rendered.full,
     'test/golden/minimal.yaml': rendered.minimal,
+    'test/golden/keda.yaml': rendered.keda,
   };
   for (const [path, text] of Object.entries(goldens)) await checkGolden(join(deployFolder, path), path, text, update);
   // After the base is up to date.
@@ -66,6 +68,11 @@ export async function checkRenders(renderer, { deployFolder, update }) {
     'a relative sandbox root': 'sandbox.roots[0]=workspace',
     'a sandbox with a network from which the token can be read': 'sandbox.minimum=readOnly,sandbox.network=true',
     'a network for a sandbox that there is not': 'sandbox.network=true',
+    'autoscaling by nothing': 'autoscaling.enabled=true,autoscaling.targetCPUUtilizationPercentage=null',
+    'sessions by KEDA without an address of Prometheus':
+      'autoscaling.enabled=true,autoscaling.kind=keda,autoscaling.targetSessions=100',
+    'a kind of autoscaling that is none': 'autoscaling.kind=vpa',
+    'fewer replicas at most than at least': 'autoscaling.minReplicas=11',
   })) {
     const refused = await renderer.chart('--set', wrong).then(
       () => false,

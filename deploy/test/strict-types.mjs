@@ -5,6 +5,7 @@ import { run } from './command.mjs';
 
 const MODEL_PACKAGE_BY_GROUP = {
   'gateway.networking.k8s.io': '@kubernetes-models/gateway-api/',
+  'keda.sh': '@kubernetes-models/keda/',
   'monitoring.coreos.com': '@kubernetes-models/prometheus-operator/',
 };
 const COMPILER_OPTIONS = {

@@ -21,6 +21,17 @@
 {{- if and .Values.sandbox.network (or (eq .Values.auth.mode "none") (and (eq .Values.auth.mode "capability-token") (not .Values.auth.tokenSha256)) (and (eq .Values.auth.mode "signed-bearer-token") (not .Values.auth.jwks))) -}}
 {{- fail "sandbox.network needs auth.tokenSha256 or auth.jwks: a command with a network could read the server's credential and start others outside of every sandbox, so the server would refuse every such command" -}}
 {{- end -}}
+{{- with .Values.autoscaling -}}
+{{- if and .enabled (not .targetCPUUtilizationPercentage) (not .targetSessions) -}}
+{{- fail "autoscaling needs targetCPUUtilizationPercentage or targetSessions" -}}
+{{- end -}}
+{{- if gt (int .minReplicas) (int .maxReplicas) -}}
+{{- fail "autoscaling.minReplicas is above autoscaling.maxReplicas" -}}
+{{- end -}}
+{{- if and .enabled (eq .kind "keda") .targetSessions (not .keda.serverAddress) -}}
+{{- fail "autoscaling.kind keda with targetSessions needs keda.serverAddress: it asks Prometheus for the sessions" -}}
+{{- end -}}
+{{- end -}}
 {{- if and .Values.runtimeClass.create (not (and .Values.runtimeClass.name .Values.runtimeClass.handler)) -}}
 {{- fail "runtimeClass.create needs runtimeClass.name and runtimeClass.handler" -}}
 {{- end -}}
