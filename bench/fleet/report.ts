@@ -174,7 +174,7 @@ ${table(
   sizes.map(({ replicas }) => poolRow(replicas, seed)),
 )}
 
-2 s is an image that is on the node, 10 s one that is pulled, 60 s a node that has to come first: choose by what your cluster
+[Agent sandboxes on Kubernetes](guide/agent-sandbox.md) has the manifests. 2 s is an image that is on the node, 10 s one that is pulled, 60 s a node that has to come first: choose by what your cluster
 shows, because none of the three was measured.
 
 ## What it takes for given

@@ -1,21 +1,9 @@
 // Owns the check that the built server accepts the command line of the full render and confines its commands accordingly. Knows no chart.
-import { generateKeyPairSync, sign } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ServerProcess } from '../../test/support/server-process.js';
 import { check } from './report.mjs';
-
-const encoded = (value) => Buffer.from(JSON.stringify(value)).toString('base64url');
-
-/** A key pair for ES256, as a key set and a token that it proves. */
-function newCredential({ issuer, audience }) {
-  const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  const jwks = { keys: [{ ...publicKey.export({ format: 'jwk' }), kid: 'test', alg: 'ES256', use: 'sig' }] };
-  const claims = { sub: 'test', iss: issuer, aud: audience, exp: Math.floor(Date.now() / 1000) + 600 };
-  const text = `${encoded({ alg: 'ES256', typ: 'JWT', kid: 'test' })}.${encoded(claims)}`;
-  const signature = sign('sha256', Buffer.from(text), { key: privateKey, dsaEncoding: 'ieee-p1363' });
-  return { jwks, token: `${text}.${signature.toString('base64url')}` };
-}
+import { newCredential } from './signed-credential.mjs';
 
 /**
  * @param {object[]} objects the render
@@ -30,7 +18,8 @@ export async function checkRenderedServer(objects, { projectFolder, workFolder }
   const workspace = join(folder, 'workspace');
   const outside = join(folder, 'outside');
   for (const path of [shared, workspace, outside]) await mkdir(path, { recursive: true });
-  const { jwks, token } = newCredential({ issuer: flagValue('--ws-issuer'), audience: flagValue('--ws-audience') });
+  const { jwks, sign } = newCredential();
+  const token = sign({ iss: flagValue('--ws-issuer'), aud: flagValue('--ws-audience') });
   const keys = join(folder, 'jwks.json');
   await writeFile(keys, JSON.stringify(jwks));
   const places = {

@@ -5,6 +5,7 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { checkAgentSandbox } from './agent-sandbox.mjs';
 import { baseImageName, buildBaseImage, debianTar } from './base-image.mjs';
 import { removeCgroups } from './cgroups.mjs';
 import { cleanUp, cleanUpOnSignals, onCleanup } from './cleanup.mjs';
@@ -34,6 +35,9 @@ async function main() {
   step('manifests');
   const deployment = await checkManifests({ projectFolder, workFolder, update });
   if (update) return;
+
+  step('agent sandboxes');
+  await checkAgentSandbox({ projectFolder, workFolder });
 
   step('systemd unit');
   await checkSystemdUnit({ projectFolder, workFolder });
