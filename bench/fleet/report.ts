@@ -88,17 +88,18 @@ are the client's own code (\`client/src/back-off.ts\`), the ring is made as HAPr
   busiest second of every rolling restart. A full replica (${count(measured.maxConnections.value)} connections) is opened again in ${duration(fullMs)}, within the ${duration(measured.connectTimeoutMs.value)} that a client waits for one
   attempt. On a machine half as fast, attempts are given up and repeated; on one a quarter as fast most clients are not back within their minute. So keep
   \`--max-connections\` at what a replica opens in ${duration(measured.connectTimeoutMs.value)}.
-- **A ring is uneven, and a roll makes it more so.** HAProxy gives a server of weight 1 just 16 points: the connections of a replica vary by a fifth of the mean. \`weight 16\` on the \`server\` lines gives 256 points and a quarter of that unevenness. During a roll the replicas that were renewed first take clients
-  of all later ones: 1.7 times the mean, whatever the ring, and next to nothing for the last ones. Each client moves 1.7 times in place of once.
+- **A ring is uneven, and a roll makes it more so.** HAProxy gives a server of weight 1 just 16 points: the connections of a replica vary by a fifth of the mean. \`weight 16\` on the
+  \`server\` lines gives 256 points and a quarter of that unevenness. During a roll the replicas that were renewed first take clients of all later ones: 1.7 times the mean, whatever the
+  ring, and next to nothing for the last ones. Each client moves 1.7 times in place of once.
 - **Fewest connections keeps the balance, and sends every client of a batch to the new replicas**, where they wait for one another. It leads nobody
   back, so detached commands become unreachable: take it only where none are used. HAProxy's table (\`stick on\`) leads clients back under any rule while it
   remembers them; \`balance leastconn\` beside it would join both, and lose with a reload what the hash would still know. That was not tried.
-- **Give a drain as long as your commands run.** With a deadline of T and commands of m in the mean, e^(−T/m) of them are killed. The default
+- **Give a drain as long as your commands run.** With a deadline T after the end of a pod's time began, and commands of m in the mean, e^(−T/m) of them are killed. The default
   (${duration(measured.drainTimeoutMs.value)}) is for commands of seconds.
 - **Clients that stay attached lose no result.** One that is away while its replica drains finds the result gone if the other commands ended before it came back. Short commands suffer most,
   because their replica leaves soonest.
 - **A pool is what is claimed while one sandbox starts, and a little more.** The little more shrinks with size: claims are rarely cold together in a large
-  fleet. Claims that come in twenties need up to five times as much in a small one. The time until a sandbox is ready counts most: injecting
+  fleet. Claims that come in twenties need up to ten times as much in a small one. The time until a sandbox is ready counts most: injecting
   execwire is ${duration(measured.injectMs.value)} of it, pulling an image the rest.
 
 ## Reconnect storms
@@ -120,7 +121,7 @@ case:
 
 ${table(SLOW_HEAD, slowRows(seed))}
 
-Jitter cannot help there: the clients come faster than the replica works, however they are spread over a few seconds.
+Jitter cannot help there: the clients come faster than the replica works, however they are spread over a few seconds. A client that is not back tries again with the next request of its program.
 
 ## Rolling restarts
 

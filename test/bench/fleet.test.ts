@@ -17,6 +17,7 @@ import { simulateRoll } from '../../bench/fleet/rolling.js';
 import { simulateStorm } from '../../bench/fleet/storm.js';
 import { fateRows, monthRow, poolRow, rollRows, stormRow, zoneRow } from '../../bench/fleet/tables.js';
 import { coldShareByFormula, simulatePool, sizeByFormula, sizeFor } from '../../bench/fleet/warm-pool.js';
+import { readConfig } from '../../src/config/config.js';
 import { PROJECT } from '../support/page-programs.js';
 
 const near = (one: number, other: number, by: number): boolean => Math.abs(one - other) <= by;
@@ -279,6 +280,18 @@ t.test('docs/fleet.md has the rows that the models give', async (t) => {
   ];
   for (const row of rows) t.ok(page.includes(row), `the page has ${row}; if not: node bench/fleet/run.mjs --page`);
   for (const { replicas } of SIZES) t.match(page, replicas.toLocaleString('en-US'));
+});
+
+t.test('what the model takes from files of this project is what they say', async (t) => {
+  const textOf = (path: string): string => readFileSync(join(PROJECT, path), 'utf8');
+  const seconds = (name: keyof typeof measured): number => measured[name].value / SECOND_MS;
+  const values = textOf('deploy/helm/execwire/values.yaml');
+  t.match(values, `\n  preStop: ${seconds('preStopMs')}\n`);
+  t.match(values, `\n  drainDelay: ${seconds('drainDelayMs')}\n`);
+  t.match(values, `\n  drainTimeout: ${seconds('drainTimeoutMs')}\n`);
+  const { value: checkMs } = measured.checkMs;
+  t.match(textOf('deploy/haproxy/haproxy.cfg'), `check inter ${checkMs}ms fall 2 rise 1`);
+  t.equal(readConfig([], {}).maxConnections, measured.maxConnections.value);
 });
 
 t.test('a plot is an SVG with a title, for light and dark pages', async (t) => {
