@@ -17,10 +17,10 @@ export async function buildClient(outdir) {
     outdir,
     bundle: true,
     format: 'esm',
-    // For both: `ws` is the only import that is left, and only in the file for Node.
+    // For both: two imports are left, and only in the file for Node.
     platform: 'neutral',
     target: 'es2022',
-    external: ['ws'],
+    external: ['ws', 'node:events'],
     logLevel: 'warning',
     legalComments: 'none',
   });

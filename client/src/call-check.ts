@@ -3,14 +3,32 @@ import type { RunSettings } from './command-handle.js';
 import type { CommandPlan } from './command-plan.js';
 import { RpcError } from './errors.js';
 import { checkOptions } from './option-check.js';
+import { shownValue } from './shown-value.js';
 
 /** What a command is given to read, and how it was started. */
 type GivenInput = readonly [data: unknown, plan: CommandPlan, settings: Pick<RunSettings, 'input' | 'stdin'>];
 
+/** Calls that take an argument before their options, with its name. */
+const FIRST_ARGUMENTS: Readonly<Record<string, string>> = { 'shell.run': 'line', waitFor: 'expectation' };
+
 /** @throws {TypeError | RpcError} naming what is wrong with the arguments of a call, or with the options of its command */
 export function checkCall(call: string, given: object): void {
-  if (call === 'write' || call === 'end') checkInput(call, given as GivenInput);
-  else checkOptions(call, given);
+  const first = FIRST_ARGUMENTS[call];
+  if (call === 'kill') checkSignal((given as { readonly signal: unknown }).signal);
+  else if (call === 'write' || call === 'end') checkInput(call, given as GivenInput);
+  else if (first === undefined) checkOptions(call, given);
+  else {
+    const [value, options] = given as readonly [value: unknown, options: object];
+    checkOptions(call, Object(options) === options ? { [first]: value, ...options } : options);
+  }
+}
+
+/** @throws {TypeError} for what is no name of a signal. Which signals there are, the server says. */
+export function checkSignal(signal: unknown): void {
+  if (typeof signal === 'string' && signal.startsWith('SIG')) return;
+  const isShort = typeof signal === 'string' && /^[a-z]+\d?$/i.test(signal);
+  const hint = isShort ? `; did you mean 'SIG${signal.toUpperCase().replace(/^SIG/, '')}'?` : '';
+  throw new TypeError(`kill: a signal is a name such as 'SIGTERM', not ${shownValue(signal)}${hint}`);
 }
 
 /** Thrown at the call, because a program that does not wait for its writes would not hear of a loss. */

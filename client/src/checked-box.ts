@@ -1,5 +1,6 @@
 /** A box that refuses wrong arguments before anything is sent. Not in the package for browsers, where the table of options would take too much room. */
 import { Box } from './box.js';
+import { checkSignal } from './call-check.js';
 import { checkOptions } from './option-check.js';
 import type {
   AttachOptions,
@@ -10,6 +11,7 @@ import type {
   TerminalOptions,
 } from './options.js';
 import { shownValue } from './shown-value.js';
+import { allowManyListeners } from './signal-listeners.js';
 
 /** Each method is that of {@link Box}. @throws {TypeError} when an argument or an option is none, or makes no sense */
 export class CheckedBox extends Box {
@@ -25,13 +27,13 @@ export class CheckedBox extends Box {
 
   override attach<E extends Encoding = 'utf8'>(key: string, options: AttachOptions<E> = {}) {
     checkKey('attach', key);
-    checkOptions('attach', options);
+    checkHandling('attach', options);
     return super.attach(key, options);
   }
 
   override attachTerminal(key: string, options: AttachTerminalOptions = {}) {
     checkKey('attachTerminal', key);
-    checkOptions('attachTerminal', options);
+    checkHandling('attachTerminal', options);
     return super.attachTerminal(key, options);
   }
 
@@ -42,6 +44,7 @@ export class CheckedBox extends Box {
 
   override async kill(key: string, signal?: string) {
     checkKey('kill', key);
+    if (signal !== undefined) checkSignal(signal);
     return super.kill(key, signal);
   }
 
@@ -63,7 +66,13 @@ function checkCommand(call: string, command: unknown, options: object): void {
       `${call} takes program and arguments as one array; did you mean ${call}(${JSON.stringify(meant)})?`,
     );
   }
+  checkHandling(call, options);
+}
+
+/** @param options of a call that may take an `AbortSignal` */
+function checkHandling(call: string, options: object): void {
   checkOptions(call, options);
+  allowManyListeners((options as { readonly signal?: unknown }).signal);
 }
 
 function checkKey(call: string, key: unknown): void {

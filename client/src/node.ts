@@ -1,4 +1,4 @@
-/** The package in Node. The only file that imports another package. */
+/** The package in Node. The only file that imports another package; `signal-listeners` imports a module of Node. */
 import { WebSocket } from 'ws';
 import type { Box } from './box.js';
 import { checkCall } from './call-check.js';
@@ -74,6 +74,21 @@ function socketUrl(url: string): string {
   return path === undefined ? url : `ws+unix:${path}:/${query}`;
 }
 
+/** @throws {TypeError} for what is no URL, and for the path of a socket that `ws` does not find */
+function checkUrl(url: unknown): void {
+  if (url instanceof URL) throw new TypeError('connect takes the URL as a text: `url.href`');
+  if (typeof url !== 'string' || url === '') {
+    throw new TypeError(
+      `connect needs the URL of a server, such as ws://127.0.0.1:4500, and got ${JSON.stringify(url)}`,
+    );
+  }
+  const [, path = ''] = /^unix:\/\/([^?]*)/.exec(url) ?? [];
+  const [odd] = /[^\w\-./~!$&'()*+,;=@%]/.exec(path) ?? [];
+  if (odd !== undefined) {
+    throw new TypeError(`connect: the path of a socket cannot have ${JSON.stringify(odd)} in it; a link can name it`);
+  }
+}
+
 /**
  * Connects to a server.
  * @param url such as `ws://127.0.0.1:4500` or `wss://host/path`; in Node also `unix:///path`
@@ -89,11 +104,7 @@ function socketUrl(url: string): string {
  * await other.close();
  */
 export async function connect(url: string, options: ConnectOptions = {}): Promise<Box> {
-  if (typeof url !== 'string' || url === '') {
-    throw new TypeError(
-      `connect needs the URL of a server, such as ws://127.0.0.1:4500, and got ${JSON.stringify(url)}`,
-    );
-  }
+  checkUrl(url);
   checkOptions('connect', options);
   return openBox(host, url, options);
 }

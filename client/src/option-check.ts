@@ -39,6 +39,20 @@ const REQUIRED: Readonly<Record<string, string>> = {
   sandboxPolicy: 'type',
 };
 
+/** What to use in place of options that execa has and this client has not. */
+const IN_PLACE_OF: Readonly<Record<string, string>> = {
+  shell: "a shell is a command here: ['sh', '-c', '…']",
+  cancelSignal: 'it is `signal` here',
+  forceKillAfterDelay: 'it is `forceKillAfter` here',
+  killSignal: '`run.kill(signal)` sends any signal',
+  stdio: '`input` and `stdin` say what it reads; `run.stdout` and `run.stderr` are what it writes',
+  stdout: 'read `run.stdout`, or `buffer: false` keeps nothing',
+  stderr: 'read `run.stderr`, or `all: true` joins both',
+  inputFile: '`input: createReadStream(path)` reads a file',
+  extendEnv: "the server's variables are always there; `env: { NAME: null }` takes one away",
+  lines: '`run.lines()` gives them',
+};
+
 /** Options that are times, in milliseconds. */
 const TIME = /timeout$|^(forceKillAfter|heartbeat|maxMs|ttl|idle)$/i;
 /** Options that are whole numbers. */
@@ -120,13 +134,20 @@ export function checkOptions(owner: string, options: object): void {
   for (const [name, value] of Object.entries(options)) {
     if (value === undefined) continue;
     if (!names.includes(name)) {
-      const nearest = nearestWord(name, names);
-      throw new TypeError(`${owner} has no option ${name}${nearest === undefined ? '' : `; did you mean ${nearest}?`}`);
+      throw new TypeError(`${owner} has no option ${name}${adviceOn(owner, name)}`);
     }
     checkValue(owner, name, value);
   }
   for (const name of REQUIRED[owner]?.split(' ') ?? [])
     checkValue(owner, name, (options as Record<string, unknown>)[name]);
+}
+
+/** What to use in place of an option that does not exist. */
+function adviceOn(owner: string, name: string): string {
+  const other = owner === 'exec' && Object.hasOwn(IN_PLACE_OF, name) ? IN_PLACE_OF[name] : undefined;
+  if (other !== undefined) return `; ${other}`;
+  const nearest = nearestWord(name, OPTION_NAMES[owner]?.split(' ') ?? []);
+  return nearest === undefined ? '' : `; did you mean ${nearest}?`;
 }
 
 function checkValue(owner: string, name: string, value: unknown): void {
@@ -150,11 +171,17 @@ function checkNumber(owner: string, name: string, value: unknown): void {
   const least = POSITIVE.test(name) ? 1 : 0;
   const most = mostOf(owner, name);
   const isRight = typeof value === 'number' && value >= least && value <= most;
-  const isWhole = !COUNT.test(name) || value === most || Number.isInteger(value);
+  const isTimeThere = isTimeOfServer(owner, name);
+  const isWhole = !(COUNT.test(name) || isTimeThere) || value === most || Number.isInteger(value);
   if (isRight && isWhole) return;
-  const kind = COUNT.test(name) ? 'whole number' : 'number';
+  const kind = COUNT.test(name) ? 'whole number' : isTimeThere ? 'whole number of milliseconds' : 'number';
   const range = most < Number.MAX_SAFE_INTEGER ? `from ${least} to ${most}` : `from ${least} on`;
   throw wrongValue(owner, name, `a ${kind} ${range}`, value);
+}
+
+/** Whether a time is sent to the server, which takes no fractions. */
+function isTimeOfServer(owner: string, name: string): boolean {
+  return /^(exec|terminal|detachable)$/.test(owner) && /^(timeout|ttl)$/.test(name);
 }
 
 function mostOf(owner: string, name: string): number {

@@ -102,6 +102,7 @@ export function refusalError(
   const type = answer.contentType === undefined ? '' : ` (${answer.contentType.split(';')[0]})`;
   let text = `the answer was HTTP ${status}${type} and no WebSocket; is this the address of an execwire server?`;
   if (status === 401) text = 'HTTP 401: the server wants a token, or does not accept this one';
+  if (status === 431) text = 'HTTP 431: the request is too long; is the token a token, and not a whole file?';
   if (status === 403) text = 'HTTP 403: this client is not allowed here';
   if (status === 429 || status === 503) text = `HTTP ${status}: the server takes no connection now (full or draining)`;
   if (status === 502 || status === 504) text = `HTTP ${status}: a proxy answered and reached no server behind it`;

@@ -13,6 +13,24 @@ t.test('connect rejects with TypeError when its URL is missing or is no string',
   }
 });
 
+t.test(
+  'connect says how to name a server when its URL is an object, or the path of a socket that cannot be',
+  async (t) => {
+    t.match(await failureOf(connectByNode(new URL('ws://127.0.0.1:1') as never)), {
+      name: 'TypeError',
+      message: 'connect takes the URL as a text: `url.href`',
+    });
+    for (const path of ['/tmp/a#b', '/tmp/a b', '/tmp/a:b', '/tmp/é']) {
+      const odd = JSON.stringify([...path].find((character) => !/[\w/]/.test(character)));
+      t.match(await failureOf(connectByNode(`unix://${path}`)), {
+        name: 'TypeError',
+        message: `connect: the path of a socket cannot have ${odd} in it; a link can name it`,
+      });
+    }
+    t.match(await failureOf(connectByNode('unix:///no/such-socket?key=a:b')), { name: 'ConnectError', code: 'ENOENT' });
+  },
+);
+
 t.test('connect shows no password of the URL when it fails', async (t) => {
   const urls = [
     'ws://user:secret@127.0.0.1:1',
@@ -48,6 +66,15 @@ t.test('method throws and names the most similar option when an option does not 
     [() => box.attach('key', { input: '' } as never), 'attach has no option input'],
     [() => box.attachTerminal('key', { rol: 'x' } as never), 'attachTerminal has no option rol; did you mean role?'],
     [() => box.shell({ shel: 'sh' } as never), 'shell has no option shel; did you mean shell?'],
+    [
+      () => box.exec(['ls'], { shell: true } as never),
+      "exec has no option shell; a shell is a command here: ['sh', '-c', '…']",
+    ],
+    [() => box.exec(['ls'], { cancelSignal: 1 } as never), 'exec has no option cancelSignal; it is `signal` here'],
+    [
+      () => box.exec(['ls'], { stdio: 'inherit' } as never),
+      'exec has no option stdio; `input` and `stdin` say what it reads; `run.stdout` and `run.stderr` are what it writes',
+    ],
   ];
   for (const [call, message] of calls) t.throws(call, { name: 'TypeError', message });
   t.doesNotThrow(
@@ -84,6 +111,8 @@ t.test('method throws and names the option when a number is out of its range', a
     [{ window: 0 }, /window has to be a whole number from 1 on, not 0/],
     [{ forceKillAfter: '5' }, /forceKillAfter has to be .* not "5"$/],
     [{ detachable: { ttl: -1 } }, /detachable: ttl has to be .* not -1/],
+    [{ timeout: 0.5 }, /^exec: timeout has to be a whole number of milliseconds from 0 on, not 0.5$/],
+    [{ detachable: { ttl: 1.5 } }, /^detachable: ttl has to be a whole number of milliseconds from 0 on, not 1.5$/],
   ];
   for (const [options, message] of wrong) t.throws(() => box.exec(['true'], options), { name: 'TypeError', message });
   t.throws(() => box.terminal(['sh'], { cols: 0 }), /cols has to be a whole number from 1 on/);
@@ -123,6 +152,10 @@ t.test('waitFor and shell.run reject when a time, an option or an expectation is
       message: /^waitFor: expectation has to be a text, a pattern or \{ idle: milliseconds \}, not /,
     });
   }
+  t.match(await failureOf(shell.run('true', null as never)), {
+    message: /^shell.run takes an object with .* not null$/,
+  });
+  t.match(await failureOf(run.waitFor('x', 5 as never)), { message: /^waitFor takes an object with .* not 5$/ });
   for (const line of [undefined, null, 5, ['ls', '-l']]) {
     t.match(await failureOf(shell.run(line as never)), { message: /^shell.run: line has to be a text, not / });
   }
@@ -241,6 +274,8 @@ t.test(
       [() => term.resize(undefined as never), 'resize takes an object with cols, rows, not undefined'],
       [() => term.resize(100 as never), 'resize takes an object with cols, rows, not 100'],
       [() => term.resize({ cols: 80 } as never), 'resize: rows has to be a whole number from 1 on, not undefined'],
+      [() => run.kill(9 as never), "kill: a signal is a name such as 'SIGTERM', not 9"],
+      [() => run.kill('INT'), `kill: a signal is a name such as 'SIGTERM', not "INT"; did you mean 'SIGINT'?`],
       [() => run.lines('nope' as never), `lines: stream has to be 'stdout' or 'stderr' or 'all', not "nope"`],
     ];
     for (const [call, message] of calls) t.throws(call, { name: 'TypeError', message });
