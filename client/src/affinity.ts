@@ -26,7 +26,7 @@ export function newKey(affinity: string): string {
 
 /** The part of a key that balancers look at: the text before the first dot. */
 export function affinityOf(key: string): string {
-  return key.split('.', 1)[0] ?? key;
+  return key.replace(/\..*/s, '');
 }
 
 /** The URL with `?key=`, by which a balancer finds the server. A URL that has a key already stays as it is. */

@@ -84,8 +84,7 @@ export class Box {
     // The server has the same defaults.
     const { rows = 24, cols = 80 } = options;
     const size: WireSize = { rows, cols };
-    const started = startPlan(command, options, { tty: true, streamStdin: true, size }, options.detachable);
-    const plan = { ...started, redraws: options.redraw };
+    const plan = startPlan(command, options, { tty: true, streamStdin: true, size }, options.detachable);
     return this.#terminalOf(plan, command, options);
   }
 
@@ -103,10 +102,10 @@ export class Box {
    * @param key the {@link Terminal.key} of the terminal
    */
   attachTerminal(key: string, options: AttachTerminalOptions = {}): Terminal {
-    const { rows, cols, from, redraw } = options;
+    const { rows, cols, from } = options;
     const size = rows === undefined || cols === undefined ? undefined : { rows, cols };
     const plan = attachPlan(key, options, options.screen ?? from === undefined, size);
-    return this.#terminalOf({ ...plan, redraws: redraw }, [], options);
+    return this.#terminalOf(plan, [], options);
   }
 
   /** A live shell whose directory and variables persist. It starts with the first line. */
@@ -222,7 +221,11 @@ export class Box {
     return new Run<CapturedAs<E>>(this.#links, plan, settings);
   }
 
-  #terminalOf(plan: CommandPlan, command: readonly string[], options: RunOptions): Terminal {
+  #terminalOf(
+    plan: CommandPlan,
+    command: readonly string[],
+    options: RunOptions & Pick<TerminalOptions, 'redraw'>,
+  ): Terminal {
     const screenOf: TerminalSettings['screenOf'] = async ({ started }) => {
       const { key } = await started;
       if (key === undefined) throw new Error('Only a detachable terminal has a screen');
@@ -231,7 +234,8 @@ export class Box {
         return '';
       });
     };
-    return new Terminal(this.#links, plan, { ...this.#runSettings(command, options, 'noEnd', true), screenOf });
+    const settings = { ...this.#runSettings(command, options, 'noEnd', true), screenOf };
+    return new Terminal(this.#links, { ...plan, redraws: options.redraw }, settings);
   }
 
   /** Attaches to a command as an observer, does one thing, and detaches. */

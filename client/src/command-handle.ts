@@ -40,6 +40,7 @@ export class CommandHandle<T extends Captured = string> {
   declare protected readonly outcome: Promise<Result<T>>;
   readonly #startedAt: number;
   #started: Promise<Started> | undefined;
+  #isQuiet: Promise<unknown> | undefined;
   #expecter: Expecter | undefined;
   readonly #signals = new Set<string>();
   #inputFailure: Circumstances['inputFailure'];
@@ -64,7 +65,7 @@ export class CommandHandle<T extends Captured = string> {
     this.#command = new RemoteCommand(home, plan, this.#output);
     this.outcome = this.#settle();
     // An input that waits for ever keeps nobody waiting behind the end of the command.
-    if (input !== undefined) this.#isFed = Promise.race([this.#feed(input), this.#command.reply]).catch(() => {});
+    if (input !== undefined) this.#isFed = quiet(Promise.race([this.#feed(input), this.#command.reply]));
   }
 
   /** Name of a detachable command, for {@link Box.attach} and {@link Box.attachTerminal}. Settled once `started` is; undefined for other commands. */
@@ -143,9 +144,10 @@ export class CommandHandle<T extends Captured = string> {
    * Sends a signal. `SIGTERM` is followed by SIGKILL after `forceKillAfter`; `SIGKILL` ends the command and all its descendants at once; any
    * other goes to its process group. An interactive shell ignores `SIGTERM`, and is then killed after `forceKillAfter`. Before the command is sent to the server, these two end it at once and others wait. After the end it does nothing.
    * @param signal default `SIGTERM`
-   * @throws {RpcError} `invalidSignal`
+   * @throws {RpcError} `invalidSignal` @throws {TypeError} for a number or `INT`, where `SIGINT` is meant (not in browsers)
    */
   kill(signal = 'SIGTERM'): Promise<void> {
+    this.check('kill', { signal });
     return this.#watched(this.#kill(signal));
   }
 
@@ -155,7 +157,7 @@ export class CommandHandle<T extends Captured = string> {
    * @throws {Error} when it does not come in time, or before the command ends; its message says how the command ended
    */
   async waitFor(expectation: Expectation, options: { readonly timeout?: number } = {}): Promise<Met> {
-    this.check('waitFor', { expectation, ...options });
+    this.check('waitFor', [expectation, options]);
     this.#expecter ??= this.#expect();
     const timeoutMs = options.timeout ?? WAIT_FOR_MS;
     const met = await this.#expecter.wait(expectation, timeoutMs);
@@ -234,8 +236,8 @@ export class CommandHandle<T extends Captured = string> {
 
   /** An observer only stops watching: the command belongs to its writer. */
   #abort(): void {
-    if (!this.#command.isObserver) quiet(this.#kill('SIGTERM'));
-    else if (!this.#command.abandon()) quiet(this.#detach());
+    if (!this.#command.isObserver) void quiet(this.#kill('SIGTERM'));
+    else if (!this.#command.abandon()) void quiet(this.#detach());
   }
 
   /** What the input throws ends the command, and is the cause of its error. */
@@ -244,7 +246,7 @@ export class CommandHandle<T extends Captured = string> {
       await feedInput(input, this.#command, this.#settings.stdin === 'pipe');
     } catch (error) {
       this.#inputFailure = { inputError: error };
-      quiet(this.#kill('SIGTERM'));
+      void quiet(this.#kill('SIGTERM'));
     }
   }
 
@@ -266,7 +268,7 @@ export class CommandHandle<T extends Captured = string> {
   /** The same in pieces that name their stream. */
   protected read(streams: readonly StreamName[]): AsyncIterableIterator<OutputChunk> {
     // The reader throws the failure at its end, so the promise need not be looked at.
-    quiet(this.outcome);
+    void quiet(this.outcome);
     return this.#output.read(streams);
   }
 
@@ -275,23 +277,24 @@ export class CommandHandle<T extends Captured = string> {
    * or of a write need not look at the result, too.
    */
   #watched<T>(promise: Promise<T>): Promise<T> {
-    quiet(promise);
-    quiet(this.outcome);
+    void quiet(promise);
+    // Once: what waits for the outcome stays in memory until then.
+    this.#isQuiet ??= quiet(this.outcome);
     return promise;
   }
 
   #expect(): Expecter {
     // The wait tells of the failure, so the promise need not be looked at.
-    quiet(this.outcome);
+    void quiet(this.outcome);
     const expecter = new Expecter(this.#home.platform.clock);
     for (const { bytes } of this.#capture?.chunks(BOTH) ?? []) expecter.push(bytes);
     this.#output.listen(({ bytes }) => expecter.push(bytes));
-    void this.#command.reply.catch(() => {}).then(() => expecter.end());
+    void quiet(this.#command.reply).then(() => expecter.end());
     return expecter;
   }
 }
 
-/** Marks a rejection as handled. */
-function quiet(promise: Promise<unknown>): void {
-  promise.catch(() => {});
+/** Marks a rejection as handled. Resolves when the promise settles. */
+function quiet(promise: Promise<unknown>): Promise<unknown> {
+  return promise.catch(() => {});
 }

@@ -45,17 +45,18 @@ export class CommandPlace {
   /**
    * Sends a request about the command at its present place, and again at the next one if the connection breaks, or if the command is not there: a
    * start that was refused begins again at another place.
-   * @returns undefined when the command has ended
+   * @returns false when the command has ended
    */
-  async request(method: string, paramsOf: () => object): Promise<{ readonly result: unknown } | undefined> {
+  async request(method: string, paramsOf: () => object): Promise<boolean> {
     let last: Place | undefined;
     for (;;) {
       const place = await this.wait(last);
-      if (place === undefined) return undefined;
+      if (place === undefined) return false;
       last = place;
       const { session, processId } = place;
       try {
-        return { result: await session.request(method, { processId, ...paramsOf() }) };
+        await session.request(method, { processId, ...paramsOf() });
+        return true;
       } catch (error) {
         if (fieldOf(error, 'reason') !== 'processNotFound' && !(error instanceof ConnectionEnded)) throw error;
       }

@@ -79,19 +79,21 @@ export function sourceOf(input: unknown): InputSource {
 }
 
 function notInput(value: unknown): TypeError {
-  return new TypeError(`Input has to be text, bytes, a Blob, a stream or an iterable of text or bytes, not ${value}`);
+  return new TypeError(
+    `Input has to be text, bytes, a Blob, a stream or an iterable of text or bytes, not ${String(value)}`,
+  );
 }
 
 /** Not every browser can iterate a stream. */
 async function* piecesOf(reader: ReturnType<WebStream['getReader']>): AsyncGenerator<unknown, void, undefined> {
-  let isOver = false;
   try {
-    while (!isOver) {
+    for (;;) {
       const { done, value } = await reader.read();
-      isOver = done;
-      if (!done) yield value;
+      if (done) return;
+      yield value;
     }
   } finally {
-    if (!isOver) await reader.cancel();
+    // Does nothing at the stream's own end.
+    await reader.cancel();
   }
 }

@@ -7,16 +7,16 @@
  */
 import { newKey } from './affinity.js';
 import { backOffMs } from './back-off.js';
-import { isRefusedForNow } from './command-fate.js';
+import { GOING_AWAY, isRefusedForNow } from './command-fate.js';
 import { ConnectError, fieldOf } from './errors.js';
 import { sleep } from './platform.js';
 import type { ConnectionEnded } from './rpc-connection.js';
 import { openSession, type Session, type SessionEvents, type SessionSettings } from './session.js';
 
-/** HTTP answers that say "not now": full or draining, a proxy without a server behind it. */
-const NOT_NOW = [429, 502, 503, 504];
+/** HTTP answers and close codes that say "not now": full or draining, a proxy without a server behind it. */
+const NOT_NOW: readonly unknown[] = [429, 502, 503, 504, ...GOING_AWAY];
 /** HTTP answers that a second attempt with the same credential would get again. */
-const REFUSED = [401, 403];
+const REFUSED: readonly unknown[] = [401, 403];
 
 /** How a link connects, and connects again. */
 export interface LinkSettings extends SessionSettings {
@@ -133,7 +133,7 @@ export class Link implements SessionEvents {
 /** Whether a later attempt may succeed where this one failed. */
 function isWorthAnother(error: unknown, isFirst: boolean): boolean {
   if (!(error instanceof ConnectError)) return isRefusedForNow(error);
-  const { status } = error;
+  const { status, cause } = error;
   // Before the first connection it is unknown whether there is such a server. Later there was one, and while it restarts any error is possible.
-  return isFirst ? status !== undefined && NOT_NOW.includes(status) : status === undefined || !REFUSED.includes(status);
+  return isFirst ? NOT_NOW.includes(status ?? fieldOf(cause, 'code')) : !REFUSED.includes(status);
 }

@@ -5,7 +5,7 @@
 import type { Capture, OutputChunk } from './capture.js';
 import { Listeners } from './listeners.js';
 import { OutputView } from './output-view.js';
-import type { Offsets, StreamName } from './wire.js';
+import type { StreamName } from './wire.js';
 
 /**
  * A piece of output as listeners get it.
@@ -59,7 +59,7 @@ export class Output {
   readonly #listeners: Listeners<OutputEvent>;
   /** Listeners to gaps. */
   declare readonly gaps: Listeners<OutputGap>;
-  /** Position of the next byte of each stream. */
+  /** Position of the next byte of each stream; set where the streams begin later for this client. */
   readonly received = { stdout: 0, stderr: 0 };
   /** Waits for the first reader where nothing is captured. */
   #waiting: OutputView | undefined;
@@ -99,11 +99,6 @@ export class Output {
     this.received[stream] = to;
     this.gaps.tell({ stream, from, to });
     this.#processed(stream);
-  }
-
-  /** Sets the positions at which streams begin for this client. */
-  beginAt(offsets: Offsets): void {
-    Object.assign(this.received, offsets);
   }
 
   /** The output has ended. */

@@ -88,11 +88,6 @@ export class RemoteCommand implements CommandListener, CommandFacts {
     this.reply.catch(() => {});
   }
 
-  /** Whether it goes on without this connection. */
-  get isDetachable(): boolean {
-    return this.isAttached || this.plan.attach !== undefined;
-  }
-
   /** Whether it goes on without the connection of this session, which the server announces at its start. */
   isKeptBy(session: Session): boolean {
     return session.canDetach && (this.plan.attach !== undefined || this.#detachable !== undefined);
@@ -141,14 +136,17 @@ export class RemoteCommand implements CommandListener, CommandFacts {
   }
 
   onAttached(attached: Notifications['command/exec/attached']): void {
-    const { stdout, stderr, stdinAccepted, replayBytes } = attached;
+    const { stdinAccepted, replayBytes } = attached;
+    const { attach } = this.plan;
     // A command that keeps less than a window may wait for an acknowledgement before the window is full.
     this.#windowBytes = Math.min(this.#windowBytes, replayBytes ?? this.#windowBytes);
     if (this.isAttached) {
       // Another writer was there in the meantime: our next byte comes behind theirs.
       this.#inputShift += Math.max(0, stdinAccepted - this.#inputShift - this.input.sentTo);
-    } else if (this.plan.attach !== undefined) {
-      this.#beginAt({ stdout: stdout.oldest, stderr: stderr.oldest, ...this.plan.attach.from });
+    } else if (attach !== undefined) {
+      this.#beginAt({ ...attach.from });
+      // A picture of the screen stands for everything before it.
+      if (!attach.screen) for (const stream of BOTH) this.#output.gap(stream, attached[stream].oldest);
       this.#inputShift = stdinAccepted;
     }
     this.hasStarted = true;
@@ -171,7 +169,7 @@ export class RemoteCommand implements CommandListener, CommandFacts {
   }
 
   #beginAt(offsets: Offsets): void {
-    this.#output.beginAt(offsets);
+    Object.assign(this.#output.received, offsets);
     Object.assign(this.#acknowledged, offsets);
   }
 
@@ -227,7 +225,7 @@ export class RemoteCommand implements CommandListener, CommandFacts {
   async #run(session: Session, link: Link): Promise<ExecReply> {
     // The session may have been there before the wish to give up.
     this.#giveUp.signal.throwIfAborted();
-    const isAttach = this.isDetachable;
+    const isAttach = this.isAttached || this.plan.attach !== undefined;
     const { serverId } = session.info;
     if (!isAttach && this.#wasSent && serverId !== this.serverId) {
       throw unknownBy('another server answers');
@@ -244,7 +242,7 @@ export class RemoteCommand implements CommandListener, CommandFacts {
       const { exitCode } = reply ?? {};
       // Exit codes of POSIX have eight bits.
       if (Number.isInteger(exitCode) && exitCode >= 0 && exitCode <= 0xff) return reply;
-      throw unknownBy(`the reply is not valid: exitCode is ${exitCode}`);
+      throw unknownBy(`the reply is not valid: exitCode is ${JSON.stringify(exitCode)}`);
     } finally {
       session.release(processId);
     }
@@ -283,7 +281,8 @@ export class RemoteCommand implements CommandListener, CommandFacts {
 
   async #write({ bytes, closeStdin, position }: InputMessage): Promise<void> {
     // Only with the server's count of input does a position mean anything.
-    if (this.plan.attach !== undefined) await Promise.race([this.attached, this.reply.catch(() => {})]);
+    if (this.plan.attach !== undefined && !this.isAttached)
+      await Promise.race([this.attached, this.reply.catch(() => {})]);
     const hasBytes = bytes.length > 0;
     const params = (): object => ({
       deltaBase64: hasBytes ? this.home.platform.encodeBase64(bytes) : undefined,
@@ -291,6 +290,6 @@ export class RemoteCommand implements CommandListener, CommandFacts {
       // From the first write on, or one whose answer is lost with the connection would be taken twice.
       offset: hasBytes && this.key !== undefined ? position + this.#inputShift : undefined,
     });
-    if ((await this.place.request('command/exec/write', params)) === undefined) throw stdinClosed();
+    if (!(await this.place.request('command/exec/write', params))) throw stdinClosed();
   }
 }

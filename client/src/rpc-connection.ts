@@ -89,11 +89,7 @@ export class RpcConnection implements TransportListener {
         settle(new UnknownOutcomeError(`The server did not answer ${method} within ${timeoutMs} ms`));
       const cancelTimeout = timeoutMs === undefined ? undefined : this.#clock.after(timeoutMs, onTimeout);
       this.#pending.set(id, settle);
-      try {
-        this.#transport?.send(text);
-      } catch {
-        // The transport is closing: its end is reported next, and rejects this with everything else.
-      }
+      this.#send(text);
     });
   }
 
@@ -163,7 +159,7 @@ export class RpcConnection implements TransportListener {
     try {
       if (this.ended === undefined) this.#transport?.send(text);
     } catch {
-      // The transport is closing, and this message needs no answer.
+      // The transport is closing: its end is reported next, and rejects every request.
     }
   }
 }

@@ -71,7 +71,7 @@ export function resultOfNoReply<T extends Captured>(
   if (settings.throwsOn === 'nothing') return result;
   if (kind === 'terminated') throw new ExecError(result, circumstances.wasAborted);
   const { command } = settings;
-  const message = command.length === 0 ? noReply.message : `${noReply.message}: ${commandText(command)}`;
+  const message = command.length === 0 ? noReply.message : `${noReply.message} (command: ${commandText(command)})`;
   if (kind === 'lost') throw new LostError(message, result, cause);
   throw new UnknownOutcomeError(message, { result, wasSent, detached, cause });
 }

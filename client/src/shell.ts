@@ -7,7 +7,7 @@ import { Capture, type CaptureBounds } from './capture.js';
 import { fieldOf, messageOf } from './errors.js';
 import { Listeners } from './listeners.js';
 import { type Platform, sleep } from './platform.js';
-import { endText, UnknownOutcomeError } from './result.js';
+import { endText, type Result, UnknownOutcomeError } from './result.js';
 import type { Run } from './run.js';
 import { LineEnd, preparation, SHELL_COMMANDS, type ShellKind, typedHandshake, typedLine } from './shell-script.js';
 
@@ -78,6 +78,8 @@ interface LiveShell {
   readonly kind: ShellKind;
   /** How it ended; undefined while it lives. */
   end: string | undefined;
+  /** Called at its end. One of the shell and not of each line, because what is added to the run stays in memory until its end. */
+  onEnd: () => void;
   /** Takes the output of the present line. */
   onOutput: (stream: 'stdout' | 'stderr', latin1: string) => void;
 }
@@ -93,8 +95,9 @@ interface LiveShell {
  */
 export class Shell {
   readonly #settings: ShellSettings;
+  /** The shell that waits for a line. */
   #live: LiveShell | undefined;
-  /** The process of the live shell, or of one that is being started. */
+  /** The process of the newest shell, which may be starting. */
   #run: Run | undefined;
   #closing = new AbortController();
   #wasStarted = false;
@@ -118,7 +121,7 @@ export class Shell {
    * @throws {Error} when the shell is closed before the line begins
    */
   async run(line: string, options: ShellRunOptions = {}): Promise<ShellResult> {
-    this.#settings.platform.checkOptions('shell.run', { line, ...options });
+    this.#settings.platform.checkOptions('shell.run', [line, options]);
     const closing = this.#closing;
     const result = this.#last.then(() => this.#runLine(line, options, closing));
     this.#last = result.catch(() => {});
@@ -145,8 +148,9 @@ export class Shell {
     closing.signal.throwIfAborted();
     const restarted = this.#live === undefined && this.#wasStarted;
     const live = this.#live ?? (await this.#start(closing));
+    // Until the line has ended well.
+    this.#live = undefined;
     if (live.end !== undefined) {
-      this.#live = undefined;
       throw new UnknownOutcomeError(`The line was not run: its shell has ended: ${live.end}`, {
         wasSent: false,
       });
@@ -166,44 +170,44 @@ export class Shell {
     };
     keep(this.#between);
     const over = new AbortController();
-    const reached = new Promise<'reached'>((resolve) => {
+    const ended = new Promise<Result | undefined>((resolve) => {
+      live.onEnd = () => resolve(live.run);
       live.onOutput = (stream, latin1) => {
         keep(end.push(stream, latin1));
-        if (end.isReached) resolve('reached');
+        if (end.isReached) resolve(undefined);
         // It would wait for ever; its end brings the rest of its output.
         else if (end.failure !== undefined) void live.run.kill('SIGKILL');
       };
     });
     const cancel =
-      timeout === undefined ? () => {} : clock.after(timeout, () => void this.#interrupt(live, end, over.signal));
+      timeout === undefined ? undefined : clock.after(timeout, () => void this.#interrupt(live, end, over.signal));
     void live.run.write(typedLine(live.kind, line, mark));
     try {
-      const how = await Promise.race([reached, live.run]);
-      if (how !== 'reached') this.#live = undefined;
+      const result = await ended;
+      if (result === undefined && !closing.signal.aborted) this.#live = live;
       keep(end.rest());
       const output = capture.text(['stdout']).replace(/\r?\n$/, '');
-      if (how !== 'reached' && end.failure !== undefined) {
+      if (result !== undefined && end.failure !== undefined) {
         const shown = `${end.failure}\n${output.slice(-SHOWN_OUTPUT)}`;
         throw new UnknownOutcomeError(`The shell can run no more lines: ${shown}`);
       }
       const timedOut = end.wasInterrupted;
       return {
         // What a kill after the timeout ended has no exit code of its own.
-        exitCode: how === 'reached' || (timedOut && how.cause !== 'exited') ? end.exitCode : how.exitCode,
+        exitCode: result === undefined || (timedOut && result.cause !== 'exited') ? end.exitCode : result.exitCode,
         output,
         truncated: capture.leftOut('stdout'),
         timedOut,
-        recovered: timedOut && how === 'reached',
-        ended: how !== 'reached',
+        recovered: timedOut && result === undefined,
+        ended: result !== undefined,
         restarted,
         durationMs: clock.now() - startedAt,
       };
     } catch (error) {
-      this.#live = undefined;
       void live.run.kill('SIGKILL');
       throw error;
     } finally {
-      cancel();
+      cancel?.();
       over.abort();
       this.#between = end.behind;
       live.onOutput = (stream, latin1) => {
@@ -215,10 +219,11 @@ export class Shell {
   /** Starts bash, or `sh` where there is no bash, unless the caller named one. */
   async #start(closing: AbortController, kind = this.#settings.kind ?? 'bash'): Promise<LiveShell> {
     const run = this.#settings.start(SHELL_COMMANDS[kind]);
-    const live: LiveShell = { run, kind, end: undefined, onOutput: () => {} };
+    const live: LiveShell = { run, kind, end: undefined, onEnd() {}, onOutput() {} };
     this.#run = run;
     void run.then(endText, messageOf).then((end) => {
       live.end = end;
+      live.onEnd();
     });
     run.onOutput(({ stream, bytes }) => live.onOutput(stream, latin1Of(bytes)));
     try {
@@ -231,7 +236,6 @@ export class Shell {
     } finally {
       closing.signal.throwIfAborted();
     }
-    this.#live = live;
     this.#wasStarted = true;
     this.#between = '';
     return live;

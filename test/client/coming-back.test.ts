@@ -2,6 +2,7 @@
 // Long because every way in which a connection can fail is shown with the same server in memory.
 import t from 'tap';
 import {
+  type AttachOptions,
   type BoxStatus,
   ConnectError,
   ExecError,
@@ -12,6 +13,7 @@ import {
 import { SEED } from '../support/seed.js';
 import { failureOf, fakeSetup } from './fake-box.js';
 import type { FakeCommand } from './fake-server.js';
+import { mostWaitsOfOnePromise } from './kept-waits.js';
 import { settled } from './manual-clock.js';
 
 const OVERLOADED = { code: -32001, data: { reason: 'serverOverloaded', bound: 'maxProcesses' } };
@@ -619,6 +621,78 @@ t.test('output is reported as a gap and counted as truncated when the server dro
   t.same(gaps, [{ stream: 'stdout', from: 3, to: 7 }]);
   t.equal(result.truncated.stdout, 4);
   t.equal(result.stdout, 'abchi');
+});
+
+t.test('attach reports a beginning that the server has dropped as a gap and counts it as truncated', async (t) => {
+  const { server, connect } = fakeSetup();
+  const box = await connect();
+  const job = box.exec(['job'], { detachable: { whenFull: 'drop' } });
+  const { key = '' } = await job.started;
+  const command = first(server.commands);
+  command.write('stdout', 'abcdef');
+  command.write('stderr', 'xy');
+  await settled();
+  command.forget('stdout', 4);
+  const watch = (options: AttachOptions) => {
+    const run = box.attach(key, { role: 'observer', ...options });
+    const gaps: unknown[] = [];
+    run.onGap((gap) => gaps.push(gap));
+    return { run, gaps };
+  };
+  const whole = watch({});
+  const fromTwo = watch({ from: { stdout: 2 } });
+  const fromFive = watch({ from: { stdout: 5, stderr: 1 } });
+  await settled();
+  command.end(0);
+  const gap = (from: number) => [{ stream: 'stdout', from, to: 4 }];
+  t.match(await whole.run, { stdout: 'ef', stderr: 'xy', truncated: { stdout: 4, stderr: 0 } });
+  t.same(whole.gaps, gap(0));
+  t.match(await fromTwo.run, { stdout: 'ef', truncated: { stdout: 2, stderr: 0 } });
+  t.same(fromTwo.gaps, gap(2));
+  t.match(await fromFive.run, { stdout: 'f', stderr: 'y', truncated: { stdout: 0, stderr: 0 } });
+  t.same(fromFive.gaps, []);
+  await job;
+  await box.close();
+});
+
+t.test('first connect is tried again when the server closes the connection with 1001 or 1012', async (t) => {
+  for (const code of [1001, 1012, 1008]) {
+    const { server, clock, connect } = fakeSetup();
+    server.isSilent = true;
+    const connecting = connect();
+    const outcome = connecting.then(
+      () => 'connected',
+      (error: unknown) => error,
+    );
+    await settled();
+    server.isSilent = false;
+    server.connection.closeWith(code);
+    await clock.pass(SECOND);
+    if (code === 1008) t.match(await outcome, { name: 'ConnectError', message: /ended with 1008/ });
+    else {
+      t.equal(await outcome, 'connected', String(code));
+      await (await connecting).close();
+    }
+    t.equal(server.connections.length, code === 1008 ? 1 : 2, String(code));
+  }
+});
+
+t.test('nothing waits longer for each write to a command that another client started', async (t) => {
+  const { server, connect } = fakeSetup();
+  const box = await connect();
+  const job = box.exec(['cat'], { detachable: true, stdin: 'pipe' });
+  const { key = '' } = await job.started;
+  const run = box.attach(key, { reject: false });
+  await run.started;
+  const most = await mostWaitsOfOnePromise(t, async () => {
+    for (let count = 0; count < 100; count += 1) await run.write('x');
+  });
+  t.ok(most < 10, `${most} waits for one promise`);
+  t.equal(first(server.commands).stdin, 'x'.repeat(100));
+  first(server.commands).end(0);
+  await run;
+  await failureOf(job);
+  await box.close();
 });
 
 t.test(

@@ -89,6 +89,16 @@ t.test('exec throws at the call and sends nothing when its input is not valid', 
   await box.close();
 });
 
+t.test('exec throws that an input is none when it is a symbol', async (t) => {
+  const { connect } = fakeSetup();
+  const box = await connect();
+  t.throws(() => box.exec(['cat'], { input: Symbol('s') as never }), {
+    name: 'TypeError',
+    message: /not Symbol\(s\)$/,
+  });
+  await box.close();
+});
+
 t.test('input arrives whole when it is a Blob, a buffer or a view of numbers', async (t) => {
   const { server, connect } = fakeSetup();
   const box = await connect();
@@ -268,7 +278,7 @@ t.test('started rejects with LostError or UnknownOutcomeError when the command d
     const late = box.exec(['true'], { reject });
     const error = await failureOf(late.started);
     t.ok(error instanceof UnknownOutcomeError);
-    t.match(error, { wasSent: false, message: /^The command was not started: .*: true$/ });
+    t.match(error, { wasSent: false, message: /^The command was not started: .* \(command: true\)$/ });
     await failureOf(late);
   }
   t.ok((await failureOf(box.kill('some.key-of-a-command'))) instanceof UnknownOutcomeError);
@@ -362,7 +372,7 @@ t.test('waitFor says why the command ended, and no rejection is unhandled, when 
   await settled();
   server.connection.cut();
   t.match(await lost, {
-    message: /the command has ended: The command is lost: .*: x;/,
+    message: /the command has ended: The command is lost: .* \(command: x\);/,
   });
   await settled();
   t.same(errors, []);
@@ -404,20 +414,42 @@ t.test(
   },
 );
 
-t.test('error of a detached command says who detached it, and names the command after a colon', async (t) => {
+t.test('error of a detached command says who detached it, and names the command', async (t) => {
   const { server, connect } = fakeSetup();
   const box = await connect();
   const run = box.exec(['sh', '-c', 'sleep 60'], { detachable: true });
   await run.started;
   await run.detach();
-  t.match(await failureOf(run), { message: "This client has detached; the command goes on: sh -c 'sleep 60'" });
+  t.match(await failureOf(run), {
+    message: "This client has detached; the command goes on (command: sh -c 'sleep 60')",
+  });
   const taken = box.exec(['true', 'x'.repeat(500)], { detachable: true });
   const { key = '' } = await taken.started;
   const other = box.attach(key, { reject: false });
   const error = (await failureOf(taken)) as Error;
-  t.match(error.message, /^Another client has taken over; the command goes on: true x{195}…$/);
+  t.match(error.message, /^Another client has taken over; the command goes on \(command: true x{195}…\)$/);
   server.commands.at(-1)?.end(0);
   await other;
+  await box.close();
+});
+
+t.test('Node warns of no leak when one signal is given to many commands', async (t) => {
+  const { server, connect } = fakeSetup();
+  const warnings: unknown[] = [];
+  const listener = (warning: unknown): number => warnings.push(warning);
+  process.on('warning', listener);
+  t.teardown(() => process.off('warning', listener));
+  const box = await connect();
+  const { signal } = new AbortController();
+  const runs = Array.from({ length: 12 }, () => box.exec(['true'], { signal }));
+  await settled();
+  for (const command of server.commands) command.end(0);
+  await Promise.all(runs);
+  t.same(warnings, []);
+  t.doesNotThrow(() => {
+    const own = { aborted: false, addEventListener() {}, removeEventListener() {} };
+    void box.exec(['true'], { signal: own }).catch(() => {});
+  }, 'a signal that is no EventTarget');
   await box.close();
 });
 

@@ -9,6 +9,7 @@ import { isAlive } from '../support/process-table.js';
 import { startServer } from '../support/server.js';
 import { until } from '../support/until.js';
 import { failureOf } from './fake-box.js';
+import { mostWaitsOfOnePromise } from './kept-waits.js';
 import { settled } from './manual-clock.js';
 
 const server = await startServer(t);
@@ -436,6 +437,16 @@ t.test(
     t.match(await shell.run('true'), { restarted: false });
   },
 );
+
+t.test('nothing waits for the end of the shell for each line', async (t) => {
+  await using shell = box.shell();
+  await shell.run('n=0');
+  const most = await mostWaitsOfOnePromise(t, async () => {
+    for (let count = 0; count < 30; count += 1) await shell.run('n=$((n + 1))');
+  });
+  t.ok(most < 10, `${most} waits for one promise`);
+  t.match(await shell.run('echo $n'), { output: '30', restarted: false });
+});
 
 t.test('exit ends the shell and gives its code, and the next line starts another shell', async (t) => {
   for (const kind of kinds) {
