@@ -4,10 +4,8 @@ import { CONNECTION_FLAGS, type Connection, withConnection } from './connection.
 import { describedCommand, requiredWord } from './described-command.js';
 import { CliError } from './exit-codes.js';
 import { keptCommand } from './kept-commands.js';
-import { tellDroppedBeginning } from './kept-output.js';
 import { LocalTerminal } from './local-terminal.js';
 import { asUnknown, runOnPipes } from './pipe-session.js';
-import { say } from './say.js';
 import { detachKeysOf, TERMINAL_FLAGS } from './start-terminal.js';
 import { showTerminal } from './terminal-session.js';
 
@@ -53,7 +51,6 @@ async function attachPipes(
   key: string,
   { isObserver, sendsInput }: { readonly isObserver: boolean; readonly sendsInput: boolean },
 ): Promise<number> {
-  tellDroppedBeginning(connection.box, say);
   const run = connection.box.attach(key, { role: isObserver ? 'observer' : 'writer', buffer: false });
   try {
     const { code } = await runOnPipes(run, connection, {
@@ -84,7 +81,6 @@ async function attachTerminal(
   }
   // The screen of a command that has ended cannot change: its output is shown.
   const screen = command.state !== 'ended' && process.stdout.isTTY === true;
-  if (!screen) tellDroppedBeginning(connection.box, (text) => connection.tell(text));
   const terminal = connection.box.attachTerminal(key, {
     role: isObserver ? 'observer' : 'writer',
     redraw: true,

@@ -91,6 +91,8 @@ export async function openConnection(
     return new Connection(await connect(url, options), url, maxMs);
   } catch (error) {
     if (error instanceof ConnectError || error instanceof CliError) throw error;
+    // The path of a socket that the client cannot name.
+    if (error instanceof TypeError) throw new CliError(error.message);
     const reason = error instanceof RpcError ? error.reason : undefined;
     throw new CliError(`${url} answers, but not as an execwire server does: ${messageOf(error)}`, undefined, {
       reason,
@@ -119,11 +121,12 @@ export async function withConnection<T>(
 
 /** @throws {CliError} */
 export function serverUrl(given: GivenFlags): string {
-  const url = given.text('url') ?? urlFromEnvironment();
-  if (url === undefined) {
+  const named = given.text('url') ?? urlFromEnvironment();
+  if (named === undefined) {
     const hint = '`execwire serve --listen ws://127.0.0.1:4500` starts one';
     throw new CliError(`no server named: give --url ws://HOST:PORT, or set EXECWIRE_URL; ${hint}`);
   }
+  const url = named.replace(/^[a-z]+:/i, (scheme) => scheme.toLowerCase());
   if (/^wss?:\/\/[^/]|^unix:\/\/\//.test(url)) return url;
   const meant = meantUrl(url);
   const advice = meant === undefined ? '' : `; did you mean ${meant}?`;
@@ -135,7 +138,7 @@ export function serverUrl(given: GivenFlags): string {
 }
 
 function meantUrl(url: string): string | undefined {
-  if (/^https?:\/\//.test(url)) return url.replace(/^http/, 'ws');
+  if (/^(https?|tcp):\/\//.test(url)) return url.replace(/^(http|tcp)/, 'ws');
   if (url.startsWith('/')) return `unix://${url}`;
   return /^(\[[\da-f:]+\]|[\w.-]+):\d+(\/|$)/i.test(url) ? `ws://${url}` : undefined;
 }

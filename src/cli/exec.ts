@@ -1,10 +1,10 @@
 /** `execwire exec`: runs one command on the server, through pipes or in a terminal, or leaves it there. */
 import { fieldOf } from '../../client/src/errors.js';
 import { type DetachableOptions, RpcError, type Run } from '../../client/src/node.js';
-import type { Result } from '../../client/src/result.js';
+import { commandText, type Result } from '../../client/src/result.js';
 import { CONNECTION_FLAGS, type Connection, JSON_FLAG, withConnection } from './connection.js';
 import { describedCommand } from './described-command.js';
-import { CliError, cliErrorOf } from './exit-codes.js';
+import { CliError, cliErrorOf, EXIT_NOT_FOUND } from './exit-codes.js';
 import type { GivenFlags } from './given-flags.js';
 import { forgetEnded } from './kept-commands.js';
 import { leaveThere } from './leave-there.js';
@@ -29,7 +29,7 @@ export const exec = describedCommand({
     {
       name: 'timeout',
       placeholder: 'TIME',
-      description: 'Ends it after so long, with exit code 124: 250ms, 30s, 5m, 1h.',
+      description: 'Ends it after so long, with exit code 124: 250ms, 30s, 5m, 1h; a bare number is seconds.',
     },
     ...TERMINAL_FLAGS,
     { name: 'no-reconnect', description: 'Ends it with the connection, in place of coming back for 60 s.' },
@@ -77,13 +77,26 @@ async function runExec(given: GivenFlags): Promise<number> {
   const key = given.text('key');
   return withConnection(given, { reconnects, key }, async (connection) => {
     requireSandboxes(connection, start.sandboxPolicy);
-    if (isDetached) return leaveThere(given, connection, start);
-    if (isTerminal) {
-      const input = given.has('interactive') ? 'types' : 'ignores';
-      return openTerminal(given, connection, given.words, { start, kept, input });
+    try {
+      if (isDetached) return await leaveThere(given, connection, start);
+      if (isTerminal) {
+        const input = given.has('interactive') ? 'types' : 'ignores';
+        return await openTerminal(given, connection, given.words, { start, kept, input });
+      }
+      return await execOnPipes(given, connection, { start, kept });
+    } catch (error) {
+      throw withShellHint(error, given.words);
     }
-    return execOnPipes(given, connection, { start, kept });
   });
+}
+
+/** A line of a shell in one word is no program: its error says how to run it. */
+function withShellHint(error: unknown, words: readonly string[]): unknown {
+  const known = cliErrorOf(error);
+  const [line = ''] = words;
+  if (known?.exitCode !== EXIT_NOT_FOUND || words.length > 1 || !/[\s|&;<>$*]/.test(line)) return error;
+  const hint = `for the syntax of a shell: execwire exec -- ${commandText(['sh', '-c', line])}`;
+  return new CliError(`${known.message}; ${hint}`, known.exitCode, known.details);
 }
 
 async function execOnPipes(

@@ -79,7 +79,11 @@ const SHORTAGES = new Set(['EAGAIN', 'EMFILE', 'ENFILE', 'ENOMEM', 'ENOSYS']);
 export function cliErrorOf(error: unknown): CliError | undefined {
   if (error instanceof CliError) return error;
   if (error instanceof RpcError) {
-    return new CliError(error.message, exitCodeOfRefusal(error), { reason: error.reason });
+    const advice =
+      error.reason === 'keyConflict'
+        ? ': its words, directory, variables or -t differ; use another --key, or `execwire attach` that one'
+        : '';
+    return new CliError(error.message + advice, exitCodeOfRefusal(error), { reason: error.reason });
   }
   if (error instanceof ConnectError) return new CliError(error.message);
   if (error instanceof LostError) return new CliError(error.message, EXIT_UNKNOWN);

@@ -1,8 +1,8 @@
 /** Reads the flags of a command line from a command's table; they end at the first word that is none, or at `--`. Knows no flag. */
 import { parseArgs } from 'node:util';
-import { nearestWord } from '../../client/src/nearest.js';
 import type { Flag } from './command.js';
 import { CliError } from './exit-codes.js';
+import { flagAdvice } from './flag-advice.js';
 
 /** What a command line said. */
 export class GivenFlags {
@@ -62,7 +62,7 @@ export function readGivenFlags(command: string, argv: readonly string[], flags: 
     const long = longNameWithOneDash(argv[token.index], flags);
     if (long !== undefined) throw new CliError(`unknown flag \`-${long}\` of ${command}; did you mean \`--${long}\`?`);
     const flag = flags.find(({ name }) => name === token.name);
-    if (flag === undefined) throw unknownFlag(command, token.rawName, flags);
+    if (flag === undefined) throw unknownFlag(command, token.rawName, { word: argv[token.index] ?? '', flags });
     if (flag.placeholder === undefined && token.value !== undefined) {
       throw new CliError(`${token.rawName} takes no value; see \`execwire ${command} --help\``);
     }
@@ -104,14 +104,13 @@ function tokensOf(argv: readonly string[], flags: readonly Flag[]) {
   return parseArgs({ args: [...argv], options, strict: false, allowPositionals: true, tokens: true }).tokens;
 }
 
-function unknownFlag(command: string, given: string, flags: readonly Flag[]): CliError {
-  const known = flags.flatMap(({ name, short }) => [`--${name}`, ...(short === undefined ? [] : [`-${short}`])]);
-  const nearest = given.startsWith('--')
-    ? nearestWord(
-        given,
-        known.filter((flag) => flag.startsWith('--')),
-      )
-    : undefined;
-  const advice = nearest === undefined ? '' : ` did you mean \`${nearest}\`?`;
+/** @param word the whole word, which may be several short flags */
+function unknownFlag(
+  command: string,
+  given: string,
+  { word, flags }: { readonly word: string; readonly flags: readonly Flag[] },
+): CliError {
+  const known = flags.map(({ name }) => `--${name}`);
+  const advice = flagAdvice(command, given.startsWith('--') ? given : word, known);
   return new CliError(`unknown flag \`${given}\` of ${command};${advice} see \`execwire ${command} --help\``);
 }

@@ -22,21 +22,16 @@ export function keptAtAttachment(box: Box): Promise<Kept> {
   return kept;
 }
 
-/** Says at the first attachment how much of the beginning is missing. Call it BEFORE the attachment. @param tell says one line */
-export function tellDroppedBeginning(box: Box, tell: (text: string) => void): void {
-  const told = (kept: Kept): void => droppedTexts(kept).forEach(tell);
-  void keptAtAttachment(box).then(told, () => {});
-}
-
 /** A line for each stream whose beginning is not kept. */
 export function droppedTexts(kept: Kept): string[] {
   return (['stdout', 'stderr'] as const)
     .filter((stream) => kept[stream].oldest > 0)
-    .map((stream) => `the first ${kept[stream].oldest} bytes of ${stream} are not kept any more`);
+    .map((stream) => gapText({ stream, from: 0, to: kept[stream].oldest }));
 }
 
-/** Output that was lost on the way. */
+/** Output that was lost: at the beginning, or on the way. */
 export function gapText({ stream, from, to }: OutputGap): string {
+  if (from === 0) return `the first ${to} bytes of ${stream} are not kept any more`;
   return `${to - from} bytes of ${stream} are lost: the server no longer keeps them`;
 }
 

@@ -10,6 +10,7 @@ import { printJson, printText } from './out-stream.js';
 import { say } from './say.js';
 import { hasStandardInput, sendStandardInput } from './standard-input.js';
 import { keepingOptions, type StartOptions } from './start-options.js';
+import { StartWatch } from './start-watch.js';
 import { durationText } from './terminal-session.js';
 import { type EndSignal, isAnsweredInTime, takeEndSignals } from './told-to-end.js';
 
@@ -33,12 +34,14 @@ export async function leaveThere(given: GivenFlags, connection: Connection, star
   const left = given.has('tty')
     ? box.terminal(command, { ...start, detachable, ...LocalTerminal.size() })
     : box.exec(command, { ...start, detachable, stdin: given.has('interactive') ? 'pipe' : 'ignore', buffer: false });
+  const watch = new StartWatch(left, connection);
   // A refused start rejects both the result and `started`. It is reported once.
   const result: PromiseLike<unknown> = 'result' in left ? left.result : left;
   result.then(undefined, () => {});
   try {
     const started = await Promise.race([left.started, toldToEnd]);
-    if (typeof started === 'string') throw unansweredStart(started);
+    if (typeof started === 'string')
+      throw await (watch.isWaiting ? givenUpStart(left, started) : unansweredStart(started));
     const { key, pid } = started;
     if (typeof key !== 'string') throw new CliError('the server says no key of the command', EXIT_UNKNOWN);
     const existing = wasThere ? await keptCommand(box, key) : undefined;
@@ -66,6 +69,7 @@ export async function leaveThere(given: GivenFlags, connection: Connection, star
     if (existing === undefined) sayHowLong(detachable.ttl);
     return 0;
   } finally {
+    watch.stop();
     giveSignalsBack();
   }
 }
@@ -81,6 +85,13 @@ function untilToldToEnd(): { toldToEnd: Promise<EndSignal>; giveSignalsBack: () 
 function unansweredStart(signal: EndSignal): CliError {
   const message = `left by ${signal} before the server said whether the command runs; \`execwire ls\` lists what runs there`;
   return new CliError(message, EXIT_UNKNOWN, { serverHangs: true });
+}
+
+/** Gives up a start that no server takes. */
+async function givenUpStart(left: Run | Terminal, signal: EndSignal): Promise<CliError> {
+  // Answered at once, unless the start is just being sent.
+  if (!(await isAnsweredInTime(left.kill('SIGTERM')))) return unansweredStart(signal);
+  return new CliError(`left by ${signal}: the command was not started`, exitCodeOfSignal(signal));
 }
 
 function partlySent(signal: EndSignal, place: Place): CliError {

@@ -3,7 +3,7 @@ import type { Run } from '../../client/src/node.js';
 import { CONNECTION_FLAGS, type Connection, withConnection } from './connection.js';
 import { describedCommand, requiredWord } from './described-command.js';
 import { keptCommand } from './kept-commands.js';
-import { droppedTexts, type Kept, keptAtAttachment, tellDroppedBeginning } from './kept-output.js';
+import { droppedTexts, type Kept, keptAtAttachment } from './kept-output.js';
 import { standardError, standardOutput } from './out-stream.js';
 import { asUnknown, runOnPipes } from './pipe-session.js';
 import { say } from './say.js';
@@ -33,7 +33,6 @@ output; how much is missing is said on standard error.`,
 });
 
 async function follow(connection: Connection, key: string): Promise<number> {
-  tellDroppedBeginning(connection.box, say);
   const run = connection.box.attach(key, { role: 'observer', buffer: false });
   const how = { feedsInput: false, printsOutput: true, onSignal: 'leave', isKept: true } as const;
   try {

@@ -1,6 +1,7 @@
 /** `execwire ls`: lists the commands that a server keeps for this principal. */
 import { CONNECTION_FLAGS, JSON_FLAG, withConnection } from './connection.js';
 import { describedCommand } from './described-command.js';
+import { CliError } from './exit-codes.js';
 import { commandLine, type KeptCommand, keptCommands, tableText } from './kept-commands.js';
 import { printJson, printText } from './out-stream.js';
 import { withoutControls } from './say.js';
@@ -24,10 +25,12 @@ code. EXPIRES is when it is ended or forgotten, unless somebody attaches. What a
 to it takes it over. Commands of \`exec --no-reconnect\` have no key; \`execwire top\` shows them.`,
   examples: [
     ['execwire ls', 'Shows them with their state and age, for as long as they are kept.'],
-    ['execwire ls -q | xargs -n 1 execwire kill', 'Ends all that run.'],
+    ['execwire kill $(execwire ls -q)', 'Ends all that run.'],
   ],
   maxWords: 0,
   async run(given) {
+    if (given.has('json') && given.has('quiet'))
+      throw new CliError('--json contradicts -q: each row of it has its key');
     const commands = await withConnection(given, {}, ({ box }) => keptCommands(box));
     if (given.has('json')) await printJson(commands);
     else if (given.has('quiet')) {

@@ -1,4 +1,5 @@
 /** One command between this program's pipes: prints its output, sends it input and signals. Knows no flag and no terminal. */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Result, Run } from '../../client/src/node.js';
 import { ExecError, UnknownOutcomeError } from '../../client/src/node.js';
 import type { Connection } from './connection.js';
@@ -14,6 +15,7 @@ import { gapText } from './kept-output.js';
 import { BrokenPipeError, standardError, standardOutput } from './out-stream.js';
 import { say } from './say.js';
 import { sendStandardInput } from './standard-input.js';
+import { StartWatch } from './start-watch.js';
 import { type EndSignal, Insistence, isAnsweredInTime, takeEndSignals } from './told-to-end.js';
 
 /** How a command is held. */
@@ -35,6 +37,9 @@ export interface HeldEnd {
   readonly code: number;
 }
 
+/** Milliseconds between two tries to give up a start. */
+const GIVE_UP_AGAIN_MS = 100;
+
 /** This program leaves a command that may go on. */
 export class LeftError extends CliError {}
 
@@ -45,7 +50,8 @@ export class LeftError extends CliError {}
  * @throws {RpcError | LostError | UnknownOutcomeError} as the run does
  */
 export async function runOnPipes(run: Run, connection: Connection, options: PipeSessionOptions): Promise<HeldEnd> {
-  const giveBack = takeEndSignalsFor(run, connection, options);
+  const start = new StartWatch(run, connection);
+  const giveBack = takeEndSignalsFor(run, connection, { ...options, start });
   const result = resultOf(run);
   result.catch(() => {});
   run.onGap((gap) => say(gapText(gap)));
@@ -54,6 +60,7 @@ export async function runOnPipes(run: Run, connection: Connection, options: Pipe
   try {
     if (options.printsOutput) await Promise.race([print(run), stop]);
     const ended = await Promise.race([result, stop]);
+    if (ended.cause === 'terminated' && ended.exitCode === undefined) throw giveBack.notStarted();
     return { result: ended, code: exitCodeOfResult(ended) };
   } catch (error) {
     if (error instanceof BrokenPipeError || (error instanceof CliError && !(error instanceof LeftError))) {
@@ -61,6 +68,7 @@ export async function runOnPipes(run: Run, connection: Connection, options: Pipe
     }
     throw error;
   } finally {
+    start.stop();
     if (!giveBack.isLeaving()) giveBack.signals();
   }
 }
@@ -110,8 +118,8 @@ async function* piecesOf(run: Run): AsyncGenerator<{ stream: 'stdout' | 'stderr'
 function takeEndSignalsFor(
   run: Run,
   connection: Connection,
-  { onSignal, isKept }: PipeSessionOptions,
-): { left: Promise<never>; isLeaving: () => boolean; signals: () => void } {
+  { onSignal, isKept, start }: PipeSessionOptions & { readonly start: StartWatch },
+): { left: Promise<never>; isLeaving: () => boolean; notStarted: () => LeftError; signals: () => void } {
   let isLeaving = false;
   let leave: (error: LeftError) => void = () => {};
   const left = new Promise<never>((_resolve, reject) => {
@@ -131,16 +139,34 @@ function takeEndSignalsFor(
       if (unanswered === 0) insistence.reset();
     } else leave(unansweredError(signal, run));
   };
+  /** A start that is just being sent cannot be given up, so it is tried until the command has ended. */
+  const giveUp = async (signal: EndSignal): Promise<void> => {
+    const tryIt = (): void => void run.kill('SIGTERM').catch(() => {});
+    const again = setInterval(tryIt, GIVE_UP_AGAIN_MS);
+    tryIt();
+    if (!(await isAnsweredInTime(resultOf(run)))) leave(unansweredError(signal, run));
+    clearInterval(again);
+  };
+  const leaveAway = async (signal: EndSignal): Promise<void> => {
+    // What was never sent ends here at once.
+    void run.kill('SIGTERM').catch(() => {});
+    await nextTurn();
+    const message = `left by ${signal} without a connection: what becomes of the command is unknown${whereTo(run)}`;
+    leave(new LeftError(message, EXIT_UNKNOWN));
+  };
+  let last: EndSignal = 'SIGTERM';
+  const notStarted = (): LeftError =>
+    new LeftError(`left by ${last}: the command was not started`, exitCodeOfSignal(last));
   const signals = takeEndSignals((signal: EndSignal) => {
+    last = signal;
     if (onSignal === 'leave' || (signal === 'SIGHUP' && isKept)) {
       leave(new LeftError(`left by ${signal}; the command goes on${whereTo(run)}`, exitCodeOfSignal(signal)));
-    } else if (connection.isAway) {
-      const message = `left by ${signal} without a connection: what becomes of the command is unknown${whereTo(run)}`;
-      leave(new LeftError(message, EXIT_UNKNOWN));
-    } else if (insistence.isInsisting(signal)) leave(unansweredError(signal, run));
+    } else if (start.isWaiting) void giveUp(signal);
+    else if (connection.isAway) void leaveAway(signal);
+    else if (insistence.isInsisting(signal)) leave(unansweredError(signal, run));
     else void sendOn(signal);
   });
-  return { left, isLeaving: () => isLeaving, signals };
+  return { left, isLeaving: () => isLeaving, notStarted, signals };
 }
 
 /** The end of a program that was told to end and could not pass it on. */
@@ -166,7 +192,8 @@ export function asUnknown(error: unknown, { key }: { readonly key: string | unde
   if (!(error instanceof UnknownOutcomeError) || !error.wasSent) return error;
   if (error.detached === 'takeover')
     return new CliError(`another client has taken over ${key ?? 'the command'}`, EXIT_UNKNOWN);
-  return new CliError(`the outcome is unknown: ${error.message}${look}`, EXIT_UNKNOWN);
+  const why = error.message.replace(/^The outcome is unknown: /, '');
+  return new CliError(`the outcome is unknown: ${why}${look}`, EXIT_UNKNOWN);
 }
 
 /** Says how to come back to a command that has a key. */

@@ -75,8 +75,22 @@ async function help([name]: readonly string[]): Promise<number> {
   return command === undefined ? unknown(name, commands) : printHelp(command.help());
 }
 
+/** Words of docker and of shells, with the command that does the same here. */
+const ELSEWHERE: Readonly<Record<string, string>> = {
+  run: 'exec',
+  start: 'serve',
+  stop: 'kill',
+  ps: 'ls',
+  list: 'ls',
+  copy: 'cp',
+  ssh: 'shell',
+  sh: 'shell',
+  bash: 'shell',
+};
+
 function unknown(word: string, commands: readonly CliCommand[]): number {
-  const nearest = nearestWord(word, [...commands.map(({ name }) => name), 'help']);
+  const same = Object.hasOwn(ELSEWHERE, word) ? ELSEWHERE[word] : undefined;
+  const nearest = same ?? nearestWord(word, [...commands.map(({ name }) => name), 'help']);
   const advice = nearest === undefined ? '' : ` did you mean \`${nearest}\`?`;
   say(`unknown command \`${word}\`;${advice} see \`execwire help\``);
   return EXIT_FAILURE;

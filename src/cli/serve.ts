@@ -12,6 +12,7 @@ import { buildApp } from '../server/app.js';
 import { authListenerOf, authOptionsOf } from '../server/auth-settings.js';
 import { banner, ListenError, listen } from '../server/listener.js';
 import { buildMetricsApp } from '../server/metrics-app.js';
+import { flagAdvice } from './flag-advice.js';
 import { loadTelemetry, TELEMETRY_TIMEOUT_MS } from './load-telemetry.js';
 import { START_PATIENCE_MS, safeLine, say, writeToStderr } from './say.js';
 import { handleSignals } from './signals.js';
@@ -31,7 +32,7 @@ export async function serve(argv: readonly string[]): Promise<number> {
   await keepDescriptorLimit();
   let config: Config;
   try {
-    config = readConfig(argv);
+    config = readConfig(argv, undefined, { adviceOn: (flag, known) => flagAdvice('serve', flag, known) });
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     return refuse(error.message, EXIT_USAGE);

@@ -33,7 +33,8 @@ export const START_FLAGS: readonly Flag[] = [
   {
     name: 'ttl',
     placeholder: 'TIME',
-    description: 'With -d, -t or --key: how long it is kept with nobody attached. Default 1h; with -t alone 60s.',
+    description:
+      'With -d, -t or --key: how long it is kept with nobody attached. Default 1h; with -t alone 60s. A bare number is seconds.',
   },
 ];
 
@@ -74,7 +75,10 @@ export function startOptions(given: GivenFlags): StartOptions {
 /** Whether the command goes on without this program. @throws {CliError} */
 export function isKept(given: GivenFlags, { isTerminal }: { readonly isTerminal: boolean }): boolean {
   const key = given.text('key');
-  if (key !== undefined && !KEY.test(key)) throw new CliError(`--key ${key}: expected 16 to 128 of A-Za-z0-9._~-`);
+  if (key !== undefined && !KEY.test(key))
+    throw new CliError(
+      `--key ${key}: expected 16 to 128 of A-Za-z0-9._~-, so that no other command has the same key by chance`,
+    );
   const kept = given.has('detach') || key !== undefined || (isTerminal && given.has('ttl'));
   if (given.has('ttl') && !kept) throw new CliError('--ttl needs -d, -t or --key');
   if (given.durationMs('ttl') === 0) throw new CliError(`--ttl ${given.text('ttl')}: expected a time above 0`);

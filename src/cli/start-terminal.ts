@@ -6,6 +6,7 @@ import type { GivenFlags } from './given-flags.js';
 import { LocalTerminal } from './local-terminal.js';
 import { sayOnRawTerminal } from './say.js';
 import { keepingOptions, type StartOptions } from './start-options.js';
+import { StartWatch } from './start-watch.js';
 import { showTerminal } from './terminal-session.js';
 import { DEFAULT_DETACH_KEYS, parseDetachKeys } from './typed-keys.js';
 
@@ -59,5 +60,10 @@ export async function openTerminal(
   }
   const ttlMs = keeping?.ttl ?? DEFAULT_TTL_MS;
   const whenToldToEnd = kept ? 'survivesHangup' : 'ends';
-  return showTerminal(terminal, connection, { detachKeys, input, whenToldToEnd, ttlMs });
+  const watch = new StartWatch(terminal, connection);
+  try {
+    return await showTerminal(terminal, connection, { detachKeys, input, whenToldToEnd, ttlMs });
+  } finally {
+    watch.stop();
+  }
 }

@@ -101,7 +101,8 @@ class TerminalSession {
     if (this.#setsSize) this.#undo.push(this.#local.onResize((size) => void this.#resize(size)));
     process.on('SIGCONT', this.#onContinue);
     const ended = this.#untilEnd().catch((error: unknown) => {
-      if (this.#isLeaving) return this.#left;
+      // Told to end, it may end before its start.
+      if (this.#isLeaving || this.#isToldToEnd) return this.#left;
       throw error;
     });
     return await Promise.race([ended, this.#left]);

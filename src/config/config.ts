@@ -3,7 +3,7 @@
  * `--help` and `docs/configuration.md` are made from this table.
  */
 import type * as z from 'zod';
-import { flagOf, readFlags, variableOf } from './flags.js';
+import { type FlagReading, flagOf, readFlags, variableOf } from './flags.js';
 import {
   type ListenAddress,
   ListenUrlError,
@@ -212,8 +212,12 @@ export class ConfigError extends Error {
  * @param argv the arguments after the name of the command
  * @throws {ConfigError} naming every bad value
  */
-export function readConfig(argv: readonly string[], env: NodeJS.ProcessEnv = process.env): Config {
-  const { texts, problems: wrongFlags } = readFlags(argv, options);
+export function readConfig(
+  argv: readonly string[],
+  env: NodeJS.ProcessEnv = process.env,
+  reading: FlagReading = {},
+): Config {
+  const { texts, problems: wrongFlags } = readFlags(argv, options, reading);
   const problems = [...wrongFlags];
   const values: Record<string, unknown> = {};
   for (const [name, option] of Object.entries<Option<unknown>>(options)) {

@@ -10,6 +10,12 @@ export interface GivenFlags {
   readonly problems: readonly string[];
 }
 
+/** How flags are read. */
+export interface FlagReading {
+  /** What to write in place of an unknown flag, with a space in front; empty for no advice. Default: none. */
+  readonly adviceOn?: (flag: string, known: readonly string[]) => string;
+}
+
 /** `drainTimeoutMs` → `--drain-timeout`. */
 export function flagOf(name: string): string {
   return `--${name
@@ -24,7 +30,11 @@ export function variableOf(name: string): string {
 }
 
 /** Reads the flags of a table of settings. Mistakes are reported and skipped, so that all of them are reported at once. */
-export function readFlags(argv: readonly string[], options: Readonly<Record<string, Option<unknown>>>): GivenFlags {
+export function readFlags(
+  argv: readonly string[],
+  options: Readonly<Record<string, Option<unknown>>>,
+  { adviceOn = () => '' }: FlagReading = {},
+): GivenFlags {
   const names = new Map(Object.keys(options).map((name) => [flagOf(name).slice(2), name]));
   const kinds = [...names].map(([flag, name]) => {
     const isSwitch = options[name]?.placeholder === undefined;
@@ -43,7 +53,11 @@ export function readFlags(argv: readonly string[], options: Readonly<Record<stri
     const name = token.rawName.startsWith('--') ? names.get(token.name) : undefined;
     const option = name === undefined ? undefined : options[name];
     if (name === undefined || option === undefined) {
-      problems.push(`unknown flag \`${token.rawName}\` of serve; see \`execwire serve --help\``);
+      const advice = adviceOn(
+        token.rawName,
+        [...names.keys()].map((flag) => `--${flag}`),
+      );
+      problems.push(`unknown flag \`${token.rawName}\` of serve;${advice} see \`execwire serve --help\``);
       continue;
     }
     const text = token.value ?? (option.placeholder === undefined ? 'true' : undefined);

@@ -106,6 +106,38 @@ t.test('kill ends a detached command, or sends it the signal that -s names', asy
   t.match(await watched.ended, { code: 4, stdout: 'ready\ncaught\n' });
 });
 
+t.test('kill ends each of several commands, and names those that it cannot end', async (t) => {
+  const setup = await cliSetup(t);
+  const begin = async (): Promise<string> => (await setup.run(['exec', '-d', '--', 'sleep', '600'])).stdout.trim();
+  const [first, second, third] = [await begin(), await begin(), await begin()];
+  const missing = 'no-command-has-this-key';
+  t.match(await setup.run(['kill', first, missing, second]), {
+    code: 125,
+    stdout: '',
+    stderr: `execwire: no command with the key ${missing} is kept there; \`execwire ls\` lists those that are\n`,
+  });
+  t.equal((await setup.run(['logs', '-f', first])).code, 143);
+  t.equal((await setup.run(['logs', '-f', second])).code, 143);
+  const { code, stdout } = await setup.run(['kill', '--json', '-s', 'KILL', third, missing]);
+  t.equal(code, 125);
+  t.match(JSON.parse(stdout), [
+    { key: third, signal: 'SIGKILL' },
+    { key: missing, error: { message: /no command with the key/, exitCode: 125, reason: null } },
+  ]);
+  t.equal((await setup.run(['logs', '-f', third])).code, 137);
+});
+
+t.test('exec says what differs when its key belongs to another command', async (t) => {
+  const setup = await cliSetup(t);
+  const args = ['exec', '-d', '--key', 'a-key-of-two-commands'];
+  await setup.run([...args, '--', 'sleep', '600']);
+  t.match(await setup.run([...args, '--', 'sleep', '601']), {
+    code: 125,
+    stderr: /belongs to another command: its words, directory, variables or -t differ; use another --key, [^\n]*\n$/,
+  });
+  await setup.run(['kill', 'a-key-of-two-commands']);
+});
+
 t.test('command runs on when an observer gets SIGTERM, and a second writer takes over from the first', async (t) => {
   const setup = await cliSetup(t);
   const { stdout } = await setup.run(['exec', '-d', '-i', '--', 'sh', '-c', 'echo ready; cat'], { hasNoInput: true });
@@ -131,7 +163,11 @@ t.test('commands with a wrong key or word end with 125 and say what to do', asyn
       code: 125,
       stderr: `execwire: ${command} needs a KEY; see \`execwire ${command} --help\`\n`,
     });
-    t.match(await setup.run([command, unknown, 'more']), { code: 125, stderr: /unexpected word `more`/ });
+    const more = await setup.run([command, unknown, '-s']);
+    t.match(more, {
+      code: 125,
+      stderr: command === 'kill' ? /^execwire: -s: flags stand before/ : /unexpected word `-s`/,
+    });
   }
   t.match(await setup.run(['kill', '-s', 'TERMM', unknown]), {
     code: 125,

@@ -39,6 +39,7 @@ t.test(
           const isDoctor = args[0] === 'doctor';
           t.ok(isDoctor ? end.code === 1 : end.code === 125 || end.code === 255, `${end.code} of ${title}`);
           if (!isDoctor) t.match(end.stderr, /^execwire: [^\n]+\n$/, title);
+          t.notMatch(end.stderr, /outcome is unknown.*outcome is unknown/i, title);
           t.notMatch(end.stdout + end.stderr, /^undefined$|\n {4}at /m, title);
           if (args.includes('--json')) t.match(JSON.parse(end.stdout), { error: { message: String } }, title);
         }
@@ -161,6 +162,25 @@ t.test(
     t.same(asked, []);
   },
 );
+
+t.test('exec says that the server drains, and that nothing was started when a signal ends the wait', async (t) => {
+  const url = await fakeServer(t, ({ id, method }, socket) => {
+    const error = { code: -32004, message: 'server is draining', data: { reason: 'serverDraining' } };
+    if (method === 'command/exec') socket.send(JSON.stringify({ id, error }));
+    return undefined;
+  });
+  const said = 'execwire: the server drains and takes no new command; trying on\n';
+  for (const [flags, signal, code] of [
+    [[], 'SIGINT', 130],
+    [['--json'], 'SIGTERM', 143],
+    [['-d'], 'SIGTERM', 143],
+  ] as const) {
+    const waiting = new CliProcess(['exec', ...flags, '--', 'true'], { env: { EXECWIRE_URL: url } });
+    await waiting.untilSaid(/trying on\n/, 'stderr');
+    waiting.child.kill(signal);
+    t.match(await waiting.ended, { code, stderr: `${said}execwire: left by ${signal}: the command was not started\n` });
+  }
+});
 
 t.test('exec -d ends with 255 when it gets a signal before the server answers', async (t) => {
   let asked: () => void = () => {};
