@@ -89,7 +89,7 @@ export class Box {
   }
 
   /**
-   * Attaches to a detachable command. Its output begins with what the server has kept.
+   * Attaches to a detachable command. Its output begins with what the server has kept; what it has dropped before is a gap ({@link Run.onGap}).
    * @param key the {@link Run.key} of the command
    * @returns the same kind of object as {@link Box.exec}. Rejects with {@link RpcError} `keyNotFound` for an unknown key
    */

@@ -1,12 +1,12 @@
 /** `execwire/fastify`: a plugin that serves execwire below a prefix of another Fastify app. Uses only the types of Fastify. */
-import { type IncomingMessage, STATUS_CODES } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { asksForWebSocket, serveAsPlain } from '../server/plain-requests.js';
 import { Authorization, type Authorize } from './authorization.js';
 import { checkPluginOptions } from './plugin-options.js';
-import { proxyGet, proxyUpgrade, refuseUpgrade } from './proxied-request.js';
+import { headersOf, proxyGet, proxyUpgrade, refuseUpgrade } from './proxied-request.js';
 import { ServerChild } from './server-child.js';
 
 /**
@@ -87,7 +87,7 @@ export async function execwirePlugin(app: FastifyInstance, options: ExecwirePlug
       const status = statusOfUnreachable();
       // The message names a path of this machine, which is no matter of the client.
       if (status !== 503) app.log.error({ err: error }, 'a request could not be handed to execwire');
-      return reply.code(status).send();
+      return reply.code(status).headers(headersOf(status)).send();
     }
     return reply
       .code(answer.statusCode ?? 502)
@@ -98,7 +98,7 @@ export async function execwirePlugin(app: FastifyInstance, options: ExecwirePlug
   const onUpgrade = async (request: IncomingMessage, path: string, socket: Duplex, head: Buffer): Promise<void> => {
     // Until the socket is handed on, an error of it would have no other listener and would end the process.
     socket.on('error', () => {});
-    const refuse = (status: number): void => refuseUpgrade(socket, `${status} ${STATUS_CODES[status]}`);
+    const refuse = (status: number): void => refuseUpgrade(socket, status);
     const refused = await authorization.refusal(request);
     if (refused !== undefined) return refuse(refused);
     try {

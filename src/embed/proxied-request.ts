@@ -1,5 +1,5 @@
 /** Forwards requests to a server on a Unix socket: upgrades as bytes in both directions, plain requests one by one. Knows no web framework and no path. */
-import { request as httpRequest, type IncomingMessage } from 'node:http';
+import { request as httpRequest, type IncomingMessage, STATUS_CODES } from 'node:http';
 import { connect } from 'node:net';
 import type { Duplex } from 'node:stream';
 
@@ -40,10 +40,20 @@ export function proxyUpgrade({ request, path, to, socket, head, onUnreachable }:
   upstream.pipe(socket);
 }
 
-/** Answers an upgrade with a status and hangs up. @param status such as `401 Unauthorized` */
-export function refuseUpgrade(socket: Duplex, status: string): void {
+/** Answers an upgrade with a status and hangs up. */
+export function refuseUpgrade(socket: Duplex, status: number): void {
   socket.on('error', () => {});
-  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`, 'latin1');
+  const lines = [`HTTP/1.1 ${status} ${STATUS_CODES[status]}`, 'Connection: close', 'Content-Length: 0'];
+  for (const [name, value] of Object.entries(headersOf(status))) lines.push(`${name}: ${value}`);
+  socket.end(`${lines.join('\r\n')}\r\n\r\n`, 'latin1');
+}
+
+/** Seconds after which a client may come back to an app that closes, as the server itself says it. */
+const RETRY_AFTER_SECONDS = 1;
+
+/** Headers that belong to a status. */
+export function headersOf(status: number): Record<string, string> {
+  return status === 503 ? { 'Retry-After': String(RETRY_AFTER_SECONDS) } : {};
 }
 
 /** Asks the server for a path as a plain GET. @returns its answer @throws {Error} when there is none */

@@ -203,9 +203,9 @@ t.test('plugin answers with 503 when the app closes and its server has ended', a
     });
     socket.write(requests[at] ?? '');
     await once(socket, 'close');
-    return answer.split(' ')[1];
+    return `${answer.split(' ')[1]} ${/^retry-after: (.*)\r$/im.exec(answer)?.[1]}`;
   });
-  t.same(await Promise.all(answers), ['503', '503', '503']);
+  t.same(await Promise.all(answers), ['503 1', '503 1', '503 1']);
   await closed;
 });
 
