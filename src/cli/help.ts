@@ -24,7 +24,7 @@ ${lines.join('\n')}
 `;
 }
 
-/** All flags of `serve` with their variables and defaults. */
+/** All flags of `serve` with their variables and defaults, and examples. */
 export function serveHelpText(): string {
   const lines = Object.entries<Option<unknown>>(options).map(([name, option]) => {
     const value = option.placeholder === undefined ? '' : ` ${option.placeholder}`;
@@ -39,5 +39,13 @@ ${lines.join('\n')}
 
 A first SIGINT, SIGTERM or SIGHUP drains, a second SIGINT or SIGTERM ends at once. Exit codes: 0 ended in order, 1 could not
 start or met an unforeseen error, 2 wrong flags, 125 unknown command, 130 and 143 ended at once.
+
+Examples:
+  execwire serve --listen ws://127.0.0.1:4500
+      Serves this machine's programs; \`execwire exec --url ws://127.0.0.1:4500 -- uname\` is a first command.
+  execwire serve --listen unix:///run/execwire.sock
+      Serves whoever may open that socket file.
+  execwire serve --listen ws://0.0.0.0:4500 --ws-auth capability-token --ws-token-file /run/secrets/token
+      Serves other machines, with a token.
 `;
 }

@@ -201,6 +201,7 @@ t.test('config and the objects in it are frozen', (t) => {
 
 t.test('help names every flag with its variable', (t) => {
   const text = serveHelpText();
+  t.match(text, /^Examples:\n {2}execwire serve --listen ws:/m);
   const overview = overviewText([{ name: 'name', summary: 'summary', flags: [], help: () => '', run: async () => 0 }]);
   t.match(overview, /^ {2}name +summary$/m);
   for (const name of Object.keys(options)) {
