@@ -12,10 +12,13 @@ const ELSEWHERE: readonly (readonly [commands: RegExp, flag: RegExp, advice: str
   [/^serve$/, /^(-p|--port|--host|--bind)$/, 'did you mean `--listen ws://HOST:PORT`?'],
 ];
 
-/** Behind the message about an unknown flag, with a space in front; empty where there is no advice. @param known with their dashes */
+/** A part of the message about an unknown flag, with a space in front; empty where there is no advice. @param known with their dashes */
 export function flagAdvice(command: string, flag: string, known: readonly string[]): string {
   const row = ELSEWHERE.find(([commands, flags]) => commands.test(command) && flags.test(flag));
-  if (row !== undefined) return ` ${row[2].replace('$&', flag.replace(/^-+/, ''))}`;
+  if (row !== undefined) {
+    const advice = row[2].replace('$&', flag.replace(/^-+/, ''));
+    return ` ${advice}${advice.endsWith('?') ? '' : ';'}`;
+  }
   const nearest = flag.startsWith('--')
     ? nearestWord(
         flag,
