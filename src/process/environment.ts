@@ -25,6 +25,12 @@ const SERVER_OWN = [
   'LISTEN_PID',
 ];
 
+/**
+ * What the launcher of the runtime folder (`launcher/launch.c`) puts before the names of variables that Node must not see, such as NODE_OPTIONS. They
+ * are the image's, so commands get them back.
+ */
+export const ASIDE = 'EXECWIRE_ASIDE_';
+
 /** The character that a decoder writes for bytes that are not UTF-8. */
 const REPLACEMENT = '\ufffd';
 
@@ -54,6 +60,12 @@ export function givenDescriptorLimit(): number | undefined {
   return given !== undefined && /^[1-9]\d*$/.test(given) ? Number(given) : undefined;
 }
 
+/** Path of the launcher that started this program from a runtime folder; undefined without one. It stands in for programs that an image may lack. */
+export function runtimeLauncher(): string | undefined {
+  const folder = process.env.EXECWIRE_RUNTIME;
+  return folder === undefined || folder === '' ? undefined : `${folder}/bin/execwire`;
+}
+
 /** The inherited part of every child's environment. A server builds it once: reading and matching the variables took 0.1 ms a command. */
 export function inheritedEnvironment(
   options: Pick<ChildEnvironmentOptions, 'allow' | 'deny' | 'inherited'>,
@@ -61,8 +73,9 @@ export function inheritedEnvironment(
   const { allow, deny, inherited = ownEnvironment() } = options;
   // No prototype, because `__proto__` is a variable name like any other.
   const environment: Record<string, string | Uint8Array> = Object.create(null);
-  for (const [name, value] of Object.entries(inherited)) {
-    if (value === undefined || matchesAny(name, SERVER_OWN)) continue;
+  for (const [given, value] of Object.entries(inherited)) {
+    const name = given.startsWith(ASIDE) ? given.slice(ASIDE.length) : given;
+    if (value === undefined || name === '' || matchesAny(name, SERVER_OWN)) continue;
     if (allow !== undefined && allow.length > 0 && !matchesAny(name, allow)) continue;
     if (deny !== undefined && matchesAny(name, deny)) continue;
     environment[name] = value;

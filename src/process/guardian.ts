@@ -1,13 +1,14 @@
 /**
- * Ends everything that commands started when the server is killed with SIGKILL or crashes: one small shell for the whole server. It reads from a pipe
- * that only the server can write to, and acts at the end of file.
+ * Ends everything that commands started when the server is killed with SIGKILL or crashes: one small shell for the whole server, or the launcher of a
+ * runtime folder, which needs none and is called a shell here all the same. It reads from a pipe that only the server can write to, and acts at the end
+ * of file.
  * It cannot reach a process that has left its group and its session and has dropped its environment marker; that is left to the container.
  *
  *   stopped ──start──► runs ──dies──► waits, longer after each early death ──► runs
  *                       └──dispose──► killed
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { MARKER_VARIABLE } from './environment.js';
+import { MARKER_VARIABLE, runtimeLauncher } from './environment.js';
 import { GUARDIAN_SCRIPT } from './guardian-script.js';
 import type { StartProcess } from './os-process.js';
 import { addChildReapedElsewhere } from './own-children.js';
@@ -47,8 +48,23 @@ export interface GuardianOptions {
   readonly serverMarker: string;
   /** Called with a message when commands are without a guardian. A cause is repeated only after a guardian has lived for 10 s. */
   readonly onProblem: (problem: string) => void;
-  /** Path of the shell. Default: `/bin/sh`. */
-  readonly shell?: string;
+  /** The program and its arguments before the marker. Default: the launcher of the runtime folder, or `/bin/sh` with the script. */
+  readonly program?: readonly [string, ...string[]];
+}
+
+/** A shell with the script. */
+export function shellProgram(shell: string = SHELL): [string, ...string[]] {
+  return [shell, '-c', GUARDIAN_SCRIPT, 'execwire-guardian'];
+}
+
+/** The launcher's mode that does the same (`launcher/guardian.c`). */
+export function launcherProgram(launcher: string): [string, ...string[]] {
+  return [launcher, '@guardian'];
+}
+
+function defaultProgram(): [string, ...string[]] {
+  const launcher = runtimeLauncher();
+  return launcher === undefined ? shellProgram() : launcherProgram(launcher);
 }
 
 /** Starts no process yet. */
@@ -74,7 +90,7 @@ export function guardedStart(start: StartProcess, guardian: Guardian): StartProc
 }
 
 class ShellGuardian implements Guardian {
-  readonly #shellPath: string;
+  readonly #program: readonly [string, ...string[]];
   readonly #marker: string;
   readonly #onProblem: (problem: string) => void;
   readonly #watched = new Set<number>();
@@ -89,8 +105,8 @@ class ShellGuardian implements Guardian {
   #lastCause: string | undefined;
   #disposed = false;
 
-  constructor({ serverMarker, onProblem, shell = SHELL }: GuardianOptions) {
-    this.#shellPath = shell;
+  constructor({ serverMarker, onProblem, program = defaultProgram() }: GuardianOptions) {
+    this.#program = program;
     this.#marker = `${MARKER_VARIABLE}=${serverMarker}`;
     this.#onProblem = onProblem;
   }
@@ -102,9 +118,10 @@ class ShellGuardian implements Guardian {
   start(): void {
     if (this.#disposed || this.#shell !== undefined || this.#startTimer !== undefined) return;
     this.#startedAtMs = performance.now();
+    const [file, ...words] = this.#program;
     let shell: ChildProcess;
     try {
-      shell = spawn(this.#shellPath, ['-c', GUARDIAN_SCRIPT, 'execwire-guardian', this.#marker], {
+      shell = spawn(file, [...words, this.#marker], {
         cwd: '/',
         env: ENVIRONMENT,
         // Its input is a socket pair that Node makes close-on-exec, so no command can hold the other end.

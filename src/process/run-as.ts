@@ -1,5 +1,6 @@
 /**
- * Lets a command run as another user: through `setpriv` of util-linux, which also sets that user's groups (setuid alone would keep root's).
+ * Lets a command run as another user: through `setpriv` of util-linux, which also sets that user's groups (setuid alone would keep root's), or through
+ * the launcher of a runtime folder (`launcher/run-as.c`), because the image may have neither `setpriv` nor env(1) nor a shell.
  * It knows nothing of how a process is started.
  *
  * The thread that starts the command could become the user itself and spare `setpriv`, but then every command of that user could kill the
@@ -7,7 +8,8 @@
  */
 import { accessSync, constants } from 'node:fs';
 import { isAbsolute } from 'node:path';
-import { type ProcessSpec, SpawnError } from './os-process.js';
+import { runtimeLauncher } from './environment.js';
+import { type Environment, type ProcessSpec, type RunAs, SpawnError } from './os-process.js';
 
 /** Never searched in the child's PATH, which belongs to the request. */
 const SETPRIV_PLACES = ['/usr/bin/setpriv', '/bin/setpriv', '/usr/local/bin/setpriv'] as const;
@@ -30,6 +32,8 @@ export type UserSpec<Spec extends ProcessSpec> = Spec & { readonly file?: string
 /** The same start with `setpriv` in front when the spec names a user. @throws {SpawnError} `ENOENT` when there is no setpriv. */
 export function withUser<Spec extends ProcessSpec>(spec: Spec): UserSpec<Spec> {
   if (spec.runAs === undefined) return spec;
+  const launcher = runtimeLauncher();
+  if (launcher !== undefined) return byLauncher(spec, spec.runAs, { launcher });
   const { uid, gid, groups, name } = spec.runAs;
   const setpriv = SETPRIV_PLACES.find(canRun);
   if (setpriv === undefined) throw new SpawnError(`to run as ${name} the host needs setpriv (util-linux)`, 'ENOENT');
@@ -39,24 +43,54 @@ export function withUser<Spec extends ProcessSpec>(spec: Spec): UserSpec<Spec> {
 }
 
 /**
+ * The launcher becomes the user, goes to the directory if one is given, sets some variables and starts the program.
+ * @param directory undefined: the command is there already
+ */
+function byLauncher<Spec extends ProcessSpec>(
+  spec: Spec,
+  { uid, gid, groups }: RunAs,
+  { launcher, directory = '' }: { readonly launcher: string; readonly directory?: string },
+): UserSpec<Spec> {
+  const { early, late } = partedVariables(spec.env);
+  const argv = [launcher, '@as', `${uid}`, `${gid}`, groups.join(), directory, ...late, '--', ...spec.argv] as const;
+  return { ...spec, env: early, file: launcher, argv };
+}
+
+/** Variables that the command's user sets, each as `NAME=value`, and all others. */
+interface PartedVariables {
+  readonly early: Environment;
+  readonly late: readonly string[];
+}
+
+function partedVariables(env: Environment): PartedVariables {
+  // Bytes are inherited from the server, whose own variables are the operator's.
+  const isLate = ([name, value]: [string, unknown]): boolean => typeof value === 'string' && READ_AT_START.test(name);
+  const all = Object.entries(env);
+  const late = all.filter(isLate).map(([name, value]) => `${name}=${value}`);
+  if (late.length === 0) return { early: env, late };
+  const early = Object.fromEntries(all.filter((entry) => !isLate(entry)));
+  // No prototype, because `__proto__` is a variable name like any other.
+  return { early: Object.assign(Object.create(null), early), late };
+}
+
+/**
  * The same program in the same environment, but some variables are set by env(1), which runs as the user already. Other variables stay in the
  * environment, because arguments can be read by every user of the host.
  * @throws {SpawnError} `ENOENT` when there is no env
  */
 function settingLate({ argv, env }: Pick<ProcessSpec, 'argv' | 'env'>): Pick<ProcessSpec, 'argv' | 'env'> {
-  // Bytes are inherited from the server, whose own variables are the operator's.
-  const late = Object.entries(env).filter(([name, value]) => typeof value === 'string' && READ_AT_START.test(name));
+  const { early, late } = partedVariables(env);
   if (late.length === 0) return { argv, env };
   const program = ENV_PLACES.find(canRun);
-  if (program === undefined) throw new SpawnError(`to set ${late[0]?.[0]} the host needs env (coreutils)`, 'ENOENT');
-  const names = new Set(late.map(([name]) => name));
-  const early = Object.entries(env).filter(([name]) => !names.has(name));
+  if (program === undefined) {
+    const [name] = late[0]?.split('=') ?? [];
+    throw new SpawnError(`to set ${name} the host needs env (coreutils)`, 'ENOENT');
+  }
   // env takes every word with a `=` for a variable, so it cannot be given a program with such a name.
   const words = argv[0].includes('=') ? [...RUN, ...argv] : argv;
   return {
-    argv: [program, ...late.map(([name, value]) => `${name}=${value}`), ...words],
-    // No prototype, because `__proto__` is a variable name like any other.
-    env: Object.assign(Object.create(null), Object.fromEntries(early)),
+    argv: [program, ...late, ...words],
+    env: early,
   };
 }
 
@@ -67,6 +101,8 @@ function settingLate({ argv, env }: Pick<ProcessSpec, 'argv' | 'env'>): Pick<Pro
 export function withUserInDirectory<Spec extends ProcessSpec>(spec: Spec): UserSpec<Spec> {
   const { cwd, argv } = spec;
   if (spec.runAs === undefined || cwd === undefined) return withUser(spec);
+  const launcher = runtimeLauncher();
+  if (launcher !== undefined) return byLauncher({ ...spec, cwd: undefined }, spec.runAs, { launcher, directory: cwd });
   // Or `cd` would take `-` for a directory of before, and look a name up in CDPATH.
   const directory = isAbsolute(cwd) ? cwd : `./${cwd}`;
   return withUser({ ...spec, cwd: undefined, argv: [...GO_AND_RUN, directory, ...argv] });

@@ -33,6 +33,28 @@ t.test("childEnvironment takes the server's environment when nothing else is giv
   t.equal(childEnvironment(rest).PATH, process.env.PATH);
 });
 
+t.test('childEnvironment gives back what the launcher of a runtime folder has moved aside', async (t) => {
+  const aside = {
+    ...inherited,
+    EXECWIRE_ASIDE_NODE_OPTIONS: '--require=/agent.js',
+    EXECWIRE_ASIDE_LD_PRELOAD: Buffer.from([0xff]),
+    EXECWIRE_ASIDE_EXECWIRE_WS_TOKEN: 'secret',
+    EXECWIRE_ASIDE_: 'nameless',
+    EXECWIRE_RUNTIME: '/execwire',
+  };
+  const environment = childEnvironment({ ...plain, inherited: aside });
+  t.match(environment, { NODE_OPTIONS: '--require=/agent.js', LD_PRELOAD: Buffer.from([0xff]) });
+  t.same(
+    Object.keys(environment).filter((name) => /EXECWIRE|^$/.test(name)),
+    [MARKER_VARIABLE],
+  );
+  const filtered = childEnvironment({ ...plain, inherited: aside, deny: ['NODE_*'] });
+  t.equal(filtered.NODE_OPTIONS, undefined, 'patterns mean the names that commands see');
+  t.ok(filtered.LD_PRELOAD);
+  const changed = childEnvironment({ ...plain, inherited: aside, overrides: { NODE_OPTIONS: null } });
+  t.equal(changed.NODE_OPTIONS, undefined);
+});
+
 t.test('childEnvironment sets and unsets when the request overrides', async (t) => {
   const environment = childEnvironment({
     ...plain,

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { MARKER_VARIABLE } from '../../src/process/environment.js';
-import { createGuardian } from '../../src/process/guardian.js';
+import { createGuardian, shellProgram } from '../../src/process/guardian.js';
 import { killUntilGone, signalTree } from '../../src/process/kill-until-gone.js';
 import { readProcEntry, readProcTable } from '../../src/process/proc-table.js';
 import { signalGroup } from '../../src/process/process-signals.js';
@@ -245,7 +245,11 @@ t.test('guardian is reported missing once, and tried again, when its shell canno
   const folder = t.testdir({});
   const shell = join(folder, 'sh');
   const problems: string[] = [];
-  const guardian = createGuardian({ serverMarker: 'm.', onProblem: (text) => problems.push(text), shell });
+  const guardian = createGuardian({
+    serverMarker: 'm.',
+    onProblem: (text) => problems.push(text),
+    program: shellProgram(shell),
+  });
   t.teardown(() => guardian.dispose());
   guardian.start();
   await until('the missing guardian is reported', () => problems.length === 1);
