@@ -175,7 +175,7 @@ export default {
       from: { path: '^src/cli/client-commands[.]ts$' },
       to: {
         path: [
-          '^(plugins|routes|src/(?!cli/|files/|config/client-settings[.]ts$|(version|write-in-time)[.]ts$))',
+          '^(plugins|routes|src/(?!cli/|files/|config/(client-settings|listen-address)[.]ts$|(version|write-in-time)[.]ts$))',
           packageOf('(zod|pino|fastify)'),
         ],
         reachable: true,

@@ -5,6 +5,7 @@ import { cp } from './cp.js';
 import { endProgram } from './end-program.js';
 import { exec } from './exec.js';
 import { EXIT_FAILURE, unforeseenText } from './exit-codes.js';
+import { health } from './health.js';
 import { kill } from './kill.js';
 import { logs } from './logs.js';
 import { ls } from './ls.js';
@@ -12,7 +13,7 @@ import { say } from './say.js';
 import { shell } from './shell.js';
 import { top } from './top.js';
 
-export const clientCommands: readonly CliCommand[] = [exec, shell, attach, ls, logs, kill, cp, top];
+export const clientCommands: readonly CliCommand[] = [exec, shell, attach, ls, logs, kill, cp, top, health];
 
 /** Runs one of them and ends the program with its exit code. @param argv its name first */
 export function runClientCommand([name, ...argv]: readonly string[]): void {

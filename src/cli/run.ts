@@ -10,13 +10,20 @@ import { printHelp } from './described-command.js';
 import { execServerCommand } from './exec-server.js';
 import { EXIT_FAILURE } from './exit-codes.js';
 import { overviewText } from './help.js';
+import { install } from './install.js';
 import { startOwnServer } from './own-server.js';
 import { say } from './say.js';
 import { schema } from './schema.js';
 import { serveCommand } from './serve-command.js';
 
 /** The commands that are part of the server's bundle. */
-const OWN_COMMANDS: readonly CliCommand[] = [serveCommand, execServerCommand, schema, completionCommand(allCommands)];
+const OWN_COMMANDS: readonly CliCommand[] = [
+  serveCommand,
+  execServerCommand,
+  install,
+  schema,
+  completionCommand(allCommands),
+];
 
 /** Runs one command line. @param argv without the program @returns the exit code */
 export async function run(argv: readonly string[]): Promise<number> {

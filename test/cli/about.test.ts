@@ -22,8 +22,10 @@ const ALL = [
   'kill',
   'cp',
   'top',
+  'health',
   'doctor',
   'mcp',
+  'install',
   'schema',
   'completion',
 ];
