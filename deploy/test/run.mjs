@@ -1,6 +1,7 @@
-// The deployment test, `npm run test:deploy`: base image, image, manifests, systemd unit, and three replicas behind two balancers. Owns the order
+// The deployment test, `npm run test:deploy`: base image, image, manifests, systemd unit, runtime folder, and three replicas behind two balancers. Owns the order
 // of the steps, their private work folder and the end of everything. Installs nothing on the machine.
 //   --update-golden  writes the golden renders and the kustomize base instead of comparing them
+//   --runtime-folder only the step of the runtime folder
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -18,10 +19,12 @@ import { checkManifests } from './manifests.mjs';
 import { yamlParser } from './npm-cache.mjs';
 import { check, failedChecks, step } from './report.mjs';
 import { missingRequirements } from './requirements.mjs';
+import { checkRuntimeFolder } from './runtime-folder.mjs';
 import { checkSystemdUnit } from './systemd-unit.mjs';
 
 const projectFolder = resolve(import.meta.dirname, '../..');
 const update = process.argv.includes('--update-golden');
+const onlyRuntimeFolder = process.argv.includes('--runtime-folder');
 
 async function main() {
   const workFolder = await mkdtemp(join(tmpdir(), 'execwire-deploy-'));
@@ -31,6 +34,15 @@ async function main() {
   if (!update) debianTar().catch(() => {});
 
   if (!existsSync(join(projectFolder, 'dist/execwire.cjs'))) await run(['npm', 'run', 'build'], { cwd: projectFolder });
+
+  const cgroup = `execwire-deploy-${process.pid}`;
+  onCleanup('cgroups', () => removeCgroups(cgroup));
+
+  if (!update) {
+    step('runtime folder');
+    await checkRuntimeFolder({ projectFolder, workFolder, cgroup: `/${cgroup}` });
+    if (onlyRuntimeFolder) return;
+  }
 
   step('manifests');
   const deployment = await checkManifests({ projectFolder, workFolder, update });
@@ -59,8 +71,6 @@ async function main() {
   const rootFolder = (await store.buildah('mount', container)).trim();
   const config = await checkImage(store, image, { rootFolder, projectFolder, workFolder });
 
-  const cgroup = `execwire-deploy-${process.pid}`;
-  onCleanup('cgroups', () => removeCgroups(cgroup));
   const input = join(workFolder, 'input.json');
   await writeFile(
     input,
