@@ -180,6 +180,13 @@ t.test('exec says that the server drains, and that nothing was started when a si
     waiting.child.kill(signal);
     t.match(await waiting.ended, { code, stderr: `${said}execwire: left by ${signal}: the command was not started\n` });
   }
+  const local = await cliSetup(t);
+  const term = local.inTerminal(['exec', '-it', '--', 'true'], { env: { EXECWIRE_URL: url } });
+  await term.waitFor('trying on');
+  await term.kill('SIGTERM');
+  const { code, text } = await endOf(term);
+  t.equal(code, 143);
+  t.notMatch(text, /unknown|unforeseen/);
 });
 
 t.test('exec -d ends with 255 when it gets a signal before the server answers', async (t) => {
