@@ -1,6 +1,6 @@
 /**
- * Builds `dist/`: the server as one file and the launcher that runs it from V8's code cache, and the client and the protocol as modules
- * with their types.
+ * Builds `dist/`: the server as one file and the launcher that runs it from V8's code cache, and the page of the terminal, and the client
+ * and the protocol as modules with their types.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -10,6 +10,7 @@ import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
 import { bundleServer, licencesOf, nativeFiles } from './bundle.mjs';
 import { buildClient } from './client/build.mjs';
+import { buildPage } from './web/build.mjs';
 
 const { values: options } = parseArgs({ options: { outdir: { type: 'string', default: 'dist' } } });
 const { outdir } = options;
@@ -63,7 +64,8 @@ rmSync(outdir, { recursive: true, force: true });
 const common = { bundle: true, platform: 'node', target: 'node20', logLevel: 'warning', legalComments: 'none', outdir };
 const bundled = await bundleServer(outdir);
 for (const { from, to } of nativeFiles()) cpSync(from, join(outdir, to));
-writeFileSync(join(outdir, 'THIRD-PARTY-LICENSES.txt'), licencesOf(bundled));
+const inPage = await buildPage(join(outdir, 'ui'));
+writeFileSync(join(outdir, 'THIRD-PARTY-LICENSES.txt'), licencesOf([...new Set([...bundled, ...inPage])].sort()));
 await build({
   ...common,
   entryPoints: { execwire: 'src/launcher.ts' },

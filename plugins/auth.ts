@@ -51,7 +51,13 @@ export const authPlugin = fp<{ config: Config }>(
       listener,
       allowOrigins: config.allowOrigin,
       allowHosts: config.allowHost,
+      hasPages: config.ui,
+      needsCredential: config.wsAuth !== undefined && config.wsAuth !== 'none',
     });
+    if (admission.refusesOwnPages) {
+      const warning = 'the pages of --ui cannot connect: without a credential they need --allow-origin';
+      app.log.warn({ warning }, 'auth');
+    }
     const refusals = new FirstRefusals();
     app.decorateRequest('principal', null);
     app.addHook('onRoute', ({ url, config: route }) => {

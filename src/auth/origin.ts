@@ -14,6 +14,18 @@ export function isOriginAllowed(originHeader: string | undefined, allowOrigins: 
 }
 
 /**
+ * Whether a page comes from the very address that it speaks to: its `Origin` names the host and port of the `Host`. A proxy may end TLS in front of
+ * the server, so the scheme is not compared.
+ * @param host The header as received.
+ */
+export function isSameOrigin(origin: string, host: string | undefined): boolean {
+  if (host === undefined || !SERIALIZED_ORIGIN.test(origin) || !URL.canParse(origin)) return false;
+  const own = `${new URL(origin).protocol}//${host}`;
+  // Both are read in the same way, so that the port of the scheme itself may be there or not.
+  return URL.canParse(own) && new URL(own).host === new URL(origin).host;
+}
+
+/**
  * What is wrong with a value of `--allow-origin`; undefined if nothing is. A value that no browser ever sends would never match, so the operator
  * should learn of it at the start.
  */

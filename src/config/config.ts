@@ -109,6 +109,9 @@ export const options = {
     'Folder that `fs/*` and `--files` never leave, by no link and no rename. Needs Linux 5.6 and /proc. Default: every file that the server may use.',
   ),
   noFiles: flag('Switches `fs/*` off. They follow the right to run commands, and are off with `--run-as`.'),
+  ui: flag(
+    'Serves a terminal for browsers at `/terminal`, whose connections need the credential of an upgrade. See the [guide](guide/browser.md).',
+  ),
   files: flag('Serves files by HTTP at `/files/PATH`, with the credential of an upgrade. Not with `--run-as`.'),
 
   drainDelayMs: duration(

@@ -24,10 +24,12 @@ import { filesRoute } from '../../routes/files.js';
 import { healthRoutes } from '../../routes/health.js';
 import { metricsRoute } from '../../routes/metrics.js';
 import { rpcRoute } from '../../routes/rpc.js';
+import { uiRoutes } from '../../routes/ui.js';
 import { loadTlsPair, renewTlsPair, type TlsFiles, type TlsServer } from '../auth/tls-files.js';
 import type { Config } from '../config/config.js';
 import type { Sdk } from '../telemetry/sdk.js';
 import { answerBrokenRequest } from './broken-request.js';
+import { loadPage } from './page-files.js';
 
 /** Longer than balancers keep idle connections, so that no balancer sends a request into a connection that is just being closed. */
 const KEEP_ALIVE_TIMEOUT_MS = 75_000;
@@ -103,6 +105,10 @@ export async function buildApp(
   }
   if (app.files.overHttp && app.files.access !== undefined) {
     await app.register(filesRoute, { access: app.files.access, stallTimeoutMs: config.stallTimeoutMs });
+  }
+  if (config.ui) {
+    if (config.address.kind === 'stdio') throw new Error('--ui serves HTTP: it needs --listen ws:// or unix://');
+    await app.register(uiRoutes, { page: await loadPage() });
   }
   await app.register(rpcRoute);
   if (tls !== undefined && pair !== undefined) {
