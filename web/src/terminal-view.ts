@@ -10,6 +10,8 @@ export interface TerminalView {
   readonly isObserver: boolean;
   /** Types into the command. Pieces of any size, one behind the other; nothing happens where the view only watches. */
   send(data: string | Uint8Array): void;
+  /** Changes what the user types before it is sent. Pasted text and what is given to `send` stay as they are. */
+  filterTyped(filter: (typed: string) => string): void;
   /** The title that the program set; empty for none. */
   showTitle(title: string): void;
   /** The program rang: marks the tab until it is looked at. */

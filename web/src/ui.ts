@@ -6,6 +6,8 @@ import type { Settings } from './settings.js';
 export interface Question {
   readonly title: string;
   readonly text: string;
+  /** What the question is about, word for word, such as the text of a paste. */
+  readonly detail?: string;
   readonly yes: string;
   readonly no: string;
 }

@@ -1,0 +1,26 @@
+/** The row of buttons above a terminal. Knows not what they do. */
+import { button, element } from '../element.js';
+
+/** One button. */
+export interface Tool {
+  readonly label: string;
+  /** What it does, and its shortcut. */
+  readonly title: string;
+  readonly run: () => void;
+}
+
+/** The buttons of one terminal. */
+export class ToolBar {
+  readonly element = element('div', { class: 'tool-bar', role: 'group', 'aria-label': 'Terminal tools' });
+
+  add({ label, title, run }: Tool): HTMLButtonElement {
+    const made = button(label, run, { class: 'tool', title });
+    this.element.append(made);
+    return made;
+  }
+
+  /** Moves the focus to its first button. */
+  focus(): void {
+    this.element.querySelector('button')?.focus();
+  }
+}
