@@ -6,6 +6,8 @@ export interface TerminalView {
   readonly xterm: Terminal;
   /** The panel of its tab: xterm.js is in a child of class `screen`, which grows with what is left of the panel. */
   readonly element: HTMLElement;
+  /** The row of buttons at the top of the panel. */
+  readonly toolbar: HTMLElement;
   /** Whether this page only watches: nothing that is typed goes anywhere. Changes when the user takes over. */
   readonly isObserver: boolean;
   /** Types into the command. Pieces of any size, one behind the other; nothing happens where the view only watches. */

@@ -27,8 +27,7 @@ const WAY_OUT = 'Ctrl+Shift+L';
 export function addFeatures(view: TerminalView, ui: Ui): void {
   const { settings } = ui;
   const shortcuts = new Shortcuts(view.element);
-  const tools = new ToolBar();
-  view.element.prepend(tools.element);
+  const tools = new ToolBar(view.toolbar);
   shortcuts.add({ keys: WAY_OUT, does: 'Leaves the terminal for its buttons', run: () => tools.focus() });
 
   addCopy(view, tools, shortcuts);

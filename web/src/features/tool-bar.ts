@@ -1,5 +1,5 @@
 /** The row of buttons above a terminal. Knows not what they do. */
-import { button, element } from '../element.js';
+import { button } from '../element.js';
 
 /** One button. */
 export interface Tool {
@@ -11,7 +11,11 @@ export interface Tool {
 
 /** The buttons of one terminal. */
 export class ToolBar {
-  readonly element = element('div', { class: 'tool-bar', role: 'group', 'aria-label': 'Terminal tools' });
+  readonly element: HTMLElement;
+
+  constructor(element: HTMLElement) {
+    this.element = element;
+  }
 
   add({ label, title, run }: Tool): HTMLButtonElement {
     const made = button(label, run, { class: 'tool', title });

@@ -1,0 +1,352 @@
+/**
+ * One command in one tab: starts it or attaches to it, and comes back to it on the next connection, with every byte from where it was. Says honestly what is
+ * known of it where that is not all. Knows no other tab.
+ *
+ *     waiting → live ⇄ away (no connection) → ended
+ *                └─ taken (another client writes) ⇄ live
+ *                └─ gone (lost, or nobody can say)
+ */
+import {
+  type Box,
+  ExecError,
+  LostError,
+  type OutputEvent,
+  RpcError,
+  UnknownOutcomeError,
+} from '../../client/src/browser.js';
+import {
+  attachTo,
+  type CommandEnd,
+  type CommandToAttach,
+  type CommandToStart,
+  endOf,
+  type Handle,
+  startTerminal,
+} from './command-handles.js';
+import type { SavedTerminal } from './store.js';
+import { type BarAction, type ScreenEvents, TerminalScreen } from './terminal-screen.js';
+import { unfinishedBytes } from './unfinished-output.js';
+
+/** The last bytes of output that are looked through for something unfinished. Longer texts than this in escape sequences are rare. */
+const TAIL_BYTES = 4_096;
+
+/** What a tab tells the page. */
+export interface TabEvents {
+  /** Its title or its state has changed. */
+  onChange(): void;
+  onBell(): void;
+  onNotice(text: string): void;
+  /** The user wants the same command once more. */
+  onAgain(command: CommandToStart): void;
+  /** The user wants to write, or to watch. */
+  onRole(role: 'writer' | 'observer'): void;
+}
+
+/** How a tab is. */
+export type TabState = 'waiting' | 'live' | 'away' | 'taken' | 'ended' | 'gone';
+
+/** What is known of the command. */
+interface Facts {
+  readonly label: string;
+  readonly isTty: boolean;
+  key: string | undefined;
+  serverId: string | undefined;
+  role: 'writer' | 'observer';
+}
+
+/** One tab. */
+export class TerminalTab {
+  readonly screen: TerminalScreen;
+  state: TabState = 'waiting';
+  title = '';
+  readonly #events: TabEvents;
+  readonly #facts: Facts;
+  readonly #start: CommandToStart | undefined;
+  /** What is shown of each stream: the next attachment begins there. */
+  readonly #offset = { stdout: 0, stderr: 0 };
+  #tail: Uint8Array = new Uint8Array();
+  /** Whether the screen shows all that is below the offset. */
+  #hasPicture = false;
+  #handle: Handle | undefined;
+
+  private constructor(id: string, events: TabEvents, facts: Facts, start?: CommandToStart) {
+    this.#events = events;
+    this.#facts = facts;
+    this.#start = start;
+    const screenEvents: ScreenEvents = {
+      onTyped: (data) => this.#type(data),
+      onResize: (size) => {
+        if (facts.role === 'writer' && facts.isTty) this.#handle?.resize(size).catch(() => {});
+      },
+      onTitle: (title) => {
+        this.title = title;
+        events.onChange();
+      },
+      onBell: () => events.onBell(),
+      onNotice: (text) => events.onNotice(text),
+    };
+    this.screen = new TerminalScreen(id, screenEvents, !facts.isTty);
+    this.screen.isObserver = facts.role === 'observer';
+  }
+
+  /** A tab whose command is started on the first connection. */
+  static starting(id: string, command: CommandToStart, events: TabEvents): TerminalTab {
+    const { label } = command;
+    return new TerminalTab(
+      id,
+      events,
+      { label, isTty: true, key: undefined, serverId: undefined, role: 'writer' },
+      command,
+    );
+  }
+
+  /** A tab for a command that runs already. */
+  static attaching(id: string, { key, label, isTty, role }: CommandToAttach, events: TabEvents): TerminalTab {
+    return new TerminalTab(id, events, { key, label, isTty, role, serverId: undefined });
+  }
+
+  /** A tab as it was before the page was left. */
+  static async restored(id: string, saved: SavedTerminal, events: TabEvents): Promise<TerminalTab> {
+    const { key, label, isTty, role, serverId, picture, offset } = saved;
+    const tab = new TerminalTab(id, events, { key, label, isTty, role, serverId: serverId ?? undefined });
+    if (picture !== undefined) {
+      await tab.screen.restore(picture, saved);
+      Object.assign(tab.#offset, offset);
+      tab.#hasPicture = true;
+      if (role === 'observer' && isTty) tab.screen.fixSize(saved);
+    }
+    return tab;
+  }
+
+  get label(): string {
+    return this.title || this.#facts.label;
+  }
+
+  get key(): string | undefined {
+    return this.#facts.key;
+  }
+
+  get role(): 'writer' | 'observer' {
+    return this.#facts.role;
+  }
+
+  /** Whether the command may still run. */
+  get mayRun(): boolean {
+    return this.state !== 'ended' && this.state !== 'gone';
+  }
+
+  /** Goes on with a connection: starts the command, or attaches where its output stopped. */
+  connect(box: Box): void {
+    if (!this.mayRun || this.state === 'taken') return;
+    const facts = this.#facts;
+    const { cols, rows } = this.screen.xterm;
+    if (facts.key === undefined) {
+      if (this.#start === undefined || this.#handle !== undefined) return;
+      const handle = startTerminal(box, this.#start, { cols, rows });
+      facts.serverId = box.serverId;
+      void handle.started.then(
+        ({ key }) => {
+          facts.key = key;
+          this.#events.onChange();
+        },
+        () => {},
+      );
+      void this.#follow(box, handle);
+      return;
+    }
+    const { key, isTty, role } = facts;
+    const from = this.#hasPicture ? { ...this.#offset } : undefined;
+    const handle = attachTo(box, { key, isTty, role }, { from, cols, rows, onSize: this.#onSize });
+    void handle.started.then(
+      () => {
+        facts.serverId = box.serverId;
+      },
+      () => {},
+    );
+    void this.#follow(box, handle);
+  }
+
+  /** The connection ends by our own wish; the command goes on. */
+  disconnect(): void {
+    this.#handle = undefined;
+    if (this.state === 'live') this.#become('away', '');
+  }
+
+  /** Leaves the command running. */
+  async leave(): Promise<void> {
+    const handle = this.#handle;
+    this.#handle = undefined;
+    await handle?.detach().catch(() => {});
+  }
+
+  /** Ends the command. */
+  async kill(): Promise<void> {
+    await this.#handle?.kill().catch((error: unknown) => this.#events.onNotice(`It was not ended: ${textOf(error)}`));
+  }
+
+  /** Writes from now on, in place of whoever did; or watches from now on. */
+  async becomeRole(box: Box, role: 'writer' | 'observer'): Promise<void> {
+    await this.leave();
+    this.#facts.role = role;
+    this.screen.isObserver = role === 'observer';
+    if (role === 'writer') this.screen.fixSize(undefined);
+    this.state = 'waiting';
+    this.connect(box);
+    // The button that was pressed is gone.
+    this.screen.focus();
+  }
+
+  /** What a reload needs; undefined for a command that cannot come back. */
+  saved(): SavedTerminal | undefined {
+    const { key, serverId, isTty, role } = this.#facts;
+    if (key === undefined || !this.mayRun) return undefined;
+    const { cols, rows } = this.screen.xterm;
+    const picture = this.#hasPicture ? this.screen.picture() : undefined;
+    const stdout = this.#offset.stdout - unfinishedBytes(this.#tail);
+    return {
+      key,
+      label: this.label,
+      isTty,
+      role,
+      serverId: serverId ?? null,
+      cols,
+      rows,
+      offset: { stdout, stderr: this.#offset.stderr },
+      ...(picture === undefined ? {} : { picture }),
+    };
+  }
+
+  #onSize = (size: { readonly cols: number; readonly rows: number }): void => {
+    if (this.#facts.role === 'observer') this.screen.fixSize(size);
+  };
+
+  #type(data: string | Uint8Array): void {
+    const handle = this.#handle;
+    if (handle === undefined || !this.mayRun) return;
+    handle.write(data).catch((error: unknown) => {
+      if (this.#handle === handle && this.mayRun && error instanceof RpcError)
+        this.#events.onNotice(`What was typed did not arrive: ${error.message}`);
+    });
+  }
+
+  /** Shows the output of a handle until it ends. The next piece is taken when the last one is on the screen, so that the server waits for a slow page. */
+  async #follow(box: Box, handle: Handle): Promise<void> {
+    this.#handle = handle;
+    this.#become('live', '');
+    const isPresent = (): boolean => this.#handle === handle;
+    /** The pieces that the reader is about to get, with their places. */
+    const events: OutputEvent[] = [];
+    handle.onOutput((event) => events.push(event));
+    handle.onGap(({ stream, from, to }) => {
+      if (isPresent() && stream === 'stdout') void this.#skip(box, to - from);
+    });
+    try {
+      for await (const _ of handle.chunks) {
+        const event = events.shift();
+        if (!isPresent() || event === undefined) return;
+        await this.#show(event);
+      }
+      const end = await endOf(handle);
+      if (isPresent()) this.#end(end);
+    } catch (error) {
+      if (!isPresent()) return;
+      if (error instanceof ExecError) this.#end(error);
+      else this.#fail(box, error);
+    }
+  }
+
+  async #show({ stream, offset, bytes, isScreen }: OutputEvent): Promise<void> {
+    // What was on the screen is older than the picture.
+    if (isScreen && this.#hasPicture) await this.screen.beginAnew('');
+    await this.screen.write(bytes);
+    this.#hasPicture = true;
+    this.#offset[stream] = isScreen ? offset : offset + bytes.length;
+    if (stream === 'stdout') this.#tail = isScreen ? new Uint8Array() : tailOf(this.#tail, bytes);
+  }
+
+  /** Output is missing, so what follows would be drawn on the wrong screen: begins anew with a picture. */
+  async #skip(box: Box, byteCount: number): Promise<void> {
+    const why = `${byteCount.toLocaleString('en')} bytes of output were not kept while this page was away`;
+    if (!this.#facts.isTty) {
+      await this.screen.write(`\r\n[${why}]\r\n`);
+      return;
+    }
+    await this.leave();
+    // Somebody who only watches is overtaken again and again by fast output.
+    if (this.#facts.role === 'writer') await this.screen.beginAnew(why);
+    this.#hasPicture = false;
+    this.state = 'waiting';
+    this.connect(box);
+  }
+
+  #end({ exitCode, signal }: CommandEnd): void {
+    this.#handle = undefined;
+    const how = signal === undefined ? `with ${exitCode}` : `by ${signal}`;
+    this.#become('ended', `The command has ended ${how}.`);
+  }
+
+  #fail(box: Box, error: unknown): void {
+    this.#handle = undefined;
+    if (error instanceof UnknownOutcomeError && error.detached === 'takeover') {
+      this.#become('taken', 'This terminal was taken over by another client, and goes on there.');
+      return;
+    }
+    const reason = reasonOf(error);
+    if (reason === 'keyNotFound') {
+      const { serverId } = this.#facts;
+      const isSameServer = error instanceof LostError || (serverId !== undefined && box.serverId === serverId);
+      this.#become(
+        'gone',
+        isSameServer
+          ? 'This command is lost: the server does not keep it any more. It has ended, or nobody came back to it in time.'
+          : 'What became of this command is unknown: another server answers now, and the one that ran it was restarted or replaced.',
+      );
+      return;
+    }
+    if (reason === undefined && !(error instanceof RpcError) && this.#facts.key !== undefined) {
+      this.#become('away', 'No server can be reached. What runs there is unknown.');
+      return;
+    }
+    this.#become('gone', `It was not started: ${textOf(error)}`);
+  }
+
+  #become(state: TabState, text: string): void {
+    this.state = state;
+    const isWatching = state === 'live' && this.#facts.role === 'observer';
+    this.screen.say(isWatching ? 'Watching: nothing that you type goes there.' : text, this.#actions());
+    this.#events.onChange();
+  }
+
+  #actions(): BarAction[] {
+    const start = this.#start;
+    const { onRole, onAgain } = this.#events;
+    const { isTty, role } = this.#facts;
+    if (this.state === 'live' && role === 'observer' && isTty)
+      return [{ label: 'Take over', run: () => onRole('writer') }];
+    if (this.state === 'taken')
+      return [
+        { label: 'Take it back', run: () => onRole('writer') },
+        { label: 'Watch', run: () => onRole('observer') },
+      ];
+    return !this.mayRun && start !== undefined ? [{ label: 'Start again', run: () => onAgain(start) }] : [];
+  }
+}
+
+function tailOf(before: Uint8Array, bytes: Uint8Array): Uint8Array {
+  if (bytes.length >= TAIL_BYTES) return bytes.slice(-TAIL_BYTES);
+  const kept = before.subarray(-(TAIL_BYTES - bytes.length));
+  const tail = new Uint8Array(kept.length + bytes.length);
+  tail.set(kept);
+  tail.set(bytes, kept.length);
+  return tail;
+}
+
+/** The server's name of an error, also where the client tells what follows from it. */
+function reasonOf(error: unknown): string | undefined {
+  if (error instanceof RpcError) return error.reason;
+  return error instanceof Error && error.cause instanceof RpcError ? error.cause.reason : undefined;
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
