@@ -31,8 +31,8 @@ export function addFeatures(view: TerminalView, ui: Ui): void {
   shortcuts.add({ keys: WAY_OUT, does: 'Leaves the terminal for its buttons', run: () => tools.focus() });
 
   addCopy(view, tools, shortcuts);
+  addPaste(view, { tools, shortcuts, onFiles: (files) => upload(files) });
   const upload = addUploads(view, ui, tools);
-  addPaste(view, { tools, shortcuts, onFiles: upload });
   addSearch(view, { tools, shortcuts, settings });
   addTextView(view, tools, shortcuts);
   addAppearance(view, settings, shortcuts);

@@ -16,7 +16,7 @@ const LINK = /https?:\/\/[^\s"'<>`]+[^\s"'<>`.,;:!?)\]}]/g;
 /** Adds the button and the shortcut. */
 export function addTextView(view: TerminalView, tools: ToolBar, shortcuts: Shortcuts): void {
   const run = (): void => void show(view.xterm);
-  tools.add({ label: 'Text', title: 'Show the text to select from, and its links (Ctrl+Shift+E)', run });
+  tools.add({ label: 'Select text', title: 'Show the text to select from, and its links (Ctrl+Shift+E)', run });
   shortcuts.add({ keys: 'Ctrl+Shift+E', does: 'Shows the text to select from, and its links', run });
 }
 
