@@ -24,14 +24,14 @@ export class Player {
   #turn = Promise.resolve();
 
   /** @param id of the panel */
-  constructor(id: string, cast: Cast, onTitle: (title: string) => void) {
+  constructor(id: string, cast: Cast) {
     this.#cast = cast;
     this.#events = withShortPauses(cast.events);
     this.#lengthS = this.#events.at(-1)?.at ?? 0;
     this.screen = new TerminalScreen(id, {
       onTyped() {},
       onResize() {},
-      onTitle,
+      onTitle() {},
       onBell() {},
       onNotice() {},
     });

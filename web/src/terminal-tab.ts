@@ -6,14 +6,8 @@
  *                └─ taken (another client writes) ⇄ live
  *                └─ gone (lost, or nobody can say)
  */
-import {
-  type Box,
-  ExecError,
-  LostError,
-  type OutputEvent,
-  RpcError,
-  UnknownOutcomeError,
-} from '../../client/src/browser.js';
+import { type Box, ExecError, type OutputEvent, RpcError } from '../../client/src/browser.js';
+import { fateOf, textOf } from './command-fate.js';
 import {
   attachTo,
   type CommandEnd,
@@ -24,35 +18,9 @@ import {
   startTerminal,
 } from './command-handles.js';
 import type { SavedTerminal } from './store.js';
-import { type BarAction, type ScreenEvents, TerminalScreen } from './terminal-screen.js';
-import { unfinishedBytes } from './unfinished-output.js';
-
-/** The last bytes of output that are looked through for something unfinished. Longer texts than this in escape sequences are rare. */
-const TAIL_BYTES = 4_096;
-
-/** What a tab tells the page. */
-export interface TabEvents {
-  /** Its title or its state has changed. */
-  onChange(): void;
-  onBell(): void;
-  onNotice(text: string): void;
-  /** The user wants the same command once more. */
-  onAgain(command: CommandToStart): void;
-  /** The user wants to write, or to watch. */
-  onRole(role: 'writer' | 'observer'): void;
-}
-
-/** How a tab is. */
-export type TabState = 'waiting' | 'live' | 'away' | 'taken' | 'ended' | 'gone';
-
-/** What is known of the command. */
-interface Facts {
-  readonly label: string;
-  readonly isTty: boolean;
-  key: string | undefined;
-  serverId: string | undefined;
-  role: 'writer' | 'observer';
-}
+import { actionsOf, type Facts, type TabEvents, type TabState } from './tab-state.js';
+import { type ScreenEvents, TerminalScreen } from './terminal-screen.js';
+import { OutputTail } from './unfinished-output.js';
 
 /** One tab. */
 export class TerminalTab {
@@ -64,10 +32,12 @@ export class TerminalTab {
   readonly #start: CommandToStart | undefined;
   /** What is shown of each stream: the next attachment begins there. */
   readonly #offset = { stdout: 0, stderr: 0 };
-  #tail: Uint8Array = new Uint8Array();
+  readonly #tail = new OutputTail();
   /** Whether the screen shows all that is below the offset. */
   #hasPicture = false;
   #handle: Handle | undefined;
+  /** Settles when the last piece is on the screen. */
+  #showing: Promise<void> = Promise.resolve();
 
   private constructor(id: string, events: TabEvents, facts: Facts, start?: CommandToStart) {
     this.#events = events;
@@ -138,32 +108,8 @@ export class TerminalTab {
   /** Goes on with a connection: starts the command, or attaches where its output stopped. */
   connect(box: Box): void {
     if (!this.mayRun || this.state === 'taken') return;
-    const facts = this.#facts;
-    const { cols, rows } = this.screen.xterm;
-    if (facts.key === undefined) {
-      if (this.#start === undefined || this.#handle !== undefined) return;
-      const handle = startTerminal(box, this.#start, { cols, rows });
-      facts.serverId = box.serverId;
-      void handle.started.then(
-        ({ key }) => {
-          facts.key = key;
-          this.#events.onChange();
-        },
-        () => {},
-      );
-      void this.#follow(box, handle);
-      return;
-    }
-    const { key, isTty, role } = facts;
-    const from = this.#hasPicture ? { ...this.#offset } : undefined;
-    const handle = attachTo(box, { key, isTty, role }, { from, cols, rows, onSize: this.#onSize });
-    void handle.started.then(
-      () => {
-        facts.serverId = box.serverId;
-      },
-      () => {},
-    );
-    void this.#follow(box, handle);
+    if (this.#facts.key !== undefined) void this.#attach(box, this.#facts.key);
+    else if (this.#start !== undefined && this.#handle === undefined) this.#begin(box, this.#start);
   }
 
   /** The connection ends by our own wish; the command goes on. */
@@ -202,7 +148,7 @@ export class TerminalTab {
     if (key === undefined || !this.mayRun) return undefined;
     const { cols, rows } = this.screen.xterm;
     const picture = this.#hasPicture ? this.screen.picture() : undefined;
-    const stdout = this.#offset.stdout - unfinishedBytes(this.#tail);
+    const stdout = this.#offset.stdout - this.#tail.unfinishedBytes;
     return {
       key,
       label: this.label,
@@ -214,6 +160,39 @@ export class TerminalTab {
       offset: { stdout, stderr: this.#offset.stderr },
       ...(picture === undefined ? {} : { picture }),
     };
+  }
+
+  #begin(box: Box, command: CommandToStart): void {
+    const facts = this.#facts;
+    const { cols, rows } = this.screen.xterm;
+    const handle = startTerminal(box, command, { cols, rows });
+    facts.serverId = box.serverId;
+    void handle.started.then(
+      ({ key }) => {
+        facts.key = key;
+        this.#events.onChange();
+      },
+      () => {},
+    );
+    void this.#follow(box, handle);
+  }
+
+  async #attach(box: Box, key: string): Promise<void> {
+    this.#handle = undefined;
+    // A piece that is half shown would come twice.
+    await this.#showing;
+    if (this.#handle !== undefined || !this.mayRun) return;
+    const { isTty, role } = this.#facts;
+    const { cols, rows } = this.screen.xterm;
+    const from = this.#hasPicture ? { ...this.#offset } : undefined;
+    const handle = attachTo(box, { key, isTty, role }, { from, cols, rows, onSize: this.#onSize });
+    void handle.started.then(
+      () => {
+        this.#facts.serverId = box.serverId;
+      },
+      () => {},
+    );
+    void this.#follow(box, handle);
   }
 
   #onSize = (size: { readonly cols: number; readonly rows: number }): void => {
@@ -244,7 +223,8 @@ export class TerminalTab {
       for await (const _ of handle.chunks) {
         const event = events.shift();
         if (!isPresent() || event === undefined) return;
-        await this.#show(event);
+        this.#showing = this.#show(event);
+        await this.#showing;
       }
       const end = await endOf(handle);
       if (isPresent()) this.#end(end);
@@ -261,7 +241,8 @@ export class TerminalTab {
     await this.screen.write(bytes);
     this.#hasPicture = true;
     this.#offset[stream] = isScreen ? offset : offset + bytes.length;
-    if (stream === 'stdout') this.#tail = isScreen ? new Uint8Array() : tailOf(this.#tail, bytes);
+    if (isScreen) this.#tail.clear();
+    else if (stream === 'stdout') this.#tail.push(bytes);
   }
 
   /** Output is missing, so what follows would be drawn on the wrong screen: begins anew with a picture. */
@@ -272,6 +253,7 @@ export class TerminalTab {
       return;
     }
     await this.leave();
+    await this.#showing;
     // Somebody who only watches is overtaken again and again by fast output.
     if (this.#facts.role === 'writer') await this.screen.beginAnew(why);
     this.#hasPicture = false;
@@ -287,66 +269,17 @@ export class TerminalTab {
 
   #fail(box: Box, error: unknown): void {
     this.#handle = undefined;
-    if (error instanceof UnknownOutcomeError && error.detached === 'takeover') {
-      this.#become('taken', 'This terminal was taken over by another client, and goes on there.');
-      return;
-    }
-    const reason = reasonOf(error);
-    if (reason === 'keyNotFound') {
-      const { serverId } = this.#facts;
-      const isSameServer = error instanceof LostError || (serverId !== undefined && box.serverId === serverId);
-      this.#become(
-        'gone',
-        isSameServer
-          ? 'This command is lost: the server does not keep it any more. It has ended, or nobody came back to it in time.'
-          : 'What became of this command is unknown: another server answers now, and the one that ran it was restarted or replaced.',
-      );
-      return;
-    }
-    if (reason === undefined && !(error instanceof RpcError) && this.#facts.key !== undefined) {
-      this.#become('away', 'No server can be reached. What runs there is unknown.');
-      return;
-    }
-    this.#become('gone', `It was not started: ${textOf(error)}`);
+    const { state, text } = fateOf(error, this.#facts, box.serverId);
+    this.#become(state, text);
   }
 
   #become(state: TabState, text: string): void {
     this.state = state;
     const isWatching = state === 'live' && this.#facts.role === 'observer';
-    this.screen.say(isWatching ? 'Watching: nothing that you type goes there.' : text, this.#actions());
+    this.screen.say(
+      isWatching ? 'Watching: nothing that you type goes there.' : text,
+      actionsOf(state, this.#facts, { start: this.#start, events: this.#events }),
+    );
     this.#events.onChange();
   }
-
-  #actions(): BarAction[] {
-    const start = this.#start;
-    const { onRole, onAgain } = this.#events;
-    const { isTty, role } = this.#facts;
-    if (this.state === 'live' && role === 'observer' && isTty)
-      return [{ label: 'Take over', run: () => onRole('writer') }];
-    if (this.state === 'taken')
-      return [
-        { label: 'Take it back', run: () => onRole('writer') },
-        { label: 'Watch', run: () => onRole('observer') },
-      ];
-    return !this.mayRun && start !== undefined ? [{ label: 'Start again', run: () => onAgain(start) }] : [];
-  }
-}
-
-function tailOf(before: Uint8Array, bytes: Uint8Array): Uint8Array {
-  if (bytes.length >= TAIL_BYTES) return bytes.slice(-TAIL_BYTES);
-  const kept = before.subarray(-(TAIL_BYTES - bytes.length));
-  const tail = new Uint8Array(kept.length + bytes.length);
-  tail.set(kept);
-  tail.set(bytes, kept.length);
-  return tail;
-}
-
-/** The server's name of an error, also where the client tells what follows from it. */
-function reasonOf(error: unknown): string | undefined {
-  if (error instanceof RpcError) return error.reason;
-  return error instanceof Error && error.cause instanceof RpcError ? error.cause.reason : undefined;
-}
-
-function textOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

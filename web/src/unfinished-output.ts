@@ -3,6 +3,9 @@
  * read again from there. Pure.
  */
 
+/** The last bytes of output that are looked through. Texts in escape sequences are rarely longer. */
+const TAIL_BYTES = 4_096;
+
 const ESCAPE = 0x1b;
 const BELL = 0x07;
 const CANCEL = [0x18, 0x1a];
@@ -14,6 +17,28 @@ const TEXTS = [0x50, 0x58, 0x5d, 0x5e, 0x5f];
 const COMMAND = 0x5d;
 /** `\`, with ESC before it the end of a text. */
 const TERMINATOR = 0x5c;
+
+/** The end of the output of a terminal. */
+export class OutputTail {
+  #bytes: Uint8Array = new Uint8Array();
+
+  push(bytes: Uint8Array): void {
+    const kept = bytes.length < TAIL_BYTES ? this.#bytes.subarray(-(TAIL_BYTES - bytes.length)) : new Uint8Array();
+    const added = bytes.subarray(-TAIL_BYTES);
+    this.#bytes = new Uint8Array(kept.length + added.length);
+    this.#bytes.set(kept);
+    this.#bytes.set(added, kept.length);
+  }
+
+  clear(): void {
+    this.#bytes = new Uint8Array();
+  }
+
+  /** How many bytes at its end belong to something that is not finished. */
+  get unfinishedBytes(): number {
+    return unfinishedBytes(this.#bytes);
+  }
+}
 
 /** How many of the last bytes belong to something that is not finished. @param tail the end of the output */
 export function unfinishedBytes(tail: Uint8Array): number {
