@@ -1,5 +1,5 @@
 /**
- * Who may import whom: the layers of docs/architecture.md as rules for dependency-cruiser. `npx depcruise src plugins routes client` shows what
+ * Who may import whom: the layers of docs/architecture.md as rules for dependency-cruiser. `npx depcruise src plugins routes client web` shows what
  * breaks them, and test/layers.test.ts holds them. Knows the folders and the packages, and no file beyond those that own a package.
  */
 
@@ -58,6 +58,8 @@ const MAY_IMPORT = {
   'src/launcher': ['src/process/young-heap', 'src/cli/client-words'],
   // A package of its own.
   client: [],
+  // The page of `/terminal` is a client, as any other program is.
+  web: ['client'],
 };
 
 /** Who may import a package. `types`: who may import its types alone. A package without a row may not be imported. */
@@ -73,7 +75,12 @@ const OWNERS = [
   { package: '@opentelemetry/(?!api/)[^/]+', owners: ['src/telemetry/sdk'] },
   { package: 'prom-client', owners: ['src/telemetry/prometheus'] },
   { package: 'zod', owners: ['src/protocol', 'src/policy', 'src/config', 'src/mcp'], types: ['src/session'] },
-  { package: '@xterm/[^/]+', owners: ['src/commands/screen-terminal', 'src/mcp/screen-text'], types: ['src/commands'] },
+  {
+    package: '@xterm/headless',
+    owners: ['src/commands/screen-terminal', 'src/mcp/screen-text'],
+    types: ['src/commands'],
+  },
+  { package: '@xterm/(?!headless/)[^/]+', owners: ['web'] },
   { package: '@modelcontextprotocol/server', owners: ['src/mcp'] },
   { package: 'jose', owners: ['src/auth'] },
   { package: 'tar', owners: ['src/files'] },
@@ -81,13 +88,13 @@ const OWNERS = [
   { package: 'ws', owners: ['client/src/node'] },
 ];
 
-const SOURCES = '^(src|plugins|routes|client)/';
+const SOURCES = '^(src|plugins|routes|client|web)/';
 /** The files that a program starts with. */
 const ENTRIES =
-  '^(src/(main|launcher|embed/(fastify|ends-with-parent)|process/sandbox/sandbox-worker)|client/src/(node|browser)|src/protocol/(methods|open-rpc))[.]ts$';
+  '^(src/(main|launcher|embed/(fastify|ends-with-parent)|process/sandbox/sandbox-worker)|client/src/(node|browser)|web/src/main|src/protocol/(methods|open-rpc))[.]ts$';
 
-/** Files that build.mjs puts in place of a package. */
-const REPLACEMENTS = '^src/rpc/frame-mask[.]ts$';
+/** Files that the builds put in place of a package, or into one. */
+const REPLACEMENTS = '^(src/rpc/frame-mask|web/src/style-element)[.]ts$';
 
 /** Operations on files that only the dialect of the exec-server has. */
 const FOR_EXEC_SERVER = '^src/files/(canonicalize|file-handles|walk)[.]ts$';
@@ -185,8 +192,11 @@ export default {
       name: 'browsers',
       severity: 'error',
       comment:
-        'The client and the protocol also run in browsers, which have no modules of Node; one file is only in the package for Node.',
-      from: { path: ['client', 'src/protocol'].map(filesOf), pathNot: filesOf('client/src/signal-listeners') },
+        'The page, the client and the protocol run in browsers, which have no modules of Node; one file is only in the package for Node.',
+      from: {
+        path: ['web', 'client', 'src/protocol'].map(filesOf),
+        pathNot: filesOf('client/src/signal-listeners'),
+      },
       to: { dependencyTypes: ['core'] },
     },
     {
@@ -200,8 +210,8 @@ export default {
   ],
   options: {
     doNotFollow: { path: 'node_modules' },
-    // What the package of the client is built by, and to.
-    exclude: { path: '^client/(dist/|test-d/|build[.]mjs)' },
+    // What the package of the client and the page are built by, and to.
+    exclude: { path: '^(client/(dist/|test-d/|build[.]mjs)|web/build[.]mjs)' },
     // Imports of types are imports: a layer that knows the types of another knows it.
     tsPreCompilationDeps: true,
     enhancedResolveOptions: {

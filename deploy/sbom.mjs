@@ -6,6 +6,7 @@ import { resolve } from 'node:path';
 import { chdir } from 'node:process';
 import { promisify } from 'node:util';
 import { bundleServer, manifestOf } from '../bundle.mjs';
+import { buildPage } from '../web/build.mjs';
 
 chdir(resolve(import.meta.dirname, '..'));
 /** Bytes. npm prints about 1 kB a package. */
@@ -18,13 +19,14 @@ async function npmSbom(...flags) {
   return JSON.parse(stdout);
 }
 
-const [all, installed, bundled] = await Promise.all([
+const [all, installed, bundled, inPage] = await Promise.all([
   npmSbom(),
   npmSbom('--omit', 'dev'),
   bundleServer('dist', { write: false }),
+  buildPage('dist/ui', { write: false }),
 ]);
 const references = new Set(installed.components.map((component) => component['bom-ref']));
-for (const { name, version } of bundled.map(manifestOf)) references.add(`${name}@${version}`);
+for (const { name, version } of [...bundled, ...inPage].map(manifestOf)) references.add(`${name}@${version}`);
 const ships = (component) => references.has(component['bom-ref']);
 const components = all.components.filter(ships).map((component) => {
   // npm calls a package of development what the bundle is made from.

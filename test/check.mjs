@@ -69,7 +69,10 @@ if (files.length === 0) {
   await step('format and lint', async () =>
     problemsOfTool(await runBin('biome', ['check', '--error-on-warnings', '.'])),
   );
-  await step('types', async () => problemsOfTool(await runBin('tsc', ['--noEmit'])));
+  await step('types', async () => [
+    ...problemsOfTool(await runBin('tsc', ['--noEmit'])),
+    ...problemsOfTool(await runBin('tsc', ['--noEmit', '-p', 'web'])),
+  ]);
   // Otherwise the first run after an install still loads the compiler that tap brings, which takes each file two seconds.
   await step('plugins of tap', async () => problemsOfTool(await runBin('tap', ['build'])));
   await step('build', async () => problemsOfTool(await runNode('build.mjs', [])));

@@ -2,7 +2,7 @@
  * Builds the page of `/terminal` into a folder: `index.html`, and scripts and styles whose names hold their hash. Knows no server. Makes xterm.js fit for
  * a page whose policy allows no inline style.
  */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -43,9 +43,10 @@ const strictStyles = {
 
 /**
  * @param {string} outdir where to
+ * @param {{ write?: boolean }} [options] `write: false` only finds out what would be in it
  * @returns {Promise<string[]>} folders of the packages in it
  */
-export async function buildPage(outdir) {
+export async function buildPage(outdir, { write = true } = {}) {
   const { metafile } = await build({
     entryPoints: { page: join(folder, 'src/main.ts'), style: join(folder, 'style/main.css') },
     outdir: join(outdir, 'assets'),
@@ -58,12 +59,22 @@ export async function buildPage(outdir) {
     platform: 'browser',
     // Browsers of 2022 and newer; xterm.js needs no newer ones.
     target: ['es2022', 'chrome105', 'firefox115', 'safari16.4'],
+    write,
     metafile: true,
     logLevel: 'warning',
     legalComments: 'none',
     plugins: [strictStyles],
     tsconfig: join(folder, 'tsconfig.json'),
   });
+  if (write) writeDocument(outdir, metafile);
+  const folders = Object.keys(metafile.inputs).flatMap(
+    (path) => /^node_modules\/(?:.*\/node_modules\/)?(?:@[^/]+\/)?[^/]+/.exec(path) ?? [],
+  );
+  return [...new Set(folders)].sort();
+}
+
+/** Writes the document with the names of the built files. */
+function writeDocument(outdir, metafile) {
   const nameOf = (entry) => {
     const [path] = Object.entries(metafile.outputs).find(([, { entryPoint }]) => entryPoint?.endsWith(entry)) ?? [];
     if (path === undefined) throw new Error(`${entry} was not built`);
@@ -73,10 +84,5 @@ export async function buildPage(outdir) {
   const html = readFileSync(join(folder, 'index.html'), 'utf8')
     .replace('SCRIPT', nameOf('src/main.ts'))
     .replace('STYLE', nameOf('style/main.css'));
-  mkdirSync(outdir, { recursive: true });
   writeFileSync(join(outdir, 'index.html'), html);
-  const folders = Object.keys(metafile.inputs).flatMap(
-    (path) => /^node_modules\/(?:.*\/node_modules\/)?(?:@[^/]+\/)?[^/]+/.exec(path) ?? [],
-  );
-  return [...new Set(folders)].sort();
 }

@@ -9,7 +9,7 @@ import ts from 'typescript';
 
 const RULES = fileURLToPath(new URL('../../.dependency-cruiser.mjs', import.meta.url));
 /** The folders of sources. */
-export const SOURCE_FOLDERS = ['src', 'plugins', 'routes', 'client'];
+export const SOURCE_FOLDERS = ['src', 'plugins', 'routes', 'client', 'web'];
 const MAY_READ_ENVIRONMENT = /^src\/(config\/|process\/(environment|thread-pool)\.ts$)/;
 const NAMES_THAT_SAY_NOTHING = /(^|\/)(index|utils?|helpers?|common)(\/|\.ts$)/;
 const FIRST_COMMENT = /^(?:#!.*\n)?(\/\*\*[\s\S]*?\*\/|(?:\/\/.*\n)+)/;
