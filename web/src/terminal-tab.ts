@@ -22,6 +22,9 @@ import { actionsOf, type Facts, type TabEvents, type TabState } from './tab-stat
 import { type ScreenEvents, TerminalScreen } from './terminal-screen.js';
 import { OutputTail } from './unfinished-output.js';
 
+/** Pieces that are typed before there is a connection, such as right after a reload. */
+const MOST_EARLY_PIECES = 1_000;
+
 /** One tab. */
 export class TerminalTab {
   readonly screen: TerminalScreen;
@@ -36,6 +39,8 @@ export class TerminalTab {
   /** Whether the screen shows all that is below the offset. */
   #hasPicture = false;
   #handle: Handle | undefined;
+  /** Typed before there was a connection. */
+  #early: (string | Uint8Array)[] = [];
   /** Settles when the last piece is on the screen. */
   #showing: Promise<void> = Promise.resolve();
 
@@ -201,7 +206,11 @@ export class TerminalTab {
 
   #type(data: string | Uint8Array): void {
     const handle = this.#handle;
-    if (handle === undefined || !this.mayRun) return;
+    if (!this.mayRun || this.state === 'taken') return;
+    if (handle === undefined) {
+      if (this.#early.length < MOST_EARLY_PIECES) this.#early.push(data);
+      return;
+    }
     handle.write(data).catch((error: unknown) => {
       if (this.#handle === handle && this.mayRun && error instanceof RpcError)
         this.#events.onNotice(`What was typed did not arrive: ${error.message}`);
@@ -212,6 +221,7 @@ export class TerminalTab {
   async #follow(box: Box, handle: Handle): Promise<void> {
     this.#handle = handle;
     this.#become('live', '');
+    for (const data of this.#early.splice(0)) this.#type(data);
     const isPresent = (): boolean => this.#handle === handle;
     /** The pieces that the reader is about to get, with their places. */
     const events: OutputEvent[] = [];

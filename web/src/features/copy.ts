@@ -10,7 +10,9 @@ export function addCopy(view: TerminalView, tools: ToolBar, shortcuts: Shortcuts
   const copy = async (): Promise<void> => {
     const text = view.xterm.getSelection();
     if (text === '')
-      view.notify('Nothing is selected. Select text with the mouse, or open "Select text" to select with keys or fingers.');
+      view.notify(
+        'Nothing is selected. Select text with the mouse, or open "Select text" to select with keys or fingers.',
+      );
     else if (await writeClipboard(text)) view.notify('Copied.');
     else view.notify('The browser did not let this page write to the clipboard.');
   };
