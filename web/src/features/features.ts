@@ -19,6 +19,7 @@ import { addTitleAndBell } from './title-bell.js';
 import { ToolBar } from './tool-bar.js';
 import { addTouch } from './touch.js';
 import { addUploads } from './uploads.js';
+import { followViewport } from './viewport.js';
 
 /** Leads out of the terminal. Function keys alone stay with programs, which use them all. */
 const WAY_OUT = 'Ctrl+Shift+L';
@@ -36,12 +37,9 @@ export function addFeatures(view: TerminalView, ui: Ui): void {
   addSearch(view, { tools, shortcuts, settings });
   addTextView(view, tools, shortcuts);
   addAppearance(view, settings, shortcuts);
-  for (const [label, by] of [
-    ['Larger text', 1],
-    ['Smaller text', -1],
-  ] as const) {
-    tools.add({ label, title: label, run: () => changeFontSize(settings, settings.get('fontSize') + by) });
-  }
+  const step = (by: number) => (): void => changeFontSize(settings, settings.get('fontSize') + by);
+  tools.add({ label: 'A+', name: 'Larger text', title: 'Larger text (Ctrl+Shift+ArrowUp)', run: step(1) });
+  tools.add({ label: 'A−', name: 'Smaller text', title: 'Smaller text (Ctrl+Shift+ArrowDown)', run: step(-1) });
   addScreenReader(view, settings, { tools, wayOut: WAY_OUT });
   addHelp(tools, shortcuts, () => []);
   addLinks(view);
@@ -55,5 +53,6 @@ export function addFeatures(view: TerminalView, ui: Ui): void {
 /** Adds what the page has once. */
 export function addPageFeatures({ settings, toolbar }: Ui): void {
   addPageLooks(settings);
+  followViewport();
   toolbar.append(button('Appearance', () => void showAppearance(settings), { class: 'tool' }));
 }

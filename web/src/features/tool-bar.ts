@@ -4,6 +4,8 @@ import { button } from '../element.js';
 /** One button. */
 export interface Tool {
   readonly label: string;
+  /** For screen readers, where the label is a sign. */
+  readonly name?: string;
   /** What it does, and its shortcut. */
   readonly title: string;
   readonly run: () => void;
@@ -17,8 +19,8 @@ export class ToolBar {
     this.element = element;
   }
 
-  add({ label, title, run }: Tool): HTMLButtonElement {
-    const made = button(label, run, { class: 'tool', title });
+  add({ label, name, title, run }: Tool): HTMLButtonElement {
+    const made = button(label, run, { class: 'tool', title, 'aria-label': name });
     this.element.append(made);
     return made;
   }
