@@ -179,6 +179,7 @@ for (const [name, { page, terminal, search, minimumContrast }] of Object.entries
       [],
     );
     t.strictSame(tooFaint([['text under the cursor', terminal.cursor, cursorAccent]], minimumContrast), []);
+    t.strictSame(tooFaint([['faint text', page.muted, background]], minimumContrast), []);
     const grounds = Object.entries({ selectionBackground, selectionInactiveBackground, ...search });
     t.strictSame(
       tooFaint(

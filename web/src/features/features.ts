@@ -38,8 +38,8 @@ export function addFeatures(view: TerminalView, ui: Ui): void {
   addTextView(view, tools, shortcuts);
   addAppearance(view, settings, shortcuts);
   const step = (by: number) => (): void => changeFontSize(settings, settings.get('fontSize') + by);
-  tools.add({ label: 'A+', name: 'Larger text', title: 'Larger text (Ctrl+Shift+ArrowUp)', run: step(1) });
-  tools.add({ label: 'A−', name: 'Smaller text', title: 'Smaller text (Ctrl+Shift+ArrowDown)', run: step(-1) });
+  tools.add({ label: 'Larger', name: 'Larger text', title: 'Larger text (Ctrl+Shift+ArrowUp)', run: step(1) });
+  tools.add({ label: 'Smaller', name: 'Smaller text', title: 'Smaller text (Ctrl+Shift+ArrowDown)', run: step(-1) });
   addScreenReader(view, settings, { tools, wayOut: WAY_OUT });
   addHelp(tools, shortcuts, () => []);
   addLinks(view);

@@ -4,7 +4,7 @@ import { button } from '../element.js';
 /** One button. */
 export interface Tool {
   readonly label: string;
-  /** For screen readers, where the label is a sign. */
+  /** For screen readers, where the label is short; begins with it. */
   readonly name?: string;
   /** What it does, and its shortcut. */
   readonly title: string;
