@@ -12,6 +12,7 @@ import {
 import { isHostAllowed, problemOfAllowedHost } from '../../src/auth/host.js';
 import { isLoopbackIp } from '../../src/auth/loopback.js';
 import { isOriginAllowed, problemOfAllowedOrigin } from '../../src/auth/origin.js';
+import { RequestAdmission } from '../../src/auth/request-admission.js';
 
 t.test('origin is refused unless exactly this origin was allowed', (t) => {
   const allowed = ['https://app.example.com', 'http://localhost:3000'];
@@ -40,6 +41,35 @@ t.test('origin is refused unless exactly this origin was allowed', (t) => {
   ];
   for (const [origin, list, verdict] of cases)
     t.equal(isOriginAllowed(origin, list), verdict, `${origin} in [${list}]`);
+  t.end();
+});
+
+t.test('pages of the server itself are let in only where a foreign page of the same name is kept out', (t) => {
+  const loopback = { kind: 'ws', host: '127.0.0.1', port: 4500 } as const;
+  const exposed = { kind: 'ws', host: '0.0.0.0', port: 4500 } as const;
+  const own = { origin: 'http://box.example', host: 'box.example' };
+  const ofLoopback = { origin: 'http://localhost:4500', host: 'localhost:4500' };
+  const cases: [listener: AuthListener, needsCredential: boolean, headers: object, passes: boolean][] = [
+    [loopback, false, ofLoopback, true],
+    [loopback, true, ofLoopback, true],
+    // The name was made to point to this machine.
+    [loopback, false, own, false],
+    [loopback, true, own, false],
+    [exposed, true, own, true],
+    [exposed, false, own, false],
+    [{ kind: 'unix' }, true, own, true],
+    [{ kind: 'unix' }, false, own, false],
+  ];
+  for (const [listener, needsCredential, headers, passes] of cases) {
+    const options = { listener, allowOrigins: [], allowHosts: [], needsCredential };
+    const admission = new RequestAdmission({ ...options, hasPages: true });
+    const what = `${JSON.stringify(headers)} on ${JSON.stringify(listener)}, credential ${needsCredential}`;
+    t.equal(admission.refusal(headers, false) === undefined, passes, what);
+    t.equal(admission.refusesOwnPages, listener !== loopback && !needsCredential, what);
+    t.ok(new RequestAdmission({ ...options, hasPages: false }).refusal(headers, false), 'without pages');
+    const named = new RequestAdmission({ ...options, hasPages: true, allowOrigins: ['http://box.example'] });
+    t.notOk(named.refusesOwnPages, 'the operator has named an origin');
+  }
   t.end();
 });
 
