@@ -59,7 +59,7 @@ export const options = {
   wsMaxClockSkewSeconds: optionalCount(0, 3600, "Seconds by which an issuer's clock may differ. Default 30."),
   allowOrigin: list(
     'ORIGIN',
-    'Origin whose pages may connect, exactly as a browser sends it. Repeatable. Default: none; every request with an `Origin` header is refused.',
+    'Origin whose pages may connect, exactly as a browser sends it. Repeatable. Default: none; every request with an `Origin` header is refused, except from the pages of `--ui`.',
   ),
   allowHost: list(
     'HOST',
@@ -110,7 +110,7 @@ export const options = {
   ),
   noFiles: flag('Switches `fs/*` off. They follow the right to run commands, and are off with `--run-as`.'),
   ui: flag(
-    'Serves a terminal for browsers at `/terminal`, whose connections need the credential of an upgrade. See the [guide](guide/browser.md).',
+    'Serves a terminal for browsers at `/terminal`. Its pages may connect to this server, with the credential of an upgrade.',
   ),
   files: flag('Serves files by HTTP at `/files/PATH`, with the credential of an upgrade. Not with `--run-as`.'),
 
