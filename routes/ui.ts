@@ -24,8 +24,8 @@ const HEADERS: Readonly<Record<string, string>> = {
   'cross-origin-resource-policy': 'same-origin',
   'permissions-policy': 'camera=(), geolocation=(), microphone=()',
 };
-/** Asked for each time, because it names the files of one version of the server. */
-const DOCUMENT_CACHING = 'no-store';
+/** Asked for each time, because it names the files of one version of the server. With `no-store` browsers would not keep the page for the back button. */
+const DOCUMENT_CACHING = 'no-cache';
 /** A year: a file never changes under its name. */
 const ASSET_CACHING = 'public, max-age=31536000, immutable';
 

@@ -14,8 +14,8 @@ const KEYS: readonly { readonly key: KeyName; readonly label: string; readonly n
   { key: 'ArrowRight', label: '→', name: 'Right' },
   { key: 'Home', label: 'Home', name: 'Home' },
   { key: 'End', label: 'End', name: 'End' },
-  { key: 'PageUp', label: 'PgUp', name: 'Page up' },
-  { key: 'PageDown', label: 'PgDn', name: 'Page down' },
+  { key: 'PageUp', label: 'PgUp', name: 'PgUp' },
+  { key: 'PageDown', label: 'PgDn', name: 'PgDn' },
 ];
 /** Signs that a shell needs and a phone's keyboard hides. */
 const SIGNS = ['|', '/', '-', '~'];
