@@ -72,6 +72,7 @@ if (files.length === 0) {
   await step('types', async () => [
     ...problemsOfTool(await runBin('tsc', ['--noEmit'])),
     ...problemsOfTool(await runBin('tsc', ['--noEmit', '-p', 'web'])),
+    ...problemsOfTool(await runBin('tsc', ['--noEmit', '-p', 'test/browser'])),
   ]);
   // Otherwise the first run after an install still loads the compiler that tap brings, which takes each file two seconds.
   await step('plugins of tap', async () => problemsOfTool(await runBin('tap', ['build'])));

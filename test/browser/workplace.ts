@@ -75,6 +75,17 @@ export class Workplace {
     }
   }
 
+  /** Bytes that the commands of a server have written. */
+  async bytesOut(server: ServerProcess): Promise<number> {
+    const box = await connect(server.url, { name: 'browser-test', token: TOKEN });
+    try {
+      const commands = await box.list({ details: true });
+      return commands.reduce((sum, { bytesOut }) => sum + (bytesOut ?? 0), 0);
+    } finally {
+      await box.close();
+    }
+  }
+
   /** Ends everything. @returns what the server did wrong */
   async close(): Promise<readonly string[]> {
     await this.browser.close();

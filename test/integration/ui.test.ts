@@ -52,7 +52,7 @@ t.test('page is served only with --ui, and without a credential, because it hold
   t.equal(status, 200);
   t.match(headers, {
     'content-type': 'text/html; charset=utf-8',
-    'cache-control': 'no-store',
+    'cache-control': 'no-cache',
     'x-content-type-options': 'nosniff',
     'referrer-policy': 'no-referrer',
     'cross-origin-opener-policy': 'same-origin',

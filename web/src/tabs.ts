@@ -98,7 +98,9 @@ export class Tabs {
     const tab = this.#tabs.find((candidate) => candidate.id === id);
     if (tab === undefined) return;
     tab.label.textContent = label;
-    tab.note.textContent = note === '' ? '' : ` (${note})`;
+    // Said in words, because the mark is a style that screen readers do not see.
+    const words = [note, hasBell ? 'rang' : ''].filter((word) => word !== '');
+    tab.note.textContent = words.length === 0 ? '' : ` (${words.join(', ')})`;
     tab.button.title = label;
     tab.button.classList.toggle('bell', hasBell);
   }
