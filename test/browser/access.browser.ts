@@ -1,7 +1,7 @@
 /** Whether everybody can use the page: without a mouse, without good eyes, in every theme. And the pictures of it in the documentation. */
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { accessibilityFaults } from './accessibility.js';
 import { type BrowserTest, browserTest } from './browser-test.js';
 import { CLIPBOARD_PERMISSIONS, copyText } from './clipboard.js';
@@ -135,15 +135,18 @@ browserTest('keyboard reaches everything and leaves the terminal when there is n
 
 /** Shows something worth a picture. */
 async function showScene(t: BrowserTest, terminal: TerminalPage): Promise<void> {
-  await terminal.type("clear; cat <<'' >/dev/null");
-  await terminal.press('Enter', 'Enter');
-  await terminal.untilPrompt();
-  await terminal.run('clear');
-  await terminal.run('uname -sm');
-  await terminal.run('ls --color=always -C /usr');
-  await terminal.run("echo '漢字 かな é 👩‍👩‍👧'");
-  await terminal.run(COLOURS);
-  assert.ok(t.server.url !== '');
+  writeFileSync(join(t.workplace.home, 'colours'), `${COLOURS}\n`);
+  for (const [line, shown] of [
+    ['uname -sm', 'Linux'],
+    ['ls --color -C /usr', 'share'],
+    ["printf '漢字 かな é ü →\\n'", '→\n'],
+    ['bash colours', 'nine7'],
+  ] as const) {
+    await terminal.type(line);
+    await terminal.press('Enter');
+    await terminal.untilShown(shown);
+    await terminal.untilPrompt();
+  }
 }
 
 for (const { name, ...options } of [

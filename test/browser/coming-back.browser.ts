@@ -29,8 +29,12 @@ async function openThroughProxy(
 async function startLines(t: BrowserTest, terminal: TerminalPage, count: number): Promise<{ go(): Promise<void> }> {
   const folder = t.folder();
   const [start, end] = [join(folder, 'start'), join(folder, 'end')];
-  await terminal.type(`until [ -e ${start} ]; do sleep 0.05; done; seq -f line-%g ${count}; touch ${end}`);
+  await terminal.type(
+    `echo wait""ing; until [ -e ${start} ]; do sleep 0.05; done; seq -f line-%g ${count}; touch ${end}`,
+  );
   await terminal.press('Enter');
+  // What is on its way when a connection breaks would arrive only after it.
+  await terminal.untilShown('waiting');
   return {
     async go() {
       writeFileSync(start, '');
@@ -164,8 +168,9 @@ browserTest('page says that the command is gone when the same server does not ke
 browserTest('page shows how a command ended while it was away', async (t) => {
   const { terminal, proxy } = await openThroughProxy(t);
   const folder = t.folder();
-  await terminal.type(`until [ -e ${folder}/go ]; do sleep 0.05; done; echo last-""words; exit 7`);
+  await terminal.type(`echo wait""ing; until [ -e ${folder}/go ]; do sleep 0.05; done; echo last-""words; exit 7`);
   await terminal.press('Enter');
+  await terminal.untilShown('waiting');
   proxy.shut();
   await terminal.untilDisconnected();
   writeFileSync(join(folder, 'go'), '');

@@ -45,6 +45,8 @@ browserTest('keys that a phone lacks are on the bar, and a held one counts for t
   await terminal.untilShown(/\nunusually-named/);
   await tap('Up');
   await terminal.untilScreen('the line before', (screen) => /> echo unusually-named$/.test(screen));
+  // The first one goes over the space that the completion has put there.
+  await tap('Left');
   await tap('Left');
   await terminal.page.keyboard.type('X');
   await terminal.untilShown('unusually-nameXd');
