@@ -18,9 +18,9 @@ const REQUIRED = [
   'package.json',
 ];
 /**
- * Bytes, unpacked. Today's package has 5.8 MiB, of which `execwire mcp` takes 0.8, the page of the terminal 0.7 and node-pty's binaries 0.4. A source map, or binaries for Windows, would exceed the bound.
+ * Bytes, unpacked. Today's package has 5.9 MiB, of which `execwire mcp` takes 0.8, the page of the terminal 0.7 and node-pty's binaries 0.4. A source map, or binaries for Windows, would exceed the bound.
  */
-const MAX_UNPACKED_BYTES = 6 * 1024 * 1024;
+const MAX_UNPACKED_BYTES = 7 * 1024 * 1024;
 
 /** @returns {Promise<string[]>} problems */
 export async function packageProblems() {
