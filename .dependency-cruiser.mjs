@@ -94,7 +94,7 @@ const ENTRIES =
   '^(src/(main|launcher|embed/(fastify|ends-with-parent)|process/sandbox/sandbox-worker)|client/src/(node|browser)|web/src/main|src/protocol/(methods|open-rpc))[.]ts$';
 
 /** Files that the builds put in place of a package, or into one. */
-const REPLACEMENTS = '^(src/rpc/frame-mask|web/src/style-element)[.]ts$';
+const REPLACEMENTS = '^(src/rpc/frame-mask|web/src/(style-element|soon))[.]ts$';
 
 /** Operations on files that only the dialect of the exec-server has. */
 const FOR_EXEC_SERVER = '^src/files/(canonicalize|file-handles|walk)[.]ts$';
