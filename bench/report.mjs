@@ -8,8 +8,8 @@ import { judge } from './targets.mjs';
 
 const PAGE = fileURLToPath(new URL('../docs/benchmarks.md', import.meta.url));
 const NOTES = new URL('./notes.md', import.meta.url);
-/** What bench/versions.mjs and bench/agents.ts found, if they have run. */
-const SECTIONS = ['versions.md', 'agents.md'].map((name) => new URL(name, import.meta.url));
+/** What bench/versions.mjs, bench/agents.ts and bench/browser.ts found, if they have run. */
+const SECTIONS = ['versions.md', 'agents.md', 'browser.md'].map((name) => new URL(name, import.meta.url));
 const LATEST = fileURLToPath(new URL('./results/latest.json', import.meta.url));
 
 /** @typedef {import('./results.mjs').Results} Results */

@@ -42,10 +42,10 @@ export class PlainTab {
     return (await answered) as T;
   }
 
-  /** The value of an expression. */
-  async valueOf<T>(expression: string): Promise<T> {
-    const { result } = await this.send<{ readonly result: { readonly value: T } }>('Runtime.evaluate', { expression });
-    return result.value;
+  /** The value of an expression; undefined while the tab is on its way from one document to another. */
+  async valueOf<T>(expression: string): Promise<T | undefined> {
+    type Evaluated = { readonly result: { readonly value: T } } | undefined;
+    return (await this.send<Evaluated>('Runtime.evaluate', { expression }))?.result.value;
   }
 
   /** Types text, and Enter. */
