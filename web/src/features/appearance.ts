@@ -11,6 +11,9 @@ const prefersLessMotion = matchMedia('(prefers-reduced-motion: reduce)');
 /** Fonts that have all cells in one width, on any system; the last is the browser's own. */
 const FONTS = 'ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, "Liberation Mono", monospace';
 
+/** Of the letters' own height. At 1 some fonts lose the underscore to the next line, because a line is a whole number of pixels. */
+const LINE_HEIGHT = 1.1;
+
 /** The theme that shows now. */
 export function shownTheme(settings: Settings): Theme {
   const wishes = { prefersDark: prefersDark.matches, prefersContrast: prefersContrast.matches };
@@ -51,6 +54,7 @@ export function addPageLooks(settings: Settings): void {
 export function addAppearance(view: TerminalView, settings: Settings, shortcuts: Shortcuts): void {
   const { xterm } = view;
   xterm.options.fontFamily = FONTS;
+  xterm.options.lineHeight = LINE_HEIGHT;
   const stopLooks = onLooks(settings, () => {
     const { terminal, minimumContrast } = shownTheme(settings);
     xterm.options.theme = { ...terminal };

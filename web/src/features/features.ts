@@ -54,5 +54,5 @@ export function addFeatures(view: TerminalView, ui: Ui): void {
 export function addPageFeatures({ settings, toolbar }: Ui): void {
   addPageLooks(settings);
   followViewport();
-  toolbar.append(button('Appearance', () => void showAppearance(settings), { class: 'tool' }));
+  toolbar.append(button('Appearance', () => void showAppearance(settings)));
 }

@@ -21,7 +21,7 @@ export interface PageColors {
   readonly danger: string;
 }
 
-/** Colours of a terminal, by xterm's names. */
+/** Colours of a terminal, by xterm's names. Black on dark and white on light are grounds of programs; xterm makes text of them readable. */
 export interface TerminalColors {
   readonly background: string;
   readonly foreground: string;
@@ -100,7 +100,7 @@ const light: Theme = {
     blue: '#0b4fb3',
     magenta: '#8a2aa5',
     cyan: '#0d6873',
-    white: '#5b6470',
+    white: '#d5dae0',
     brightBlack: '#5f6976',
     brightRed: '#c21a30',
     brightGreen: '#21752f',
@@ -108,7 +108,7 @@ const light: Theme = {
     brightBlue: '#155fcb',
     brightMagenta: '#9a36b6',
     brightCyan: '#11727e',
-    brightWhite: '#3f4853',
+    brightWhite: '#f3f4f6',
   },
   search: { match: '#ffe08a', active: '#ffb454' },
 };
@@ -140,7 +140,7 @@ const dark: Theme = {
     scrollbarSliderBackground: '#8a95a366',
     scrollbarSliderHoverBackground: '#8a95a3aa',
     scrollbarSliderActiveBackground: '#8a95a3cc',
-    black: '#8a929c',
+    black: '#242931',
     red: '#ff7f7a',
     green: '#5cc46c',
     yellow: '#dba934',
@@ -187,7 +187,7 @@ const contrast: Theme = {
     scrollbarSliderBackground: '#ffffffaa',
     scrollbarSliderHoverBackground: '#ffffffcc',
     scrollbarSliderActiveBackground: '#ffffff',
-    black: '#b0b0b0',
+    black: '#000000',
     red: '#ff9c99',
     green: '#66e07a',
     yellow: '#ffd84d',
