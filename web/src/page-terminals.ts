@@ -141,15 +141,12 @@ export class PageTerminals {
     screen: TerminalScreen,
     { onClose, tools = [] }: { readonly onClose: () => void; readonly tools?: readonly HTMLElement[] },
   ): void {
-    let isNew = true;
     const onShown = (): void => {
       // xterm.js cannot draw before its panel is on the page and has a size.
-      screen.open();
-      if (isNew) {
+      screen.open(() => {
         addFeatures(screen, this.#ui);
         screen.toolbar.append(...tools, button('Close terminal', onClose, { class: 'tool' }));
-      }
-      isNew = false;
+      });
       screen.refit();
       screen.focus();
       this.#look(id);

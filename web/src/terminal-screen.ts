@@ -82,15 +82,19 @@ export class TerminalScreen implements TerminalView {
     this.say('');
   }
 
-  /** Draws it, once its panel is on the page and shown. */
-  open(): void {
+  /**
+   * Draws it, once its panel is on the page and shown. It takes the size of its panel only when everything is in the panel: a window that is smaller for a
+   * moment loses its last lines, and the program, whose size is the same in the end, draws nothing anew.
+   * @param addRest adds what else is in the panel
+   */
+  open(addRest: () => void): void {
     if (this.#isOpen) return;
-    this.#isOpen = true;
     this.xterm.open(this.#screen);
+    addRest();
+    this.#isOpen = true;
     const observer = new ResizeObserver(() => this.refit());
     observer.observe(this.#screen);
     this.onDispose(() => observer.disconnect());
-    this.refit();
   }
 
   send(data: string | Uint8Array): void {

@@ -38,6 +38,8 @@ export class TerminalTab {
   readonly #tail = new OutputTail();
   /** Whether the screen shows all that is below the offset. */
   #hasPicture = false;
+  /** Whether what is on the screen may no longer be right. */
+  #needsPicture = false;
   #handle: Handle | undefined;
   /** Typed before there was a connection. */
   #early: (string | Uint8Array)[] = [];
@@ -66,13 +68,8 @@ export class TerminalTab {
 
   /** A tab whose command is started on the first connection. */
   static starting(id: string, command: CommandToStart, events: TabEvents): TerminalTab {
-    const { label } = command;
-    return new TerminalTab(
-      id,
-      events,
-      { label, isTty: true, key: undefined, serverId: undefined, role: 'writer' },
-      command,
-    );
+    const facts: Facts = { label: command.label, isTty: true, key: undefined, serverId: undefined, role: 'writer' };
+    return new TerminalTab(id, events, facts, command);
   }
 
   /** A tab for a command that runs already. */
@@ -142,6 +139,9 @@ export class TerminalTab {
     this.screen.isObserver = role === 'observer';
     if (role === 'writer') this.screen.fixSize(undefined);
     this.state = 'waiting';
+    // The other writer may have a window of another size, for which a program that fills the window has drawn.
+    const isFilled = this.screen.xterm.buffer.active.type === 'alternate';
+    this.#needsPicture = this.#facts.isTty && (role === 'observer' || isFilled);
     this.connect(box);
     // The button that was pressed is gone.
     this.screen.focus();
@@ -189,7 +189,8 @@ export class TerminalTab {
     if (this.#handle !== undefined || !this.mayRun) return;
     const { isTty, role } = this.#facts;
     const { cols, rows } = this.screen.xterm;
-    const from = this.#hasPicture ? { ...this.#offset } : undefined;
+    const from = this.#hasPicture && !this.#needsPicture ? { ...this.#offset } : undefined;
+    this.#needsPicture = false;
     const handle = attachTo(box, { key, isTty, role }, { from, cols, rows, onSize: this.#onSize });
     void handle.started.then(
       () => {
