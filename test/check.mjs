@@ -46,17 +46,17 @@ function onTestFile(file) {
   print(file.failed === 0, `${file.name} (${file.passed} passed)`, file.ms, [...file.details, ...skipped]);
 }
 
-/** Runs tap over the given files, or all. A run that fails without a failed test counts as one failed test. */
+/** Runs the given test files, or all. A run that fails without a failed test counts as one failed test. */
 async function tests(files) {
   const failedBefore = total.failed;
   const countBefore = total.passed + total.failed + total.skipped;
   const tap = new TapOutput(onTestFile);
-  const { code, stderr } = await runBin('tap', ['--reporter=tap', ...files], (line) => tap.push(line));
+  const { code, stderr } = await runNode('test/check/run-tests.mjs', files, (line) => tap.push(line));
   const hasFailed = total.failed > failedBefore;
   const ranNothing = total.passed + total.failed + total.skipped === countBefore;
   if ((code !== 0 && !hasFailed) || ranNothing) {
     total.failed += 1;
-    print(false, `tap (exit code ${code}, ${ranNothing ? 'no test ran' : 'no failed test reported'})`, 0);
+    print(false, `tests (exit code ${code}, ${ranNothing ? 'no test ran' : 'no failed test reported'})`, 0);
   }
   if (code === 0 && !ranNothing) return;
   console.log('standard error of the tests, its end:');

@@ -2,7 +2,6 @@
 // beside four busy loops. Prints a line for each run, and its failures with the seed that repeats them. The last line is `10 of 10` when all is well.
 // Takes up to two hours. Knows no test.
 import { spawn } from 'node:child_process';
-import { realpathSync } from 'node:fs';
 import { chdir } from 'node:process';
 import { parseArgs } from 'node:util';
 import { runBin, runNode, toolEnvironment } from './check/run-tool.mjs';
@@ -16,7 +15,7 @@ const BUSY_LOOPS = 4;
 const JOBS = 6;
 /** Milliseconds for all runs together. Runs that are not done by then have failed. */
 const LIMIT_MS = 2 * 60 * 60 * 1000;
-/** Seconds that tap gives a test, because each gets only a part of the machine. */
+/** Seconds that a test may take, because each gets only a part of the machine. */
 const TEST_LIMIT_S = 600;
 /** Lines of a failed file that are shown. */
 const SHOWN_LINES = 40;
@@ -71,10 +70,9 @@ function run(seed) {
       if (failed > 0)
         failures.push(`${name}: ${failed} failed`, ...details.slice(0, SHOWN_LINES).map((line) => `  ${line}`));
     });
-    const tap = realpathSync('node_modules/.bin/tap');
     const child = startBesideLoops(
       process.execPath,
-      [tap, '--reporter=tap', `--jobs=${JOBS}`, `--timeout=${TEST_LIMIT_S}`, ...files],
+      ['test/check/run-tests.mjs', `--jobs=${JOBS}`, `--timeout=${TEST_LIMIT_S}`, ...files],
       {
         stdio: ['ignore', 'pipe', 'ignore'],
         env: { ...toolEnvironment(), TEST_SEED: seed },
@@ -93,7 +91,7 @@ function run(seed) {
     });
     // AFTER the exit, when all of the output has been read.
     child.once('close', (code, signal) => {
-      if (code !== 0 && failures.length === 0) failures.push(`tap ended with ${signal ?? code}`);
+      if (code !== 0 && failures.length === 0) failures.push(`the tests ended with ${signal ?? code}`);
       if (ran === 0) failures.push('no test ran');
       resolve(failures);
     });

@@ -5,7 +5,6 @@ import { once } from 'node:events';
 import { readlinkSync } from 'node:fs';
 import { release } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import { MARKER_VARIABLE } from '../../src/process/environment.js';
 import { GUARDIAN_SCRIPT } from '../../src/process/guardian-script.js';
@@ -16,13 +15,14 @@ import { treeTarget } from '../../src/process/tree-scan.js';
 import { childEnvironment } from '../support/child-environment.js';
 import { until } from '../support/until.js';
 import { findTree } from './find-tree.js';
+import { builtScripts } from './sandbox/built-scripts.js';
 import { type Running, run, start } from './start.js';
 
 t.jobs = 1;
 
 const NO_COMPILER = spawnSync('cc', ['--version']).status === 0 ? false : 'needs cc';
 const NO_SMALL_NUMBERS = smallNumbersProblem();
-const FIXTURE = fileURLToPath(new URL('../fixtures/small-numbers.ts', import.meta.url));
+const [FIXTURE] = await builtScripts('test/fixtures/small-numbers.ts');
 
 /** A program whose main thread ends while another one goes on. The kernel calls such a process a zombie. */
 const HEADLESS = `
@@ -164,7 +164,7 @@ t.test(
   'number of a command is used again only after the command is disposed of, and a kill reaches no new process',
   { skip: NO_SMALL_NUMBERS },
   async (t) => {
-    const args = ['--pid', '--fork', '--mount-proc', '--kill-child', process.execPath, ...process.execArgv, FIXTURE];
+    const args = ['--pid', '--fork', '--mount-proc', '--kill-child', process.execPath, FIXTURE];
     const server = spawn('unshare', args, { stdio: ['ignore', 'pipe', 'inherit'] });
     let text = '';
     for await (const chunk of server.stdout) text += chunk;

@@ -4,7 +4,6 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { readdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { MARKER_VARIABLE } from '../../src/process/environment.js';
 import { createGuardian, shellProgram } from '../../src/process/guardian.js';
@@ -15,11 +14,12 @@ import { treeTarget } from '../../src/process/tree-scan.js';
 import { childEnvironment } from '../support/child-environment.js';
 import { until } from '../support/until.js';
 import { findTree } from './find-tree.js';
+import { builtScripts } from './sandbox/built-scripts.js';
 import { type Running, start, TERMINAL } from './start.js';
 
 t.jobs = 1;
 
-const FIXTURE = fileURLToPath(new URL('../fixtures/guarded-server.ts', import.meta.url));
+const [FIXTURE] = await builtScripts('test/fixtures/guarded-server.ts');
 
 /** Each prints `ready` when its tree is complete. */
 const TREES: readonly (readonly [name: string, script: string])[] = [
@@ -135,7 +135,7 @@ interface SmallServer {
 
 /** @param ending `dispose`: the server ends in good order at once; `wait`: it runs on */
 async function startServer(marker: string, script: string, ending: 'dispose' | 'wait'): Promise<SmallServer> {
-  const args = [...process.execArgv, FIXTURE, marker, script, ending];
+  const args = [FIXTURE, marker, script, ending];
   const server = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'], cwd: process.cwd() });
   let text = '';
   for await (const chunk of server.stdout) {
