@@ -10,6 +10,7 @@ import { SERVER, ServerProcess } from '../support/server-process.js';
 import { CliProcess, cliSetup } from './cli-process.js';
 
 const run = (...args: string[]) => new CliProcess(args).ended;
+const setup = await cliSetup(t);
 const ROOT = resolve(import.meta.dirname, '../..');
 const ALL = [
   'serve',
@@ -65,7 +66,6 @@ t.test('schema prints OpenRPC or JSON Schema of every method', async (t) => {
 });
 
 t.test('completion script has no syntax error in its shell, and bash completes commands, flags and keys', async (t) => {
-  const setup = await cliSetup(t);
   const folder = mkdtempSync(join(tmpdir(), 'execwire-completion-'));
   t.teardown(() => rmSync(folder, { recursive: true }));
   for (const shell of ['bash', 'zsh', 'fish']) {
@@ -138,7 +138,6 @@ t.test('doctor checks the host, or a server, and ends with 1 when a check fails'
   for (const { name, isGood, advice } of findings) t.equal(advice === undefined, isGood, name);
   const byNode = spawnSync(process.execPath, [SERVER, 'doctor'], { encoding: 'utf8', env: { PATH: process.env.PATH } });
   t.match(byNode, { status: 1, stdout: /LOOK {2}limit of commands: .*\n +start `execwire` itself/ });
-  const setup = await cliSetup(t);
   t.match(await setup.run(['doctor']), {
     stdout: new RegExp(`^ok {4}server: execwire .* at ${setup.url}\nok {4}commands: `),
   });

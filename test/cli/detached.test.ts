@@ -5,11 +5,12 @@ import { until } from '../support/until.js';
 import { cliSetup, endOf, untilShellAnswers } from './cli-process.js';
 
 const KEY = /^[A-Za-z0-9._~-]{16,128}\n$/;
+/** A server with its defaults, one for most tests, because to start one takes more of the processor than most of them. */
+const setup = await cliSetup(t);
 
 t.test(
   'exec -d prints a key, and the other commands take that key while the command runs and after its end',
   async (t) => {
-    const setup = await cliSetup(t);
     const script = 'echo out; echo err >&2; read line; echo "read $line"; exit 5';
     const started = await setup.run(['exec', '-d', '-i', '--', 'sh', '-c', script], { hasNoInput: true });
     t.match(started, {
@@ -75,7 +76,6 @@ t.test('logs, logs -f and attach say how much of the beginning is not kept', asy
 });
 
 t.test('ls shows a shell by its name, and a long command cut in one line', async (t) => {
-  const setup = await cliSetup(t);
   const command = ['sh', '-c', `set -e\n  sleep 600 ${'#'.repeat(200)}`];
   const long = (await setup.run(['exec', '-d', '--', ...command])).stdout.trim();
   const shell = setup.inTerminal(['shell', '--key', 'a-shell-of-my-own-1']);
@@ -89,7 +89,6 @@ t.test('ls shows a shell by its name, and a long command cut in one line', async
 });
 
 t.test('kill ends a detached command, or sends it the signal that -s names', async (t) => {
-  const setup = await cliSetup(t);
   const begin = async (...command: string[]): Promise<string> =>
     (await setup.run(['exec', '-d', '--', ...command])).stdout.trim();
   const sleeping = await begin('sleep', '600');
@@ -139,7 +138,6 @@ t.test('exec says what differs when its key belongs to another command', async (
 });
 
 t.test('command runs on when an observer gets SIGTERM, and a second writer takes over from the first', async (t) => {
-  const setup = await cliSetup(t);
   const { stdout } = await setup.run(['exec', '-d', '-i', '--', 'sh', '-c', 'echo ready; cat'], { hasNoInput: true });
   const key = stdout.trim();
   const observer = setup.start(['attach', '--observe', key]);
@@ -152,7 +150,6 @@ t.test('command runs on when an observer gets SIGTERM, and a second writer takes
 });
 
 t.test('commands with a wrong key or word end with 125 and say what to do', async (t) => {
-  const setup = await cliSetup(t);
   const unknown = 'no-such-key-at-all';
   for (const command of ['attach', 'logs', 'kill']) {
     t.match(await setup.run([command, unknown]), {
@@ -189,7 +186,6 @@ t.test('commands with a wrong key or word end with 125 and say what to do', asyn
 });
 
 t.test('exec attaches to the command that has its key when there is one', async (t) => {
-  const setup = await cliSetup(t);
   const args = ['exec', '--key', 'a-key-of-my-own-0001', '--', 'sh', '-c', 'echo $$'];
   const first = await setup.run(args);
   const second = await setup.run(args);
@@ -200,7 +196,6 @@ t.test('exec attaches to the command that has its key when there is one', async 
 });
 
 t.test('exec -d -i sends a pipe to its end, and leaves the input open for attach when there is no pipe', async (t) => {
-  const setup = await cliSetup(t);
   const fed = await setup.run(['exec', '-d', '-i', '--', 'sort'], { input: 'pear\napple\n' });
   t.match(await setup.run(['logs', '-f', fed.stdout.trim()]), { code: 0, stdout: 'apple\npear\n' });
   const open = await setup.run(['exec', '-d', '-i', '--', 'cat'], { hasNoInput: true });
@@ -208,7 +203,6 @@ t.test('exec -d -i sends a pipe to its end, and leaves the input open for attach
 });
 
 t.test('attach says that input is not sent on when the command was started without -i or reads no more', async (t) => {
-  const setup = await cliSetup(t);
   const begun = await setup.run(['exec', '-d', '--', 'sleep', '600']);
   const key = begun.stdout.trim();
   const attached = setup.start(['attach', key]);
@@ -225,7 +219,6 @@ t.test('attach says that input is not sent on when the command was started witho
 });
 
 t.test('exec -d says that it started nothing when its key belongs to a command that runs or has ended', async (t) => {
-  const setup = await cliSetup(t);
   const key = 'a-key-of-my-own-0002';
   const args = ['exec', '-d', '--json', '--key', key, '--', 'sh', '-c', 'read line; exit 4'];
   const first = await setup.run(['exec', '-i', ...args.slice(1)], { hasNoInput: true });
@@ -243,7 +236,6 @@ t.test('exec -d says that it started nothing when its key belongs to a command t
 });
 
 t.test('exec -d ends its command when its key cannot be printed', async (t) => {
-  const setup = await cliSetup(t);
   const full = openSync('/dev/full', 'w');
   t.teardown(() => closeSync(full));
   const unseen = await setup.run(['exec', '-d', '--', 'sleep', '600'], { stdoutFd: full });

@@ -17,6 +17,13 @@ import { CliProcess, cliSetup, endOf, untilShellAnswers } from './cli-process.js
 
 /** A port on which no server listens, and which no test is given as a free one. */
 const CLOSED_PORT = 1;
+/** A server with its defaults, one for all tests, because to start one takes more of the processor than most of them. */
+const setup = await cliSetup(t);
+
+async function untilAllHaveEnded(): Promise<void> {
+  const list = () => setup.box.list({ scope: 'principal' });
+  await until('all commands have ended', async () => (await list()).every(({ state }) => state === 'ended'));
+}
 
 async function listening(t: Test, server: Server): Promise<string> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -30,7 +37,6 @@ async function listening(t: Test, server: Server): Promise<string> {
 }
 
 t.test('exec ends with the code of the table, through pipes and in a terminal', async (t) => {
-  const setup = await cliSetup(t);
   const unreachable = `ws://127.0.0.1:${CLOSED_PORT}`;
   const folder = mkdtempSync(join(tmpdir(), 'execwire-cli-'));
   t.teardown(() => rmSync(folder, { recursive: true }));
@@ -49,6 +55,10 @@ t.test('exec ends with the code of the table, through pipes and in a terminal', 
     [['exec', '--', 'no-such-program'], 127, /program "no-such-program"/],
     [['exec', '--', '/etc/passwd'], 126, /program "\/etc\/passwd": permission denied/],
     [['exec', '-w', '/no/such/folder', '--', 'true'], 125, /cwd "\/no\/such\/folder"/],
+    [['exec', '--url', unreachable, 'true'], 125, /ECONNREFUSED: no server listens there; is it running\?/],
+    [['exec', '--url', 'unix:///no/such/socket', 'true'], 125, /there is no such socket file/],
+  ];
+  const wrongLines: typeof rows = [
     [['exec', '--timeuot', '3s', '--', 'true'], 125, /unknown flag `--timeuot` of exec; did you mean `--timeout`\?/],
     [['exec', '-Z', 'true'], 125, /unknown flag `-Z` of exec; see `execwire exec --help`/],
     [['exec', '-timeout', '3s', 'true'], 125, /unknown flag `-timeout` of exec; did you mean `--timeout`\?/],
@@ -112,8 +122,6 @@ t.test('exec ends with the code of the table, through pipes and in a terminal', 
     [['exec', '--url', 'tcp://127.0.0.1:1', 'true'], 125, /did you mean ws:\/\/127\.0\.0\.1:1\?/],
     [['exec', '--url', 'unix:///tmp/a#b', 'true'], 125, /the path of a socket cannot have "#" in it/],
     [['exce', '--', 'true'], 125, /^execwire: unknown command `exce`; did you mean `exec`\?/],
-    [['exec', '--url', unreachable, 'true'], 125, /ECONNREFUSED: no server listens there; is it running\?/],
-    [['exec', '--url', 'unix:///no/such/socket', 'true'], 125, /there is no such socket file/],
     [['exec', '--url', 'http://127.0.0.1:1', 'true'], 125, /did you mean ws:\/\/127\.0\.0\.1:1\?/],
     [['exec', '--url', '127.0.0.1:1', 'true'], 125, /did you mean ws:\/\/127\.0\.0\.1:1\?/],
     [['exec', '--url', '/run/execwire', 'true'], 125, /did you mean unix:\/\/\/run\/execwire\?/],
@@ -121,16 +129,20 @@ t.test('exec ends with the code of the table, through pipes and in a terminal', 
     [['exec', '--env-file', latin, 'true'], 125, /latin, line 3: it is not UTF-8/],
     [['exec', '--token-file', '/no/such/file', 'true'], 125, /--token-file \/no\/such\/file: ENOENT/],
   ];
-  for (const [args, code, said] of rows) {
+  // Nothing looks at a terminal before a command line is known to be right, so that two of these are enough in a terminal.
+  const shown = new Set([...rows, ...wrongLines.slice(0, 2)]);
+  for (const row of [...rows, ...wrongLines]) {
+    const [args, code, said] = row;
     const title = args.join(' ');
     const piped = await setup.run(args);
     t.same([piped.code, piped.signal], [code, null], `${title}: ${piped.stderr}`);
     t.match(piped.stdout + piped.stderr, said, title);
     // An error is one line, which says what happened and what to do.
     if (code === 125) t.match(piped.stderr, /^[^\n]+\n$/, title);
-    const shown = await endOf(setup.inTerminal(args));
-    t.equal(shown.code, code, `${title}, in a terminal`);
-    t.match(shown.text, said, title);
+    if (!shown.has(row)) continue;
+    const ended = await endOf(setup.inTerminal(args));
+    t.equal(ended.code, code, `${title}, in a terminal`);
+    t.match(ended.text, said, title);
   }
   const nowhere = await new CliProcess(['exec', 'true']).ended;
   t.match(nowhere, {
@@ -183,7 +195,6 @@ function tokenFile(t: Test, token: string): string {
 }
 
 t.test('exec passes input, output, environment and directory on without a change', async (t) => {
-  const setup = await cliSetup(t);
   t.match(await setup.run(['exec', '-i', '--', 'cat'], { input: 'one\ntwo' }), {
     code: 0,
     stdout: 'one\ntwo',
@@ -266,7 +277,6 @@ t.test('exec and shell run under the sandbox policy that --sandbox names', async
 });
 
 t.test('exec prints one JSON document when it has --json', async (t) => {
-  const setup = await cliSetup(t);
   const { code, stdout, stderr } = await setup.run([
     'exec',
     '--json',
@@ -294,7 +304,6 @@ t.test('exec prints one JSON document when it has --json', async (t) => {
 });
 
 t.test('exec passes signals on to its command, and ends with the code of that command', async (t) => {
-  const setup = await cliSetup(t);
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const) {
     const name = signal.slice(3);
     const trap = `trap 'echo got ${name}; exit 7' ${name}; echo ready; while :; do sleep 0.05; done`;
@@ -310,7 +319,6 @@ t.test('exec passes signals on to its command, and ends with the code of that co
 });
 
 t.test('exec ends its command with 125 when standard input cannot be read to its end', async (t) => {
-  const setup = await cliSetup(t);
   const folder = openSync(t.testdir(), 'r');
   t.teardown(() => closeSync(folder));
   const why = /cannot read standard input to its end: it is a directory/;
@@ -323,23 +331,20 @@ t.test('exec ends its command with 125 when standard input cannot be read to its
     t.match(document, { error: { message: why, exitCode: 125 } }, `${flags.join(' ')} prints one document`);
     if (flags.includes('-d')) t.match(document, { key: String, pid: Number });
   }
-  const list = () => setup.box.list({ scope: 'principal' });
-  await until('all commands have ended', async () => (await list()).every(({ state }) => state === 'ended'));
+  await untilAllHaveEnded();
 });
 
 t.test('exec ends its command, and ends with 141 and no message, when the reader of its output has gone', async (t) => {
-  const setup = await cliSetup(t);
   const cut = setup.start(['exec', '--', 'sh', '-c', 'while echo y; do :; done']);
   await cut.untilSaid(/y\n/);
   cut.child.stdout?.destroy();
   t.match(await cut.ended, { code: 141, stderr: '' });
   const shown = await endOf(setup.program(['bash', '-c', 'set -o pipefail; $CLI exec -- yes | head -n 1; echo $?']));
   t.equal(shown.text, 'y\r\n141\r\n');
-  // The check of the server at the end of the test fails if a command still runs.
+  await untilAllHaveEnded();
 });
 
 t.test('exec never ends with 0 when output is lost or input cannot be read, whatever is closed', async (t) => {
-  const setup = await cliSetup(t);
   const rows: readonly [line: string, code: number, stderr: RegExp][] = [
     [
       'exec -- echo lost >&-',
@@ -378,7 +383,6 @@ t.test('exec never ends with 0 when output is lost or input cannot be read, what
 t.test(
   'exec ends its command with 141 when its standard error has no reader, as when its standard output has none',
   async (t) => {
-    const setup = await cliSetup(t);
     const line =
       "set -o pipefail; $CLI exec -- sh -c 'while echo y >&2; do :; done' 2>&1 >/dev/null | head -n 1; echo $?";
     const shown = await endOf(setup.program(['bash', '-c', line]));
@@ -393,7 +397,6 @@ t.test(
 t.test(
   'exec refuses an argument, a flag or a variable that is not UTF-8, and sends every other one unchanged',
   async (t) => {
-    const setup = await cliSetup(t);
     const rows: readonly [line: string, code: number, said: RegExp][] = [
       ["exec -- printf %s a $'\\xff\\xe9' b", 125, /^execwire: argument 6, `.*`: it is not UTF-8, and cannot be sent/],
       ["exec -e A=$'caf\\xe9' -- env", 125, /^execwire: argument 3, `.*`: it is not UTF-8/],
@@ -457,7 +460,6 @@ t.test('exec runs an ordinary command with a note when the server has no room to
 });
 
 t.test('exec --json prints a document with the error when it is refused or its flags are wrong', async (t) => {
-  const setup = await cliSetup(t);
   const rows: readonly [args: string[], code: number, error: object][] = [
     [['exec', '--json', '--', '/no/such/program'], 127, { reason: 'spawnFailed', message: /no such file/ }],
     [['exec', '--json', '--timeout', 'soon', 'true'], 125, { reason: null, message: /expected a duration/ }],

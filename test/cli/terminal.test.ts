@@ -12,6 +12,8 @@ import { until } from '../support/until.js';
 import { type CliSetup, cliSetup, endOf, untilShellAnswers } from './cli-process.js';
 
 const ESC = '\u001b';
+/** A server with its defaults for most tests, because to start one takes more of the processor than most of them. */
+const setup = await cliSetup(t);
 
 /** Runs a shell line, and compares the settings of the terminal before and after it. Prints `same` or `other`, then the exit code of the line. */
 function between(setup: CliSetup, line: string, options = {}): Terminal {
@@ -20,7 +22,6 @@ function between(setup: CliSetup, line: string, options = {}): Terminal {
 }
 
 t.test('exec -it ends with the code of the table and restores the terminal', async (t) => {
-  const setup = await cliSetup(t);
   const rows: readonly [line: string, code: number][] = [
     ['$CLI exec -it -- true', 0],
     ["$CLI exec -it -- sh -c 'exit 3'", 3],
@@ -36,8 +37,7 @@ t.test('exec -it ends with the code of the table and restores the terminal', asy
     t.match((await endOf(between(setup, line))).text, new RegExp(`same ${code}\r\n$`), line);
 });
 
-t.test('exec -it passes keys, ctrl-c among them, and sizes on to the command', async (t) => {
-  const setup = await cliSetup(t);
+t.test('exec -it passes keys, ctrl-c among them, and sizes on to the command', async () => {
   // Not a shell: it runs a trap only between two reads, and a read with a time limit can lose what it has just read.
   const program = `
     const size = () => console.log(process.stdout.getWindowSize().reverse().join(' '));
@@ -66,7 +66,6 @@ t.test('exec -it passes keys, ctrl-c among them, and sizes on to the command', a
 });
 
 t.test('ctrl-p ctrl-q detaches with 0, attach draws the screen again, and ~. disconnects with 255', async (t) => {
-  const setup = await cliSetup(t);
   const script = "printf '\\033[?1049h\\033[?25lalternate'; read line; printf '\\033[?25h\\033[?1049l'; exit 6";
   const first = between(setup, `$CLI exec -it -- sh -c ${quoted(script)}`);
   await first.waitFor('alternate');
@@ -96,7 +95,6 @@ t.test('ctrl-p ctrl-q detaches with 0, attach draws the screen again, and ~. dis
 t.test(
   'nothing of the command is written behind the restored terminal when ~. disconnects from one that writes on',
   async (t) => {
-    const setup = await cliSetup(t);
     const script = "while :; do printf '\\033[?2004h\\033[31mX'; sleep 0.005; done";
     const term = between(setup, `$CLI exec -it -- sh -c ${quoted(script)}`);
     await term.waitFor('X');
@@ -117,7 +115,6 @@ const LEFT_OUT =
 t.test(
   'exec -it ends its command, restores the terminal and ends with 128 plus the signal when it gets a signal',
   async (t) => {
-    const setup = await cliSetup(t);
     const signals = Object.entries(constants.signals).filter(([name]) => !LEFT_OUT.test(name));
     t.ok(signals.length >= 16, signals.map(([name]) => name).join(' '));
     const tell = async (line: string, shown: string, signal: string): Promise<string> => {
@@ -144,7 +141,6 @@ t.test(
 );
 
 t.test('exec -it --ttl keeps its command for so long when it is left, and says so', async (t) => {
-  const setup = await cliSetup(t);
   const started = between(setup, "$CLI exec -it --ttl 10m -- sh -c 'echo ready; exec sleep 60'");
   await started.waitFor('ready');
   await started.write('~.');
@@ -172,7 +168,6 @@ t.test('exec -it --ttl keeps its command for so long when it is left, and says s
 });
 
 t.test('exec -it ends by SIGHUP and not by an abort when its terminal is gone', async (t) => {
-  const setup = await cliSetup(t);
   for (const args of [
     ['exec', '-it', '--', 'sh', '-c', 'echo ready; exec sleep 60'],
     ['exec', '--', 'sh', '-c', 'echo ready; exec sleep 60'],
@@ -186,19 +181,16 @@ t.test('exec -it ends by SIGHUP and not by an abort when its terminal is gone', 
 });
 
 t.test('exec -it shows output byte for byte, line feeds without a return included', async (t) => {
-  const setup = await cliSetup(t);
   const { text } = await endOf(between(setup, '$CLI exec -it -- sh -c \'stty -opost; printf "ab\\ncd"\''));
   t.match(text, /^ab\ncdsame 0\r\n$/);
 });
 
 t.test('exec -t gives the command a terminal and reads no input when -i is not given', async (t) => {
-  const setup = await cliSetup(t);
   const { text } = await endOf(between(setup, "$CLI exec -t -- sh -c '[ -t 1 ] && echo a terminal; exit 4'"));
   t.match(text, /^a terminal\r+\nsame 4\r\n$/);
 });
 
-t.test('shell opens a shell on the server and ends with the code of that shell', async (t) => {
-  const setup = await cliSetup(t);
+t.test('shell opens a shell on the server and ends with the code of that shell', async () => {
   const term = between(setup, '$CLI shell -w / -e PS1="there> " -e ENV= -e BASH_ENV=');
   await untilShellAnswers(term);
   await term.write('pwd; echo $((40 + 2)); exit 5\r');
@@ -207,8 +199,7 @@ t.test('shell opens a shell on the server and ends with the code of that shell',
   await term.result;
 });
 
-t.test('top draws a table until q is typed, and restores the terminal', async (t) => {
-  const setup = await cliSetup(t);
+t.test('top draws a table until q is typed, and restores the terminal', async () => {
   const { stdout } = await setup.run(['exec', '-d', '--', 'sleep', '600']);
   const term = between(setup, '$CLI top', { cols: 200, rows: 30 });
   await term.waitFor(stdout.trim());
@@ -219,7 +210,6 @@ t.test('top draws a table until q is typed, and restores the terminal', async (t
 });
 
 t.test('top shows the command also in a narrow window, and no colour where NO_COLOR is set', async (t) => {
-  const setup = await cliSetup(t);
   const { stdout } = await setup.run(['exec', '-d', '--', 'sleep', '60601']);
   const key = stdout.trim();
   for (const cols of [80, 100]) {
@@ -242,8 +232,7 @@ t.test('top shows the command also in a narrow window, and no colour where NO_CO
   await setup.run(['kill', key]);
 });
 
-t.test('attach --observe shows a terminal, sends no keys, and ends at ctrl-c', async (t) => {
-  const setup = await cliSetup(t);
+t.test('attach --observe shows a terminal, sends no keys, and ends at ctrl-c', async () => {
   const script = 'echo begun; read line; echo "got $line"; exit 6';
   const { stdout } = await setup.run(['exec', '-d', '-t', '--', 'sh', '-c', script]);
   const key = stdout.trim();
@@ -264,7 +253,6 @@ t.test('attach --observe shows a terminal, sends no keys, and ends at ctrl-c', a
 });
 
 t.test('exec -it makes the terminal raw again when it was stopped and is continued', async (t) => {
-  const setup = await cliSetup(t);
   const folder = t.testdir();
   const at = (name: string): string => quoted(join(folder, name));
   const remote = 'trap "echo caught; exit 3" INT; echo ready; while :; do sleep 0.05; done';
@@ -302,7 +290,6 @@ t.test('exec -it restores the terminal when an unforeseen error ends it', async 
 });
 
 t.test('serve says what it waits for at the first ctrl-c, and ends at once at the second', async (t) => {
-  const setup = await cliSetup(t);
   const term = between(setup, '$CLI serve --listen ws://127.0.0.1:0');
   const { match } = await term.waitFor(/ws:\/\/127\.0\.0\.1:\d+/);
   await term.waitFor('healthz: ');
@@ -352,7 +339,6 @@ t.test('serve ends by SIGHUP and not by an abort when its terminal is gone', asy
 });
 
 t.test('exec says one line and goes on when the connection breaks, and with -it draws the screen again', async (t) => {
-  const setup = await cliSetup(t);
   const proxy = await CuttingProxy.start(setup.server.port);
   t.teardown(() => proxy.close());
   const piped = setup.start(['exec', '-i', '--', 'cat'], { env: { EXECWIRE_URL: proxy.url } });
@@ -377,7 +363,6 @@ t.test('exec says one line and goes on when the connection breaks, and with -it 
 });
 
 t.test('exec -it restores the terminal and ends with 255 when its server has crashed', async (t) => {
-  const setup = await cliSetup(t);
   const server = new ServerProcess({});
   t.teardown(() => server.crash());
   await server.untilListening();

@@ -8,6 +8,8 @@ import { fakeServer, GOOD_SERVER } from './fake-server.js';
 
 const KEY = 'a-key-that-is-long-enough';
 const ROW = { processId: null, pid: 7, tty: false, state: 'running', startedAtMs: 0, key: KEY };
+/** A server that answers well, in whose terminals the program runs. */
+const local = await cliSetup(t);
 /** Results that no execwire server sends, and the commands that ask for them. */
 const WRONG: readonly (readonly [results: readonly unknown[], commands: readonly (readonly string[])[]])[] = [
   [
@@ -206,7 +208,6 @@ t.test('exec -d ends with 255 when it gets a signal before the server answers', 
 });
 
 t.test('exec -it restores the terminal and ends with 255 when it gets a signal and the server hangs', async (t) => {
-  const local = await cliSetup(t);
   const setup = await cliSetup(t);
   const line = `$CLI exec -it -- sh -c 'echo ready; exec sleep 60'`;
   const script = `before=$(stty -g); ${line}; code=$?; [ "$before" = "$(stty -g)" ] && echo "same $code"`;
@@ -225,7 +226,6 @@ t.test('exec -it restores the terminal and ends with 255 when it gets a signal a
 });
 
 t.test('exec -it sends one size at a time, and the last one, when its window changes all the time', async (t) => {
-  const local = await cliSetup(t);
   const sizes: unknown[] = [];
   let unanswered = 0;
   let most = 0;
@@ -267,7 +267,6 @@ t.test('exec -it sends one size at a time, and the last one, when its window cha
 });
 
 t.test('top ends with 130 on ctrl-c when the server hangs', async (t) => {
-  const local = await cliSetup(t);
   const url = await fakeServer(t, () => undefined);
   const term = local.inTerminal(['top'], { env: { EXECWIRE_URL: url } });
   await term.waitFor('\u001b[?1049h');
@@ -276,8 +275,7 @@ t.test('top ends with 130 on ctrl-c when the server hangs', async (t) => {
 });
 
 t.test('SIGUSR1 opens no debugger in a command that talks to a server', async (t) => {
-  const setup = await cliSetup(t);
-  const piped = setup.start(['exec', '--', 'sh', '-c', 'echo ready; exec sleep 60']);
+  const piped = local.start(['exec', '--', 'sh', '-c', 'echo ready; exec sleep 60']);
   await piped.untilSaid(/ready\n/);
   piped.child.kill('SIGUSR1');
   piped.child.kill('SIGTERM');

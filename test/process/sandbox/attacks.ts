@@ -4,14 +4,15 @@
  * Each script prints `HIT` for each thread of the server that it has reached, which shows a success. Signals are real ones, so that a success ends the
  * runner. Arguments of a system call must be numbers to perl, because it passes a text by its address.
  */
+import { PERL_WORDS } from './perl-words.js';
 import type { Case } from './table.js';
 
 const SIGKILL = 9;
 
 /** Tries something on each thread of the server, `$t`, and on its process. */
-function onEachThread(expression: string, modules = ''): string {
+function onEachThread(expression: string, before = ''): string {
   return (
-    `perl -e 'use Fcntl; use Socket; ${modules} for my $t (map { m{([0-9]+)$} && $1+0 } glob("/proc/$ENV{SERVER}/task/*")) ` +
+    `perl -e '${PERL_WORDS} ${before} for my $t (map { m{([0-9]+)$} && $1+0 } glob("/proc/$ENV{SERVER}/task/*")) ` +
     `{ $n++; (${expression}) and print "HIT $t " } print "of $n"'`
   );
 }

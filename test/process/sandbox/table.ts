@@ -5,6 +5,7 @@
  * thread has no mounts of its own, and `belowAbi` the outcome below a version of Landlock.
  */
 import type { WorkspaceWritePolicy } from '../../../src/process/sandbox/sandbox-policy.js';
+import { PERL_WORDS } from './perl-words.js';
 
 export type Policy = 'readOnly' | 'workspaceWrite';
 
@@ -43,10 +44,9 @@ const NOT_PERMITTED = /Operation not permitted/;
 const OK = /^0 ok$/;
 
 /** The result of a perl expression: `ok`, or the error. */
-const perl = (expression: string, modules = ''): string =>
-  `perl -e 'use Fcntl; use POSIX (); ${modules} $! = 0; print((${expression}) ? "ok" : "$!")'`;
+const perl = (expression: string): string => `perl -e '${PERL_WORDS} $! = 0; print((${expression}) ? "ok" : "$!")'`;
 const socket = (family: string, type = 'SOCK_STREAM', protocol = 0): string =>
-  perl(`socket(S,${family},${type},${protocol})`, 'use Socket;');
+  perl(`socket(S,${family},${type},${protocol})`);
 /** A system call by its number on x64. */
 const call = (number: number, ...args: readonly (number | string)[]): string =>
   perl(`syscall(${[number, ...args].join(',')}) >= 0`);
@@ -130,7 +130,7 @@ export const TABLE: readonly Case[] = [
     /denied|cross-device|Read-only/,
   ),
   ...both(9, 'symlink', perl('symlink("f","s")'), DENIED, OK),
-  ...both(9, 'mkfifo', perl('POSIX::mkfifo("p",0600)'), DENIED, OK),
+  ...both(9, 'mkfifo', perl('(require POSIX) && POSIX::mkfifo("p",0600)'), DENIED, OK),
   ...both(9, 'mkdir', perl('mkdir("d")'), DENIED, OK),
   ...both(9, 'O_TMPFILE', perl('sysopen(F,".",020200000|O_RDWR,0600)'), DENIED, OK),
   ...both(
@@ -363,7 +363,13 @@ export const TABLE: readonly Case[] = [
   ),
   ...both(51, 'io_uring_setup', call(425, 1, 'my $p="\\0"x120'), NOT_PERMITTED, NOT_PERMITTED),
   ...both(51, 'mount', 'mount -t tmpfs none sub', /not permitted|denied|superuser/, /not permitted|denied|superuser/),
-  ...both(51, 'nice below zero', perl('POSIX::nice(-1)'), /denied|not permitted/, /denied|not permitted/),
+  ...both(
+    51,
+    'nice below zero',
+    perl('(require POSIX) && POSIX::nice(-1)'),
+    /denied|not permitted/,
+    /denied|not permitted/,
+  ),
   ...both(52, 'ptrace', call(101, 0, 0, 0, 0), NOT_PERMITTED, NOT_PERMITTED),
   ...both(52, 'process_vm_readv', call(310, 'getppid()', 0, 0, 0, 0, 0), NOT_PERMITTED, NOT_PERMITTED),
   {
@@ -378,20 +384,14 @@ export const TABLE: readonly Case[] = [
   ...both(
     54,
     'TCP: connect',
-    perl(
-      'socket(S,PF_INET,SOCK_STREAM,0) and connect(S,sockaddr_in($ENV{PORT},inet_aton("127.0.0.1")))',
-      'use Socket;',
-    ),
+    perl('socket(S,PF_INET,SOCK_STREAM,0) and connect(S,loopback($ENV{PORT}))'),
     NOT_PERMITTED,
     NOT_PERMITTED,
   ),
   ...both(
     54,
     'TCP with a network',
-    perl(
-      'socket(S,PF_INET,SOCK_STREAM,0) and connect(S,sockaddr_in($ENV{PORT},inet_aton("127.0.0.1")))',
-      'use Socket;',
-    ),
+    perl('socket(S,PF_INET,SOCK_STREAM,0) and connect(S,loopback($ENV{PORT}))'),
     OK,
     OK,
     { network: true },
@@ -399,7 +399,7 @@ export const TABLE: readonly Case[] = [
   ...both(
     54,
     'listen with a network',
-    perl('socket(S,PF_INET,SOCK_STREAM,0) and bind(S,sockaddr_in(0,INADDR_LOOPBACK)) and listen(S,1)', 'use Socket;'),
+    perl('socket(S,PF_INET,SOCK_STREAM,0) and bind(S,loopback(0)) and listen(S,1)'),
     OK,
     OK,
     { network: true },
@@ -426,21 +426,21 @@ export const TABLE: readonly Case[] = [
   ...both(
     57,
     'connect to a Unix socket',
-    perl('socket(S,PF_UNIX,SOCK_STREAM,0) and connect(S,sockaddr_un($ENV{SOCKET}))', 'use Socket;'),
+    perl('socket(S,PF_UNIX,SOCK_STREAM,0) and connect(S,unix_at($ENV{SOCKET}))'),
     NOT_PERMITTED,
     NOT_PERMITTED,
   ),
   ...both(
     57,
     'bind an abstract Unix socket',
-    perl('socket(S,PF_UNIX,SOCK_STREAM,0) and bind(S,sockaddr_un("\\0execwire-sandbox-test"))', 'use Socket;'),
+    perl('socket(S,PF_UNIX,SOCK_STREAM,0) and bind(S,unix_at("\\0execwire-sandbox-test"))'),
     NOT_PERMITTED,
     NOT_PERMITTED,
   ),
   ...both(
     58,
     'connect to a Unix socket with a network',
-    perl('socket(S,PF_UNIX,SOCK_STREAM,0) and connect(S,sockaddr_un($ENV{SOCKET}))', 'use Socket;'),
+    perl('socket(S,PF_UNIX,SOCK_STREAM,0) and connect(S,unix_at($ENV{SOCKET}))'),
     OK,
     OK,
     { network: true },
@@ -448,7 +448,7 @@ export const TABLE: readonly Case[] = [
   ...both(
     58,
     'bind a Unix socket outside with a network',
-    perl('socket(S,PF_UNIX,SOCK_STREAM,0) and bind(S,sockaddr_un("$ENV{OUT}/s"))', 'use Socket;'),
+    perl('socket(S,PF_UNIX,SOCK_STREAM,0) and bind(S,unix_at("$ENV{OUT}/s"))'),
     DENIED,
     DENIED,
     { network: true },
@@ -456,7 +456,7 @@ export const TABLE: readonly Case[] = [
   ...both(
     59,
     'socketpair and sendmsg',
-    perl('socketpair(A,B,PF_UNIX,SOCK_STREAM,0) and syswrite(A,"x") and sysread(B,$x,1)', 'use Socket;'),
+    perl('socketpair(A,B,PF_UNIX,SOCK_STREAM,0) and syswrite(A,"x") and sysread(B,$x,1)'),
     OK,
     OK,
   ),
@@ -465,7 +465,6 @@ export const TABLE: readonly Case[] = [
     'send, getsockopt, getpeername and shutdown on a socketpair',
     perl(
       'socketpair(A,B,PF_UNIX,SOCK_STREAM,0) and send(A,"x",0) and getsockopt(A,SOL_SOCKET,SO_TYPE) and getpeername(A) and shutdown(A,1)',
-      'use Socket;',
     ),
     OK,
     OK,
@@ -473,7 +472,7 @@ export const TABLE: readonly Case[] = [
   ...both(
     61,
     'send to a Unix datagram socket with an abstract name',
-    perl('socket(S,PF_UNIX,SOCK_DGRAM,0) and send(S,"x",0,sockaddr_un("\\0execwire-sandbox-dgram"))', 'use Socket;'),
+    perl('socket(S,PF_UNIX,SOCK_DGRAM,0) and send(S,"x",0,unix_at("\\0execwire-sandbox-dgram"))'),
     /not permitted|refused/,
     /not permitted|refused/,
   ),
