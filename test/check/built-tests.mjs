@@ -68,8 +68,8 @@ function leavePackages(bundler) {
 
 /** Lets a file that asks where it lies hear where its source lies. */
 function keepPlaces(bundler) {
-  bundler.onLoad({ filter: /\.ts$/ }, ({ path }) => ({
-    loader: 'ts',
+  bundler.onLoad({ filter: /\.(ts|mjs)$/ }, ({ path }) => ({
+    loader: path.endsWith('ts') ? 'ts' : 'js',
     contents: readFileSync(path, 'utf8')
       .replaceAll('import.meta.url', JSON.stringify(pathToFileURL(path).href))
       .replaceAll('import.meta.dirname', JSON.stringify(dirname(path))),

@@ -90,8 +90,11 @@ function withNodeOptions(nodeOptions: string): string[] {
   return ['env', ...unset, ...(nodeOptions === '' ? [] : [`NODE_OPTIONS=${nodeOptions}`])];
 }
 
-/** @throws {Error} when `dist/` is missing or older than a source */
+let isKnownFresh = false;
+
+/** Looks once in a process. @throws {Error} when `dist/` is missing or older than a source */
 function requireFreshBuild(): void {
+  if (isKnownFresh) return;
   const built = statSync(BUILT, { throwIfNoEntry: false })?.mtimeMs;
   if (built === undefined) throw new Error('dist/execwire.cjs is missing: run `npm run build` first');
   for (const folder of SOURCE_FOLDERS) {
@@ -101,6 +104,7 @@ function requireFreshBuild(): void {
       }
     }
   }
+  isKnownFresh = true;
 }
 
 /** A server, from its start to its end. */
