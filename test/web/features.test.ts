@@ -7,6 +7,7 @@ import { canBeTyped, pastedName, remoteName, shellQuote } from '../../web/src/fe
 import { isShortcut, type KeyPress } from '../../web/src/features/shortcut-keys.js';
 import { THEMES, themeOf } from '../../web/src/features/themes.js';
 import { titleText } from '../../web/src/features/title-text.js';
+import { Settings } from '../../web/src/settings.js';
 
 const NONE = { ctrl: false, alt: false, applicationCursor: false };
 
@@ -201,4 +202,58 @@ t.test('the theme goes by the choice first, and then by the wishes of the system
   t.equal(themeOf('system', { ...none, prefersDark: true }), 'dark');
   t.equal(themeOf('system', { prefersDark: true, prefersContrast: true }), 'contrast');
   t.equal(themeOf('light', { prefersDark: true, prefersContrast: true }), 'light');
+});
+
+/** A storage with one text. */
+function placeWith(stored: string): { getItem(): string; setItem(name: string, value: string): void } {
+  let text = stored;
+  return {
+    getItem: () => text,
+    setItem(_name, value) {
+      text = value;
+    },
+  };
+}
+
+t.test('settings take what is stored where it is valid, and keep what is set', async (t) => {
+  const place = placeWith('{"theme": "dark", "fontSize": 4000, "bell": "gong", "other": 1}');
+  const settings = new Settings(place);
+  t.equal(settings.get('theme'), 'dark');
+  t.equal(settings.get('fontSize'), 14);
+  t.equal(settings.get('bell'), 'flash');
+  const changed: string[] = [];
+  const stop = settings.onChange((name) => changed.push(name));
+  settings.set('fontSize', 20);
+  settings.set('fontSize', 20);
+  settings.set('fontSize', 1);
+  t.strictSame(changed, ['fontSize'], 'only a change that is one is told');
+  t.equal(new Settings(place).get('fontSize'), 20);
+  stop();
+  settings.set('theme', 'light');
+  t.equal(changed.length, 1);
+});
+
+t.test('settings follow another page of the same browser', async (t) => {
+  const place = placeWith('{}');
+  const here = new Settings(place);
+  const changed: string[] = [];
+  here.onChange((name) => changed.push(name));
+  new Settings(place).set('theme', 'contrast');
+  here.readAgain();
+  t.equal(here.get('theme'), 'contrast');
+  t.strictSame(changed, ['theme']);
+});
+
+t.test('settings hold without a storage, and with a broken or a full one', async (t) => {
+  const full = {
+    getItem: () => '{',
+    setItem() {
+      throw new Error('full');
+    },
+  };
+  for (const place of [undefined, full]) {
+    const settings = new Settings(place);
+    settings.set('keyBar', 'on');
+    t.equal(settings.get('keyBar'), 'on');
+  }
 });

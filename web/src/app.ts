@@ -4,6 +4,7 @@
  *     signed out → connecting → connected ⇄ away → signed out
  */
 import { type BoxStatus, ConnectError } from '../../client/src/browser.js';
+import { browserSettings } from './browser-settings.js';
 import { textOf } from './command-fate.js';
 import { SHELL } from './command-handles.js';
 import { CommandList } from './command-list.js';
@@ -14,7 +15,6 @@ import { addPageFeatures } from './features/features.js';
 import { Notices } from './notices.js';
 import { watchPageLife } from './page-life.js';
 import { PageTerminals } from './page-terminals.js';
-import { browserSettings } from './settings.js';
 import { SignIn, takeTokenFromAddress } from './sign-in.js';
 import { savedPage, savedToken, saveToken } from './store.js';
 import type { Ui } from './ui.js';

@@ -40,8 +40,11 @@ const CHOICES: { readonly [K in keyof SettingValues]?: readonly SettingValues[K]
 
 const STORED_AS = 'execwire.settings';
 
-/** Where settings are kept: a part of `Storage`. */
-export type SettingsPlace = Pick<Storage, 'getItem' | 'setItem'>;
+/** Where settings are kept: a part of the browser's `Storage`. */
+export interface SettingsPlace {
+  getItem(name: string): string | null;
+  setItem(name: string, text: string): void;
+}
 
 /** The settings, and who wants to know when one changes. */
 export class Settings {
@@ -114,16 +117,4 @@ function isValid(name: keyof SettingValues, value: unknown): boolean {
 
 function namesOf(settings: SettingValues): (keyof SettingValues)[] {
   return Object.keys(settings) as (keyof SettingValues)[];
-}
-
-/** The settings of this browser. */
-export function browserSettings(): Settings {
-  try {
-    const settings = new Settings(localStorage);
-    addEventListener('storage', () => settings.readAgain());
-    return settings;
-  } catch {
-    // The browser keeps nothing for this page.
-    return new Settings(undefined);
-  }
 }

@@ -41,7 +41,7 @@ export function addFeatures(view: TerminalView, ui: Ui): void {
   tools.add({ label: 'Larger', name: 'Larger text', title: 'Larger text (Ctrl+Shift+ArrowUp)', run: step(1) });
   tools.add({ label: 'Smaller', name: 'Smaller text', title: 'Smaller text (Ctrl+Shift+ArrowDown)', run: step(-1) });
   addScreenReader(view, settings, { tools, wayOut: WAY_OUT });
-  addHelp(tools, shortcuts, () => []);
+  addHelp(tools, shortcuts);
   addLinks(view);
   addClipboardConsent(view);
   addTitleAndBell(view, settings);

@@ -4,9 +4,9 @@ import { element } from '../element.js';
 import type { Shortcut, Shortcuts } from './shortcuts.js';
 import type { ToolBar } from './tool-bar.js';
 
-/** Adds the button and the shortcut. @param others shortcuts of the page beside those of the terminal */
-export function addHelp(tools: ToolBar, shortcuts: Shortcuts, others: () => readonly Shortcut[]): void {
-  const run = (): void => void show([...shortcuts.all, ...others()]);
+/** Adds the button and the shortcut. */
+export function addHelp(tools: ToolBar, shortcuts: Shortcuts): void {
+  const run = (): void => void show(shortcuts.all);
   tools.add({ label: 'Help', title: 'Keyboard and mouse (Ctrl+Shift+H)', run });
   shortcuts.add({ keys: 'Ctrl+Shift+H', does: 'Shows this help', run });
 }
@@ -18,7 +18,7 @@ async function show(all: readonly Shortcut[]): Promise<void> {
     content: [
       element('div', { class: 'help', tabindex: 0, role: 'region', 'aria-label': 'Keyboard and mouse' }, [
         element('p', {}, [
-          'All other keys go to the program in the terminal. Outside of the terminal, Tab leads to each button and Enter presses it.',
+          'All other keys go to the program in the terminal. Outside of the terminal, Tab leads to each button and Enter presses it. In the row of tabs, arrows lead to another terminal, and Delete closes it. On a Mac, Cmd+C and Cmd+V copy and paste, too.',
         ]),
         element('table', {}, [
           element('thead', {}, [element('tr', {}, [header('Keys'), header('What they do')])]),

@@ -48,7 +48,7 @@ function linksOf(text: string): HTMLElement[] {
 }
 
 /** Lines that the terminal wrapped are one again. */
-export function textOf({ buffer: { active } }: Terminal): string {
+function textOf({ buffer: { active } }: Terminal): string {
   const lines: string[] = [];
   for (let row = Math.max(0, active.length - MAX_LINES); row < active.length; row += 1) {
     const line = active.getLine(row);

@@ -49,7 +49,8 @@ async function makeFolder(server: PageServer, signal: AbortSignal): Promise<stri
     signal,
   });
   if (answer.ok) return folder;
-  withoutFiles.add(server);
+  // Servers with files say so with every answer.
+  if (!answer.headers.has('x-execwire-files')) withoutFiles.add(server);
   return undefined;
 }
 
