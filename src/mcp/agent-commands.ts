@@ -269,7 +269,7 @@ async function startedOrGivenUp(command: AgentCommand, ended: Promise<void>, sig
       reject(error);
     };
     const late = new ToolError(
-      `The server did not start it within ${START_LIMIT_MS / 1000} s: it is full, or cannot be reached. Nothing runs; try again later.`,
+      `The server has not said within ${START_LIMIT_MS / 1000} s that it runs: it is full, or cannot be reached. If it did start, it is ended once the server answers. Try again later.`,
     );
     const timer = setTimeout(() => giveUp(late), START_LIMIT_MS);
     const onAbort = (): void => giveUp(signal.reason);
