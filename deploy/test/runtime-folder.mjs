@@ -19,6 +19,7 @@ const PARTS = [
   'plugins',
   'routes',
   'client',
+  'web',
   'deploy',
   'launcher',
   'build.mjs',
