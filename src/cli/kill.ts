@@ -10,6 +10,9 @@ import { keptCommand } from './kept-commands.js';
 import { printJson } from './out-stream.js';
 import { safeLine, say } from './say.js';
 
+/** Characters of the shortest key. */
+const MIN_KEY_LENGTH = 16;
+
 export const kill = describedCommand({
   name: 'kill',
   summary: 'Signals commands that are kept on the server.',
@@ -48,7 +51,8 @@ async function killOne(given: GivenFlags, key: string, signal: string): Promise<
 
 /** @returns 0, or the exit code of the last failure @throws {ConnectError} since without a server no other key has a chance */
 async function killEach(given: GivenFlags, signal: string): Promise<number> {
-  const misplaced = given.words.find((word) => /^-(\w$|-)/.test(word));
+  // A key may begin with a dash, but none is so short.
+  const misplaced = given.words.find((word) => word.startsWith('-') && word.length < MIN_KEY_LENGTH);
   if (misplaced !== undefined) throw new CliError(`${misplaced}: flags stand before the keys`);
   const rows: object[] = [];
   let code = 0;

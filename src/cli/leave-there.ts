@@ -1,4 +1,5 @@
 /** Starts a command, prints its key, and leaves it running, for `exec -d`. Knows nothing of the commands that come back to it. */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { fieldOf } from '../../client/src/errors.js';
 import type { Run, Terminal } from '../../client/src/node.js';
 import type { Connection } from './connection.js';
@@ -7,6 +8,7 @@ import type { GivenFlags } from './given-flags.js';
 import { type KeptCommand, keptCommand } from './kept-commands.js';
 import { LocalTerminal } from './local-terminal.js';
 import { printJson, printText } from './out-stream.js';
+import { resultOf } from './pipe-session.js';
 import { say } from './say.js';
 import { hasStandardInput, sendStandardInput } from './standard-input.js';
 import { keepingOptions, type StartOptions } from './start-options.js';
@@ -90,8 +92,15 @@ function unansweredStart(signal: EndSignal): CliError {
 /** Gives up a start that no server takes. */
 async function givenUpStart(left: Run | Terminal, signal: EndSignal): Promise<CliError> {
   // Answered at once, unless the start is just being sent.
-  if (!(await isAnsweredInTime(left.kill('SIGTERM')))) return unansweredStart(signal);
+  if (!(await isAnsweredInTime(left.kill('SIGTERM'))) || !(await isNeverSent(left))) return unansweredStart(signal);
   return new CliError(`left by ${signal}: the command was not started`, exitCodeOfSignal(signal));
+}
+
+/** Whether a command that was told to end was given up before its start was sent. Known at once; a command that runs ends later. */
+async function isNeverSent(left: Run | Terminal): Promise<boolean> {
+  const result = 'result' in left ? left.result : resultOf(left);
+  const ended = await Promise.race([result, nextTurn()]);
+  return ended !== undefined && ended.cause === 'terminated' && ended.exitCode === undefined;
 }
 
 function partlySent(signal: EndSignal, place: Place): CliError {

@@ -80,7 +80,7 @@ async function inputFailure(run: Run, { feedsInput }: PipeSessionOptions): Promi
 }
 
 /** The result, also of a command that failed. */
-async function resultOf(run: Run): Promise<Result> {
+export async function resultOf(run: Run): Promise<Result> {
   try {
     return await run;
   } catch (error) {
@@ -159,9 +159,10 @@ function takeEndSignalsFor(
     new LeftError(`left by ${last}: the command was not started`, exitCodeOfSignal(last));
   const signals = takeEndSignals((signal: EndSignal) => {
     last = signal;
-    if (onSignal === 'leave' || (signal === 'SIGHUP' && isKept)) {
+    const leavesIt = onSignal === 'leave' || (signal === 'SIGHUP' && isKept && !start.isWaiting);
+    if (leavesIt)
       leave(new LeftError(`left by ${signal}; the command goes on${whereTo(run)}`, exitCodeOfSignal(signal)));
-    } else if (start.isWaiting) void giveUp(signal);
+    else if (start.isWaiting) void giveUp(signal);
     else if (connection.isAway) void leaveAway(signal);
     else if (insistence.isInsisting(signal)) leave(unansweredError(signal, run));
     else void sendOn(signal);

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { Browser } from 'playwright-core';
 import { connect } from '../../client/src/node.js';
 import { type ServerOptions, ServerProcess } from '../support/server-process.js';
+import { until } from '../support/until.js';
 import { startChromium } from './chromium.js';
 
 const TOKEN = 'a-token-of-the-browser-test';
@@ -64,12 +65,15 @@ export class Workplace {
   async killCommands(server: ServerProcess = this.server): Promise<void> {
     const box = await connect(server.url, { name: 'browser-test', token: TOKEN });
     try {
-      for (const { key, state } of await box.list()) {
-        if (key === null || key === undefined) continue;
-        if (state !== 'ended') await box.kill(key, 'SIGKILL');
-        // It may have been forgotten meanwhile, or not quite have ended.
-        await box.forget(key).catch(() => {});
-      }
+      const keys = (await box.list()).flatMap(({ key }) => key ?? []);
+      const running = async (): Promise<string[]> =>
+        (await box.list()).flatMap(({ key, state }) =>
+          key != null && keys.includes(key) && state !== 'ended' ? key : [],
+        );
+      for (const key of await running()) await box.kill(key, 'SIGKILL');
+      await until('the commands have ended', async () => (await running()).length === 0);
+      // A page may have forgotten it meanwhile.
+      for (const key of keys) await box.forget(key).catch(() => {});
     } finally {
       await box.close();
     }

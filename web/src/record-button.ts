@@ -6,7 +6,13 @@ import type { TerminalScreen } from './terminal-screen.js';
 /** @param titleOf the name of the file, without its ending */
 export function recordButton(screen: TerminalScreen, titleOf: () => string): HTMLButtonElement {
   let recorder: Recorder | undefined;
-  const show = (): void => made.setAttribute('aria-pressed', String(recorder !== undefined));
+  /** The browser asks before it leaves or loads the page, because the recording would be lost. */
+  const askFirst = (event: BeforeUnloadEvent): void => event.preventDefault();
+  const show = (): void => {
+    made.setAttribute('aria-pressed', String(recorder !== undefined));
+    if (recorder === undefined) window.removeEventListener('beforeunload', askFirst);
+    else window.addEventListener('beforeunload', askFirst);
+  };
   const stop = (): void => {
     const file = recorder?.stop();
     recorder = undefined;
