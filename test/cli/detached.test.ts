@@ -117,6 +117,13 @@ t.test('kill ends each of several commands, and names those that it cannot end',
   });
   t.equal((await setup.run(['logs', '-f', first])).code, 143);
   t.equal((await setup.run(['logs', '-f', second])).code, 143);
+  for (const late of ['-KILL', '-sINT', '-9', '--json']) {
+    t.match(await setup.run(['kill', third, late]), {
+      code: 125,
+      stderr: `execwire: ${late}: flags stand before the keys\n`,
+    });
+  }
+  t.match(await setup.run(['ls', '-q']), { stdout: `${third}\n` }, 'it runs on');
   const { code, stdout } = await setup.run(['kill', '--json', '-s', 'KILL', third, missing]);
   t.equal(code, 125);
   t.match(JSON.parse(stdout), [

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
 import t from 'tap';
+import { until } from '../support/until.js';
 import { CliProcess, cliSetup, endOf } from './cli-process.js';
 import { fakeServer, GOOD_SERVER } from './fake-server.js';
 
@@ -165,6 +166,24 @@ t.test(
   },
 );
 
+t.test('exec -d does not say that nothing was started when another server has been asked since', async (t) => {
+  let starts = 0;
+  const url = await fakeServer(t, ({ id, method }, socket) => {
+    if (method !== 'command/exec') return { result: {} };
+    starts += 1;
+    const error = { code: -32004, message: 'server is draining', data: { reason: 'serverDraining' } };
+    if (starts === 1) socket.send(JSON.stringify({ id, error }));
+    return undefined;
+  });
+  const waiting = new CliProcess(['exec', '-d', '--', 'sleep', '60'], { env: { EXECWIRE_URL: url } });
+  await until('the second start is sent', () => starts === 2);
+  waiting.child.kill('SIGTERM');
+  t.match(await waiting.ended, {
+    code: 255,
+    stderr: /left by SIGTERM before the server said whether the command runs; /,
+  });
+});
+
 t.test('exec says that the server drains, and that nothing was started when a signal ends the wait', async (t) => {
   const url = await fakeServer(t, ({ id, method }, socket) => {
     const error = { code: -32004, message: 'server is draining', data: { reason: 'serverDraining' } };
@@ -176,6 +195,7 @@ t.test('exec says that the server drains, and that nothing was started when a si
     [[], 'SIGINT', 130],
     [['--json'], 'SIGTERM', 143],
     [['-d'], 'SIGTERM', 143],
+    [['--key', KEY], 'SIGHUP', 129],
   ] as const) {
     const waiting = new CliProcess(['exec', ...flags, '--', 'true'], { env: { EXECWIRE_URL: url } });
     await waiting.untilSaid(/trying on\n/, 'stderr');
