@@ -8,7 +8,8 @@ import type { Config } from '../src/config/config.js';
 import { closeCodes } from '../src/protocol/close-codes.js';
 import { FLUSH_TOTAL_MS } from '../src/rpc/flush-limit.js';
 import { closePeers } from '../src/server/listener-closing.js';
-import { RETRY_AFTER_SECONDS, selectUpgrades, UpgradeAdmission } from '../src/server/upgrade-admission.js';
+import { RETRY_AFTER_SECONDS } from '../src/server/retry-after.js';
+import { selectUpgrades, UpgradeAdmission } from '../src/server/upgrade-admission.js';
 
 declare module 'fastify' {
   interface FastifyContextConfig {

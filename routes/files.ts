@@ -7,8 +7,8 @@ import type { FileAccess } from '../src/files/file-access.js';
 import type { Action } from '../src/policy/may-do.js';
 import { type FileAnswer, type FileRequest, FileRequests } from '../src/server/file-requests.js';
 import { HttpRefusal, refusalOf } from '../src/server/file-transfer.js';
+import { RETRY_AFTER_SECONDS } from '../src/server/retry-after.js';
 import { watchPace } from '../src/server/transfer-pace.js';
-import { RETRY_AFTER_SECONDS } from '../src/server/upgrade-admission.js';
 import type { FileRequestObserver } from '../src/telemetry/file-request-observer.js';
 
 /** Requests that are served at a time: each holds a few descriptors and a megabyte. */

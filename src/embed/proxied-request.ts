@@ -2,6 +2,7 @@
 import { request as httpRequest, type IncomingMessage, STATUS_CODES } from 'node:http';
 import { connect } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { RETRY_AFTER_SECONDS } from '../server/retry-after.js';
 
 export interface ProxiedUpgrade {
   readonly request: IncomingMessage;
@@ -47,9 +48,6 @@ export function refuseUpgrade(socket: Duplex, status: number): void {
   for (const [name, value] of Object.entries(headersOf(status))) lines.push(`${name}: ${value}`);
   socket.end(`${lines.join('\r\n')}\r\n\r\n`, 'latin1');
 }
-
-/** Seconds after which a client may come back to an app that closes, as the server itself says it. */
-const RETRY_AFTER_SECONDS = 1;
 
 /** Headers that belong to a status. */
 export function headersOf(status: number): Record<string, string> {

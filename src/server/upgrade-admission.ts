@@ -6,9 +6,6 @@ import type { Lifecycle } from './lifecycle.js';
 import { DESCRIPTORS_PER_CONNECTION, type Overload } from './overload.js';
 import { asksForWebSocket, serveAsPlain } from './plain-requests.js';
 
-/** Seconds after which a refused client may come back: about as long as a balancer needs to notice. */
-export const RETRY_AFTER_SECONDS = 1;
-
 export interface UpgradeAdmissionOptions {
   readonly maxConnections: number;
   readonly lifecycle: Pick<Lifecycle, 'reached'>;
