@@ -9,9 +9,7 @@ import type { GivenFlags } from './given-flags.js';
 import { keptCommand } from './kept-commands.js';
 import { printJson } from './out-stream.js';
 import { safeLine, say } from './say.js';
-
-/** Characters of the shortest key. */
-const MIN_KEY_LENGTH = 16;
+import { isKey } from './start-options.js';
 
 export const kill = describedCommand({
   name: 'kill',
@@ -51,8 +49,8 @@ async function killOne(given: GivenFlags, key: string, signal: string): Promise<
 
 /** @returns 0, or the exit code of the last failure @throws {ConnectError} since without a server no other key has a chance */
 async function killEach(given: GivenFlags, signal: string): Promise<number> {
-  // A key may begin with a dash, but none is so short.
-  const misplaced = given.words.find((word) => word.startsWith('-') && word.length < MIN_KEY_LENGTH);
+  // A key may begin with a dash, too.
+  const misplaced = given.words.find((word) => word.startsWith('-') && !isKey(word));
   if (misplaced !== undefined) throw new CliError(`${misplaced}: flags stand before the keys`);
   const rows: object[] = [];
   let code = 0;

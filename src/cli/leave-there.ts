@@ -8,7 +8,7 @@ import type { GivenFlags } from './given-flags.js';
 import { type KeptCommand, keptCommand } from './kept-commands.js';
 import { LocalTerminal } from './local-terminal.js';
 import { printJson, printText } from './out-stream.js';
-import { resultOf } from './pipe-session.js';
+import { isNeverSent, notStartedError, resultOf } from './pipe-session.js';
 import { say } from './say.js';
 import { hasStandardInput, sendStandardInput } from './standard-input.js';
 import { keepingOptions, type StartOptions } from './start-options.js';
@@ -92,15 +92,10 @@ function unansweredStart(signal: EndSignal): CliError {
 /** Gives up a start that no server takes. */
 async function givenUpStart(left: Run | Terminal, signal: EndSignal): Promise<CliError> {
   // Answered at once, unless the start is just being sent.
-  if (!(await isAnsweredInTime(left.kill('SIGTERM'))) || !(await isNeverSent(left))) return unansweredStart(signal);
-  return new CliError(`left by ${signal}: the command was not started`, exitCodeOfSignal(signal));
-}
-
-/** Whether a command that was told to end was given up before its start was sent. Known at once; a command that runs ends later. */
-async function isNeverSent(left: Run | Terminal): Promise<boolean> {
-  const result = 'result' in left ? left.result : resultOf(left);
-  const ended = await Promise.race([result, nextTurn()]);
-  return ended !== undefined && ended.cause === 'terminated' && ended.exitCode === undefined;
+  if (!(await isAnsweredInTime(left.kill('SIGTERM')))) return unansweredStart(signal);
+  // What was never sent has ended already; a command that runs ends later.
+  const ended = await Promise.race(['result' in left ? left.result : resultOf(left), nextTurn()]);
+  return ended !== undefined && isNeverSent(ended) ? notStartedError(signal) : unansweredStart(signal);
 }
 
 function partlySent(signal: EndSignal, place: Place): CliError {

@@ -60,7 +60,7 @@ export async function runOnPipes(run: Run, connection: Connection, options: Pipe
   try {
     if (options.printsOutput) await Promise.race([print(run), stop]);
     const ended = await Promise.race([result, stop]);
-    if (ended.cause === 'terminated' && ended.exitCode === undefined) throw giveBack.notStarted();
+    if (isNeverSent(ended)) throw giveBack.notStarted();
     return { result: ended, code: exitCodeOfResult(ended) };
   } catch (error) {
     if (error instanceof BrokenPipeError || (error instanceof CliError && !(error instanceof LeftError))) {
@@ -155,8 +155,6 @@ function takeEndSignalsFor(
     leave(new LeftError(message, EXIT_UNKNOWN));
   };
   let last: EndSignal = 'SIGTERM';
-  const notStarted = (): LeftError =>
-    new LeftError(`left by ${last}: the command was not started`, exitCodeOfSignal(last));
   const signals = takeEndSignals((signal: EndSignal) => {
     last = signal;
     const leavesIt = onSignal === 'leave' || (signal === 'SIGHUP' && isKept && !start.isWaiting);
@@ -167,7 +165,17 @@ function takeEndSignalsFor(
     else if (insistence.isInsisting(signal)) leave(unansweredError(signal, run));
     else void sendOn(signal);
   });
-  return { left, isLeaving: () => isLeaving, notStarted, signals };
+  return { left, isLeaving: () => isLeaving, notStarted: () => notStartedError(last), signals };
+}
+
+/** Whether a command was given up before its start was sent. */
+export function isNeverSent({ cause, exitCode }: Pick<Result, 'cause' | 'exitCode'>): boolean {
+  return cause === 'terminated' && exitCode === undefined;
+}
+
+/** The end of a program that gave such a command up. */
+export function notStartedError(signal: EndSignal): LeftError {
+  return new LeftError(`left by ${signal}: the command was not started`, exitCodeOfSignal(signal));
 }
 
 /** The end of a program that was told to end and could not pass it on. */

@@ -52,6 +52,11 @@ export const SHELL_FLAGS: readonly Flag[] = [
 const KEPT_TTL_MS = 3_600_000;
 const KEY = /^[A-Za-z0-9._~-]{16,128}$/;
 
+/** Whether a text can be the key of a command. */
+export function isKey(text: string): boolean {
+  return KEY.test(text);
+}
+
 /** The options that commands on pipes and in terminals have. */
 export type StartOptions = Pick<CommonOptions, 'cwd' | 'env' | 'timeout'> & { readonly sandboxPolicy?: SandboxPolicy };
 
@@ -75,7 +80,7 @@ export function startOptions(given: GivenFlags): StartOptions {
 /** Whether the command goes on without this program. @throws {CliError} */
 export function isKept(given: GivenFlags, { isTerminal }: { readonly isTerminal: boolean }): boolean {
   const key = given.text('key');
-  if (key !== undefined && !KEY.test(key))
+  if (key !== undefined && !isKey(key))
     throw new CliError(
       `--key ${key}: expected 16 to 128 of A-Za-z0-9._~-, so that no other command has the same key by chance`,
     );
