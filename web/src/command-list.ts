@@ -1,5 +1,6 @@
 /** The dialog with the commands that run on the server, those of agents among them: to attach, to watch and to end. Knows no tab. */
 import type { Box, ListedCommand } from '../../client/src/browser.js';
+import { textOf } from './command-fate.js';
 import { type CommandToAttach, SHELL } from './command-handles.js';
 import { button, element } from './element.js';
 
@@ -68,7 +69,7 @@ export class CommandList {
       this.#note.textContent = noteOn(listed.length);
       this.#show(listed.sort((one, other) => other.startedAtMs - one.startedAtMs));
     } catch (error) {
-      this.#note.textContent = `The list did not come: ${error instanceof Error ? error.message : error}`;
+      this.#note.textContent = `The list did not come: ${textOf(error)}`;
     }
   }
 
@@ -150,7 +151,7 @@ export class CommandList {
     try {
       await action(box);
     } catch (error) {
-      this.#events.onNotice(error instanceof Error ? error.message : String(error));
+      this.#events.onNotice(textOf(error));
     }
     await this.#look();
   }

@@ -78,7 +78,8 @@ export class PageTerminals {
   /** Takes all terminals off the page. Their commands go on. */
   clear(): void {
     this.disconnect();
-    for (const [id, { screen }] of this.#terminals) this.#remove(id, screen);
+    for (const [id, { screen }] of this.#terminals) this.#takeOff(id, screen);
+    this.save();
     this.#nothing.hidden = true;
   }
 
@@ -173,11 +174,15 @@ export class PageTerminals {
   }
 
   #remove(id: string, screen: TerminalScreen): void {
+    this.#takeOff(id, screen);
+    this.#nothing.hidden = this.tabs.count > 0;
+    this.save();
+  }
+
+  #takeOff(id: string, screen: TerminalScreen): void {
     this.#terminals.delete(id);
     this.tabs.remove(id);
     screen.dispose();
-    this.#nothing.hidden = this.tabs.count > 0;
-    this.save();
   }
 
   #changeRole(tab: TerminalTab, role: 'writer' | 'observer'): void {

@@ -71,11 +71,7 @@ export class Player {
   async seek(second: number): Promise<void> {
     const wasPlaying = this.#timer !== undefined;
     this.#stopTimer();
-    if (second < this.#nowS) {
-      this.#next = 0;
-      this.screen.xterm.reset();
-      this.screen.fixSize(this.#cast);
-    }
+    if (second < this.#nowS) this.#rewind();
     this.#nowS = second;
     await this.#showUntilNow();
     if (wasPlaying) this.#start();
@@ -83,15 +79,18 @@ export class Player {
   }
 
   #start(): void {
-    if (this.#next >= this.#events.length && this.#events.length > 0 && this.#nowS >= this.#lengthS) {
-      this.#next = 0;
-      this.#nowS = 0;
-      this.screen.xterm.reset();
-      this.screen.fixSize(this.#cast);
-    }
+    if (this.#next >= this.#events.length && this.#events.length > 0 && this.#nowS >= this.#lengthS) this.#rewind();
     this.#stopTimer();
     this.#schedule();
     this.#tell();
+  }
+
+  /** Goes to the beginning, with an empty screen. */
+  #rewind(): void {
+    this.#next = 0;
+    this.#nowS = 0;
+    this.screen.xterm.reset();
+    this.screen.fixSize(this.#cast);
   }
 
   #pause(): void {

@@ -1,4 +1,5 @@
 /** Files that are dropped on a terminal, pasted or chosen: they are uploaded, and their paths typed. Knows not how a file comes to the server. */
+import { textOf } from '../command-fate.js';
 import { button, element } from '../element.js';
 import type { TerminalView } from '../terminal-view.js';
 import type { Ui } from '../ui.js';
@@ -80,7 +81,7 @@ async function uploadAll(view: TerminalView, ui: Ui, files: readonly File[]): Pr
     try {
       paths.push(await uploadFile(ui.server, file, { signal: ending.signal, onProgress }));
     } catch (error) {
-      view.notify(`${file.name} was not uploaded: ${error instanceof Error ? error.message : error}`);
+      view.notify(`${file.name} was not uploaded: ${textOf(error)}`);
       if (ending.signal.aborted) break;
     }
   }
