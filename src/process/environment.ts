@@ -29,7 +29,7 @@ const SERVER_OWN = [
  * What the launcher of the runtime folder (`launcher/launch.c`) puts before the names of variables that Node must not see, such as NODE_OPTIONS. They
  * are the image's, so commands get them back.
  */
-export const ASIDE = 'EXECWIRE_ASIDE_';
+const ASIDE = 'EXECWIRE_ASIDE_';
 
 /** The character that a decoder writes for bytes that are not UTF-8. */
 const REPLACEMENT = '\ufffd';
