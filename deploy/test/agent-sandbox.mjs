@@ -11,6 +11,7 @@ import { ServerProcess } from '../../test/support/server-process.js';
 import { agentSandboxProblems, sandboxPod } from './agent-sandbox-checks.mjs';
 import { definitionProblems } from './crd-schema.mjs';
 import { modelsFolder, yamlParser } from './npm-cache.mjs';
+import { builtServer } from './rendered-server.mjs';
 import { check, checkCaught } from './report.mjs';
 import { newCredential } from './signed-credential.mjs';
 import { strictProblems } from './strict-types.mjs';
@@ -138,13 +139,8 @@ async function checkServer(objects, { projectFolder, workFolder }) {
     '/workspace': workspace,
     '$(SANDBOX_NAME)': SANDBOX,
   };
-  const argv = [
-    process.execPath,
-    join(projectFolder, 'dist/execwire.cjs'),
-    ...args.map((word) => places[word] ?? word),
-    // On loopback alone a server looks at the host.
-    ...['--allow-host', sandboxHost(SANDBOX)],
-  ];
+  // On loopback alone a server looks at the host.
+  const argv = [...builtServer(args, places, projectFolder), '--allow-host', sandboxHost(SANDBOX)];
   const server = await ServerProcess.start({ argv });
   const router = await SandboxRouter.start(new Map([[SANDBOX, Number(new URL(server.url).port)]]));
   const open = (token, headers = {}) =>

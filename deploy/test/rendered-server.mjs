@@ -6,6 +6,16 @@ import { check } from './report.mjs';
 import { newCredential } from './signed-credential.mjs';
 
 /**
+ * The built server with the arguments of a container.
+ * @param {string[]} args
+ * @param {Record<string, string>} places what stands for words of them on this machine
+ * @param {string} projectFolder
+ */
+export function builtServer(args, places, projectFolder) {
+  return [process.execPath, join(projectFolder, 'dist/execwire.cjs'), ...args.map((word) => places[word] ?? word)];
+}
+
+/**
  * @param {object[]} objects the render
  * @param {{ projectFolder: string, workFolder: string }} folders
  */
@@ -28,12 +38,7 @@ export async function checkRenderedServer(objects, { projectFolder, workFolder }
     '/workspace/shared': shared,
     '5s': '0s',
   };
-  const argv = [
-    process.execPath,
-    join(projectFolder, 'dist/execwire.cjs'),
-    ...args.map((word) => places[word] ?? word),
-  ];
-  const server = await ServerProcess.start({ argv, cwd: workspace });
+  const server = await ServerProcess.start({ argv: builtServer(args, places, projectFolder), cwd: workspace });
   try {
     const client = await server.wire({ token });
     const { limits } = (await client.request('initialize', { clientInfo: { name: 'test', version: '1' } })).result;
