@@ -74,8 +74,6 @@ if (files.length === 0) {
     ...problemsOfTool(await runBin('tsc', ['--noEmit', '-p', 'web'])),
     ...problemsOfTool(await runBin('tsc', ['--noEmit', '-p', 'test/browser'])),
   ]);
-  // Otherwise the first run after an install still loads the compiler that tap brings, which takes each file two seconds.
-  await step('plugins of tap', async () => problemsOfTool(await runBin('tap', ['build'])));
   await step('build', async () => problemsOfTool(await runNode('build.mjs', [])));
   await step('generated pages', async () => problemsOfTool(await runNode('docs/generate.mjs', ['--check'])));
   await step('what the pages name', docProblems);
