@@ -37,6 +37,32 @@ RUN platform="$(node -p 'process.platform + "-" + process.arch')" \
 
 # ---- what runs ----
 FROM ${BASE_IMAGE}
+# Removes package managers, and set-user-id bits, because a command must not gain rights that the server does not have. /workspace is open to every user:
+# a tmpfs that is mounted there gets its mode, and the container may run as any user (`--user`, OpenShift).
+RUN rm -rf /usr/local/lib/node_modules /usr/local/include/node /opt/yarn-v* \
+           /usr/local/bin/npm /usr/local/bin/npx /usr/local/bin/corepack /usr/local/bin/yarn /usr/local/bin/yarnpkg \
+ && find / -xdev -type f -perm /6000 -exec chmod a-s {} + \
+ && install -d -o 1000 -g 1000 -m 1777 /workspace \
+ && ln -s /opt/execwire/dist/execwire.cjs /usr/local/bin/execwire
+COPY --from=init /usr/bin/tini /usr/bin/tini
+COPY --from=build /src/node_modules /opt/execwire/node_modules
+COPY --from=build /src/package.json /opt/execwire/package.json
+COPY --from=build /src/dist /opt/execwire/dist
+# NODE_ENV stays unset on purpose: commands inherit the environment, and `npm install` in a workspace would skip their devDependencies.
+# The address is a variable: arguments of `docker run` then leave it as it is, `-e` changes it, and the health check knows it.
+ENV HOME=/workspace \
+    EXECWIRE_LISTEN=ws://0.0.0.0:8080
+WORKDIR /workspace
+USER 1000:1000
+EXPOSE 8080
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=10s --timeout=5s --start-period=10s --retries=3 \
+  CMD ["execwire", "health"]
+# tini reaps orphans and passes SIGTERM to node alone. Never `tini -g`: it would signal the running commands too, at the start of a drain.
+ENTRYPOINT ["/usr/bin/tini", "-s", "--", "node", "/opt/execwire/dist/execwire.cjs"]
+# A listener that is not on loopback refuses to start without credentials: give --ws-auth … (docs/deploy.md).
+CMD ["serve"]
+# LAST: a new revision then makes no layer new.
 ARG VERSION=0.1.0
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="execwire" \
@@ -45,25 +71,3 @@ LABEL org.opencontainers.image.title="execwire" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}" \
       org.opencontainers.image.base.name="docker.io/library/node:24-bookworm-slim"
-# Removes package managers, and set-user-id bits, because a command must not gain rights that the server does not have.
-RUN rm -rf /usr/local/lib/node_modules /usr/local/include/node /opt/yarn-v* \
-           /usr/local/bin/npm /usr/local/bin/npx /usr/local/bin/corepack /usr/local/bin/yarn /usr/local/bin/yarnpkg \
- && find / -xdev -type f -perm /6000 -exec chmod a-s {} + \
- && install -d -o 1000 -g 1000 -m 0750 /workspace \
- && ln -s /opt/execwire/dist/execwire.cjs /usr/local/bin/execwire
-COPY --from=init /usr/bin/tini /usr/bin/tini
-COPY --from=build /src/node_modules /opt/execwire/node_modules
-COPY --from=build /src/package.json /opt/execwire/package.json
-COPY --from=build /src/dist /opt/execwire/dist
-# NODE_ENV stays unset on purpose: commands inherit the environment, and `npm install` in a workspace would skip their devDependencies.
-ENV HOME=/workspace
-WORKDIR /workspace
-USER 1000:1000
-EXPOSE 8080
-STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 \
-  CMD ["node", "-e", "require('node:http').get('http://127.0.0.1:8080/livez', r => process.exit(r.statusCode === 200 ? 0 : 1)).on('error', () => process.exit(1))"]
-# tini reaps orphans and passes SIGTERM to node alone. Never `tini -g`: it would signal the running commands too, at the start of a drain.
-ENTRYPOINT ["/usr/bin/tini", "-s", "--", "node", "/opt/execwire/dist/execwire.cjs"]
-# A listener that is not on loopback refuses to start without credentials: give --ws-auth … (docs/deploy.md).
-CMD ["serve", "--listen", "ws://0.0.0.0:8080"]

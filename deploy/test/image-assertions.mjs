@@ -22,6 +22,8 @@ const FORBIDDEN_PROGRAMS = [
   'tsc',
 ];
 const PROGRAM_FOLDERS = ['usr/local/sbin', 'usr/local/bin', 'usr/sbin', 'usr/bin', 'sbin', 'bin'];
+/** koffi with its native part, and ws, which the client's own files import. */
+const EXTERNALS = ['koffi', '@koromix', 'ws'];
 const LABELS = ['title', 'description', 'licenses', 'version', 'revision', 'base.name'];
 
 async function compressedMegabytes(store, image, workFolder) {
@@ -49,11 +51,28 @@ function checkConfig(config) {
     config.Entrypoint?.[0] === '/usr/bin/tini' && !config.Entrypoint.includes('-g'),
     config.Entrypoint?.join(' '),
   );
-  check('has a HEALTHCHECK', config.Healthcheck?.Test?.length > 1, config.Healthcheck?.Test?.[0]);
+  check(
+    'its HEALTHCHECK asks wherever the server listens',
+    config.Healthcheck?.Test?.slice(-2).join(' ') === 'execwire health',
+    config.Healthcheck?.Test?.join(' '),
+  );
+  // Arguments of `docker run` replace the command: the address must not go with it.
+  check(
+    'listens on port 8080 by a variable, whatever its arguments',
+    config.Env.includes('EXECWIRE_LISTEN=ws://0.0.0.0:8080') && config.Cmd?.join(' ') === 'serve',
+    config.Cmd?.join(' '),
+  );
   check('stops with SIGTERM', config.StopSignal === 'SIGTERM' || config.StopSignal === '15', config.StopSignal);
   check('leaves NODE_ENV to the commands', !config.Env.some((entry) => entry.startsWith('NODE_ENV=')));
   const missing = LABELS.filter((label) => !config.Labels?.[`org.opencontainers.image.${label}`]);
   check('has its labels', missing.length === 0, missing.join(' '));
+}
+
+/** What each commit changes stands last, so that the layers stay those that a registry and the hosts have. */
+function checkLayers(dockerfile) {
+  const [, afterRevision = ''] = dockerfile.split(/^ARG REVISION\b.*$/m);
+  const making = afterRevision.match(/^(RUN|COPY|ADD)\b.*$/gm) ?? [];
+  check('a new revision makes no layer new', afterRevision !== '' && making.length === 0, making[0]);
 }
 
 async function checkFiles(rootFolder, projectFolder) {
@@ -68,6 +87,9 @@ async function checkFiles(rootFolder, projectFolder) {
     (path) => packages[path].dev === true && existsSync(join(application, path)),
   );
   check('has no development dependency', direct.length === 0, direct.join(' '));
+  const modules = (await readdir(join(application, 'node_modules'))).filter((name) => !name.startsWith('.'));
+  const unknown = modules.filter((name) => !EXTERNALS.includes(name));
+  check('has no package that is in the bundle', unknown.length === 0, unknown.join(' '));
 
   const natives = await filesBelow(application, (entry) => /\.(node|dll|exe|dylib|so)$/.test(entry.name));
   const platform = `linux-${process.arch}`;
@@ -82,6 +104,8 @@ async function checkFiles(rootFolder, projectFolder) {
   check('has no set-user-id program', stdout === '', stdout.trim());
   const workspace = await stat(join(rootFolder, 'workspace'));
   check('gives /workspace to the user', workspace.uid === 1000 && workspace.gid === 1000);
+  // runc gives a tmpfs the mode of the folder it is mounted on, and root as its owner.
+  check('opens /workspace to any user', (workspace.mode & 0o7777) === 0o1777, (workspace.mode & 0o7777).toString(8));
   const { stdout: writable } = await run([
     'find',
     application,
@@ -109,6 +133,7 @@ async function checkFiles(rootFolder, projectFolder) {
 export async function checkImage(store, image, { rootFolder, projectFolder, workFolder }) {
   const { Docker, OCIv1 } = JSON.parse(await store.buildah('inspect', '--type', 'image', image));
   checkConfig(Docker.config);
+  checkLayers(await readFile(join(projectFolder, 'Dockerfile'), 'utf8'));
   await checkFiles(rootFolder, projectFolder);
   const megabytes = await compressedMegabytes(store, image, workFolder);
   check(`is at most ${MAX_COMPRESSED_MB} MB compressed`, megabytes <= MAX_COMPRESSED_MB, `${megabytes.toFixed(0)} MB`);

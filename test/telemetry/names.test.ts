@@ -34,6 +34,8 @@ t.test('dashboard and alerts use metrics that exist, and the dashboard uses all 
     [dashboard, rules].flatMap((text) => text.match(/\b(?:execwire|process|nodejs)_[a-z0-9_]+/g) ?? []),
   );
   for (const name of used) t.ok(exposed.has(name), name);
+  // Metrics that are not read raise no other alert.
+  t.match(rules, /expr: up\{[^}]*\} == 0\n/, 'an alert tells of targets that are down');
   for (const { name } of Object.values(instruments)) t.match(dashboard, new RegExp(`\\b${name}`), `${name} is drawn`);
   t.end();
 });
