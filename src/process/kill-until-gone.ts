@@ -1,10 +1,12 @@
 /** Signals all processes of commands, and kills them until none is left. It does not know why. */
 import { type ProcEntry, seesProcesses } from './proc-table.js';
-import { signalOwnChild, signalProcess } from './process-signals.js';
+import { maySignal, signalOwnChild, signalProcess } from './process-signals.js';
 import { TreeScan, type TreeTarget } from './tree-scan.js';
 
 /** Waits between looks at killed processes, in ms all together. A killed process needs a moment to end, and longer while the kernel has much to do. */
 const WAITS_MS = 2000;
+/** The same while killed processes are only waiting for a processor: on a machine with much more work than processors that takes long. */
+const STARVED_WAITS_MS = 60_000;
 /** Longest wait between two looks, in ms. The first is 1 ms, and each is twice as long as the one before, unless a look finds something new. */
 const MAX_DELAY_MS = 500;
 /** Looks in a row while each finds a new process: a tree that forks as fast as it can loses this race quickly. */
@@ -39,14 +41,14 @@ function signalAndWake(entry: ProcEntry, signal: NodeJS.Signals): void {
 /**
  * Ends every process of some commands with SIGKILL. All are stopped first, round by round, until a look finds no new process: a stopped process
  * cannot fork, and no shell continues when its children die. The first rounds are over when this function returns its promise.
- * @returns pids that are alive after 2 s, such as a process in an uninterruptible wait or one of another user
+ * @returns pids that are alive after 2 s, such as a process in an uninterruptible wait or one of another user, and after a minute where they only get no processor
  */
 export async function killUntilGone(targets: readonly TreeTarget[]): Promise<number[]> {
   const scan = new TreeScan(targets);
   let left = kill(scan);
   let delayMs = 1;
   // Looks do not count: at a thousand processes, on a busy machine, they take longer than the waits.
-  for (let waitedMs = 0; (left.length > 0 || scan.isRestless) && waitedMs < WAITS_MS; ) {
+  for (let waitedMs = 0; (left.length > 0 || scan.isRestless) && waitedMs < limitMs(left); ) {
     await new Promise((resolve) => setTimeout(resolve, delayMs));
     waitedMs += delayMs;
     const startedAtMs = performance.now();
@@ -55,11 +57,15 @@ export async function killUntilGone(targets: readonly TreeTarget[]): Promise<num
     const lookedMs = Math.ceil(performance.now() - startedAtMs);
     delayMs = scan.isRestless ? Math.max(LOOKING_MS, lookedMs) : Math.min(2 * delayMs, MAX_DELAY_MS);
   }
-  return left;
+  return left.map(({ pid }) => pid);
 }
 
-/** @returns pids that were alive at the last look */
-function kill(scan: TreeScan): number[] {
+function limitMs(left: readonly ProcEntry[]): number {
+  return left.some((entry) => entry.runnable && maySignal(entry)) ? STARVED_WAITS_MS : WAITS_MS;
+}
+
+/** @returns processes that were alive at the last look */
+function kill(scan: TreeScan): ProcEntry[] {
   const stop = (entry: ProcEntry): void => signalProcess(entry, 'SIGSTOP');
   const untilMs = performance.now() + LOOKING_MS;
   let found = scan.look(stop);
@@ -69,5 +75,5 @@ function kill(scan: TreeScan): number[] {
   for (const entry of found.toReversed()) signalProcess(entry, 'SIGKILL');
   // Leaders are signalled even if no process can be seen.
   for (const leader of scan.leaders) signalOwnChild(leader, 'SIGKILL');
-  return found.map(({ pid }) => pid);
+  return found;
 }

@@ -81,6 +81,7 @@ export function readEntry(pid: number, parent: number): ProcEntry | undefined {
     session,
     startTime: undefined,
     alive: true,
+    runnable: false,
     headless: false,
     threads: 1,
   };

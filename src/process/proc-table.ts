@@ -15,6 +15,8 @@ export interface ProcEntry {
   readonly startTime: number | undefined;
   /** False for a zombie: it has ended and waits to be reaped. */
   readonly alive: boolean;
+  /** It runs or waits for a processor, and for nothing else. */
+  readonly runnable: boolean;
   /** Its main thread has ended and others run. The kernel calls such a process a zombie, and shows its environment only through its other threads. */
   readonly headless: boolean;
   /** How many threads it has. */
@@ -84,6 +86,7 @@ export function readProcEntry(pid: number): ProcEntry | undefined {
     session: Number(fields[3]),
     startTime: Number(fields[19]),
     alive: state === 'Z' ? threads > 1 : state !== 'X' && state !== '',
+    runnable: state === 'R',
     headless: state === 'Z' && threads > 1,
     threads,
   };

@@ -51,6 +51,15 @@ export function signalGroup(pid: number, signal: NodeJS.Signals): boolean {
   return pid > 1 && pid !== process.pid && readProcEntry(pid) === undefined && send(-pid, signal);
 }
 
+/** Whether it is this user's to signal. */
+export function maySignal({ pid }: ProcEntry): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
 /** Whether only this process can reap it. It was not reaped, because its entry was found. */
 function isSure({ pid, parent }: ProcEntry): boolean {
   return ownChild(pid)?.isHeld ?? (parent === process.pid && adoptsOrphans());

@@ -223,6 +223,7 @@ function unseen(pid: number): ProcEntry {
     session: pid,
     startTime: undefined,
     alive: true,
+    runnable: false,
     headless: false,
     threads: 1,
   };

@@ -35,6 +35,8 @@ export interface OverloadOptions {
   /** Open descriptors of this process; undefined when they cannot be counted. Default: counts them in /proc. */
   readonly countDescriptors?: () => number | undefined;
   readonly loopDelay?: Pick<EventLoopDelay, 'maxMs' | 'start' | 'stop'>;
+  /** Milliseconds on a clock that does not jump. Default: that of this process. */
+  readonly nowMs?: () => number;
 }
 
 /** Tells whether the machine and the bounds of one service still have room. */
@@ -42,6 +44,7 @@ export class Overload {
   readonly loopDelay: Pick<EventLoopDelay, 'maxMs' | 'start' | 'stop'>;
   readonly #options: OverloadOptions;
   readonly #countDescriptors: () => number | undefined;
+  readonly #nowMs: () => number;
   readonly #limit: number;
   readonly #spare: number;
   readonly #last: number;
@@ -56,6 +59,7 @@ export class Overload {
     this.#options = options;
     this.loopDelay = options.loopDelay ?? new EventLoopDelay();
     this.#countDescriptors = options.countDescriptors ?? countOpenDescriptors;
+    this.#nowMs = options.nowMs ?? (() => performance.now());
     this.#limit = options.descriptorLimit ?? descriptorLimit() ?? Number.POSITIVE_INFINITY;
     this.#spare = Math.min(SPARE_DESCRIPTORS, Math.floor(this.#limit * SPARE_PART));
     this.#last = Math.floor(this.#spare * LAST_PART);
@@ -123,7 +127,7 @@ export class Overload {
   }
 
   #count(notWithinMs: number): void {
-    const nowMs = performance.now();
+    const nowMs = this.#nowMs();
     if (nowMs - this.#countedAtMs < notWithinMs) return;
     this.#countedAtMs = nowMs;
     const counted = this.#countDescriptors();

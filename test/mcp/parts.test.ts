@@ -349,6 +349,9 @@ t.test('output of all commands is bounded, and running ones keep both ends, when
 
 t.test('command ends when no tool has named it for its ttl, and not earlier', async (t) => {
   const { box, commands, begin } = fakeCommands();
+  // Times to live alone keep no process running.
+  const stays = setInterval(() => {}, 1_000);
+  t.teardown(() => clearInterval(stays));
   const long = await begin({ ttlMs: 600_000 });
   const short = await begin({ ttlMs: 1 });
   await short.whenEnded();

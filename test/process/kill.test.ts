@@ -198,6 +198,8 @@ t.test('guardian holds no descriptor of the server, and is started again at once
   t.equal(guardian.pid, undefined, 'no guardian is started before there is a process to watch');
   guardian.watch(shell.process.pid);
   const first = guardian.pid ?? 0;
+  // While it starts it also holds the files of its program.
+  await until('it holds only its standard streams', () => readdirSync(`/proc/${first}/fd`).length === 3);
   t.same(readdirSync(`/proc/${first}/fd`).toSorted(), ['0', '1', '2']);
   t.equal(readProcEntry(first)?.session, first);
   t.notMatch(readFileSync(`/proc/${first}/environ`, 'latin1'), MARKER_VARIABLE);
