@@ -56,6 +56,16 @@ export async function checkManifests({ projectFolder, workFolder, update }) {
     'a grace period shorter than the drain': (_list, pod) => {
       pod.terminationGracePeriodSeconds = 30;
     },
+    'metrics on a port that the pod does not name': (_list, pod) => {
+      pod.containers[0].ports.find(({ name }) => name === 'metrics').containerPort = 9465;
+    },
+    'metrics in the Service for clients': (list) => {
+      const ports = list.find((object) => object.kind === 'Service').spec.ports;
+      ports.push({ name: 'metrics', port: 9464, targetPort: 'metrics' });
+    },
+    'a NetworkPolicy that opens the metrics to everybody': (list) => {
+      delete list.find((object) => object.kind === 'NetworkPolicy').spec.ingress[1].from;
+    },
     'a writable root': (_list, pod) => {
       pod.containers[0].securityContext.readOnlyRootFilesystem = false;
     },
@@ -66,6 +76,9 @@ export async function checkManifests({ projectFolder, workFolder, update }) {
   const faultsOfAll = {
     'a sandbox root on no volume': (_list, pod) => {
       pod.containers[0].args.push('--sandbox-roots', '/srv/shared');
+    },
+    'a scraper that has no token': (list) => {
+      list.find((object) => object.kind === 'ServiceMonitor').spec.endpoints[0].port = 'ws';
     },
     'replicas beside an autoscaler': (list) => {
       list.find((object) => object.kind === 'Deployment').spec.replicas = 3;

@@ -1,5 +1,6 @@
 // Owns what must hold inside a running pod: PID 1, user, file systems, privileges, orphans, health check. Returns problems; decides nothing.
 import { WireClient } from '../../test/support/wire-client.js';
+import { probe } from './probe.mjs';
 
 /** Orphans left by one command; Node as PID 1 would leave each as a zombie. */
 const ORPHANS = 20;
@@ -44,6 +45,8 @@ export async function podProblems(pod, { token }) {
     [`${zombies} of ${ORPHANS} orphans are zombies`, zombies === '0'],
     ['the HEALTHCHECK fails', (await pod.exec(healthCheck.slice(1))).code === 0],
     ['the liveness path does not answer 200', (await pod.probeOnce('livenessProbe')) === 200],
+    ['its metrics are not on their own port', (await probe(pod.url('/metrics', 'metrics'))) === 200],
+    ['clients can ask for its metrics', (await probe(pod.url('/metrics'))) === 404],
   ];
   return [
     ...rules.filter(([, holds]) => !holds).map(([problem]) => problem),

@@ -137,6 +137,35 @@ function portProblems(objects, podSpec) {
   ];
 }
 
+/** Metrics have a listener of their own, which asks for no token: the scraper reaches it, and clients do not. */
+function metricsProblems(objects, podSpec) {
+  const { args, ports } = podSpec.containers[0];
+  const address = args.find((_, index) => args[index - 1] === '--metrics-listen');
+  const listens = address === undefined ? undefined : Number(new URL(address).port);
+  const services = ofKind(objects, 'Service');
+  return [
+    ...(ports.find(({ name }) => name === 'metrics')?.containerPort === listens
+      ? []
+      : [`port metrics is not that of --metrics-listen, ${listens}`]),
+    ...services
+      .filter(({ spec }) => spec.ports.length > 1 && spec.ports.some(({ targetPort }) => targetPort === 'metrics'))
+      .map(({ metadata }) => `Service/${metadata.name} leads clients to the metrics`),
+    ...ofKind(objects, 'ServiceMonitor')
+      .flatMap((monitor) => monitor.spec.endpoints)
+      .filter(({ port }) =>
+        services.every(({ spec }) => spec.ports.every((own) => own.name !== port || own.targetPort !== 'metrics')),
+      )
+      .map(({ port }) => `ServiceMonitor scrapes port ${port}, where the metrics need a token`),
+    ...ofKind(objects, 'NetworkPolicy')
+      .filter(({ spec }) => !spec.ingress.some((rule) => rule.ports.some(({ port }) => port === 'metrics')))
+      .map(({ metadata }) => `NetworkPolicy/${metadata.name} keeps the scraper out`),
+    ...ofKind(objects, 'NetworkPolicy')
+      .flatMap(({ spec }) => spec.ingress)
+      .filter((rule) => rule.from === undefined && rule.ports.some(({ port }) => port === 'metrics'))
+      .map(() => 'a NetworkPolicy opens the metrics to everybody'),
+  ];
+}
+
 function referenceProblems(objects, podSpec) {
   const exists = (kind, name) =>
     MADE_ELSEWHERE.has(`${kind}/${name}`) ||
@@ -190,6 +219,7 @@ export function referenceCheckProblems(objects) {
   return [
     ...selectorProblems(objects, pod),
     ...portProblems(objects, pod.spec),
+    ...metricsProblems(objects, pod.spec),
     ...referenceProblems(objects, pod.spec),
     ...graceProblems(pod.spec),
     ...hardeningProblems(pod.spec),

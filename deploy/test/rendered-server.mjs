@@ -34,6 +34,7 @@ export async function checkRenderedServer(objects, { projectFolder, workFolder }
   await writeFile(keys, JSON.stringify(jwks));
   const places = {
     'ws://0.0.0.0:8080': 'ws://127.0.0.1:0',
+    'http://0.0.0.0:9464': 'http://127.0.0.1:0',
     '/etc/execwire/tokens/jwks.json': keys,
     '/workspace/shared': shared,
     '5s': '0s',

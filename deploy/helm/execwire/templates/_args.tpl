@@ -3,6 +3,8 @@
 - serve
 - --listen
 - ws://0.0.0.0:8080
+- --metrics-listen
+- http://0.0.0.0:9464
 - --drain-delay
 - {{ .Values.drain.drainDelay }}s
 - --drain-timeout
