@@ -71,8 +71,15 @@ function readContents(flag: string, path: string): Buffer {
   try {
     return readRegularFile(path);
   } catch (error) {
-    throw new CredentialFileError(`failed to read ${flag} ${path}: ${errorCode(error)}`);
+    throw unreadableFile(flag, path, errorCode(error));
   }
+}
+
+/** The error for a file of a secret that cannot be read. @param code of the system, or what is wrong with the file */
+export function unreadableFile(flag: string, path: string, code: string): CredentialFileError {
+  const advice =
+    code === 'EACCES' ? `: uid ${process.geteuid?.()}, gid ${process.getegid?.()} must be able to read it` : '';
+  return new CredentialFileError(`failed to read ${flag} ${path}: ${code}${advice}`);
 }
 
 function readRegularFile(path: string): Buffer {

@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
-import { CredentialFileError, type OnWarning } from './secret-file.js';
+import { CredentialFileError, type OnWarning, unreadableFile } from './secret-file.js';
 
 /** Paths of two PEM files. */
 export interface TlsFiles {
@@ -87,6 +87,6 @@ function readPem(flag: string, path: string): Buffer {
     return readFileSync(path);
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'unreadable';
-    throw new CredentialFileError(`failed to read ${flag} ${path}: ${code}`);
+    throw unreadableFile(flag, path, code);
   }
 }

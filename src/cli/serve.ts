@@ -62,11 +62,14 @@ export async function serve(argv: readonly string[]): Promise<number> {
 
   try {
     metricsApp = await serveMetrics(app, config);
-    if (config.address.kind === 'stdio' && !argv.some((word) => /^--listen(=|$)/.test(word)))
-      sayThatItReadsTheTerminal();
-    await (config.address.kind === 'stdio'
-      ? serveStdio(app, config, log)
-      : serveListener(app, config, config.address, log));
+    const isListenerNamed = argv.some((word) => /^--listen(=|$)/.test(word));
+    if (config.address.kind === 'stdio' && !isListenerNamed) sayThatItReadsTheTerminal();
+    if (config.address.kind === 'stdio') {
+      const receivedBytes = await serveStdio(app, config, log);
+      if (receivedBytes === 0 && !isListenerNamed) sayThatInputHasEnded();
+    } else {
+      await serveListener(app, config, config.address, log);
+    }
   } catch (error) {
     if (!(error instanceof ListenError)) throw error;
     await app.close();
@@ -98,14 +101,23 @@ function sayThatItReadsTheTerminal(): void {
   );
 }
 
-/** Serves the one connection of standard input and output until it ends. */
-async function serveStdio(app: FastifyInstance, config: Config, log: ServerLog): Promise<void> {
+/** Tells why a server ends at once that was to be a service and was started without an address: `docker run` connects its input to nothing. */
+function sayThatInputHasEnded(): void {
+  if (process.stdin.isTTY === true || !process.stdin.readableEnded) return;
+  say(
+    'no --listen, and standard input has ended without a request, so there is nothing to serve; for a server: execwire serve --listen ws://127.0.0.1:4500',
+  );
+}
+
+/** Serves the one connection of standard input and output until it ends. @returns how many bytes came */
+async function serveStdio(app: FastifyInstance, config: Config, log: ServerLog): Promise<number> {
   await log.release();
   app.lifecycle.advance('running');
   const transport = new StdioTransport(process.stdin, process.stdout, config.maxFrameBytes);
   await app.rpc.findLimits();
   const session = app.rpc.open(transport, ANONYMOUS);
   await new Promise<void>((resolve) => app.rpc.onSessionClosed((closed) => closed === session && resolve()));
+  return transport.receivedBytes;
 }
 
 /** Serves a listener until the drain has ended. */

@@ -27,9 +27,11 @@ import { rpcRoute } from '../../routes/rpc.js';
 import { uiRoutes } from '../../routes/ui.js';
 import { loadTlsPair, renewTlsPair, type TlsFiles, type TlsServer } from '../auth/tls-files.js';
 import type { Config } from '../config/config.js';
+import { workingDirectory } from '../process/working-directory.js';
 import type { Sdk } from '../telemetry/sdk.js';
 import { answerBrokenRequest } from './broken-request.js';
 import { loadPage } from './page-files.js';
+import { StartFolder } from './start-folder.js';
 
 /** Longer than balancers keep idle connections, so that no balancer sends a request into a connection that is just being closed. */
 const KEEP_ALIVE_TIMEOUT_MS = 75_000;
@@ -99,7 +101,8 @@ export async function buildApp(
   await app.register(drainPlugin, { config });
   await app.register(readingsPlugin);
   await app.register(memoryPlugin);
-  await app.register(healthRoutes);
+  const startFolder = new StartFolder({ path: workingDirectory(config.defaultCwd, undefined) ?? '.', log: app.log });
+  await app.register(healthRoutes, { startFolder });
   if (config.metricsAddress === undefined) {
     await app.register(metricsRoute, { exposition: app.exposition, protected: true });
   }

@@ -9,7 +9,7 @@ import { createAuthenticator } from '../../src/auth/authenticator.js';
 import { type CredentialHeaders, extractBearerToken, selectSubprotocol } from '../../src/auth/bearer-token.js';
 import { capabilityTokenOfDigest } from '../../src/auth/capability-token.js';
 import { ANONYMOUS, jwtPrincipal, TOKEN_HOLDER, UNIX_PEER } from '../../src/auth/principal.js';
-import { CredentialFileError, openSecretFile } from '../../src/auth/secret-file.js';
+import { CredentialFileError, openSecretFile, unreadableFile } from '../../src/auth/secret-file.js';
 import { bearerSubprotocol } from './bearer-subprotocol.js';
 
 const LISTENER = { kind: 'ws', host: '127.0.0.1', port: 0 } as const;
@@ -190,6 +190,16 @@ t.test('credential file is refused at the start when it cannot be used', async (
     const options = { mode: 'capability-token', tokenFile } as const;
     await t.rejects(createAuthenticator(options, LISTENER, t.fail), { name: 'CredentialFileError', message });
   }
+});
+
+t.test('error of a file that may not be read names the user who has to', (t) => {
+  const { message } = unreadableFile('--ws-token-file', '/run/secrets/token', 'EACCES');
+  const [uid, gid] = [process.geteuid?.(), process.getegid?.()];
+  t.equal(
+    message,
+    `failed to read --ws-token-file /run/secrets/token: EACCES: uid ${uid}, gid ${gid} must be able to read it`,
+  );
+  t.end();
 });
 
 t.test('secret file is parsed again only when its contents change', (t) => {

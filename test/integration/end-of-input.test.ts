@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import t, { type Test } from 'tap';
 import { spawnServer } from '../support/server.js';
+import { SERVER } from '../support/server-process.js';
 
 type Reply = { id: number; result?: Record<string, unknown>; error?: { code: number } };
 
@@ -60,4 +61,17 @@ t.test('every reply arrives when its reader is late', async (t) => {
   const { replies, code } = await repliesTo(t, `${JSON.stringify(initialize)}\n${text}\n`, true);
   t.equal(code, 0);
   t.equal(replies.length, 41);
+});
+
+t.test('server that was given no address says why it ends when its input is empty', async (t) => {
+  const empty = async (...flags: string[]): Promise<string> => {
+    const argv = [process.execPath, SERVER, 'serve', ...flags];
+    const server = spawnServer(t, { argv, env: { EXECWIRE_LISTEN: '' } });
+    server.child.stdin?.end();
+    t.equal((await server.exited).code, 0);
+    return server.stderr;
+  };
+  const hint = /^execwire: no --listen, and standard input has ended without a request.*execwire serve --listen ws:/m;
+  t.match(await empty(), hint);
+  t.notMatch(await empty('--listen', 'stdio://'), hint, 'who names standard input knows it');
 });
