@@ -8,9 +8,28 @@ import { check, checkCaught } from './report.mjs';
 import { checkScalerMetrics } from './scaler-metrics.mjs';
 import { strictProblems } from './strict-types.mjs';
 
+/** @typedef {{ deployment: object, workload: object }} Deployments of the default render, and of that with the user's own image */
+
+/**
+ * The renders that pods are made from, unchecked.
+ * @param {string} projectFolder
+ * @returns {Promise<Deployments>}
+ */
+export async function renderDeployments(projectFolder) {
+  const deployFolder = join(projectFolder, 'deploy');
+  const { parseAllDocuments } = await yamlParser();
+  const renderer = createRenderer(await kubernetesPrograms(), deployFolder);
+  const deploymentOf = async (...values) =>
+    parseAllDocuments(await renderer.chart(...values))
+      .map((document) => document.toJS())
+      .find((object) => object?.kind === 'Deployment');
+  const workload = join(deployFolder, 'test/values/workload.yaml');
+  return { deployment: await deploymentOf(), workload: await deploymentOf('--values', workload) };
+}
+
 /**
  * @param {{ projectFolder: string, workFolder: string, update: boolean }} options
- * @returns {Promise<object>} the Deployment of the default render, for the pods made from it
+ * @returns {Promise<Deployments>}
  */
 export async function checkManifests({ projectFolder, workFolder, update }) {
   const deployFolder = join(projectFolder, 'deploy');
@@ -87,9 +106,24 @@ export async function checkManifests({ projectFolder, workFolder, update }) {
       delete list.find((object) => object.spec?.clusterIP === 'None').spec.publishNotReadyAddresses;
     },
   };
+  const faultsOfWorkload = {
+    'an init container that may gain privileges': (_list, pod) => {
+      pod.initContainers[0].securityContext.allowPrivilegeEscalation = true;
+    },
+    'no init container': (_list, pod) => {
+      delete pod.initContainers;
+    },
+    'execwire on a volume that commands can write': (_list, pod) => {
+      delete pod.containers[0].volumeMounts.find(({ name }) => name === 'runtime').readOnly;
+    },
+    'execwire as PID 1': (_list, pod) => {
+      pod.containers[0].command = ['/execwire/bin/execwire'];
+    },
+  };
   for (const [source, injections] of [
     [objects.default, faults],
     [objects.full, faultsOfAll],
+    [objects.workload, faultsOfWorkload],
   ]) {
     for (const [name, inject] of Object.entries(injections)) {
       const list = structuredClone(source);
@@ -99,5 +133,6 @@ export async function checkManifests({ projectFolder, workFolder, update }) {
   }
   await checkScalerMetrics(objects, { projectFolder, workFolder });
   await checkRenderedServer(objects.full, { projectFolder, workFolder });
-  return objects.default.find((object) => object.kind === 'Deployment');
+  const deploymentOf = (list) => list.find((object) => object.kind === 'Deployment');
+  return { deployment: deploymentOf(objects.default), workload: deploymentOf(objects.workload) };
 }

@@ -43,6 +43,22 @@ export function graceProblems(podSpec) {
       ];
 }
 
+/** tini of an image's own entry point, or of the runtime folder. With `-g` it would signal running commands when a drain begins. */
+const startsByTini = (command) =>
+  command === undefined || (command[0] === '/execwire/bin/tini' && command[1] === '-s' && command[2] === '--');
+
+/** @param {object} container @returns {[problem: string, holds: boolean][]} */
+function containerRules(container) {
+  const own = container.securityContext ?? {};
+  return [
+    ['root file system is writable', own.readOnlyRootFilesystem === true],
+    ['may gain privileges', own.allowPrivilegeEscalation === false],
+    ['keeps capabilities', own.capabilities?.drop?.includes('ALL') && !own.capabilities.add],
+    ['has no memory limit', container.resources?.limits?.memory !== undefined],
+    ['has a CPU limit', container.resources?.limits?.cpu === undefined],
+  ];
+}
+
 /**
  * The "restricted" Pod Security Standard, a read-only root, and no way to the API server.
  * @param {object} podSpec
@@ -50,20 +66,15 @@ export function graceProblems(podSpec) {
  */
 export function hardeningProblems(podSpec) {
   const container = podSpec.containers[0];
-  const own = container.securityContext ?? {};
   const writable = (container.volumeMounts ?? []).filter((mount) => !mount.readOnly).map((mount) => mount.mountPath);
   const rules = [
-    ['root file system is writable', own.readOnlyRootFilesystem === true],
-    ['may gain privileges', own.allowPrivilegeEscalation === false],
-    ['keeps capabilities', own.capabilities?.drop?.includes('ALL') && !own.capabilities.add],
+    ...[...(podSpec.initContainers ?? []), container].flatMap(containerRules),
     ['may run as root', podSpec.securityContext?.runAsNonRoot === true && podSpec.securityContext.runAsUser > 0],
     ['has no seccomp profile', podSpec.securityContext?.seccompProfile?.type === 'RuntimeDefault'],
     ['gets a service account token', podSpec.automountServiceAccountToken === false],
     ['gets service links', podSpec.enableServiceLinks === false],
-    ['has no memory limit', container.resources?.limits?.memory !== undefined],
-    ['has a CPU limit', container.resources?.limits?.cpu === undefined],
     ['lacks a writable /tmp or /workspace', ['/tmp', '/workspace'].every((path) => writable.includes(path))],
-    ['replaces the entry point, so tini is not PID 1', container.command === undefined],
+    ['replaces the entry point, so tini is not PID 1', startsByTini(container.command)],
   ];
   return rules.filter(([, holds]) => !holds).map(([problem]) => `pod ${problem}`);
 }
@@ -87,6 +98,23 @@ function ownersServiceProblems(objects) {
   return ofKind(objects, 'Service')
     .filter(({ spec }) => spec.clusterIP === 'None' && spec.publishNotReadyAddresses !== true)
     .map(({ metadata }) => `Service/${metadata.name} leaves out pods that drain`);
+}
+
+/** Execwire in the user's image: from a volume that commands cannot write and that is filled, by the init container or by an image. */
+function runtimeFolderProblems({ initContainers = [], containers: [container], volumes }) {
+  if (container.command === undefined) return [];
+  const mount = container.volumeMounts.find(({ mountPath }) => mountPath === '/execwire');
+  const volume = volumes.find(({ name }) => name === mount?.name);
+  const installs = ({ args: [verb, target], volumeMounts }) =>
+    verb === 'install' &&
+    volumeMounts.some(({ name, mountPath, readOnly }) => name === volume?.name && mountPath === target && !readOnly);
+  const rules = [
+    ['no volume is mounted at /execwire', volume !== undefined],
+    ['commands can write /execwire', mount?.readOnly === true],
+    ['/execwire is not the folder of the volume', mount?.subPath === 'execwire'],
+    ['nothing fills /execwire', volume?.image !== undefined || initContainers.some(installs)],
+  ];
+  return rules.filter(([, holds]) => !holds).map(([problem]) => problem);
 }
 
 function selectorProblems(objects, pod) {
@@ -186,9 +214,9 @@ function referenceProblems(objects, podSpec) {
     ...(podSpec.runtimeClassName ? [['RuntimeClass', podSpec.runtimeClassName]] : []),
     ...scalersOf(objects).map((object) => [object.spec.scaleTargetRef.kind, object.spec.scaleTargetRef.name]),
   ];
-  const mounts = podSpec.containers[0].volumeMounts.filter(
-    (mount) => !podSpec.volumes.some((volume) => volume.name === mount.name),
-  );
+  const mounts = [...(podSpec.initContainers ?? []), podSpec.containers[0]]
+    .flatMap((container) => container.volumeMounts)
+    .filter((mount) => !podSpec.volumes.some((volume) => volume.name === mount.name));
   return [
     ...wanted
       .filter(([kind, name]) => !exists(kind, name))
@@ -224,6 +252,7 @@ export function referenceCheckProblems(objects) {
     ...graceProblems(pod.spec),
     ...hardeningProblems(pod.spec),
     ...sandboxRootProblems(pod.spec),
+    ...runtimeFolderProblems(pod.spec),
     ...ownersServiceProblems(objects),
     ...(rolling.maxUnavailable === 0 && rolling.maxSurge === 1
       ? []

@@ -45,12 +45,16 @@ export async function checkRenders(renderer, { deployFolder, update }) {
     full: await renderer.chart(...values('full')),
     minimal: await renderer.chart(...values('minimal')),
     keda: await renderer.chart(...values('keda')),
+    workload: await renderer.chart(...values('workload')),
+    'workload-image-volume': await renderer.chart(...values('workload-image-volume')),
   };
   const goldens = {
     'kubernetes/base/execwire.yaml': rendered.default,
     'test/golden/full.yaml': rendered.full,
     'test/golden/minimal.yaml': rendered.minimal,
     'test/golden/keda.yaml': rendered.keda,
+    'test/golden/workload.yaml': rendered.workload,
+    'test/golden/workload-image-volume.yaml': rendered['workload-image-volume'],
   };
   for (const [path, text] of Object.entries(goldens)) await checkGolden(join(deployFolder, path), path, text, update);
   // After the base is up to date.
@@ -73,6 +77,8 @@ export async function checkRenders(renderer, { deployFolder, update }) {
       'autoscaling.enabled=true,autoscaling.kind=keda,autoscaling.targetSessions=100',
     'a kind of autoscaling that is none': 'autoscaling.kind=vpa',
     'fewer replicas at most than at least': 'autoscaling.minReplicas=11',
+    'a way into an image that is none': 'workload.image=python:3.12-slim,workload.method=sidecar',
+    'a folder of an image that is not named': 'workload.defaultCwd=/srv',
   })) {
     const refused = await renderer.chart('--set', wrong).then(
       () => false,

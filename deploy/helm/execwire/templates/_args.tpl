@@ -15,6 +15,10 @@
 - {{ .Values.pingInterval }}s
 - --log-level
 - {{ .Values.logLevel }}
+{{- with .Values.workload.defaultCwd }}
+- --default-cwd
+- {{ . | quote }}
+{{- end }}
 - --ws-auth
 - {{ .Values.auth.mode }}
 {{- if eq .Values.auth.mode "capability-token" }}

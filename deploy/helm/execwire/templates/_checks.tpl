@@ -21,6 +21,9 @@
 {{- if and .Values.sandbox.network (or (eq .Values.auth.mode "none") (and (eq .Values.auth.mode "capability-token") (not .Values.auth.tokenSha256)) (and (eq .Values.auth.mode "signed-bearer-token") (not .Values.auth.jwks))) -}}
 {{- fail "sandbox.network needs auth.tokenSha256 or auth.jwks: a command with a network could read the server's credential and start others outside of every sandbox, so the server would refuse every such command" -}}
 {{- end -}}
+{{- if and .Values.workload.defaultCwd (not .Values.workload.image) -}}
+{{- fail "workload.defaultCwd goes with workload.image" -}}
+{{- end -}}
 {{- with .Values.autoscaling -}}
 {{- if and .enabled (not .targetCPUUtilizationPercentage) (not .targetSessions) -}}
 {{- fail "autoscaling needs targetCPUUtilizationPercentage or targetSessions" -}}

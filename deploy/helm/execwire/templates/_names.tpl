@@ -35,8 +35,10 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- if and (ne .Values.auth.mode "none") (not (and (eq .Values.auth.mode "capability-token") .Values.auth.tokenSha256)) }}true{{ end }}
 {{- end }}
 
-{{- define "execwire.image" -}}
-{{- if .Values.image.digest }}{{ .Values.image.repository }}@{{ .Values.image.digest }}
-{{- else }}{{ .Values.image.repository }}:{{ default .Chart.AppVersion .Values.image.tag }}
+{{/* A list of an image's values and the root: its name. */}}
+{{- define "execwire.imageName" -}}
+{{- $image := index . 0 -}}
+{{- if $image.digest }}{{ $image.repository }}@{{ $image.digest }}
+{{- else }}{{ $image.repository }}:{{ default (index . 1).Chart.AppVersion $image.tag }}
 {{- end }}
 {{- end }}
