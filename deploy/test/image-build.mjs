@@ -1,4 +1,4 @@
-// Owns the building of the project's own Dockerfile as it is. Knows nothing of the base image's making.
+// Owns the building of the project's own Dockerfiles as they are. Knows nothing of the base image's making.
 import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -18,12 +18,13 @@ async function npmrcFor(folder) {
 }
 
 /**
- * Builds the image.
+ * Builds an image.
  * @param {import('./image-store.mjs').ImageStore} store
- * @param {{ projectFolder: string, workFolder: string }} folders
- * @returns {Promise<string>} the image's name in the store
+ * @param {{ projectFolder: string, workFolder: string, dockerfile?: string, name?: string }} options `dockerfile`: below the project's folder, default
+ *   `Dockerfile`; `name`: in the store, default {@link IMAGE_NAME}
+ * @returns {Promise<string>} its name
  */
-export async function buildImage(store, { projectFolder, workFolder }) {
+export async function buildImage(store, { projectFolder, workFolder, dockerfile = 'Dockerfile', name = IMAGE_NAME }) {
   const { stdout: npmCache } = await run(['npm', 'config', 'get', 'cache'], { cwd: projectFolder });
   // What `npm ci` has fetched on this machine is not fetched again.
   const volumes = [
@@ -44,10 +45,10 @@ export async function buildImage(store, { projectFolder, workFolder }) {
     'docker',
     ...volumes,
     '--tag',
-    IMAGE_NAME,
+    name,
     '--file',
-    join(projectFolder, 'Dockerfile'),
+    join(projectFolder, dockerfile),
     projectFolder,
   );
-  return IMAGE_NAME;
+  return name;
 }

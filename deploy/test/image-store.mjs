@@ -7,6 +7,9 @@ import { run } from './command.mjs';
 const REGISTRIES = 'unqualified-search-registries = []\nshort-name-mode = "disabled"\n';
 const POLICY = '{"default":[{"type":"insecureAcceptAnything"}]}\n';
 
+/** Milliseconds; a build that runs beside other work on a busy machine takes minutes. */
+const BUILD_TIMEOUT_MS = 600_000;
+
 /** A build that is interrupted must not leave its RUN steps behind: they end with their PID namespace. */
 const BUILD_NAMESPACES = ['unshare', '--pid', '--fork', '--kill-child', '--mount-proc'];
 
@@ -49,7 +52,10 @@ export async function openImageStore(folder) {
           ...policy,
           ...argv,
         ],
-        { env: { TMPDIR: join(folder, 'tmp'), BUILDAH_ISOLATION: 'chroot', STORAGE_OPTS: '' } },
+        {
+          ...(command === 'bud' ? { timeoutMs: BUILD_TIMEOUT_MS } : {}),
+          env: { TMPDIR: join(folder, 'tmp'), BUILDAH_ISOLATION: 'chroot', STORAGE_OPTS: '' },
+        },
       );
       return result.stdout;
     };

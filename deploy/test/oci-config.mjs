@@ -1,4 +1,5 @@
 // Owns the translation of a rendered pod and an image's configuration into runc's config.json, as a kubelet's runtime would do it. Starts nothing.
+import { join } from 'node:path';
 
 const NO_CAPABILITIES = { bounding: [], effective: [], inheritable: [], permitted: [], ambient: [] };
 /** Descriptors; more would let Node raise its own limit far beyond what the machine has. */
@@ -54,15 +55,17 @@ export function memoryBytes(quantity) {
 /**
  * @param {object} podSpec of the rendered Deployment
  * @param {object} image its configuration: Entrypoint, Cmd, Env, WorkingDir, User
- * @param {{ rootFolder: string, volumeFolder: (name: string) => string, networkNamespace: string, cgroup: string, hostname: string, seccomp?: object }} place
+ * @param {{ rootFolder: string, volumeFolder: (name: string) => string, networkNamespace: string, cgroup: string, hostname: string, seccomp?: object, container?: object }} place
+ *   `container`: default the pod's first
  * @returns {object} config.json
  */
-export function ociConfig(podSpec, image, { rootFolder, volumeFolder, networkNamespace, cgroup, hostname, seccomp }) {
-  const container = podSpec.containers[0];
+export function ociConfig(podSpec, image, place) {
+  const { rootFolder, volumeFolder, networkNamespace, cgroup, hostname, seccomp } = place;
+  const { container = podSpec.containers[0] } = place;
   const own = container.securityContext ?? {};
-  const [imageUser, imageGroup] = (image.User ?? '0:0').split(':').map(Number);
+  const [imageUser, imageGroup] = (image.User || '0:0').split(':').map(Number);
   const environment = new Map(
-    image.Env.map((entry) => [entry.slice(0, entry.indexOf('=')), entry.slice(entry.indexOf('=') + 1)]),
+    (image.Env ?? []).map((entry) => [entry.slice(0, entry.indexOf('=')), entry.slice(entry.indexOf('=') + 1)]),
   );
   environment.set('HOSTNAME', hostname);
   for (const { name, value } of container.env ?? []) environment.set(name, value);
@@ -78,7 +81,7 @@ export function ociConfig(podSpec, image, { rootFolder, volumeFolder, networkNam
       },
       args: [...(container.command ?? image.Entrypoint ?? []), ...(container.args ?? image.Cmd ?? [])],
       env: [...environment].map(([name, value]) => `${name}=${value}`),
-      cwd: container.workingDir ?? image.WorkingDir ?? '/',
+      cwd: container.workingDir ?? (image.WorkingDir || '/'),
       capabilities: NO_CAPABILITIES,
       rlimits: [{ type: 'RLIMIT_NOFILE', soft: MAX_OPEN_FILES, hard: MAX_OPEN_FILES }],
       noNewPrivileges: own.allowPrivilegeEscalation === false,
@@ -89,7 +92,7 @@ export function ociConfig(podSpec, image, { rootFolder, volumeFolder, networkNam
       ...(container.volumeMounts ?? []).map((mount) => ({
         destination: mount.mountPath,
         type: 'bind',
-        source: volumeFolder(mount.name),
+        source: join(volumeFolder(mount.name), mount.subPath ?? ''),
         options: ['rbind', 'nosuid', 'nodev', mount.readOnly ? 'ro' : 'rw'],
       })),
     ],

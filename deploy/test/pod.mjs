@@ -18,6 +18,7 @@ const POLL_MS = 100;
  * @property {object | undefined} seccomp
  * @property {string} cgroup parent of the pods' cgroups
  * @property {Record<string, string>} secretFiles name → content of every Secret volume
+ * @property {{ rootFolder: string, image: object }} [initImage] the image of init containers, mounted, and its configuration
  */
 
 export class Pod {
@@ -47,15 +48,8 @@ export class Pod {
   /** Starts the container and waits for its startup probe, then for its readiness probe. Rejects when the startup probe gives up. */
   async start() {
     await this.#createVolumes();
-    const config = ociConfig(this.podSpec, this.node.image, {
-      rootFolder: this.node.rootFolder,
-      volumeFolder: (name) => this.#volumeFolder(name),
-      networkNamespace: this.place.namespace,
-      cgroup: `${this.node.cgroup}/${this.name}`,
-      hostname: this.name,
-      seccomp: this.node.seccomp,
-    });
-    await writeFile(join(this.bundle, 'config.json'), JSON.stringify(config));
+    for (const container of this.podSpec.initContainers ?? []) await this.#runInit(container);
+    await this.#writeConfig(this.node, this.container);
     const startedAt = performance.now();
     const child = spawn('runc', [...this.#runc(), 'run', '--bundle', this.bundle, this.name], {
       stdio: ['ignore', 'ignore', 'pipe'],
@@ -106,6 +100,25 @@ export class Pod {
   probeOnce(name) {
     const { httpGet, timeoutSeconds = 1 } = this.container[name];
     return probe(this.url(httpGet.path, httpGet.port), { timeoutMs: timeoutSeconds * 1000 });
+  }
+
+  async #writeConfig({ rootFolder, image }, container) {
+    const config = ociConfig(this.podSpec, image, {
+      rootFolder,
+      volumeFolder: (name) => this.#volumeFolder(name),
+      networkNamespace: this.place.namespace,
+      cgroup: `${this.node.cgroup}/${this.name}`,
+      hostname: this.name,
+      seccomp: this.node.seccomp,
+      container,
+    });
+    await writeFile(join(this.bundle, 'config.json'), JSON.stringify(config));
+  }
+
+  /** Runs an init container to its end, before the main one. Rejects when it fails. */
+  async #runInit(container) {
+    await this.#writeConfig(this.node.initImage, container);
+    await run(['runc', ...this.#runc(), 'run', '--bundle', this.bundle, `${this.name}-${container.name}`]);
   }
 
   #runc() {

@@ -1,4 +1,5 @@
 // Owns the counting and printing of checks. Knows nothing of what is checked.
+import { AsyncLocalStorage } from 'node:async_hooks';
 
 // A reader that leaves (`| head`) must not end the run before it has cleaned up.
 process.stdout.on('error', () => {});
@@ -6,9 +7,37 @@ process.stdout.on('error', () => {});
 const failures = [];
 const startedAt = performance.now();
 
+/** Lines of work that goes on beside other work, until its turn comes. */
+const heldBack = new AsyncLocalStorage();
+
+/** Prints a line, or keeps it while {@link beside} holds it back. @param {string} line */
+export function say(line) {
+  const lines = heldBack.getStore();
+  if (lines === undefined) console.log(line);
+  else lines.push(line);
+}
+
+/**
+ * Starts work whose lines would be mixed with those of other work, and keeps them.
+ * @param {() => Promise<void>} work
+ * @returns {() => Promise<void>} prints the lines when the work has ended, and then rejects if the work did
+ */
+export function beside(work) {
+  const lines = [];
+  const ended = heldBack.run(lines, work).then(
+    () => undefined,
+    (error) => ({ error }),
+  );
+  return async () => {
+    const failure = await ended;
+    for (const line of lines) console.log(line);
+    if (failure !== undefined) throw failure.error;
+  };
+}
+
 /** Prints a heading with the seconds since the start. */
 export function step(title) {
-  console.log(`\n== ${title} (${((performance.now() - startedAt) / 1000).toFixed(1)} s)`);
+  say(`\n== ${title} (${((performance.now() - startedAt) / 1000).toFixed(1)} s)`);
 }
 
 /**
@@ -18,7 +47,7 @@ export function step(title) {
  * @param {string | number} [detail] what was seen
  */
 export function check(name, ok, detail = '') {
-  console.log(`  ${ok ? 'ok  ' : 'FAIL'} ${name}${detail === '' ? '' : `: ${detail}`}`);
+  say(`  ${ok ? 'ok  ' : 'FAIL'} ${name}${detail === '' ? '' : `: ${detail}`}`);
   if (!ok) failures.push(name);
 }
 

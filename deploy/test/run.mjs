@@ -1,9 +1,9 @@
-// The deployment test, `npm run test:deploy`: base image, image, manifests, systemd unit, runtime folder, and three replicas behind two balancers. Owns the order
-// of the steps, their private work folder and the end of everything. Installs nothing on the machine.
+// The deployment test, `npm run test:deploy`: runtime folder, manifests, systemd unit, compose file, images, three replicas behind two balancers, and
+// the ways into a user's image. Owns the order of the parts, their private work folder and the end of everything. Installs nothing on the machine.
+//   PART …           only these parts: runtime-folder manifests agent-sandboxes systemd-unit compose-file replicas ways-in
 //   --update-golden  writes the golden renders and the kustomize base instead of comparing them
-//   --runtime-folder only the step of the runtime folder
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { checkAgentSandbox } from './agent-sandbox.mjs';
@@ -15,49 +15,69 @@ import { checkComposeFile } from './compose-file.mjs';
 import { checkImage } from './image-assertions.mjs';
 import { buildImage } from './image-build.mjs';
 import { openImageStore } from './image-store.mjs';
-import { checkManifests } from './manifests.mjs';
+import { checkManifests, renderDeployments } from './manifests.mjs';
+import { NAMESPACES, programWith } from './namespaced.mjs';
 import { yamlParser } from './npm-cache.mjs';
-import { check, failedChecks, step } from './report.mjs';
+import { beside, check, failedChecks, step } from './report.mjs';
 import { missingRequirements } from './requirements.mjs';
 import { checkRuntimeFolder } from './runtime-folder.mjs';
 import { checkSystemdUnit } from './systemd-unit.mjs';
+import { checkWaysIn } from './ways-in.mjs';
 
 const projectFolder = resolve(import.meta.dirname, '../..');
+const PARTS = ['runtime-folder', 'manifests', 'agent-sandboxes', 'systemd-unit', 'compose-file', 'replicas', 'ways-in'];
 const update = process.argv.includes('--update-golden');
-const onlyRuntimeFolder = process.argv.includes('--runtime-folder');
+const named = process.argv.slice(2).filter((word) => word !== '--update-golden');
+const unknown = named.filter((word) => !PARTS.includes(word));
+if (unknown.length > 0)
+  throw new Error(`${unknown.join(' ')}: expected some of ${PARTS.join(' ')}, or --update-golden`);
+const wants = (part) => named.length === 0 || named.includes(part);
 
 async function main() {
   const workFolder = await mkdtemp(join(tmpdir(), 'execwire-deploy-'));
   onCleanup('work folder', () => rm(workFolder, { recursive: true, force: true }));
-
+  if (update) {
+    step('manifests');
+    await checkManifests({ projectFolder, workFolder, update });
+    return;
+  }
   // Started early, because it is slow the first time and depends on no other step. A failure is reported where the result is used.
-  if (!update) debianTar().catch(() => {});
+  debianTar().catch(() => {});
 
   if (!existsSync(join(projectFolder, 'dist/execwire.cjs'))) await run(['npm', 'run', 'build'], { cwd: projectFolder });
 
   const cgroup = `execwire-deploy-${process.pid}`;
   onCleanup('cgroups', () => removeCgroups(cgroup));
 
-  if (!update) {
+  if (wants('runtime-folder')) {
     step('runtime folder');
     await checkRuntimeFolder({ projectFolder, workFolder, cgroup: `/${cgroup}` });
-    if (onlyRuntimeFolder) return;
   }
+  let deployments;
+  if (wants('manifests')) {
+    step('manifests');
+    deployments = await checkManifests({ projectFolder, workFolder, update });
+  }
+  if (wants('agent-sandboxes')) {
+    step('agent sandboxes');
+    await checkAgentSandbox({ projectFolder, workFolder });
+  }
+  if (wants('systemd-unit')) {
+    step('systemd unit');
+    await checkSystemdUnit({ projectFolder, workFolder });
+  }
+  if (wants('compose-file')) {
+    step('compose file');
+    const { parse } = await yamlParser();
+    await checkComposeFile((text) => parse(text, { merge: true }), { projectFolder, workFolder });
+  }
+  if (!wants('replicas') && !wants('ways-in')) return;
+  deployments ??= await renderDeployments(projectFolder);
+  await checkContainers({ ...deployments, projectFolder, workFolder, cgroup });
+}
 
-  step('manifests');
-  const deployment = await checkManifests({ projectFolder, workFolder, update });
-  if (update) return;
-
-  step('agent sandboxes');
-  await checkAgentSandbox({ projectFolder, workFolder });
-
-  step('systemd unit');
-  await checkSystemdUnit({ projectFolder, workFolder });
-
-  step('compose file');
-  const { parse } = await yamlParser();
-  await checkComposeFile((text) => parse(text, { merge: true }), { projectFolder, workFolder });
-
+/** What needs images. The replicas mostly wait, so that the ways into an image are tried beside them. */
+async function checkContainers({ deployment, workload, projectFolder, workFolder, cgroup }) {
   step('base image, without a registry');
   const store = await openImageStore(join(workFolder, 'store'));
   onCleanup('image store', () => store.remove());
@@ -71,23 +91,16 @@ async function main() {
   const rootFolder = (await store.buildah('mount', container)).trim();
   const config = await checkImage(store, image, { rootFolder, projectFolder, workFolder });
 
-  const input = join(workFolder, 'input.json');
-  await writeFile(
-    input,
-    JSON.stringify({ deployment, image: config, rootFolder, projectFolder, workFolder, cgroup: `/${cgroup}` }),
-  );
-  // Network, mounts and processes end with this one process, even after a failure.
-  const namespaces = ['unshare', '--net', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc'];
-  const { code, ended } = runThrough([
-    ...namespaces,
-    process.execPath,
-    // The loader of the wire client.
-    ...process.execArgv,
-    join(import.meta.dirname, 'rolling-pods.mjs'),
-    input,
-  ]);
-  onCleanup('replicas', ended);
-  check('the replicas passed', (await code) === 0);
+  const waysIn = wants('ways-in')
+    ? beside(() => checkWaysIn(store, { workload, projectFolder, workFolder, cgroup }))
+    : async () => {};
+  if (wants('replicas')) {
+    const input = { deployment, image: config, rootFolder, projectFolder, workFolder, cgroup: `/${cgroup}` };
+    const { code, ended } = runThrough([...NAMESPACES, ...(await programWith('rolling-pods', input))]);
+    onCleanup('replicas', ended);
+    check('the replicas passed', (await code) === 0);
+  }
+  await waysIn();
 }
 
 // Rendering needs only npm.

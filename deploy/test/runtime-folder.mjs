@@ -1,12 +1,13 @@
 // Owns the step of the runtime folder (`npm run bundle`): its build, twice, and what must hold of it at rest. What runs from it is in runtime-in-roots.mjs.
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { compileLauncher } from '../bundle/launcher.mjs';
 import { onCleanup } from './cleanup.mjs';
 import { run, runThrough } from './command.mjs';
+import { NAMESPACES, programWith } from './namespaced.mjs';
 import { check } from './report.mjs';
 import { findProgram } from './requirements.mjs';
 import { makeRoots, missingForRoots } from './runtime-roots.mjs';
@@ -146,13 +147,10 @@ export async function checkRuntimeFolder({ projectFolder, workFolder, cgroup }) 
   await checkAtRest(runtimeFolder, outdir);
   await checkOtherLauncher(workFolder);
 
-  const input = join(workFolder, 'runtime.json');
   // Here, because there is no network inside.
   const roots = await makeRoots(join(workFolder, 'roots'));
-  await writeFile(input, JSON.stringify({ runtimeFolder, roots, workFolder, cgroup }));
-  const namespaces = ['unshare', '--net', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc'];
-  const program = join(import.meta.dirname, 'runtime-in-roots.mjs');
-  const { code, ended } = runThrough([...namespaces, process.execPath, ...process.execArgv, program, input]);
+  const program = await programWith('runtime-in-roots', { runtimeFolder, roots, workFolder, cgroup });
+  const { code, ended } = runThrough([...NAMESPACES, ...program]);
   onCleanup('programs in foreign roots', ended);
   check('the runtime folder passed in its roots', (await code) === 0);
 }

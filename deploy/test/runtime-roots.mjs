@@ -34,22 +34,23 @@ export function missingForRoots() {
   );
 }
 
-/** Debian with Python, made once a machine. */
-function pythonTar() {
-  return cachedFolder('debian-bookworm-python', async (unfinished) => {
+/** @returns {Promise<string>} path of Debian with Python as a tar file; made once a machine */
+export async function pythonTar() {
+  const folder = await cachedFolder('debian-bookworm-python', async (unfinished) => {
     const include = '--include=python3-minimal';
     const tar = join(unfinished, 'python.tar');
     await run(['mmdebstrap', '--quiet', '--variant=minbase', include, '--format=tar', 'bookworm', tar], {
       env: { TMPDIR: unfinished },
     });
   });
+  return join(folder, 'python.tar');
 }
 
 /** @param {string} folder where to @returns {Promise<Root[]>} */
 export async function makeRoots(folder) {
   const at = (name) => join(folder, name);
   await Promise.all([
-    unpack(join(await pythonTar(), 'python.tar'), at('debian')),
+    unpack(await pythonTar(), at('debian')),
     unpack(await debianTar(), at('no-libstdc++')).then(() => removeLibstdcxx(at('no-libstdc++'))),
     makeBusybox(at('musl')),
     makeEmpty(at('empty')),
