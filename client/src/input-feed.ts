@@ -28,10 +28,10 @@ const INVALID_REQUEST = -32600;
 
 /** The input of one command. */
 export class InputFeed {
-  /** Number of bytes that were handed to the connection so far. */
-  sentTo = 0;
   readonly #send: SendInput;
   readonly #maxBytes: () => Promise<number>;
+  /** Bytes that were handed to the connection so far. */
+  #handedOver = 0;
   #waiting: Waiting[] = [];
   #isSending = false;
   #isClosed = false;
@@ -77,8 +77,8 @@ export class InputFeed {
     while (this.#waiting.length > 0 && this.#failure === undefined) {
       const pieces = this.#take(await this.#maxBytes());
       const bytes = concat(pieces);
-      const position = this.sentTo;
-      this.sentTo += bytes.length;
+      const position = this.#handedOver;
+      this.#handedOver += bytes.length;
       try {
         // Nothing waits behind the end.
         await this.#send({ bytes, closeStdin: pieces.at(-1)?.closes === true, position });

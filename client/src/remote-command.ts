@@ -16,7 +16,7 @@ import {
   nextStep,
   unknownBy,
 } from './command-fate.js';
-import { CommandPlace } from './command-place.js';
+import { CommandPlace, type Place } from './command-place.js';
 import type { CommandPlan, DetachablePlan } from './command-plan.js';
 import { InputFeed, type InputMessage, stdinClosed } from './input-feed.js';
 import type { Link } from './link.js';
@@ -65,6 +65,10 @@ export class RemoteCommand implements CommandListener, CommandFacts {
   declare detachReason: Notifications['command/exec/detached']['reason'] | undefined;
   /** What the server's count of input is ahead of ours: input of other writers. */
   #inputShift = 0;
+  /** Position behind the last input that a server may have, by our count. */
+  #inputSent = 0;
+  /** Where it attaches now. It is spoken to there only after the server's word on its input, so that input goes behind that of others. */
+  #arriving: Place | undefined;
   readonly #acknowledged = { stdout: 0, stderr: 0 };
   /** The window of the present attachment. */
   #windowBytes: number;
@@ -142,7 +146,7 @@ export class RemoteCommand implements CommandListener, CommandFacts {
     this.#windowBytes = Math.min(this.#windowBytes, replayBytes ?? this.#windowBytes);
     if (this.isAttached) {
       // Another writer was there in the meantime: our next byte comes behind theirs.
-      this.#inputShift += Math.max(0, stdinAccepted - this.#inputShift - this.input.sentTo);
+      this.#inputShift += Math.max(0, stdinAccepted - this.#inputShift - this.#inputSent);
     } else if (attach !== undefined) {
       this.#beginAt({ ...attach.from });
       // A picture of the screen stands for everything before it.
@@ -151,6 +155,7 @@ export class RemoteCommand implements CommandListener, CommandFacts {
     }
     this.hasStarted = true;
     this.isAttached = true;
+    if (this.#arriving !== undefined) this.place.set(this.#arriving);
     this.serverId = this.place.current?.session.info.serverId;
     this.#onStarted(attached);
   }
@@ -237,7 +242,8 @@ export class RemoteCommand implements CommandListener, CommandFacts {
       const answer = session.request(isAttach ? 'command/exec/attach' : 'command/exec', params);
       this.#wasSent = true;
       if (!isAttach) this.serverId = serverId;
-      this.place.set({ session, processId });
+      this.#arriving = { session, processId };
+      if (!isAttach) this.place.set(this.#arriving);
       const reply = (await answer) as ExecReply;
       const { exitCode } = reply ?? {};
       // Exit codes of POSIX have eight bits.
@@ -280,16 +286,16 @@ export class RemoteCommand implements CommandListener, CommandFacts {
   }
 
   async #write({ bytes, closeStdin, position }: InputMessage): Promise<void> {
-    // Only with the server's count of input does a position mean anything.
-    if (this.plan.attach !== undefined && !this.isAttached)
-      await Promise.race([this.attached, this.reply.catch(() => {})]);
     const hasBytes = bytes.length > 0;
-    const params = (): object => ({
-      deltaBase64: hasBytes ? this.home.platform.encodeBase64(bytes) : undefined,
-      closeStdin: closeStdin || undefined,
-      // From the first write on, or one whose answer is lost with the connection would be taken twice.
-      offset: hasBytes && this.key !== undefined ? position + this.#inputShift : undefined,
-    });
+    const params = (): object => {
+      this.#inputSent = position + bytes.length;
+      return {
+        deltaBase64: hasBytes ? this.home.platform.encodeBase64(bytes) : undefined,
+        closeStdin: closeStdin || undefined,
+        // From the first write on, or one whose answer is lost with the connection would be taken twice.
+        offset: hasBytes && this.key !== undefined ? position + this.#inputShift : undefined,
+      };
+    };
     if (!(await this.place.request('command/exec/write', params))) throw stdinClosed();
   }
 }

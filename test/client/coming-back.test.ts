@@ -677,6 +677,25 @@ t.test('first connect is tried again when the server closes the connection with 
   }
 });
 
+t.test('input of a break comes whole and behind that of another writer', async (t) => {
+  const { server, clock, connect } = fakeSetup();
+  const box = await connect();
+  const job = box.exec(['cat'], { detachable: true, stdin: 'pipe' });
+  await job.started;
+  await job.write('before,');
+  const command = first(server.commands);
+  server.connection.cut();
+  command.stdin += 'of another,';
+  const written = job.write('of the break,');
+  await clock.pass(10 * SECOND);
+  await written;
+  await job.write('after');
+  t.equal(command.stdin, 'before,of another,of the break,after');
+  command.end(0);
+  await job;
+  await box.close();
+});
+
 t.test('nothing waits longer for each write to a command that another client started', async (t) => {
   const { server, connect } = fakeSetup();
   const box = await connect();
