@@ -24,6 +24,12 @@ const REPLACED = [
     by: (_found, element, rule) => `(${element}.style.cssText+=${rule}+";")`,
     times: 1,
   },
+  // Inverse text has the background's colour. Its contrast was measured with the foreground's, which is that of what it stands on, and so it became grey.
+  {
+    of: /(this\._applyMinimumContrast\(\w+,\w+,)(\w+)\.foreground(,\w+,\w+,\w+\)\|\|)(\w+)&&/g,
+    by: '$1$4?$2.background:$2.foreground$3$4&&',
+    times: 1,
+  },
 ];
 
 /** What is put in, and where it comes from. */

@@ -14,9 +14,9 @@ const WAY_OUT = 'Control+Shift+l';
 const LEAST_CONTRAST = 4.5;
 const PICTURES = resolve(import.meta.dirname, '../../docs/pictures');
 const PNG = Buffer.from('89504e470d0a1a0a', 'hex');
-/** All sixteen colours, each alone, as bold, as faint text and as a background. */
+/** All sixteen colours, each alone, as bold, as faint text and as a background; and text in the colour of its background. */
 const COLOURS =
-  "for c in 0 1 2 3 4 5 6 7; do printf '\\e[3%sm three%s \\e[9%sm nine%s \\e[0;1;3%sm bold%s \\e[0;4%sm on%s \\e[0m\\n' $c $c $c $c $c $c $c $c; done";
+  "for c in 0 1 2 3 4 5 6 7; do printf '\\e[3%sm three%s \\e[9%sm nine%s \\e[0;1;3%sm bold%s \\e[0;4%sm on%s \\e[0m\\n' $c $c $c $c $c $c $c $c; done; printf '\\e[7minverse\\e[0m\\n'";
 
 async function choose(terminal: TerminalPage, label: string): Promise<void> {
   await terminal.button('Appearance').click();
@@ -38,7 +38,11 @@ for (const theme of ['Light', 'Dark', 'High contrast']) {
       await terminal.untilShown('nine7');
       await assertAccessible(terminal, 'the terminal');
       const least = theme === 'High contrast' ? 7 : LEAST_CONTRAST;
-      assert.deepEqual(await paleTexts(terminal.panel.locator('.xterm-rows'), least - 0.05), []);
+      const rows = terminal.panel.locator('.xterm-rows');
+      assert.deepEqual(await paleTexts(rows, least - 0.05), []);
+      const inverse = (await paleTexts(rows, 21.1)).find(({ text }) => text === 'inverse');
+      const plain = (await paleTexts(rows, 21.1)).find(({ text }) => text.startsWith('box>'));
+      assert.deepEqual([inverse?.color, inverse?.background], [plain?.background, plain?.color]);
     },
   );
 }

@@ -1,6 +1,9 @@
 /** A page goes and comes back: by reload, by the back button, over a broken network, and to a server that is not the same any more. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { existsSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { connect } from '../../client/src/node.js';
 import { CuttingProxy } from '../support/cutting-proxy.js';
@@ -132,6 +135,59 @@ browserTest('page goes on where it was when the user comes back by the back butt
   await terminal.untilPrompt();
   await assertLines(terminal, 100);
   assert.match(await terminal.run('echo typed-""again'), /typed-again/);
+});
+
+browserTest('page asks for a token when a server is there that does not let it in again', async (t) => {
+  const { terminal, proxy } = await openThroughProxy(t);
+  await terminal.run('variable=kept');
+  const refusing = createServer((_request, answer) => answer.end()).on('upgrade', (_request, socket) =>
+    socket.end('HTTP/1.1 401 Unauthorized\r\nConnection: close\r\n\r\n'),
+  );
+  t.after(() => refusing.close());
+  await once(refusing.listen(0, '127.0.0.1'), 'listening');
+  t.faults.expect(/console: .*401/, /console: .*(Access|CORS|HTTP Authentication)/);
+  proxy.shut();
+  proxy.targetPort = (refusing.address() as AddressInfo).port;
+  proxy.open();
+  await terminal.untilSaid(/does not let this page in/);
+  await terminal.button('Sign in again').click();
+  proxy.shut();
+  proxy.targetPort = t.server.port;
+  proxy.open();
+  await terminal.page.getByLabel('Token').fill(t.workplace.token);
+  await terminal.button('Sign in').click();
+  await terminal.untilConnected();
+  assert.match(await terminal.run('echo "variable is $variable"'), /variable is kept/);
+});
+
+browserTest('tab that is closed without a connection says that its command goes on', async (t) => {
+  t.faults.expect(...REFUSED);
+  const terminal = await t.open();
+  const { page } = terminal;
+  await page.route('**/healthz', (route) => route.abort());
+  await page.routeWebSocket(/./, (socket) => socket.close());
+  await page.reload();
+  await terminal.untilDisconnected();
+  await terminal.button('Close terminal').click();
+  await terminal.untilSaid(/cannot be ended now/);
+  await terminal.dialog.getByRole('button', { name: 'Close', exact: true }).click();
+  await page.getByText('No terminal is open').waitFor();
+  const box = await connect(t.server.url, { name: 'test', token: t.workplace.token });
+  t.after(() => box.close());
+  assert.equal((await box.list()).filter(({ state }) => state !== 'ended').length, 1);
+});
+
+browserTest('program gets its mouse and its cursor as before when the page is loaded again', async (t) => {
+  const terminal = await t.open();
+  await terminal.type("printf '\\e[?1000h\\e[?1006h\\e[?25l\\e[2;9r\\e[?6h\\e[3;4Hhere'; cat");
+  await terminal.press('Enter');
+  await terminal.untilShown('here');
+  const before = await terminal.screen();
+  await terminal.page.reload();
+  await terminal.untilScreen('the screen as it was', (screen) => screen === before);
+  assert.equal(await terminal.panel.locator('.xterm-cursor').count(), 0, 'the cursor stays hidden');
+  await terminal.clickText('here');
+  await terminal.untilShown(/here\^\[\[<0;\d+;\d+M/);
 });
 
 browserTest(

@@ -22,6 +22,18 @@ browserTest('page fits a phone and breaks no rule of accessibility there', async
   await terminal.untilRows((rows) => rows >= 5);
 });
 
+browserTest('everything that can be done with a command is in sight on a phone', async (t) => {
+  const terminal = await openPhone(t);
+  await terminal.button('Commands').tap();
+  const row = terminal.dialog.getByRole('row').filter({ hasText: 'running' });
+  await row.waitFor();
+  for (const made of await row.getByRole('button').all()) {
+    const { x = -1, width = 0 } = (await made.boundingBox()) ?? {};
+    assert.ok(x >= 0 && x + width <= PHONE.viewport.width, `${await made.textContent()} is at ${x}`);
+  }
+  assert.deepEqual(await accessibilityFaults(terminal.page), []);
+});
+
 browserTest('keys that a phone lacks are on the bar, and a held one counts for the next key', async (t) => {
   const terminal = await openPhone(t);
   const bar = terminal.panel.getByRole('toolbar', { name: 'Keys' });

@@ -77,6 +77,29 @@ browserTest('commands of programs are in the list, are watched and are ended the
   );
 });
 
+browserTest('text of a command can imitate nothing in the list, and its shells can be told apart', async (t) => {
+  const box = await connect(t.server.url, { name: 'agent', token: t.workplace.token });
+  t.after(() => box.close());
+  const words = ['sh', '-c', 'sleep 1000', `a\u202eb${'c'.repeat(10_000)}`];
+  const run = box.exec(words, { detachable: true, reject: false });
+  await run.started;
+  const terminal = await t.open();
+  await terminal.button('New terminal').click();
+  await terminal.untilPrompt();
+  const tabs = await terminal.page.getByRole('tab').allTextContents();
+  assert.equal(new Set(tabs).size, 2, tabs.join());
+  const row = await rowOf(terminal, 'sleep 1000');
+  assert.doesNotMatch((await row.textContent()) ?? '', /\u202e/);
+  await row.getByRole('button', { name: /^Kill/ }).click();
+  const asked = terminal.page.getByRole('dialog').filter({ hasText: 'Kill this command?' });
+  assert.ok(((await asked.textContent()) ?? '').length < 400);
+  await asked.getByRole('button', { name: 'Cancel', exact: true }).click();
+  const names = await terminal.dialog
+    .getByRole('button', { name: /^Kill: shell/ })
+    .evaluateAll((buttons) => buttons.map((each) => each.getAttribute('aria-label')));
+  assert.equal(new Set(names).size, 2, names.join());
+});
+
 browserTest('closing a tab asks, and leaves or ends its command', async (t) => {
   const box = await connect(t.server.url, { name: 'test', token: t.workplace.token });
   t.after(() => box.close());

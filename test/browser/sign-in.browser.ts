@@ -52,6 +52,44 @@ browserTest('user is told, and asked again, when the token is wrong', async (t) 
   assert.ok(!JSON.stringify(await keptIn(page)).includes('"wrong"'));
 });
 
+browserTest('token of a link is taken as it is, and kept for the servers of its path alone', async (t) => {
+  t.faults.expect(/console: .*WebSocket connection to .* failed/, /console: .*401/);
+  const terminal = await t.open({ hasToken: false });
+  await terminal.page.evaluate(() => {
+    location.hash = 'token=ab+cd%2Fef==';
+  });
+  await terminal.untilSaid(/refuses this token/);
+  const kept = await terminal.page.evaluate(() => ({ ...sessionStorage }));
+  assert.equal(kept['execwire.token /'], 'ab+cd/ef==');
+  for (const name of Object.keys(kept)) assert.match(name, / \/$/);
+  // The empty field stands for the token that is there.
+  await terminal.button('Sign in').click();
+  await terminal.untilSaid(/refuses this token/);
+  assert.equal((await terminal.page.evaluate(() => ({ ...sessionStorage })))['execwire.token /'], 'ab+cd/ef==');
+});
+
+browserTest('nothing of a terminal is left in the tab when the user signs out', async (t) => {
+  // The picture is there before the connection, which the sign-out may then end.
+  t.faults.expect(/WebSocket is closed before the connection is established/);
+  const terminal = await t.open();
+  const { page } = terminal;
+  await terminal.run('printf "\\033]0;secret-title\\007"; echo a-secret-""on-the-screen');
+  await terminal.untilTrue('the title is there', async () => (await page.title()).includes('secret-title'));
+  // Another page of the tab, whose terminals are the same; the first one is kept for the back button.
+  await page.goto(`${t.server.httpUrl}/terminal?again`);
+  await terminal.untilShown('a-secret-on-the-screen');
+  await terminal.button('Sign out').click();
+  await terminal.untilSaid(/signed out/);
+  const left = async (): Promise<string> =>
+    (await page.title()) + (await page.locator('body').textContent()) + JSON.stringify(await keptIn(page));
+  assert.doesNotMatch(await left(), /secret/);
+  await page.goBack({ waitUntil: 'commit' });
+  await terminal.untilTrue('the page before shows nothing', async () => {
+    const shown = await left();
+    return /Token/.test(shown) && !/secret/.test(shown);
+  });
+});
+
 browserTest('page and its files come with a strict policy', async (t) => {
   const { headers, body } = await t.server.get('/terminal');
   const policy = String(headers['content-security-policy']);

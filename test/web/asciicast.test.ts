@@ -39,6 +39,7 @@ t.test('file that is no recording is refused with what is wrong', (t) => {
     [`${HEADER}\n[0.1, "o", "x"]\n{}`, /Line 3 .* no event/],
     [`${HEADER}\n["0.1", "o", "x"]`, /Line 2 .* no event/],
     [`${HEADER}\n[0.1, "o", 5]`, /Line 2 .* no event/],
+    [`${HEADER}\n[1e999, "o", "x"]`, /Line 2 .* no event/],
   ];
   for (const [file, why] of cases) t.throws(() => readCast(file), { message: why }, JSON.stringify(file));
   t.end();

@@ -49,6 +49,11 @@ t.test('output that ends in the middle of a sequence or of a character is read a
     ['a byte that belongs to nothing', [[0x61, 0x80]], 0],
     ['a character in a title', ['\x1b]0;', [0xe4, 0xb8]], 6],
     ['pieces', ['\x1b', '[3', '1'], 4],
+    ['pieces of a character', [[0xe4], [0xb8]], 2],
+    ['a title that the short terminator ends', ['\x1b]0;a title\u009c'], 0],
+    ['a longer text than a piece', ['\x1b]52;c;', 'x'.repeat(20_000)], 20_007],
+    ['another sequence in a title', ['\x1b]0;a title\x1b[3'], 3],
+    ['a sequence within a sequence', ['\x1b[38;5\x1b[3'], 3],
   ];
   for (const [what, pieces, bytes] of cases) t.equal(unfinished(...pieces), bytes, what);
   t.end();

@@ -77,6 +77,7 @@ t.test('a name on the server is one component that can be typed', async (t) => {
   t.equal(remoteName('report 1.txt'), 'report 1.txt');
   t.equal(remoteName('../../etc/passwd'), '.._.._etc_passwd');
   t.equal(remoteName('a\nrm -rf b\x1b'), 'a_rm -rf b_');
+  t.equal(remoteName("x\\'; id; #"), "x_'; id; #", 'fish heeds a backslash in single quotes');
   for (const name of ['', '.', '..']) t.equal(remoteName(name), 'file');
   t.equal(remoteName('\ud800.txt'), '\ufffd.txt');
   const long = remoteName(`${'é'.repeat(300)}.tar`);

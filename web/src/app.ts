@@ -16,8 +16,12 @@ import { Notices } from './notices.js';
 import { watchPageLife } from './page-life.js';
 import { PageTerminals } from './page-terminals.js';
 import { SignIn, takeTokenFromAddress } from './sign-in.js';
-import { savedPage, savedToken, saveToken } from './store.js';
+import { forgetAll, savedPage, savedToken, signOuts } from './store.js';
 import type { Ui } from './ui.js';
+
+/** Milliseconds between looks for a server while the page reconnects. */
+const AWAY_LOOK_MS = 5_000;
+const NOT_LET_IN = 'a server is there and does not let this page in. The token may have ended, or it takes nobody now.';
 
 /** The page. */
 export class App {
@@ -41,7 +45,12 @@ export class App {
     ask,
     onNotice: (text) => this.#notices.tell(text),
   });
+  /** Counts the attempts to connect. Only the last one says how it went. */
+  #attempt = 0;
+  /** Whether an attempt goes on. */
   #isConnecting = false;
+  #signOuts = signOuts();
+  #awayTimer: ReturnType<typeof setInterval> | undefined;
 
   /** Puts the page together and connects. */
   async start(): Promise<void> {
@@ -71,8 +80,8 @@ export class App {
     addPageFeatures(this.#ui);
     watchPageLife({
       onLeave: () => this.#leave(),
-      onReturn: () => void this.#connect(),
-      onHidden: () => this.#terminals.save(),
+      onReturn: () => this.#return(),
+      onHidden: () => this.#save(),
       onAwake: () => void this.#awake(),
       onOffline: () => this.#notices.show('Reconnecting: this machine has no network.'),
     });
@@ -88,17 +97,20 @@ export class App {
   async #connect(): Promise<void> {
     if (this.#isConnecting) return;
     this.#isConnecting = true;
+    this.#attempt += 1;
+    const attempt = this.#attempt;
     this.#terminals.disconnect();
     try {
       const box = await this.#connection.open(savedToken(), this.#terminals.key);
+      this.#tellAway(false);
       this.#signIn.hide();
       this.#showTerminals(true);
       this.#notices.show('');
       this.#terminals.connect(box);
     } catch (error) {
-      await this.#onRefused(error);
+      if (attempt === this.#attempt) await this.#onRefused(error);
     } finally {
-      this.#isConnecting = false;
+      if (attempt === this.#attempt) this.#isConnecting = false;
     }
   }
 
@@ -125,9 +137,7 @@ export class App {
 
   #onStatus({ state }: BoxStatus): void {
     if (state === 'online') this.#notices.show('');
-    if (state === 'away') {
-      this.#notices.show('Reconnecting: the connection is lost. Terminals go on while their server runs.');
-    }
+    this.#tellAway(state === 'away');
     if (state === 'draining') {
       this.#notices.tell('The server is draining: it takes no new work, and ends what still runs at its deadline.');
     }
@@ -136,23 +146,80 @@ export class App {
     }
   }
 
+  /**
+   * Tells that the page comes back, for as long as it tries. A browser does not say why a connection fails; where a server is there all the same, the user
+   * may know why.
+   */
+  #tellAway(isAway: boolean): void {
+    clearInterval(this.#awayTimer);
+    if (!isAway) return;
+    const lost = 'Reconnecting: the connection is lost. Terminals go on while their server runs.';
+    this.#notices.show(lost);
+    let wasThere = false;
+    const timer = setInterval(async () => {
+      const isThere = await this.#connection.isThere();
+      if (timer !== this.#awayTimer || isThere === wasThere) return;
+      wasThere = isThere;
+      if (isThere) this.#notices.show(`Reconnecting: ${NOT_LET_IN}`, this.#signInAnew);
+      else this.#notices.show(lost);
+    }, AWAY_LOOK_MS);
+    this.#awayTimer = timer;
+  }
+
+  readonly #signInAnew = {
+    label: 'Sign in again',
+    run: (): void => {
+      this.#disconnect();
+      this.#showTerminals(false);
+      this.#signIn.show(`The connection is lost: ${NOT_LET_IN} Terminals go on when you are signed in.`);
+    },
+  };
+
   async #awake(): Promise<void> {
     if (this.#connection.box !== undefined) await this.#connection.check();
     else if (this.#signIn.element.hidden) await this.#connect();
   }
 
   #leave(): void {
-    this.#terminals.save();
+    this.#save();
+    this.#disconnect();
+  }
+
+  /** The back button may have kept this page from before a sign-out. */
+  #return(): void {
+    if (this.#isSignedOut) this.#showSignedOut();
+    else void this.#connect();
+  }
+
+  #save(): void {
+    if (!this.#isSignedOut) this.#terminals.save();
+  }
+
+  /** Whether this tab of the browser was signed out on another page. */
+  get #isSignedOut(): boolean {
+    return this.#signOuts !== signOuts();
+  }
+
+  /** The connection ends, and an attempt that goes on no longer counts. */
+  #disconnect(): void {
+    this.#attempt += 1;
+    this.#isConnecting = false;
     this.#terminals.disconnect();
     this.#connection.close();
+    this.#tellAway(false);
+    this.#notices.show('');
   }
 
   /** Nothing of the user stays in this tab of the browser. */
   #signOut(): void {
+    forgetAll();
+    this.#showSignedOut();
+  }
+
+  #showSignedOut(): void {
+    this.#signOuts = signOuts();
+    this.#disconnect();
     this.#terminals.clear();
-    this.#connection.close();
-    this.#notices.show('');
-    saveToken(undefined);
     this.#showTerminals(false);
     this.#signIn.show('You are signed out. What runs goes on until the server forgets it.');
   }

@@ -35,7 +35,7 @@ export function readCast(text: string): Cast {
     const event = parsed(line, index + 2);
     if (!Array.isArray(event)) throw new Error(`Line ${index + 2} of the recording is no event.`);
     const [at, kind, data]: unknown[] = event;
-    if (typeof at !== 'number' || typeof data !== 'string')
+    if (typeof at !== 'number' || !Number.isFinite(at) || typeof data !== 'string')
       throw new Error(`Line ${index + 2} of the recording is no event.`);
     // Input, markers and what later versions add is not shown.
     if (kind === 'o' || kind === 'r') events.push({ at, kind, data });

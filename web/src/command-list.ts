@@ -3,11 +3,16 @@ import type { Box, ListedCommand } from '../../client/src/browser.js';
 import { textOf } from './command-fate.js';
 import { type CommandToAttach, SHELL } from './command-handles.js';
 import { button, element } from './element.js';
+import { lineOf } from './features/title-text.js';
 
 /** Milliseconds between two looks while the dialog is open. */
 const LOOK_AGAIN_MS = 2_000;
 /** Characters of a command that are shown. */
 const SHOWN_CHARACTERS = 120;
+/** The same where the pointer rests on it. */
+const TITLE_CHARACTERS = 1_000;
+
+const HEADINGS = ['Command', 'State', 'Started', 'CPU', 'Memory', 'Looked at by', 'What you can do'];
 
 /** What the list may do. */
 export interface CommandListEvents {
@@ -28,7 +33,6 @@ export class CommandList {
 
   constructor(events: CommandListEvents) {
     this.#events = events;
-    const headings = ['Command', 'State', 'Started', 'CPU', 'Memory', 'Looked at by', 'What you can do'];
     const close = button('Close', () => this.element.close());
     this.element = element('dialog', { class: 'commands', 'aria-labelledby': 'commands-title' }, [
       element('div', { class: 'dialog-head' }, [element('h2', { id: 'commands-title' }, ['Commands']), close]),
@@ -40,7 +44,7 @@ export class CommandList {
             element(
               'tr',
               {},
-              headings.map((heading) => element('th', { scope: 'col' }, [heading])),
+              HEADINGS.map((heading) => element('th', { scope: 'col' }, [heading])),
             ),
           ]),
           this.#rows,
@@ -101,9 +105,9 @@ export class CommandList {
 
   #cells(command: ListedCommand): HTMLTableCellElement[] {
     const { state, startedAtMs, cpuMs, rssBytes, attachments, role, exitCode, cwd, dialect } = command;
-    const whole = labelOf(command);
-    const text = whole.length > SHOWN_CHARACTERS ? `${whole.slice(0, SHOWN_CHARACTERS)}…` : whole;
-    const name = element('th', { scope: 'row', title: `${whole}\n${cwd ?? ''}` }, [element('code', {}, [text])]);
+    const whole = lineOf(command.command?.join(' ') ?? '', TITLE_CHARACTERS);
+    const title = `${whole}\n${lineOf(cwd ?? '', TITLE_CHARACTERS)}`;
+    const name = element('th', { scope: 'row', title }, [element('code', {}, [labelOf(command)])]);
     // The dialect of agents has a name of its own.
     if (dialect !== undefined && dialect !== 'command/exec') name.append(element('span', { class: 'tag' }, [dialect]));
     const ended = state === 'ended' ? `ended, ${exitCode ?? 'no code'}` : state;
@@ -114,7 +118,8 @@ export class CommandList {
       rssBytes == null ? '' : `${(rssBytes / 1024 / 1024).toFixed(0)} MB`,
       `${attachments ?? ''}${role == null ? '' : `, you as ${role}`}`,
     ];
-    return [name, ...cells.map((cell) => element('td', {}, [cell]))];
+    // A narrow screen shows the heading before the cell, where it has room for one column alone.
+    return [name, ...cells.map((cell, at) => element('td', { 'data-heading': HEADINGS[at + 1] ?? '' }, [cell]))];
   }
 
   #actions(command: ListedCommand): HTMLElement[] {
@@ -162,10 +167,10 @@ function noteOn(count: number): string {
   return `${count} of this server, started with the same credential.`;
 }
 
-/** The command as people would type it, roughly: it is only shown. */
+/** The command as people would type it, roughly and not longer than they read: it is only shown. */
 function labelOf({ command, pid }: ListedCommand): string {
-  if (command?.join() === SHELL.command.join()) return SHELL.label;
-  return command === undefined
-    ? `process ${pid}`
-    : command.map((word) => (/[\s"']/.test(word) ? `'${word}'` : word)).join(' ');
+  // Several of them differ by nothing else.
+  if (command?.join() === SHELL.command.join()) return `${SHELL.label}, process ${pid}`;
+  const words = command?.map((word) => (/[\s"']/.test(word) ? `'${word}'` : word));
+  return words === undefined ? `process ${pid}` : lineOf(words.join(' '), SHOWN_CHARACTERS);
 }

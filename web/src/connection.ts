@@ -25,12 +25,17 @@ export function serverOf(page: string): ServerAddress {
   return { http, webSocket };
 }
 
+/** Nobody waits for this connection any more. */
+export class Superseded extends Error {}
+
 /** One connection after the other. */
 export class PageConnection {
   readonly #address: ServerAddress;
   readonly #onStatus: (status: BoxStatus) => void;
   readonly #sockets = new Set<PageSocket>();
   #box: Box | undefined;
+  /** Counts the wishes to open and to close: a connection that opens after the next one is closed again. */
+  #turn = 0;
 
   /** @param onStatus hears of the present connection alone */
   constructor(address: ServerAddress, onStatus: (status: BoxStatus) => void) {
@@ -45,10 +50,11 @@ export class PageConnection {
   /**
    * Opens a connection in place of the present one.
    * @param key of a command: leads to its server, where there are several
-   * @throws {ConnectError | RpcError}
+   * @throws {ConnectError | RpcError} and {Superseded} where another one was opened, or this one closed, meanwhile
    */
   async open(token: string | undefined, key: string | undefined): Promise<Box> {
     this.close();
+    const turn = this.#turn;
     const opened: Box = await connect(this.#address.webSocket.href, {
       ...(token === undefined ? {} : { token }),
       ...(key === undefined ? {} : { key }),
@@ -61,6 +67,10 @@ export class PageConnection {
         return socket;
       },
     });
+    if (turn !== this.#turn) {
+      opened.close().catch(() => {});
+      throw new Superseded();
+    }
     opened.onStatus((status) => {
       if (this.#box === opened) this.#onStatus(status);
     });
@@ -72,6 +82,7 @@ export class PageConnection {
   close(): void {
     const box = this.#box;
     this.#box = undefined;
+    this.#turn += 1;
     box?.close().catch(() => {});
     for (const socket of this.#sockets) socket.close();
   }

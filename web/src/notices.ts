@@ -21,7 +21,7 @@ export class Notices {
     this.element.append(this.#list);
   }
 
-  /** The line on the connection. It stands above the terminals. */
+  /** The line on the connection. It lies over the terminals. */
   get banner(): HTMLElement {
     return this.#banner;
   }

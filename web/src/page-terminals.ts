@@ -5,6 +5,7 @@ import { textOf } from './command-fate.js';
 import { type CommandToAttach, type CommandToStart, SHELL } from './command-handles.js';
 import { button, element } from './element.js';
 import { addFeatures } from './features/features.js';
+import { titleText } from './features/title-text.js';
 import { Player } from './player.js';
 import { recordButton } from './record-button.js';
 import { type SavedPage, type SavedTerminal, savePage } from './store.js';
@@ -12,7 +13,7 @@ import type { TabEvents } from './tab-state.js';
 import { Tabs } from './tabs.js';
 import type { TerminalScreen } from './terminal-screen.js';
 import { TerminalTab } from './terminal-tab.js';
-import type { Ui } from './ui.js';
+import type { Question, Ui } from './ui.js';
 
 /** What a tab says beside its title. */
 const NOTES: Readonly<Record<string, string>> = { taken: 'taken over', ended: 'ended', gone: 'gone', away: 'away' };
@@ -22,6 +23,8 @@ export class PageTerminals {
   readonly tabs = new Tabs();
   readonly element: HTMLElement;
   readonly #terminals = new Map<string, TerminalTab>();
+  /** Those of recordings, too. */
+  readonly #screens = new Map<string, TerminalScreen>();
   readonly #nothing: HTMLElement;
   readonly #ui: Ui;
   #lastId = 0;
@@ -75,17 +78,25 @@ export class PageTerminals {
     for (const tab of this.#terminals.values()) tab.disconnect();
   }
 
-  /** Takes all terminals off the page. Their commands go on. */
+  /** Takes all terminals and recordings off the page. Commands go on. */
   clear(): void {
     this.disconnect();
-    for (const [id, { screen }] of this.#terminals) this.#takeOff(id, screen);
-    this.save();
+    for (const [id, screen] of this.#screens) this.#takeOff(id, screen);
     this.#nothing.hidden = true;
+    document.title = 'execwire';
   }
 
   start(command: CommandToStart): void {
     const id = this.#newId();
-    this.#show(id, TerminalTab.starting(id, command, this.#eventsOf(id)));
+    this.#show(id, TerminalTab.starting(id, command, this.#unusedLabel(command.label), this.#eventsOf(id)));
+  }
+
+  /** A label, with a number where another tab has it already. */
+  #unusedLabel(given: string): string {
+    const used = [...this.#terminals.values()].filter(({ mayRun }) => mayRun).map(({ label }) => label);
+    let label = given;
+    for (let number = 2; used.includes(label); number += 1) label = `${given} ${number}`;
+    return label;
   }
 
   /** Attaches in a new tab, or in the one that has the command already. */
@@ -106,9 +117,9 @@ export class PageTerminals {
     try {
       const cast = readCast(await file.text());
       const id = this.#newId();
-      const { screen } = new Player(id, cast);
+      const { screen } = new Player(id, cast, (text) => this.#ui.notify(text));
       this.#addPanel(id, screen, { onClose: () => this.#remove(id, screen) });
-      this.tabs.look(id, { label: cast.title || file.name, note: 'recording', hasBell: false });
+      this.tabs.look(id, { label: titleText(cast.title || file.name), note: 'recording', hasBell: false });
       this.tabs.show(id, { focus: 'panel' });
     } catch (error) {
       this.#ui.notify(textOf(error));
@@ -152,15 +163,16 @@ export class PageTerminals {
       screen.focus();
       this.#look(id);
     };
+    this.#screens.set(id, screen);
     this.tabs.add(id, { panel: screen.element, onClose, onShown });
     this.#nothing.hidden = true;
   }
 
   async #close(id: string, tab: TerminalTab): Promise<void> {
     if (tab.role === 'writer' && tab.mayRun && tab.state !== 'taken') {
-      const text = `${tab.label} may still run on the server. “Leave it running” closes the tab without ending it.`;
-      if (!(await this.#ui.ask({ title: 'End this terminal?', text, yes: 'End it', no: 'Cancel' }))) return;
-      void tab.kill();
+      const { isReachable } = tab;
+      if (!(await this.#ui.ask(questionOn(tab)))) return;
+      if (isReachable && !(await tab.kill())) return;
     } else {
       await tab.leave();
     }
@@ -181,6 +193,7 @@ export class PageTerminals {
 
   #takeOff(id: string, screen: TerminalScreen): void {
     this.#terminals.delete(id);
+    this.#screens.delete(id);
     this.tabs.remove(id);
     screen.dispose();
   }
@@ -214,4 +227,21 @@ export class PageTerminals {
     this.tabs.look(id, { label, note: NOTES[state] ?? (role === 'observer' ? 'watching' : ''), hasBell });
     if (this.tabs.shown === id) document.title = `${label} – execwire`;
   }
+}
+
+/** What is asked before a tab is closed whose command may run. */
+function questionOn({ label, isReachable }: TerminalTab): Question {
+  return isReachable
+    ? {
+        title: 'End this terminal?',
+        text: `${label} may still run on the server. “Leave it running” closes the tab without ending it.`,
+        yes: 'End it',
+        no: 'Cancel',
+      }
+    : {
+        title: 'Close this terminal?',
+        text: `There is no connection, so ${label} cannot be ended now. If it runs, it goes on, and will be in the list of commands.`,
+        yes: 'Close',
+        no: 'Cancel',
+      };
 }

@@ -23,8 +23,8 @@ export class Player {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #turn = Promise.resolve();
 
-  /** @param id of the panel */
-  constructor(id: string, cast: Cast) {
+  /** @param id of the panel @param onNotice the user should know something */
+  constructor(id: string, cast: Cast, onNotice: (text: string) => void) {
     this.#cast = cast;
     this.#events = withShortPauses(cast.events);
     this.#lengthS = this.#events.at(-1)?.at ?? 0;
@@ -33,7 +33,7 @@ export class Player {
       onResize() {},
       onTitle() {},
       onBell() {},
-      onNotice() {},
+      onNotice,
     });
     this.screen.isObserver = true;
     this.screen.fixSize(cast);

@@ -1,13 +1,22 @@
 /** Gets the credential: from the address, which forgets it at once, or from a form. It is kept for this tab of the browser alone. Knows no server. */
 import { element } from './element.js';
-import { saveToken } from './store.js';
+import { savedToken, saveToken } from './store.js';
 
 /** Takes a credential out of `#token=…`, so that no history and no screenshot has it. */
 export function takeTokenFromAddress(): void {
-  const token = new URLSearchParams(location.hash.slice(1)).get('token');
-  if (token === null) return;
+  const [, token] = /(?:^#|&)token=([^&]*)/.exec(location.hash) ?? [];
+  if (token === undefined) return;
   history.replaceState(history.state, '', location.pathname + location.search);
-  if (token !== '') saveToken(token);
+  if (token !== '') saveToken(decoded(token));
+}
+
+/** The text of a part of an address. A `+` stands for itself, since tokens in base 64 have it. */
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
 }
 
 /** Asks for the credential, until one works. */
@@ -22,6 +31,7 @@ export class SignIn {
     spellcheck: 'false',
     'aria-describedby': 'token-note',
   });
+  readonly #note = element('p', { class: 'note', id: 'token-note' });
   readonly #submit = element('button', { type: 'submit' }, ['Sign in']);
 
   /** @param connect tries with the token that was saved */
@@ -31,15 +41,14 @@ export class SignIn {
       this.#why,
       element('label', { for: 'token' }, ['Token']),
       this.#token,
-      element('p', { class: 'note', id: 'token-note' }, [
-        'It stays in this tab of the browser, and goes when the tab is closed. Leave it empty for a server that wants none.',
-      ]),
+      this.#note,
       this.#submit,
     ]);
     form.addEventListener('submit', (event) => {
       event.preventDefault();
       const token = this.#token.value.trim();
-      saveToken(token === '' ? undefined : token);
+      // The one that is there may be right, and its server have had no room.
+      if (token !== '') saveToken(token);
       this.#submit.disabled = true;
       void connect().finally(() => {
         this.#submit.disabled = false;
@@ -53,6 +62,9 @@ export class SignIn {
   show(why: string): void {
     this.element.hidden = false;
     this.#why.textContent = why;
+    const empty =
+      savedToken() === undefined ? 'for a server that wants none' : 'to try again with the token that this tab has';
+    this.#note.textContent = `It stays in this tab of the browser, and goes when the tab is closed. Leave it empty ${empty}.`;
     this.#token.focus();
   }
 

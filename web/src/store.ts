@@ -3,6 +3,8 @@
  * alone has and which ends with it. Knows no connection.
  */
 
+import type { CommandToStart } from './command-handles.js';
+
 /** A terminal of the page, as it comes back. */
 export interface SavedTerminal {
   readonly key: string;
@@ -18,6 +20,8 @@ export interface SavedTerminal {
   readonly offset: { readonly stdout: number; readonly stderr: number };
   /** The screen and what is above it; absent where it did not fit. */
   readonly picture?: string;
+  /** What the tab began with, for one that started its command. */
+  readonly start?: CommandToStart;
 }
 
 /** The terminals in their order. */
@@ -27,17 +31,18 @@ export interface SavedPage {
   readonly shown: string | null;
 }
 
-const TOKEN = 'execwire.token';
-const PAGE = 'execwire.page';
+/** Servers below different paths of one address have nothing of each other. */
+const PATH = new URL('.', location.href).pathname;
+const TOKEN = `execwire.token ${PATH}`;
+const PAGE = `execwire.page ${PATH}`;
+const SIGN_OUTS = `execwire.sign-outs ${PATH}`;
 
 export function savedToken(): string | undefined {
   return sessionStorage.getItem(TOKEN) ?? undefined;
 }
 
-/** @param token undefined: forgets it */
-export function saveToken(token: string | undefined): void {
-  if (token === undefined) sessionStorage.removeItem(TOKEN);
-  else sessionStorage.setItem(TOKEN, token);
+export function saveToken(token: string): void {
+  sessionStorage.setItem(TOKEN, token);
 }
 
 export function savedPage(): SavedPage {
@@ -50,12 +55,33 @@ export function savedPage(): SavedPage {
   return { terminals: [], shown: null };
 }
 
-/** Saves the terminals, without the pictures where the browser has no room for them. */
-export function savePage(page: SavedPage): void {
-  try {
-    sessionStorage.setItem(PAGE, JSON.stringify(page));
-  } catch {
-    const terminals = page.terminals.map(({ picture: _, ...rest }) => rest);
-    sessionStorage.setItem(PAGE, JSON.stringify({ ...page, terminals }));
+/** Saves the terminals. Where the browser has no room for all pictures the longest are left out, that of the shown terminal last. */
+export function savePage({ terminals, shown }: SavedPage): void {
+  const kept = [...terminals];
+  for (;;) {
+    try {
+      sessionStorage.setItem(PAGE, JSON.stringify({ terminals: kept, shown }));
+      return;
+    } catch (error) {
+      const costOf = ({ picture = '', key }: SavedTerminal): number =>
+        key === shown ? Math.min(picture.length, 1) : picture.length;
+      const at = kept.reduce((most, each, index) => (costOf(each) > costOf(kept[most] ?? each) ? index : most), 0);
+      const dearest = kept[at];
+      if (dearest?.picture === undefined) throw error;
+      const { picture: _, ...rest } = dearest;
+      kept[at] = rest;
+    }
   }
+}
+
+/** How often this tab of the browser was signed out: a page from the memory of the back button finds that out by it. */
+export function signOuts(): number {
+  return Number(sessionStorage.getItem(SIGN_OUTS) ?? 0);
+}
+
+/** Forgets the credential and the terminals. */
+export function forgetAll(): void {
+  sessionStorage.removeItem(TOKEN);
+  sessionStorage.removeItem(PAGE);
+  sessionStorage.setItem(SIGN_OUTS, String(signOuts() + 1));
 }

@@ -31,8 +31,20 @@ export interface ScreenEvents {
 
 /** What xterm.js keeps to itself, and the picture of its serializer lacks. */
 interface Inner {
-  readonly _core?: { readonly buffer?: { readonly scrollTop?: number; readonly scrollBottom?: number } };
+  readonly _core?: {
+    readonly buffer?: { readonly scrollTop?: number; readonly scrollBottom?: number };
+    readonly coreService?: {
+      readonly isCursorHidden?: boolean;
+      readonly decPrivateModes?: { readonly cursorStyle?: string; readonly cursorBlink?: boolean };
+    };
+    readonly coreMouseService?: { readonly activeEncoding?: string };
+  };
 }
+
+/** In the order of DECSCUSR, which has two numbers for each: blinking, and not. */
+const CURSOR_STYLES = ['block', 'underline', 'bar'];
+/** How programs ask for the ways to tell the place of a mouse, other than the first one. */
+const MOUSE_ENCODINGS: Readonly<Record<string, string>> = { SGR: '\x1b[?1006h', SGR_PIXELS: '\x1b[?1016h' };
 
 /** A button below the state of a terminal. */
 export interface BarAction {
@@ -156,7 +168,7 @@ export class TerminalScreen implements TerminalView {
   picture(): string | undefined {
     for (const scrollback of SAVED_LINES) {
       const picture = this.#serialize.serialize({ scrollback });
-      if (picture.length <= MOST_PICTURE_CHARACTERS) return picture + this.#margins();
+      if (picture.length <= MOST_PICTURE_CHARACTERS) return picture + this.#rest();
     }
     return undefined;
   }
@@ -199,12 +211,23 @@ export class TerminalScreen implements TerminalView {
     this.element.remove();
   }
 
-  /** Scroll margins, which the serializer leaves out. They move the cursor, so it is set again. */
-  #margins(): string {
-    const { scrollTop = 0, scrollBottom } = (this.xterm as unknown as Inner)._core?.buffer ?? {};
-    const { rows } = this.xterm;
-    if (scrollBottom === undefined || (scrollTop === 0 && scrollBottom === rows - 1)) return '';
+  /** What the serializer leaves out: scroll margins and the origin at them, how a mouse is told, and how the cursor looks. */
+  #rest(): string {
+    const { buffer, coreService, coreMouseService } = (this.xterm as unknown as Inner)._core ?? {};
+    const { rows, modes } = this.xterm;
+    const { scrollTop = 0, scrollBottom = rows - 1 } = buffer ?? {};
     const { cursorX, cursorY } = this.xterm.buffer.active;
-    return `\x1b[${scrollTop + 1};${scrollBottom + 1}r\x1b[${cursorY + 1};${cursorX + 1}H`;
+    const { cursorStyle, cursorBlink = true } = coreService?.decPrivateModes ?? {};
+    const style = CURSOR_STYLES.indexOf(cursorStyle ?? '');
+    let rest = MOUSE_ENCODINGS[coreMouseService?.activeEncoding ?? ''] ?? '';
+    if (style >= 0) rest += `\x1b[${2 * style + (cursorBlink ? 1 : 2)} q`;
+    if (coreService?.isCursorHidden === true) rest += '\x1b[?25l';
+    const hasMargins = scrollTop !== 0 || scrollBottom !== rows - 1;
+    if (hasMargins) rest += `\x1b[${scrollTop + 1};${scrollBottom + 1}r`;
+    // Both move the cursor.
+    if (hasMargins || modes.originMode) {
+      rest += `\x1b[${cursorY + 1 - (modes.originMode ? scrollTop : 0)};${cursorX + 1}H`;
+    }
+    return rest;
   }
 }

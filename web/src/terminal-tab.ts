@@ -1,6 +1,6 @@
 /**
  * One command in one tab: starts it or attaches to it, and comes back to it on the next connection, with every byte from where it was. Says honestly what is
- * known of it where that is not all. Knows no other tab.
+ * known of it where that is not all. Knows no other tab. Long, because all ways of coming and going end in the same few fields.
  *
  *     waiting → live ⇄ away (no connection) → ended
  *                └─ taken (another client writes) ⇄ live
@@ -67,8 +67,8 @@ export class TerminalTab {
   }
 
   /** A tab whose command is started on the first connection. */
-  static starting(id: string, command: CommandToStart, events: TabEvents): TerminalTab {
-    const facts: Facts = { label: command.label, isTty: true, key: undefined, serverId: undefined, role: 'writer' };
+  static starting(id: string, command: CommandToStart, label: string, events: TabEvents): TerminalTab {
+    const facts: Facts = { label, isTty: true, key: undefined, serverId: undefined, role: 'writer' };
     return new TerminalTab(id, events, facts, command);
   }
 
@@ -79,8 +79,8 @@ export class TerminalTab {
 
   /** A tab as it was before the page was left. */
   static async restored(id: string, saved: SavedTerminal, events: TabEvents): Promise<TerminalTab> {
-    const { key, label, isTty, role, serverId, picture, offset } = saved;
-    const tab = new TerminalTab(id, events, { key, label, isTty, role, serverId: serverId ?? undefined });
+    const { key, label, isTty, role, serverId, picture, offset, start } = saved;
+    const tab = new TerminalTab(id, events, { key, label, isTty, role, serverId: serverId ?? undefined }, start);
     if (picture !== undefined) {
       await tab.screen.restore(picture, saved);
       Object.assign(tab.#offset, offset);
@@ -120,6 +120,11 @@ export class TerminalTab {
     if (this.state === 'live') this.#become('away', '');
   }
 
+  /** Whether it can be spoken to, now or once the connection is back. */
+  get isReachable(): boolean {
+    return this.#handle !== undefined;
+  }
+
   /** Leaves the command running. */
   async leave(): Promise<void> {
     const handle = this.#handle;
@@ -127,9 +132,11 @@ export class TerminalTab {
     await handle?.detach().catch(() => {});
   }
 
-  /** Ends the command. */
-  async kill(): Promise<void> {
-    await this.#handle?.kill().catch((error: unknown) => this.#events.onNotice(`It was not ended: ${textOf(error)}`));
+  /** Ends the command. @returns false where there is nobody to tell, which the user then knows */
+  async kill(): Promise<boolean> {
+    if (this.#handle === undefined) this.#events.onNotice('It was not ended: there is no connection.');
+    else this.#handle.kill().catch((error: unknown) => this.#events.onNotice(`It was not ended: ${textOf(error)}`));
+    return this.#handle !== undefined;
   }
 
   /** Writes from now on, in place of whoever did; or watches from now on. */
@@ -164,6 +171,7 @@ export class TerminalTab {
       rows,
       offset: { stdout, stderr: this.#offset.stderr },
       ...(picture === undefined ? {} : { picture }),
+      ...(this.#start === undefined ? {} : { start: this.#start }),
     };
   }
 

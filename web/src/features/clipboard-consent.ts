@@ -41,6 +41,8 @@ export function addClipboardConsent(view: TerminalView): void {
   };
 
   const write = async (text: string): Promise<void> => {
+    // A recording, or a terminal of somebody else.
+    if (view.isObserver) return;
     if (!(await mayGo('write', 'A program in this terminal wants to put this text there:', beginningOf(text)))) return;
     if (await writeClipboard(text)) view.notify('A program wrote to your clipboard.');
     else view.notify('The browser did not let this page write to the clipboard.');

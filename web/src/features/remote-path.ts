@@ -18,9 +18,12 @@ export function canBeTyped(path: string): boolean {
   return path.startsWith('/') && !CONTROL.test(path);
 }
 
-/** The name that a file gets on the server: one component, without anything that would act as a key once it is typed. */
+/**
+ * The name that a file gets on the server: one component, without anything that would act as a key once it is typed, and without a backslash, which some
+ * shells heed in single quotes, too.
+ */
 export function remoteName(name: string): string {
-  const replaced = [...name].map((character) => (character === '/' || CONTROL.test(character) ? '_' : character));
+  const replaced = [...name].map((character) => (/[/\\]/.test(character) || CONTROL.test(character) ? '_' : character));
   const { stem, ending } = split(wellFormed(replaced.join('')));
   const cut = cutBytes(stem, MAX_NAME_BYTES - bytesOf(ending)) + ending;
   return cut === '' || cut === '.' || cut === '..' ? 'file' : cut;
