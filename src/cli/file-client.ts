@@ -8,6 +8,8 @@ import { request as requestHttps } from './late-tls.js';
 
 const TAR = 'application/x-tar';
 const BYTES = 'application/octet-stream';
+/** What a proxy answers to a body that is too long for it. */
+const TOO_LARGE = 413;
 /** Octal digits of permission bits. */
 const MODE_DIGITS = 4;
 /** Milliseconds that the server may take to look through a folder for what could not be packed. */
@@ -170,9 +172,11 @@ export class FileClient {
     }
     if (response.headers['x-execwire-files'] !== '1') {
       response.destroy();
-      throw new CliError(
-        `${this.#url} serves no files by HTTP: start it with \`execwire serve --files\`; through \`execwire exec\`, tar works without`,
-      );
+      const hint =
+        response.statusCode === TOO_LARGE
+          ? 'takes no body of this size (413): a proxy before it says so, and not execwire. Raise its limit, in nginx client_max_body_size'
+          : 'serves no files by HTTP: start it with `execwire serve --files`; through `execwire exec`, tar works without';
+      throw new CliError(`${this.#url} ${hint}`);
     }
     return response;
   }

@@ -1,5 +1,6 @@
 // Shows `execwire cp` as a program: what goes where, as with docker's, streams, modes and times, and every refusal.
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import {
   chmodSync,
   existsSync,
@@ -16,6 +17,8 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { open } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import t, { type Test } from 'tap';
 import { CuttingProxy } from '../support/cutting-proxy.js';
@@ -234,6 +237,20 @@ for (const direction of ['up', 'down'] as const) {
     await until('nothing is left', () => isEmpty(`${d}/to`));
   });
 }
+
+t.test('cp names the proxy when that takes no file of this size', async (t) => {
+  const proxy = createServer((asked, answer) => {
+    asked.resume().once('end', () => answer.writeHead(413).end('too large'));
+  });
+  await once(proxy.listen(0, '127.0.0.1'), 'listening');
+  t.teardown(() => proxy.close());
+  const d = folder(t);
+  writeFileSync(`${d}/file`, 'file');
+  const url = `ws://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+  const { code, stderr } = await cp([`${d}/file`, `:${d}/copy`], { url });
+  t.equal(code, 125);
+  t.match(stderr, /takes no body of this size \(413\): a proxy before it says so/);
+});
 
 t.test('cp shows its progress in a terminal, and none when it is told to be quiet', async (t) => {
   const { box } = await cliSetup(t);
