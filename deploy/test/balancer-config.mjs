@@ -16,15 +16,19 @@ const SOURCES = {
 /**
  * Writes a configuration.
  * @param {'haproxy' | 'nginx'} program
- * @param {{ addresses: readonly string[], port: number, workFolder: string }} run `addresses`: of the replicas, as `IP:PORT`; `port`: of the balancer, on loopback
+ * @param {{ addresses?: readonly string[], port: number, workFolder: string }} run `addresses`: of the replicas, as `IP:PORT`; without them the names stay.
+ *   `port`: of the balancer, on loopback
  * @returns {Promise<string>} path of the file
  */
 export async function balancerConfiguration(program, { addresses, port, workFolder }) {
   const { file: source, listen, unused } = SOURCES[program];
   let text = await readFile(join(deployFolder, source), 'utf8');
   text = text.replace(listen, listen.replace(/:?8080/, `127.0.0.1:${port}`));
-  for (const [index, address] of addresses.entries()) text = text.replace(` execwire-${index + 1}:8080`, ` ${address}`);
-  text = text.replace(unused, '');
+  if (addresses !== undefined) {
+    for (const [index, address] of addresses.entries())
+      text = text.replace(` execwire-${index + 1}:8080`, ` ${address}`);
+    text = text.replace(unused, '');
+  }
   const file = join(workFolder, `${program}.conf`);
   await writeFile(file, text);
   return file;

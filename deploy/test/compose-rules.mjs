@@ -33,13 +33,17 @@ function tmpfsMounts(service) {
 /** Whether all holds of each rule: the problem, and what has to be true. */
 const broken = (rules) => rules.filter(([, holds]) => !holds).map(([problem]) => problem);
 
-function replicaProblems(service, dockerfile) {
+/**
+ * What must hold of a container of the image, however it is started.
+ * @param {object} service in the words of compose.yaml
+ * @returns {string[]} what it has and should not have
+ */
+export function containerProblems(service) {
   const mounts = tmpfsMounts(service);
   const sizes = mounts.map(({ options }) =>
     bytes(options.find((option) => option.startsWith('size='))?.slice('size='.length)),
   );
   const files = sizes.reduce((sum, size) => sum + size, 0);
-  const healthCheck = /^HEALTHCHECK[^\n]*\\\n\s*CMD (\[.*\])$/m.exec(dockerfile)?.[1] ?? '[]';
   const drain = ['--drain-delay', '--drain-timeout', '--kill-grace'];
   const least = drain.reduce((sum, flag) => sum + durationSeconds(service.command, flag), MARGIN_SECONDS);
   return broken([
@@ -54,13 +58,16 @@ function replicaProblems(service, dockerfile) {
     ['a tmpfs without a size', sizes.every((size) => size > 0)],
     ['files that may use up its memory', files + LEAST_BESIDE_FILES <= bytes(service.mem_limit)],
     ['a tmpfs for one user', mounts.every(({ options }) => !options.some((option) => /^[ug]id=/.test(option)))],
-    [
-      'not the health check of the image',
-      JSON.stringify(service.healthcheck?.test) === JSON.stringify(['CMD', ...JSON.parse(healthCheck)]),
-    ],
     ['an address that its health check does not know', !service.command.includes('--listen')],
     [`a stop_grace_period below ${least}s`, seconds(service.stop_grace_period) >= least],
   ]);
+}
+
+function replicaProblems(service, dockerfile) {
+  const healthCheck = /^HEALTHCHECK[^\n]*\\\n\s*CMD (\[.*\])$/m.exec(dockerfile)?.[1] ?? '[]';
+  const ofImage = ['CMD', ...JSON.parse(healthCheck)];
+  const isSame = JSON.stringify(service.healthcheck?.test) === JSON.stringify(ofImage);
+  return [...containerProblems(service), ...broken([['not the health check of the image', isSame]])];
 }
 
 function balancerProblems(service, replica, haproxy) {

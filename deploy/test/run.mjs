@@ -1,12 +1,13 @@
 // The deployment test, `npm run test:deploy`: runtime folder, manifests, systemd unit, compose file, images, three replicas behind two balancers, and
 // the ways into a user's image. Owns the order of the parts, their private work folder and the end of everything. Installs nothing on the machine.
-//   PART …           only these parts: runtime-folder manifests agent-sandboxes systemd-unit compose-file replicas ways-in
+//   PART …           only these parts: runtime-folder manifests agent-sandboxes systemd-unit compose-file balancer-names replicas ways-in
 //   --update-golden  writes the golden renders and the kustomize base instead of comparing them
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { checkAgentSandbox } from './agent-sandbox.mjs';
+import { checkBalancerNames } from './balancer-names.mjs';
 import { baseImageName, buildBaseImage, debianTar } from './base-image.mjs';
 import { removeCgroups } from './cgroups.mjs';
 import { cleanUp, cleanUpOnSignals, onCleanup } from './cleanup.mjs';
@@ -20,12 +21,22 @@ import { NAMESPACES, programWith } from './namespaced.mjs';
 import { yamlParser } from './npm-cache.mjs';
 import { beside, check, failedChecks, step } from './report.mjs';
 import { missingRequirements } from './requirements.mjs';
+import { checkRunLine } from './run-line.mjs';
 import { checkRuntimeFolder } from './runtime-folder.mjs';
 import { checkSystemdUnit } from './systemd-unit.mjs';
 import { checkWaysIn } from './ways-in.mjs';
 
 const projectFolder = resolve(import.meta.dirname, '../..');
-const PARTS = ['runtime-folder', 'manifests', 'agent-sandboxes', 'systemd-unit', 'compose-file', 'replicas', 'ways-in'];
+const PARTS = [
+  'runtime-folder',
+  'manifests',
+  'agent-sandboxes',
+  'systemd-unit',
+  'compose-file',
+  'balancer-names',
+  'replicas',
+  'ways-in',
+];
 const update = process.argv.includes('--update-golden');
 const named = process.argv.slice(2).filter((word) => word !== '--update-golden');
 const unknown = named.filter((word) => !PARTS.includes(word));
@@ -49,6 +60,8 @@ async function main() {
   const cgroup = `execwire-deploy-${process.pid}`;
   onCleanup('cgroups', () => removeCgroups(cgroup));
 
+  // It mostly waits.
+  const balancerNames = wants('balancer-names') ? beside(() => checkBalancerNames({ workFolder })) : async () => {};
   if (wants('runtime-folder')) {
     step('runtime folder');
     await checkRuntimeFolder({ projectFolder, workFolder, cgroup: `/${cgroup}` });
@@ -70,7 +83,9 @@ async function main() {
     step('compose file');
     const { parse } = await yamlParser();
     await checkComposeFile((text) => parse(text, { merge: true }), { projectFolder, workFolder });
+    await checkRunLine({ projectFolder, workFolder });
   }
+  await balancerNames();
   if (!wants('replicas') && !wants('ways-in')) return;
   deployments ??= await renderDeployments(projectFolder);
   await checkContainers({ ...deployments, projectFolder, workFolder, cgroup });

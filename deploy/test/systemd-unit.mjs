@@ -67,6 +67,7 @@ export async function checkSystemdUnit({ projectFolder, workFolder }) {
   await systemdVerdict(text, workFolder);
   const unit = settings(text);
   const argv = unit.ExecStart.split(' ');
+  check("clients' files are closed to other users", unit.StateDirectoryMode === '0700', unit.StateDirectoryMode);
   const least =
     durationSeconds(argv, '--drain-delay') +
     durationSeconds(argv, '--drain-timeout') +
