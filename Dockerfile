@@ -23,7 +23,7 @@ COPY . .
 RUN npm run build \
  && npm prune --omit=dev --ignore-scripts \
  && rm -f node_modules/execwire-client
-# Removes native parts for other systems, which are half of koffi, and checks that both packages still load.
+# Removes native parts for other systems, which are half of koffi, and what `npm prune` leaves of folders; checks that both packages still load.
 RUN platform="$(node -p 'process.platform + "-" + process.arch')" \
  && libc="$(node -p 'process.platform + "_" + process.arch')" \
  && find dist/prebuilds -mindepth 1 -maxdepth 1 ! -name "${platform}" -exec rm -rf {} + \
@@ -31,6 +31,7 @@ RUN platform="$(node -p 'process.platform + "-" + process.arch')" \
  && find node_modules/@koromix/koffi-* -mindepth 1 -maxdepth 1 -type d ! -name "${libc}" -exec rm -rf {} + \
  && find node_modules -type f \( -name '*.map' -o -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' \) -delete \
  && rm -rf node_modules/koffi/vendor node_modules/koffi/lib node_modules/koffi/doc \
+ && find node_modules -type d -empty -delete \
  && node -e 'require("koffi"); require(`./dist/prebuilds/${process.platform}-${process.arch}/pty.node`)' \
  && node dist/execwire.cjs --version \
  && chmod 755 dist/execwire.cjs

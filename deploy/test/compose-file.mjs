@@ -4,6 +4,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ServerProcess } from '../../test/support/server-process.js';
 import { composeProblems, replicasOf } from './compose-rules.mjs';
+import { composeSchemaProblems } from './compose-schema.mjs';
 import { probe } from './probe.mjs';
 import { scrapeProblems } from './prometheus.mjs';
 import { builtServer } from './rendered-server.mjs';
@@ -69,6 +70,11 @@ export async function checkComposeFile(parseYaml, { projectFolder, workFolder })
     inject({ services: file.services, replica: file.services['execwire-1'] });
     checkCaught(`in compose.yaml, ${name}`, composeProblems(file, beside));
   }
+
+  const unschematic = await composeSchemaProblems(parseYaml(text));
+  check('it has the form of Compose v2, by the published schema', unschematic.length === 0, unschematic.join('; '));
+  const unknownKey = parseYaml(text.replace('stop_grace_period', 'stop_graceperiod'));
+  checkCaught('in compose.yaml, a key that Compose v2 does not know', await composeSchemaProblems(unknownKey));
 
   const { services } = parseYaml(text);
   const mounted = Object.values(services).flatMap((service) =>

