@@ -40,6 +40,9 @@ const FAULTS = {
   'a balancer that is cut off': ({ services }) => {
     delete services.haproxy.stop_grace_period;
   },
+  'a balancer that ends at once': ({ services }) => {
+    services.haproxy.stop_signal = 'SIGTERM';
+  },
   'a balancer that asks for names once': ({ services }) => {
     delete services.haproxy.environment;
   },

@@ -76,6 +76,7 @@ function balancerProblems(service, replica, haproxy) {
   return broken([
     ['depends_on, so that `down` stops it before the replicas', service.depends_on === undefined],
     [`a stop_grace_period below ${least}s`, seconds(service.stop_grace_period) >= least],
+    ['a stop_signal that cuts its connections', service.stop_signal === 'SIGUSR1'],
     ['hard-stop-after below its stop_grace_period', hardStop >= seconds(service.stop_grace_period)],
     [
       'names that it asks for only once',
