@@ -3,6 +3,7 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { anyUserProblems } from './any-user.mjs';
 import { startBalancer } from './balancer.mjs';
 import { checkRuntimeFaults } from './faults.mjs';
 import { startLoad } from './load-client.mjs';
@@ -153,6 +154,9 @@ check(
   problems.length === 0,
   problems.join('; '),
 );
+
+const free = places.find((place) => !pods.some((pod) => pod.place === place));
+check('the image runs as any user on a tmpfs', ...verdict(await anyUserProblems(podSpec, node, free)));
 
 await checkSandboxes();
 
