@@ -1,5 +1,5 @@
 /*
- * `execwire @guardian MARKER`: the same as the shell program in `src/process/guardian-script.ts`, for images without a shell. It outlives the server by a
+ * `execwire @guardian MARKER [FOLDER]`: the same as the shell program in `src/process/guardian-script.ts`, for images without a shell. It outlives the server by a
  * moment: it learns of commands over standard input, and kills what is left of them when the server is gone.
  *
  * Input lines: `+PID START` is a command's leader with its start time as in /proc/PID/stat (0: unknown), `-PID` says that it is over. A leader's pid
@@ -276,12 +276,34 @@ static void kill_groups(void) {
   }
 }
 
-int guard(const char *marker) {
+/* Kills everything in the control groups of the commands. */
+static void kill_cgroup(const char *folder) {
+  int directory = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (directory < 0) return;
+  int file = openat(directory, "cgroup.kill", O_WRONLY | O_CLOEXEC);
+  /* The looks find what is left if this fails. */
+  if (file >= 0 && write(file, "1", 1) == 1) close(file);
+  close(directory);
+}
+
+/* Removes the control groups of the commands, and the folder. What cannot be removed is left to the next server. */
+static void remove_cgroup(const char *folder) {
+  DIR *entries = opendir(folder);
+  if (entries == NULL) return;
+  for (struct dirent *entry; (entry = readdir(entries)) != NULL;) {
+    if (entry->d_type == DT_DIR && entry->d_name[0] != '.') unlinkat(dirfd(entries), entry->d_name, AT_REMOVEDIR);
+  }
+  closedir(entries);
+  rmdir(folder);
+}
+
+int guard(const char *marker, const char *folder) {
   const int ignored[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGPIPE, SIGUSR1, SIGUSR2, SIGALRM, SIGTSTP, SIGTTIN, SIGTTOU};
   for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++) signal(ignored[i], SIG_IGN);
   if (marker[0] == '\0') fail(EXIT_LAUNCHER, "@guardian needs a marker", 0);
   if (chdir("/") != 0) fail(EXIT_LAUNCHER, "/", errno);
   read_commands();
+  if (folder != NULL) kill_cgroup(folder);
   if (!sees_processes()) {
     kill_groups();
     return 0;
@@ -292,5 +314,6 @@ int guard(const char *marker) {
     if (looks > QUICK_LOOKS) nanosleep(&pause, NULL);
     clean = look(marker) ? 0 : clean + 1;
   }
+  if (folder != NULL) remove_cgroup(folder);
   return 0;
 }

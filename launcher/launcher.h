@@ -14,7 +14,7 @@ _Noreturn void launch(int argc, char **argv);
 /* Becomes another user and starts a program. Arguments: UID GID GROUPS DIRECTORY [NAME=VALUE…] -- PROGRAM [ARGUMENT…]. Does not return. */
 _Noreturn void run_as(int argc, char **argv);
 
-/* Reads of commands on standard input, and kills what is left of them at its end. Returns the exit code. */
-int guard(const char *marker);
+/* Reads of commands on standard input, and kills what is left of them at its end. FOLDER holds their control groups, or is NULL. Returns the exit code. */
+int guard(const char *marker, const char *folder);
 
 #endif

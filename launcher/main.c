@@ -1,6 +1,6 @@
 /*
  * `execwire` of the runtime folder: starts Node with the program. The server calls it in two more ways where the image may have no shell and no
- * tools: `execwire @guardian MARKER` and `execwire @as …`. No name of a command begins with an @. Knows nothing of what Node then does.
+ * tools: `execwire @guardian MARKER [FOLDER]` and `execwire @as …`. No name of a command begins with an @. Knows nothing of what Node then does.
  */
 #include "launcher.h"
 
@@ -17,7 +17,8 @@ _Noreturn void fail(int code, const char *what, int number) {
 }
 
 int main(int argc, char **argv) {
-  if (argc == 3 && strcmp(argv[1], "@guardian") == 0) return guard(argv[2]);
+  /* argv[argc] is NULL. */
+  if ((argc == 3 || argc == 4) && strcmp(argv[1], "@guardian") == 0) return guard(argv[2], argv[3]);
   if (argc > 1 && strcmp(argv[1], "@as") == 0) run_as(argc - 2, argv + 2);
   launch(argc, argv);
 }

@@ -1,5 +1,4 @@
 /** Gives the app its commands, detachable ones included, and the means to start and kill them. Knows no wire. */
-import { randomBytes } from 'node:crypto';
 import type { FastifyBaseLogger } from 'fastify';
 import fp from 'fastify-plugin';
 import { systemClock } from '../src/commands/clock.js';
@@ -8,6 +7,7 @@ import { Detachables } from '../src/commands/detachables.js';
 import { makeHeadlessTerminal } from '../src/commands/screen-terminal.js';
 import { CommandTable } from '../src/commands/table.js';
 import type { Config } from '../src/config/config.js';
+import { groupedStart } from '../src/process/grouped-start.js';
 import { createGuardian, guardedStart } from '../src/process/guardian.js';
 import { loadLibc } from '../src/process/libc.js';
 import type { StartProcess } from '../src/process/os-process.js';
@@ -35,9 +35,10 @@ const GUARDIAN_AFTER_MS = 100;
 
 export const commandsPlugin = fp<{ config: Config }>(
   async (app, { config }) => {
-    const serverMarker = `${randomBytes(9).toString('base64url')}.`;
+    const { cgroups, serverMark: serverMarker } = app;
     const guardian = createGuardian({
       serverMarker,
+      cgroup: () => cgroups.folder,
       onProblem: (problem) => app.log.error({ problem }, 'guardian'),
     });
     const onSurvivors = (pids: readonly number[]): void => app.log.error({ pids }, 'processes survived SIGKILL');
@@ -49,13 +50,19 @@ export const commandsPlugin = fp<{ config: Config }>(
     }
     const table = new CommandTable({
       system: {
-        startProcess: tellingWhatIsMissing(guardedStart(startProcessIn(app.sandboxes), guardian), app.log),
+        startProcess: tellingWhatIsMissing(
+          guardedStart(
+            groupedStart(startProcessIn(app.sandboxes), () => cgroups.find()),
+            guardian,
+          ),
+          app.log,
+        ),
         clock: systemClock,
-        signalTree: ({ pid, marker }, signal) => trees.signal(treeTarget([pid], marker), signal),
+        signalTree: ({ pid, marker }, signal) => trees.signal(treeTarget([pid], marker, cgroups), signal),
         signalGroup,
         hasEnded: (pid) => ownChild(pid)?.hasEnded() ?? true,
       },
-      killTrees: (pids, markerPrefix) => trees.signal(treeTarget(pids, markerPrefix), 'SIGKILL'),
+      killTrees: (pids, markerPrefix) => trees.signal(treeTarget(pids, markerPrefix, cgroups), 'SIGKILL'),
       onOwnerKilled: (owner) => app.sandboxes.releaseOwner(owner),
       serverMarker,
       maxProcesses: config.maxProcesses,
@@ -81,7 +88,7 @@ export const commandsPlugin = fp<{ config: Config }>(
       app.lifecycle.advance('draining');
       table.killAll();
       // Orphans that belong to no known command are killed, too. A command that is being started is killed as soon as its process exists.
-      const all = trees.signal({ ...treeTarget([], serverMarker), allOrphans: true }, 'SIGKILL');
+      const all = trees.signal({ ...treeTarget([], serverMarker, cgroups), allOrphans: true }, 'SIGKILL');
       await Promise.all([all, new Promise<void>((resolve) => table.whenIdle(resolve))]);
     }
 
@@ -91,14 +98,14 @@ export const commandsPlugin = fp<{ config: Config }>(
     app.overload.addLoad(() => table.running / config.maxProcesses);
     app.overload.addExpected(() => table.starting * DESCRIPTORS_PER_COMMAND);
     // Early, BEFORE the first command needs it and while the host still allows processes, but after the first probe.
-    const guardianTimer = setTimeout(() => guardian.start(), GUARDIAN_AFTER_MS).unref();
+    const guardianTimer = setTimeout(() => void cgroups.find().then(() => guardian.start()), GUARDIAN_AFTER_MS).unref();
     app.addHook('onClose', async () => {
       clearTimeout(guardianTimer);
       await killCommands();
       guardian.dispose();
     });
   },
-  { name: 'commands', dependencies: ['lifecycle', 'metrics', 'overload', 'sandbox'] },
+  { name: 'commands', dependencies: ['cgroups', 'lifecycle', 'metrics', 'overload', 'sandbox'] },
 );
 
 /** Logs once, at the first command, if the C library cannot be called: then commands run on sockets and start slower. */

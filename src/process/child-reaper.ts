@@ -99,6 +99,7 @@ class HeldChild implements OwnChild {
   readonly #calls: ReaperCalls;
   #endIsNoted = false;
   #isReleased = false;
+  #keepers = 0;
 
   constructor(pid: number, calls: ReaperCalls) {
     this.pid = pid;
@@ -114,13 +115,21 @@ class HeldChild implements OwnChild {
     this.#reapIfDue();
   }
 
+  keep(): () => void {
+    this.#keepers += 1;
+    return () => {
+      this.#keepers -= 1;
+      this.#reapIfDue();
+    };
+  }
+
   noteEnd(): void {
     this.#endIsNoted = true;
     this.#reapIfDue();
   }
 
   #reapIfDue(): void {
-    if (!this.#isReleased || !this.#endIsNoted || this.isReaped) return;
+    if (!this.#isReleased || this.#keepers > 0 || !this.#endIsNoted || this.isReaped) return;
     this.isReaped = true;
     this.#calls.reap(this.pid);
     removeOwnChild(this);

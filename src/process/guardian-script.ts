@@ -13,7 +13,8 @@ const CLEAN_LOOKS = 2;
 const MAX_PASSES = 6;
 
 /**
- * Arguments: $1 is the text by which /proc/PID/environ names a process of this server.
+ * Arguments: $1 is the text by which /proc/PID/environ names a process of this server; $2 the folder of the control groups of its commands, if there is
+ * one. It is removed at the end; what cannot be removed is left to the next server.
  *
  * Input lines: `+PID START` is a command's leader with its start time as in /proc/PID/stat (0: unknown), `-PID` says that it is over.
  * A leader's pid is also the number of its group and session. It counts only while no other process has the number: no process with another start
@@ -33,6 +34,7 @@ while read -r line; do
       case $leaders in *" $old:"*) rest=\${leaders#*" $old:"}; leaders="\${leaders%%" $old:"*} \${rest#* }" ;; esac ;;
   esac
 done
+[ -z "$2" ] || echo 1 >"$2/cgroup.kill"
 read -r self rest </proc/self/stat
 if [ "$self" != $$ ]; then
   for leader in $leaders; do kill -KILL "-\${leader%:*}"; kill -KILL "\${leader%:*}"; done
@@ -107,5 +109,6 @@ while [ $look -lt ${MAX_LOOKS} ] && [ $clean -lt ${CLEAN_LOOKS} ]; do
   for pid in $found; do kill -KILL "$pid"; done
   [ $look -lt 3 ] || sleep ${PAUSE_SECONDS}
 done
+[ -z "$2" ] || rmdir "$2"/*/ "$2"
 exit 0
 `;

@@ -2,7 +2,8 @@
  * Ends everything that commands started when the server is killed with SIGKILL or crashes: one small shell for the whole server, or the launcher of a
  * runtime folder, which needs none and is called a shell here all the same. It reads from a pipe that only the server can write to, and acts at the end
  * of file.
- * It cannot reach a process that has left its group and its session and has dropped its environment marker; that is left to the container.
+ * Where commands have control groups, it kills those first. Elsewhere it cannot reach a process that has left its group and its session and has
+ * dropped its environment marker; that is left to the container.
  *
  *   stopped ──start──► runs ──dies──► waits, longer after each early death ──► runs
  *                       └──dispose──► killed
@@ -50,6 +51,8 @@ export interface GuardianOptions {
   readonly onProblem: (problem: string) => void;
   /** The program and its arguments before the marker. Default: the launcher of the runtime folder, or `/bin/sh` with the script. */
   readonly program?: readonly [string, ...string[]];
+  /** The control group that holds those of all commands, asked for when a shell starts. Default: none. */
+  readonly cgroup?: () => string | undefined;
 }
 
 /** A shell with the script. */
@@ -93,6 +96,7 @@ class ShellGuardian implements Guardian {
   readonly #program: readonly [string, ...string[]];
   readonly #marker: string;
   readonly #onProblem: (problem: string) => void;
+  readonly #cgroup: () => string | undefined;
   readonly #watched = new Set<number>();
   /** Watched processes that the shell was not told of yet. */
   readonly #untold = new Set<number>();
@@ -105,8 +109,9 @@ class ShellGuardian implements Guardian {
   #lastCause: string | undefined;
   #disposed = false;
 
-  constructor({ serverMarker, onProblem, program = defaultProgram() }: GuardianOptions) {
+  constructor({ serverMarker, onProblem, program = defaultProgram(), cgroup = () => undefined }: GuardianOptions) {
     this.#program = program;
+    this.#cgroup = cgroup;
     this.#marker = `${MARKER_VARIABLE}=${serverMarker}`;
     this.#onProblem = onProblem;
   }
@@ -121,7 +126,8 @@ class ShellGuardian implements Guardian {
     const [file, ...words] = this.#program;
     let shell: ChildProcess;
     try {
-      shell = spawn(file, [...words, this.#marker], {
+      const cgroup = this.#cgroup();
+      shell = spawn(file, [...words, this.#marker, ...(cgroup === undefined ? [] : [cgroup])], {
         cwd: '/',
         env: ENVIRONMENT,
         // Its input is a socket pair that Node makes close-on-exec, so no command can hold the other end.

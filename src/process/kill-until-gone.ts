@@ -44,6 +44,8 @@ function signalAndWake(entry: ProcEntry, signal: NodeJS.Signals): void {
  * @returns pids that are alive after 2 s, such as a process in an uninterruptible wait or one of another user, and after a minute where they only get no processor
  */
 export async function killUntilGone(targets: readonly TreeTarget[]): Promise<number[]> {
+  // First, because nothing in a control group escapes it by forking. What is outside, or was, the looks find.
+  for (const { cgroups, mark } of targets) cgroups?.kill(mark);
   const scan = new TreeScan(targets);
   let left = kill(scan);
   let delayMs = 1;

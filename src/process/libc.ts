@@ -12,6 +12,7 @@ import { SpawnError } from './os-process.js';
 import { posixSpawn, type SpawnChild } from './posix-spawn.js';
 import { type KernelCalls, kernelCalls } from './sandbox/kernel-calls.js';
 import { sandboxArchitecture } from './sandbox/syscall-numbers.js';
+import { spawnCall } from './spawn-call.js';
 import { O_CLOEXEC, type TerminalCalls, terminalCalls } from './terminal-pair.js';
 
 /** close_range(2) has this number on every architecture. Its glibc wrapper needs glibc 2.34; the call itself needs only the kernel. */
@@ -29,6 +30,8 @@ const RLIMIT_NOFILE = 7;
 const RLIMIT_BYTES = 16;
 /** flock(2): exclusive, and an error instead of a wait. */
 const LOCK_EX_NB = 2 | 4;
+/** Room for an extended attribute that is a flag. */
+const ATTRIBUTE_BYTES = 64;
 /** mallopt(3) of glibc. */
 const M_TRIM_THRESHOLD = -1;
 const M_MMAP_THRESHOLD = -3;
@@ -55,6 +58,8 @@ export interface Libc {
   readonly spawnChild?: SpawnChild | undefined;
   /** Calls about children; missing without `spawnChild`. */
   readonly childCalls?: ChildCalls | undefined;
+  /** Whether `spawnChild` can start a child in another control group (glibc 2.39). */
+  readonly entersCgroup?: boolean | undefined;
   /** Learns the ends of the children; missing without `spawnChild`. */
   readonly reaper?: ChildReaper | undefined;
   /** Calls that restrict a thread; undefined on an architecture whose numbers are not known. */
@@ -70,6 +75,8 @@ export interface Libc {
    * @returns whether the lock was free
    */
   readonly tryLock?: ((fd: number) => boolean) | undefined;
+  /** Value of an extended attribute of a file. Missing if the C library cannot be called. @returns undefined when it has none, or cannot be read */
+  readonly attributeOf?: ((path: string, name: string) => string | undefined) | undefined;
   /** Opens a path that may not leave a folder. Missing if the C library cannot be called; the kernel may still lack the call (`ENOSYS`). */
   readonly openBeneath?: OpenBeneath | undefined;
   /** Gives mapped memory back to the kernel, which nothing may use any more. Missing if the C library cannot be called. */
@@ -171,6 +178,7 @@ function linuxLibc(lib: LibraryHandle, errno: () => number): Libc {
     openBeneath: openBeneathCall(lib, errno),
     unmap: memoryUnmapper(lib),
     tryLock: (fd) => flock(fd, LOCK_EX_NB) === 0,
+    attributeOf: attributeReader(lib),
     trimMemory: memoryTrimmer(lib),
     markAllCloseOnExec,
     denyDump: () => prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) === 0,
@@ -180,11 +188,18 @@ function linuxLibc(lib: LibraryHandle, errno: () => number): Libc {
 function spawning(
   lib: LibraryHandle,
   markAllCloseOnExec: () => void,
-): Pick<Libc, 'spawnChild' | 'childCalls' | 'reaper' | 'reason'> {
+): Pick<Libc, 'spawnChild' | 'childCalls' | 'entersCgroup' | 'reaper' | 'reason'> {
   try {
     const calls = childCalls(lib);
     const reaper = new ChildReaper(calls);
-    return { spawnChild: posixSpawn(lib, reaper, markAllCloseOnExec), childCalls: calls, reaper, reason: undefined };
+    const call = spawnCall(lib);
+    return {
+      spawnChild: posixSpawn(call, reaper, markAllCloseOnExec),
+      entersCgroup: call.entersCgroup,
+      childCalls: calls,
+      reaper,
+      reason: undefined,
+    };
   } catch (error) {
     return { spawnChild: undefined, reason: `posix_spawn cannot be used: ${messageOf(error)}` };
   }
@@ -209,6 +224,17 @@ function memoryUnmapper(lib: LibraryHandle): NonNullable<Libc['unmap']> {
   const munmap: (address: number, bytes: number) => number = lib.func('int munmap(uintptr_t address, size_t bytes)');
   return ({ address, bytes }) => {
     munmap(address, bytes);
+  };
+}
+
+function attributeReader(lib: LibraryHandle): NonNullable<Libc['attributeOf']> {
+  const getxattr: (path: string, name: string, value: Buffer, bytes: number) => number = lib.func(
+    'long getxattr(const char *path, const char *name, void *value, size_t bytes)',
+  );
+  return (path, name) => {
+    const value = Buffer.alloc(ATTRIBUTE_BYTES);
+    const bytes = Number(getxattr(path, name, value, value.length));
+    return bytes < 0 ? undefined : value.toString('latin1', 0, bytes);
   };
 }
 

@@ -49,6 +49,15 @@ export interface ProcessSpec {
   readonly runAs?: RunAs;
   /** 0 to 1000, how far /proc/PID/oom_score_adj of the child is above the server's own. Default: inherited. */
   readonly oomScoreAdj?: number;
+  /** The control group that the process is born in. Default: the server's own. */
+  readonly cgroup?: BirthCgroup;
+}
+
+/** A control group to start a process in. */
+export interface BirthCgroup {
+  readonly descriptor: number;
+  /** Called when the kernel refuses the group; then the process has started in the server's own. @param errno such as `EBUSY` */
+  onRefused(errno: string): void;
 }
 
 /** How a process ended: exactly one of `exitCode` and `signal` is not null. `signal` is a name such as `SIGTERM`. */

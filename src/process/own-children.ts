@@ -17,6 +17,11 @@ export interface OwnChild {
   hasEnded(): boolean;
   /** Its number is not needed any more: it is reaped as soon as it has ended. Idempotent. */
   release(): void;
+  /**
+   * Keeps its number taken also after {@link release}. Has no effect on a child that is not held.
+   * @returns a function that ends this, to be called once
+   */
+  keep(): () => void;
 }
 
 const children = new Map<number, OwnChild>();
@@ -95,4 +100,8 @@ class ChildReapedElsewhere implements OwnChild {
   }
 
   release(): void {}
+
+  keep(): () => void {
+    return () => {};
+  }
 }

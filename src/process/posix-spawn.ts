@@ -3,11 +3,10 @@
  * the server's memory with a child until its exec; Node's own `spawn` copies the page tables, which is half the time of a short command and more for
  * a larger server. It knows neither pipes nor terminals.
  */
-import type { LibraryHandle } from 'koffi';
 import type { ChildReaper } from './child-reaper.js';
 import type { ExitStatus } from './os-process.js';
 import { beginStart } from './own-children.js';
-import { type ChildStart, type SpawnResult, spawnCall } from './spawn-call.js';
+import type { ChildStart, SpawnCall, SpawnResult } from './spawn-call.js';
 
 /** Starts a child. `onExit` is called once, from the event loop, never before the promise has resolved. */
 export type SpawnChild = (start: ChildStart, onExit: (status: ExitStatus) => void) => Promise<SpawnResult>;
@@ -16,10 +15,8 @@ export type SpawnChild = (start: ChildStart, onExit: (status: ExitStatus) => voi
  * The children lead sessions and groups of their own. After its end a child stays a zombie until {@link ownChild} of its pid is released.
  * @param reaper learns their ends
  * @param markAllCloseOnExec called before a start if the C library cannot make the child close what it must not inherit
- * @throws {Error} when the C library lacks one of the functions (glibc before 2.29)
  */
-export function posixSpawn(lib: LibraryHandle, reaper: ChildReaper, markAllCloseOnExec: () => void): SpawnChild {
-  const call = spawnCall(lib);
+export function posixSpawn(call: SpawnCall, reaper: ChildReaper, markAllCloseOnExec: () => void): SpawnChild {
   return spawnOnThread((start) => {
     if (!call.closesInherited) markAllCloseOnExec();
     return call.onPoolThread(start);

@@ -2,7 +2,7 @@
  * Reads from /proc: the whole table of processes, single processes, their children and the environment they were started with. It decides
  * nothing and signals no process.
  */
-import { closeSync, openSync, readdirSync, readlinkSync, readSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, readSync } from 'node:fs';
 import { errnoOf } from './program-path.js';
 
 /** The fields of /proc/PID/stat that are needed (proc(5)). */
@@ -107,6 +107,15 @@ function readStat(pid: number): string[] | undefined {
   }
   // The name stands in parentheses and may hold any character, parentheses and line ends too, so search from the end.
   return text.slice(text.lastIndexOf(')') + 2).split(' ');
+}
+
+/** The control groups of a process, a line for each hierarchy (cgroups(7)); empty when it is gone or hidden. */
+export function readCgroupOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cgroup`, 'latin1');
+  } catch {
+    return '';
+  }
 }
 
 /** Pids of the children of all its threads, zombies included; undefined when they cannot be seen (CONFIG_PROC_CHILDREN, hidepid). */

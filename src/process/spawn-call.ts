@@ -10,6 +10,7 @@ import type { Environment } from './os-process.js';
 const POSIX_SPAWN_SETSIGDEF = 0x04;
 const POSIX_SPAWN_SETSIGMASK = 0x08;
 const POSIX_SPAWN_SETSID = 0x80;
+const POSIX_SPAWN_SETCGROUP = 0x100;
 /** `posix_spawnattr_t` is 336 bytes, `posix_spawn_file_actions_t` 80 and `sigset_t` 128, in glibc and musl. This is larger than each. */
 const STRUCT_BYTES = 512;
 /** `int` and `pid_t`. */
@@ -35,6 +36,8 @@ export interface ChildStart {
   /** Undefined leaves the child in the server's directory. */
   readonly cwd: string | undefined;
   readonly streams: ChildStreams;
+  /** Descriptor of the control group that the child is born in. Default: the server's own. Has no effect without {@link SpawnCall.entersCgroup}. */
+  readonly cgroup?: number;
 }
 
 /** Pid of the new child, or the negated errno when there is none. */
@@ -51,6 +54,8 @@ export interface SpawnCall {
   onPoolThread(start: ChildStart): Promise<SpawnResult>;
   /** Whether the child itself closes the descriptors it must not inherit; otherwise they must all be marked close-on-exec before. */
   readonly closesInherited: boolean;
+  /** Whether a child can be born in another control group than the server's (glibc 2.39). */
+  readonly entersCgroup: boolean;
 }
 
 /** Ends with null. */
@@ -73,13 +78,16 @@ export function spawnCall(lib: LibraryHandle): SpawnCall {
   const addCloseFrom = closeFrom(lib);
   const addActions = actionAdder(lib, addCloseFrom);
   const attributes = spawnAttributes(lib);
+  const setCgroup = cgroupSetter(lib);
 
   const prepare = (start: ChildStart) => {
     const actions = Buffer.alloc(STRUCT_BYTES);
     initActions(actions);
     const errno = addActions(actions, start);
     const pid = Buffer.alloc(INT_BYTES);
-    const args: SpawnArguments = [pid, start.file, actions, attributes, [...start.argv, null], environmentOf(start)];
+    const chosen =
+      start.cgroup === undefined || setCgroup === undefined ? attributes.common : setCgroup(attributes, start.cgroup);
+    const args: SpawnArguments = [pid, start.file, actions, chosen, [...start.argv, null], environmentOf(start)];
     return { errno, args, spawn: start.searchesPath === true ? spawnBySearch : spawnFile };
   };
   const finish = ([pid, , actions]: SpawnArguments, errno: number): SpawnResult => {
@@ -89,6 +97,7 @@ export function spawnCall(lib: LibraryHandle): SpawnCall {
 
   return {
     closesInherited: addCloseFrom !== undefined,
+    entersCgroup: setCgroup !== undefined,
     onThisThread(start) {
       const { errno, args, spawn } = prepare(start);
       return finish(args, errno || spawn(...args));
@@ -153,20 +162,42 @@ function actionAdder(
     (cwd === undefined ? 0 : addChdir(actions, cwd));
 }
 
-/** The same for every child: a session of its own, every signal with its default action and none blocked. */
-function spawnAttributes(lib: LibraryHandle): Buffer {
+interface SpawnAttributes {
+  /** Those of every child: a session of its own, every signal with its default action and none blocked. */
+  readonly common: Buffer;
+  setFlags(attributes: Buffer, flags: number): void;
+}
+
+const COMMON_FLAGS = POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF;
+
+function spawnAttributes(lib: LibraryHandle): SpawnAttributes {
   const attributes = Buffer.alloc(STRUCT_BYTES);
   const noSignals = Buffer.alloc(STRUCT_BYTES);
   // By hand: sigfillset leaves out the two signals that glibc keeps for itself, and posix_spawn then makes the child ignore them.
   const allSignals = Buffer.alloc(STRUCT_BYTES, 0xff);
   lib.func('int posix_spawnattr_init(void *attributes)')(attributes);
-  lib.func('int posix_spawnattr_setflags(void *attributes, short flags)')(
-    attributes,
-    POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF,
-  );
+  const setFlags: SpawnAttributes['setFlags'] = lib.func('int posix_spawnattr_setflags(void *attributes, short flags)');
+  setFlags(attributes, COMMON_FLAGS);
   lib.func('int posix_spawnattr_setsigmask(void *attributes, void *signals)')(attributes, noSignals);
   lib.func('int posix_spawnattr_setsigdefault(void *attributes, void *signals)')(attributes, allSignals);
-  return attributes;
+  return { common: attributes, setFlags };
+}
+
+/** @returns a function that makes attributes for a child in the control group of a descriptor; undefined before glibc 2.39 */
+function cgroupSetter(lib: LibraryHandle): ((attributes: SpawnAttributes, cgroup: number) => Buffer) | undefined {
+  try {
+    const setCgroup: (attributes: Buffer, cgroup: number) => number = lib.func(
+      'int posix_spawnattr_setcgroup_np(void *attributes, int cgroup)',
+    );
+    return ({ common, setFlags }, cgroup) => {
+      const attributes = Buffer.from(common);
+      setFlags(attributes, COMMON_FLAGS | POSIX_SPAWN_SETCGROUP);
+      setCgroup(attributes, cgroup);
+      return attributes;
+    };
+  } catch {
+    return undefined;
+  }
 }
 
 function environmentOf({ env }: ChildStart): Strings {

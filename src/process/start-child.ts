@@ -7,7 +7,7 @@ import { constants } from 'node:os';
 import { getSystemErrorName } from 'node:util';
 import { serverPath } from './environment.js';
 import { serverFiles } from './file-probe.js';
-import type { ExitStatus, ProcessSpec } from './os-process.js';
+import type { BirthCgroup, ExitStatus, ProcessSpec } from './os-process.js';
 import type { SpawnChild } from './posix-spawn.js';
 import { checkDirectory, errnoOf, findProgram, spawnError } from './program-path.js';
 import type { ChildStart, ChildStreams } from './spawn-call.js';
@@ -19,6 +19,8 @@ const SHORTAGES = new Set(['EAGAIN', 'ENOMEM', 'EMFILE', 'ENFILE']);
 /** At these execvp(3) of the C library gives up a search, although a later directory may have the program. */
 const ENDS_SEARCH_EARLY = new Set(['ELOOP', 'ENAMETOOLONG']);
 const { ENOEXEC } = constants.errno;
+/** What clone3(2) may say of a control group. Some of these can mean the program as well. */
+const MAY_MEAN_CGROUP = new Set(['EACCES', 'EBADF', 'EBUSY', 'EINVAL', 'ENODEV', 'ENOSYS', 'EOPNOTSUPP', 'EPERM']);
 
 /** How to reach the program: by its file, or by a search in the server's own PATH. */
 type Reach = Pick<ChildStart, 'file' | 'searchesPath'>;
@@ -33,7 +35,7 @@ export async function startChild(
   const { argv, env, cwd, arg0 = argv[0] } = spec;
   const own = [arg0, ...argv.slice(1)];
   const attempt = (reach: Reach, words: readonly string[] = own): Promise<number> =>
-    spawnChild({ ...reach, argv: words, env, cwd, streams }, onExit);
+    startInCgroup(spec.cgroup, { ...reach, argv: words, env, cwd, streams }, (start) => spawnChild(start, onExit));
 
   let reach: Reach = quickReach(spec) ?? { file: await findOrBlame(spec, streams) };
   let pid = await attempt(reach);
@@ -46,6 +48,20 @@ export async function startChild(
   }
   if (!SHORTAGES.has(nameOf(pid))) await blameOthers(spec, streams, nameOf(pid));
   throw spawnError(`program ${JSON.stringify(argv[0])}`, nameOf(pid));
+}
+
+/** After a refusal that may be the group's it tries again without: nothing has run yet. */
+async function startInCgroup(
+  cgroup: BirthCgroup | undefined,
+  start: ChildStart,
+  spawn: (start: ChildStart) => Promise<number>,
+): Promise<number> {
+  if (cgroup === undefined) return spawn(start);
+  const pid = await spawn({ ...start, cgroup: cgroup.descriptor });
+  if (pid > 0 || !MAY_MEAN_CGROUP.has(nameOf(pid))) return pid;
+  const second = await spawn(start);
+  if (second > 0) cgroup.onRefused(nameOf(pid));
+  return second;
 }
 
 /** How to reach the program without looking at any directory; undefined when its PATH is not the server's. */

@@ -1,6 +1,6 @@
 /**
- * Finds all processes of commands: descendants of their leaders, members of the groups and sessions of those, and processes with their mark whose
- * parents have gone. It signals nothing.
+ * Finds all processes of commands: descendants of their leaders, members of the groups and sessions of those, processes with their mark whose
+ * parents have gone, and those in their control groups where they have some. It signals nothing.
  *
  * It walks down the lists of children from the leaders, and checks the orphans of this process. So the cost depends on what commands have left, not
  * on how many processes the host has. If that is not possible it reads the whole table of processes.
@@ -18,11 +18,21 @@ export interface TreeTarget {
   readonly mark: string;
   /** Whether every orphan belongs to it, marked or not: the leftovers of all commands, when the server ends. Default: false. */
   readonly allOrphans?: boolean;
+  /** The control groups that its commands have for themselves. Default: none. */
+  readonly cgroups?: TreeCgroups | undefined;
+}
+
+/** Control groups by the marks of their commands. */
+export interface TreeCgroups {
+  /** Begins to kill everything inside. */
+  kill(mark: string): void;
+  /** Living processes inside, without known ones. */
+  members(mark: string, isKnown: (pid: number) => boolean): readonly ProcEntry[];
 }
 
 /** To be created when the kill is asked for, because the numbers may belong to other processes later. */
-export function treeTarget(pids: readonly number[], mark: string): TreeTarget {
-  return { leaders: pids.map(ownChild).filter((child) => child !== undefined), mark };
+export function treeTarget(pids: readonly number[], mark: string, cgroups?: TreeCgroups): TreeTarget {
+  return { leaders: pids.map(ownChild).filter((child) => child !== undefined), mark, cgroups };
 }
 
 /** Marks of all processes of the host, for hosts where the table has to be read. Most processes are strangers and stay the same. */
@@ -34,6 +44,7 @@ export class TreeScan {
   readonly #marks = new Set<string>();
   readonly #prefixes: string[] = [];
   readonly #takesAllOrphans: boolean;
+  readonly #targets: readonly TreeTarget[];
   /** Every process found so far. */
   readonly #met = new Map<number, ProcEntry>();
   /** Orphans that belong to other commands. */
@@ -46,6 +57,7 @@ export class TreeScan {
   #isRestless = false;
 
   constructor(targets: readonly TreeTarget[]) {
+    this.#targets = targets;
     this.#leaders = targets.flatMap(({ leaders }) => leaders);
     this.#takesAllOrphans = targets.some(({ allOrphans }) => allOrphans === true);
     for (const { mark } of targets) {
@@ -78,6 +90,7 @@ export class TreeScan {
     this.#sessions = new Set();
     for (const leader of this.leaders) this.#addLeader(leader);
     if (!this.#searchChildren()) this.#searchTable();
+    this.#searchCgroups();
     return [...this.#found.values()].filter(({ alive }) => alive);
   }
 
@@ -168,6 +181,14 @@ export class TreeScan {
         if (!this.#isKin(entry) && !this.#found.has(entry.parent)) continue;
         this.#add(entry);
         grown = true;
+      }
+    }
+  }
+
+  #searchCgroups(): void {
+    for (const { cgroups, mark } of this.#targets) {
+      for (const entry of cgroups?.members(mark, (pid) => this.#found.has(pid)) ?? []) {
+        this.#addWithDescendants(entry);
       }
     }
   }

@@ -4,6 +4,7 @@
 import type { Server } from 'node:http';
 import Fastify, { type FastifyBaseLogger, type FastifyHttpOptions, type FastifyInstance, LogController } from 'fastify';
 import { authPlugin } from '../../plugins/auth.js';
+import { cgroupsPlugin } from '../../plugins/cgroups.js';
 import { commandExecPlugin } from '../../plugins/command-exec.js';
 import { commandsPlugin } from '../../plugins/commands.js';
 import { drainPlugin } from '../../plugins/drain.js';
@@ -92,6 +93,7 @@ export async function buildApp(
   await app.register(overloadPlugin, { config });
   await app.register(rpcPlugin, { config });
   await app.register(sandboxPlugin, { config });
+  await app.register(cgroupsPlugin);
   await app.register(commandsPlugin, { config });
   await app.register(commandExecPlugin, { config });
   await app.register(filesPlugin, { config });

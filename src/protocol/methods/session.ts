@@ -43,6 +43,20 @@ const sandboxLimits = z.object({
   minimum: z.string().describe('`--sandbox-minimum`: the policy that every command gets at least, or `none`.'),
 });
 
+const cgroupLimits = z.object({
+  commands: z
+    .enum(['start', 'soon', 'none'])
+    .describe(
+      '`start`: each command is born in a control group of its own. `soon`: it is moved there if it does not end at once.',
+    ),
+  reason: z
+    .string()
+    .optional()
+    .describe(
+      'Why there are none: `notMounted`, `readOnly`, `notWritable`, `notDelegated`, `oldKernel`, `noLibrary`, `refused`.',
+    ),
+});
+
 const initializeResult = z.object({
   userAgent: z.string().describe('Names the server and the client.'),
   codexHome: z
@@ -58,9 +72,9 @@ const initializeResult = z.object({
     .describe('Names this server instance: only the same one can say that a detachable command is lost.'),
   connectionId: z.string().describe('Names this connection in logs, traces and metrics.'),
   limits: z
-    .record(z.string(), z.union([z.number(), sandboxLimits]))
+    .record(z.string(), z.union([z.number(), sandboxLimits, cgroupLimits]))
     .describe(
-      "The server's bounds, by the names of their flags in camelCase; and `sandbox`, what is enforced of a `sandboxPolicy`.",
+      "The server's bounds, by the names of their flags in camelCase; `sandbox`, what is enforced of a `sandboxPolicy`; and `cgroups`, by what kills reach every process of a command.",
     ),
 });
 
