@@ -4,8 +4,10 @@ import { join } from 'node:path';
 import { ConnectError, fieldOf } from '../../client/src/errors.js';
 import { urlFromEnvironment } from '../config/client-settings.js';
 import { readConfig } from '../config/config.js';
+import { type CgroupFacts, Cgroups } from '../process/cgroups.js';
 import { givenDescriptorLimit } from '../process/environment.js';
 import { loadLibc } from '../process/libc.js';
+import type { CgroupAbsence } from '../process/own-cgroup.js';
 import { pidsLeft } from '../process/pids-left.js';
 import type { SandboxHost } from '../process/sandbox/sandbox-host.js';
 import { Sandboxes } from '../process/sandbox/sandboxes.js';
@@ -73,6 +75,7 @@ function finding(name: string, isGood: boolean, found: string, advice: string): 
 
 async function hostFindings(): Promise<Finding[]> {
   const sandboxes = new Sandboxes({ script: SANDBOX_SCRIPT, libc: loadLibc, onThread: () => {} });
+  const cgroups = new Cgroups({ serverMark: `doctor-${process.pid}.`, libc: loadLibc, onRefused: () => {} });
   try {
     return [
       nodeFinding(),
@@ -82,8 +85,10 @@ async function hostFindings(): Promise<Finding[]> {
       processFinding(),
       ...sandboxFindings(await sandboxes.host()),
       controlGroupFinding(),
+      commandGroupFinding(await cgroups.facts()),
     ];
   } finally {
+    await cgroups.close();
     await sandboxes.close();
   }
 }
@@ -158,6 +163,36 @@ function controlGroupFinding(): Finding {
   return finding('control group', groups !== '', groups === '' ? 'none' : `${version}, ${limit}`, 'mount /proc');
 }
 
+/** Groups for commands are an extra, so their absence is nothing to mend. */
+function commandGroupFinding(facts: CgroupFacts): Finding {
+  return finding(
+    'groups of commands',
+    true,
+    cgroupText(facts.commands, 'reason' in facts ? facts.reason : undefined),
+    '',
+  );
+}
+
+const CGROUP_ABSENCES: Readonly<Record<CgroupAbsence, string>> = {
+  notMounted: 'control groups of version 2 are not mounted, or the own one is not in sight',
+  readOnly: 'they are mounted read-only, as container engines do',
+  notWritable: 'the own control group belongs to another user; a systemd unit has Delegate=yes for that',
+  notDelegated: 'the own control group is not delegated; a systemd unit has Delegate=yes for that',
+  oldKernel: 'the kernel has no cgroup.kill (Linux 5.14)',
+  noLibrary: 'the C library cannot be called',
+  refused: 'the kernel refuses them',
+};
+
+/** What a host or a server says of control groups for commands; a reason that is not known here stays as it is. */
+function cgroupText(commands: unknown, reason: unknown): string {
+  if (commands === 'start') return 'writable: each command is born in one of its own';
+  if (commands === 'soon') {
+    return 'writable: each command that does not end at once is moved into one of its own (before glibc 2.39)';
+  }
+  const known = Object.entries(CGROUP_ABSENCES).find(([name]) => name === reason)?.[1];
+  return `none, which is fine: ${known ?? String(reason)}`;
+}
+
 function textOf(path: string): string {
   try {
     return readFileSync(path, 'utf8');
@@ -184,6 +219,7 @@ async function lookAtServer({ box, url, keepsCommands }: Connection): Promise<Fi
   const enforces = typeof landlockAbi === 'number' && landlockAbi > 0;
   const notEnforced = Array.isArray(gaps) ? gaps.join(', ') : '';
   const policies = policyText(fieldOf(sandbox, 'default'), fieldOf(sandbox, 'minimum'));
+  const cgroups = fieldOf(limits, 'cgroups');
   return [
     finding('server', true, safeLine(`${name ?? 'unknown'} ${version ?? ''} at ${url}`), ''),
     finding('commands', exitCode === 0, `sh -c 'exit 0' ended with ${exitCode}`, 'look into the log of the server'),
@@ -201,6 +237,11 @@ async function lookAtServer({ box, url, keepsCommands }: Connection): Promise<Fi
         : `policies are refused${policies}`,
       'run `execwire doctor --host` on that host',
     ),
+    ...(cgroups === undefined
+      ? []
+      : [
+          finding('groups of commands', true, cgroupText(fieldOf(cgroups, 'commands'), fieldOf(cgroups, 'reason')), ''),
+        ]),
   ];
 }
 

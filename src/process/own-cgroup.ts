@@ -5,7 +5,7 @@
  * an attribute of the folder (systemd, for services of root), or by making it the top of a namespace (container engines).
  */
 import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { errnoOf } from './program-path.js';
 
 /** Why commands get no control groups of their own. */
@@ -66,7 +66,8 @@ function folderOf(path: string, mounts: string): string | undefined {
     if (!source.startsWith('cgroup2 ') || root === undefined || place === undefined) continue;
     const prefix = root === '/' ? '' : unescaped(root);
     // A later mount at the same place hides the earlier one.
-    if (path === prefix || path.startsWith(`${prefix}/`)) found = join(unescaped(place), path.slice(prefix.length));
+    if (path === prefix || path.startsWith(`${prefix}/`))
+      found = resolve(unescaped(place), `.${path.slice(prefix.length)}`);
   }
   return found;
 }

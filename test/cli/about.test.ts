@@ -132,7 +132,7 @@ t.test('doctor checks the host, or a server, and ends with 1 when a check fails'
   const findings: { name: string; isGood: boolean; found: string; advice?: string }[] = JSON.parse(host.stdout);
   t.same(
     findings.map(({ name }) => name),
-    ['Node', 'native parts', 'terminals', 'descriptors', 'processes', 'sandbox', 'control group'],
+    ['Node', 'native parts', 'terminals', 'descriptors', 'processes', 'sandbox', 'control group', 'groups of commands'],
   );
   t.equal(host.code, findings.every(({ isGood }) => isGood) ? 0 : 1);
   for (const { name, isGood, advice } of findings) t.equal(advice === undefined, isGood, name);
