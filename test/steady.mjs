@@ -11,8 +11,8 @@ import { TapOutput } from './check/tap-output.mjs';
 const RUNS = 10;
 /** Twice as many as the machines that this is run on have cores. */
 const BUSY_LOOPS = 4;
-/** Test files at a time, five times as many as in `npm test`, because beside the loops a file mostly waits for a core. */
-const JOBS = 10;
+/** Test files at a time, three times as many as in `npm test`, because beside the loops a file mostly waits for a core. */
+const JOBS = 9;
 /** Milliseconds for all runs together. Runs that are not done by then have failed. */
 const LIMIT_MS = 2 * 60 * 60 * 1000;
 /** Seconds that a test may take, because each gets only a part of the machine. */
