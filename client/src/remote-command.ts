@@ -1,6 +1,6 @@
 /**
  * The life of one command on the wire, over as many connections as it takes: starts it or attaches to it, comes back after a break, and ends with
- * the reply or with what is known instead. Knows no reader, no capture and no result.
+ * the reply or with what is known instead. Knows no reader, no capture and no result. Long because all steps of this life share its fields.
  *
  *     waiting → placed (sent on a session) ⇄ away (detachable only) → ended
  */

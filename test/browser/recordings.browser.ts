@@ -69,3 +69,17 @@ browserTest('user is told what is wrong when a file is no recording', async (t) 
     .filter({ hasText: /recording|version/i })
     .waitFor();
 });
+
+browserTest('recording that changes its size again and again holds nothing up', async (t) => {
+  const terminal = await t.open();
+  const file = join(t.folder(), 'sizes.cast');
+  const sizes = Array.from({ length: 20_000 }, (_, index) => `[0.1,"r","${index % 2 === 0 ? '1000x1000' : '10x10'}"]`);
+  const lines = ['{"version":2,"width":80,"height":24}', ...sizes, '[0.1,"o","at the end"]'];
+  writeFileSync(file, lines.join('\n'));
+  const choosing = terminal.page.waitForEvent('filechooser');
+  await terminal.button('Play a recording').click();
+  await (await choosing).setFiles(file);
+  await terminal.untilShown('at the end');
+  await terminal.button('Paste').click();
+  await terminal.untilSaid(/only watch/);
+});

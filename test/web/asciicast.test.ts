@@ -44,3 +44,12 @@ t.test('file that is no recording is refused with what is wrong', (t) => {
   for (const [file, why] of cases) t.throws(() => readCast(file), { message: why }, JSON.stringify(file));
   t.end();
 });
+
+t.test('time of a recording does not go back', (t) => {
+  const { events } = readCast(`${HEADER}\n[-1, "o", "a"]\n[2, "o", "b"]\n[1, "o", "c"]`);
+  t.same(
+    events.map(({ at }) => at),
+    [0, 2, 2],
+  );
+  t.end();
+});

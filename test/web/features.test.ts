@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import t from 'tap';
 import { keySequence, withModifiers } from '../../web/src/features/key-codes.js';
+import { looksLikeAnother, shownAddress } from '../../web/src/features/link-address.js';
 import { beginningOf, pasteTextOf } from '../../web/src/features/paste-text.js';
 import { canBeTyped, pastedName, remoteName, shellQuote } from '../../web/src/features/remote-path.js';
 import { isShortcut, type KeyPress } from '../../web/src/features/shortcut-keys.js';
@@ -77,6 +78,9 @@ t.test('a name on the server is one component that can be typed', async (t) => {
   t.equal(remoteName('report 1.txt'), 'report 1.txt');
   t.equal(remoteName('../../etc/passwd'), '.._.._etc_passwd');
   t.equal(remoteName('a\nrm -rf b\x1b'), 'a_rm -rf b_');
+  t.equal(remoteName('a\u202egnp.sh'), 'a_gnp.sh');
+  t.match(remoteName(`${'l'.repeat(300)}.tar.gz`), /^l+\.tar\.gz$/);
+  t.equal(remoteName('.bashrc'), '.bashrc');
   t.equal(remoteName("x\\'; id; #"), "x_'; id; #", 'fish heeds a backslash in single quotes');
   for (const name of ['', '.', '..']) t.equal(remoteName(name), 'file');
   t.equal(remoteName('\ud800.txt'), '\ufffd.txt');
@@ -257,4 +261,16 @@ t.test('settings hold without a storage, and with a broken or a full one', async
     settings.set('keyBar', 'on');
     t.equal(settings.get('keyBar'), 'on');
   }
+});
+
+t.test('an address that imitates another one is shown as it is, and is asked about', async (t) => {
+  t.equal(shownAddress('https://аррӏе.com/'), 'https://xn--80ak6aa92e.com/');
+  t.equal(shownAddress('no address'), 'no address');
+  const deceptions = {
+    'https://example.com/a@b': false,
+    'https://google.com@evil.example/': true,
+    'https://аррӏе.com/': true,
+    'no address': false,
+  };
+  for (const [uri, expected] of Object.entries(deceptions)) t.equal(looksLikeAnother(uri), expected, uri);
 });

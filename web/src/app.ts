@@ -16,7 +16,7 @@ import { Notices } from './notices.js';
 import { watchPageLife } from './page-life.js';
 import { PageTerminals } from './page-terminals.js';
 import { SignIn, takeTokenFromAddress } from './sign-in.js';
-import { forgetAll, savedPage, savedToken, signOuts } from './store.js';
+import { forgetAll, savedPage, savedToken, saveToken, signOuts } from './store.js';
 import type { Ui } from './ui.js';
 
 /** Milliseconds between looks for a server while the page reconnects. */
@@ -54,11 +54,9 @@ export class App {
 
   /** Puts the page together and connects. */
   async start(): Promise<void> {
-    takeTokenFromAddress();
-    window.addEventListener('hashchange', () => {
-      takeTokenFromAddress();
-      if (this.#connection.box === undefined) void this.#connect();
-    });
+    const given = takeTokenFromAddress();
+    if (given !== undefined) saveToken(given);
+    window.addEventListener('hashchange', () => this.#takeToken());
     this.#toolbar.append(
       button('New terminal', () => this.#terminals.start(SHELL)),
       button('Commands', () => this.#commands.open()),
@@ -131,6 +129,18 @@ export class App {
         ? 'The server is there and wants a token, or does not know this page (--allow-origin).'
         : 'The server is there and refuses this token, or takes nobody now.',
     );
+  }
+
+  /** A link with another token, opened in this tab. Whoever is signed in stays so, since any page can open such a link. */
+  #takeToken(): void {
+    const token = takeTokenFromAddress();
+    if (token === undefined) return;
+    if (this.#connection.box !== undefined) {
+      this.#notices.tell('You are signed in. Sign out first to use the token of that link.');
+      return;
+    }
+    saveToken(token);
+    void this.#connect();
   }
 
   readonly #tryAgain = { label: 'Try again', run: () => void this.#connect() };

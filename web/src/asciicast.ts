@@ -31,6 +31,7 @@ export function readCast(text: string): Cast {
   const rows = fieldOf(header, 'height');
   if (!isSize(cols) || !isSize(rows)) throw new Error('The recording names no size of its window.');
   const events: CastEvent[] = [];
+  let last = 0;
   for (const [index, line] of lines.slice(1).entries()) {
     const event = parsed(line, index + 2);
     if (!Array.isArray(event)) throw new Error(`Line ${index + 2} of the recording is no event.`);
@@ -38,7 +39,10 @@ export function readCast(text: string): Cast {
     if (typeof at !== 'number' || !Number.isFinite(at) || typeof data !== 'string')
       throw new Error(`Line ${index + 2} of the recording is no event.`);
     // Input, markers and what later versions add is not shown.
-    if (kind === 'o' || kind === 'r') events.push({ at, kind, data });
+    if (kind !== 'o' && kind !== 'r') continue;
+    // Time does not go back.
+    last = Math.max(last, at);
+    events.push({ at: last, kind, data });
   }
   const title = fieldOf(header, 'title');
   return { cols, rows, title: typeof title === 'string' ? title : '', events };

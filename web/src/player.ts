@@ -1,4 +1,5 @@
 /** Plays a recording on a terminal, with a bar to stop it, to speed it up and to go to any place of it. Knows no connection. */
+import type { TerminalSize } from '../../client/src/browser.js';
 import { type Cast, type CastEvent, sizeOf } from './asciicast.js';
 import { button, element } from './element.js';
 import { TerminalScreen } from './terminal-screen.js';
@@ -6,6 +7,8 @@ import { TerminalScreen } from './terminal-screen.js';
 /** Seconds of a pause that are played; a longer one is cut to this. */
 const LONGEST_PAUSE_S = 2;
 const SPEEDS = [1, 2, 4, 8];
+/** Milliseconds of a long jump after which the rest of the page has its turn. */
+const SLICE_MS = 30;
 
 /** A recording in a tab. */
 export class Player {
@@ -123,14 +126,25 @@ export class Player {
   /** Shows everything up to now, one call behind the other. */
   #showUntilNow(): Promise<void> {
     this.#turn = this.#turn.then(async () => {
+      let size: TerminalSize | undefined;
+      let sliceFromMs = performance.now();
       for (;;) {
         const event = this.#events[this.#next];
         if (event === undefined || event.at > this.#nowS) break;
         this.#next += 1;
-        const size = event.kind === 'r' ? sizeOf(event.data) : undefined;
+        if (event.kind === 'r') {
+          // Of several sizes only the last is seen, and each costs as much as a screen.
+          size = sizeOf(event.data) ?? size;
+          continue;
+        }
         if (size !== undefined) this.screen.fixSize(size);
-        else if (event.kind === 'o') await this.screen.write(event.data);
+        size = undefined;
+        await this.screen.write(event.data);
+        if (performance.now() - sliceFromMs < SLICE_MS) continue;
+        await new Promise((resolve) => setTimeout(resolve));
+        sliceFromMs = performance.now();
       }
+      if (size !== undefined) this.screen.fixSize(size);
       this.#tell();
     });
     return this.#turn;

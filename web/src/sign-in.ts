@@ -2,12 +2,12 @@
 import { element } from './element.js';
 import { savedToken, saveToken } from './store.js';
 
-/** Takes a credential out of `#token=…`, so that no history and no screenshot has it. */
-export function takeTokenFromAddress(): void {
+/** Takes a credential out of `#token=…`, so that no history and no screenshot has it. @returns undefined where there is none */
+export function takeTokenFromAddress(): string | undefined {
   const [, token] = /(?:^#|&)token=([^&]*)/.exec(location.hash) ?? [];
-  if (token === undefined) return;
+  if (token === undefined) return undefined;
   history.replaceState(history.state, '', location.pathname + location.search);
-  if (token !== '') saveToken(decoded(token));
+  return token === '' ? undefined : decoded(token);
 }
 
 /** The text of a part of an address. A `+` stands for itself, since tokens in base 64 have it. */

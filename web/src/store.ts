@@ -10,6 +10,8 @@ export interface SavedTerminal {
   readonly key: string;
   /** The command, as the tab and the list show it. */
   readonly label: string;
+  /** The title that its program gave it; empty for none. */
+  readonly title: string;
   readonly isTty: boolean;
   readonly role: 'writer' | 'observer';
   /** The instance of the server that runs it; null where it does not say. */

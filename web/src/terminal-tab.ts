@@ -1,6 +1,6 @@
 /**
  * One command in one tab: starts it or attaches to it, and comes back to it on the next connection, with every byte from where it was. Says honestly what is
- * known of it where that is not all. Knows no other tab. Long, because all ways of coming and going end in the same few fields.
+ * known of it where that is not all. Knows no other tab. Long because all ways of coming and going end in the same few fields.
  *
  *     waiting → live ⇄ away (no connection) → ended
  *                └─ taken (another client writes) ⇄ live
@@ -22,8 +22,8 @@ import { actionsOf, type Facts, type TabEvents, type TabState } from './tab-stat
 import { type ScreenEvents, TerminalScreen } from './terminal-screen.js';
 import { OutputTail } from './unfinished-output.js';
 
-/** Pieces that are typed before there is a connection, such as right after a reload. */
-const MOST_EARLY_PIECES = 1_000;
+/** Characters and bytes that are typed before there is a connection, such as right after a reload. More is a paste of more than a person would do. */
+const MOST_EARLY_LENGTH = 1024 * 1024;
 
 /** One tab. */
 export class TerminalTab {
@@ -81,6 +81,7 @@ export class TerminalTab {
   static async restored(id: string, saved: SavedTerminal, events: TabEvents): Promise<TerminalTab> {
     const { key, label, isTty, role, serverId, picture, offset, start } = saved;
     const tab = new TerminalTab(id, events, { key, label, isTty, role, serverId: serverId ?? undefined }, start);
+    tab.title = saved.title;
     if (picture !== undefined) {
       await tab.screen.restore(picture, saved);
       Object.assign(tab.#offset, offset);
@@ -163,7 +164,8 @@ export class TerminalTab {
     const stdout = this.#offset.stdout - this.#tail.unfinishedBytes;
     return {
       key,
-      label: this.label,
+      label: this.#facts.label,
+      title: this.title,
       isTty,
       role,
       serverId: serverId ?? null,
@@ -217,7 +219,10 @@ export class TerminalTab {
     const handle = this.#handle;
     if (!this.mayRun || this.state === 'taken') return;
     if (handle === undefined) {
-      if (this.#early.length < MOST_EARLY_PIECES) this.#early.push(data);
+      this.#early.push(data);
+      if (this.#early.reduce((sum, { length }) => sum + length, 0) <= MOST_EARLY_LENGTH) return;
+      this.#early.pop();
+      this.#events.onNotice('Nothing more that you type is kept, because there is no connection.');
       return;
     }
     handle.write(data).catch((error: unknown) => {

@@ -14,6 +14,8 @@ const CLIPBOARD = 'c';
 /** More is not put on a clipboard by mistake. */
 const MAX_CHARACTERS = 1024 * 1024;
 const OSC_CLIPBOARD = 52;
+/** Milliseconds after a refusal in which all further questions of the terminal are refused. */
+const QUIET_MS = 30_000;
 
 /** What the user said for this terminal, until the page ends. */
 type Consent = 'ask' | 'always' | 'never';
@@ -21,8 +23,10 @@ type Consent = 'ask' | 'always' | 'never';
 /** Adds it. Both ways have a consent of their own, because what is on the clipboard may be a secret. */
 export function addClipboardConsent(view: TerminalView): void {
   const consents: Record<'write' | 'read', Consent> = { write: 'ask', read: 'ask' };
+  let quietUntilMs = 0;
   const mayGo = async (way: 'write' | 'read', text: string, detail?: string): Promise<boolean> => {
     if (consents[way] !== 'ask') return consents[way] === 'always';
+    if (performance.now() < quietUntilMs) return false;
     // A terminal that nobody looks at must not ask, and one question at a time is enough.
     if (document.hidden || view.element.offsetParent === null || isDialogOpen()) return false;
     const remembers = element('input', { type: 'checkbox' });
@@ -36,6 +40,8 @@ export function addClipboardConsent(view: TerminalView): void {
       buttons: { refuse: 'Refuse', allow: 'Allow' },
     });
     const isAllowed = answer === 'allow';
+    // A program that asks again and again would take the keyboard away each time.
+    if (!isAllowed) quietUntilMs = performance.now() + QUIET_MS;
     if (remembers.checked && answer !== '') consents[way] = isAllowed ? 'always' : 'never';
     return isAllowed;
   };

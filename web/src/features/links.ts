@@ -3,7 +3,11 @@ import { WebLinksAddon } from '@xterm/addon-web-links';
 import { ask } from '../dialogs.js';
 import { element } from '../element.js';
 import type { TerminalView } from '../terminal-view.js';
+import { looksLikeAnother, shownAddress } from './link-address.js';
+import { lineOf } from './title-text.js';
 
+/** Of an address below the pointer. */
+const SHOWN_CHARACTERS = 300;
 /** Schemes that are opened. All others could run something, such as `javascript:`. */
 const OPENED = ['http:', 'https:'];
 
@@ -12,25 +16,28 @@ export function addLinks(view: TerminalView): void {
   const address = element('div', { class: 'link-address', hidden: true });
   view.element.append(address);
   const hover = (_event: MouseEvent, uri: string): void => {
-    address.textContent = uri;
+    address.textContent = lineOf(shownAddress(uri), SHOWN_CHARACTERS);
     address.hidden = false;
   };
   const leave = (): void => {
     address.hidden = true;
   };
-  view.xterm.loadAddon(new WebLinksAddon((_event, uri) => openLink(uri), { hover, leave }));
+  const open = (_event: MouseEvent, uri: string): void => {
+    if (looksLikeAnother(uri)) void openWhenWanted(uri, 'It leads elsewhere than it seems to.');
+    else openLink(uri);
+  };
+  view.xterm.loadAddon(new WebLinksAddon(open, { hover, leave }));
   view.xterm.options.linkHandler = {
     // The text of such a link may say something else than where it leads.
-    activate: (_event, uri) => void openWhenWanted(uri),
+    activate: (_event, uri) => void openWhenWanted(uri, 'A program in the terminal put it behind other text.'),
     hover,
     leave,
   };
 }
 
-async function openWhenWanted(uri: string): Promise<void> {
+async function openWhenWanted(uri: string, text: string): Promise<void> {
   const title = 'Open this address?';
-  const text = 'A program in the terminal put it behind other text.';
-  if (await ask({ title, text, detail: uri, yes: 'Open', no: 'Do not open' })) openLink(uri);
+  if (await ask({ title, text, detail: shownAddress(uri), yes: 'Open', no: 'Do not open' })) openLink(uri);
 }
 
 /** Opens an address in a page that knows nothing of this one. */

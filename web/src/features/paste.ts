@@ -77,6 +77,8 @@ async function pasteFromClipboard(
   take: (text: string) => void,
   onFiles: (files: readonly File[]) => void,
 ): Promise<void> {
+  // Before the browser asks for what would not be used.
+  if (!mayType(view)) return;
   try {
     const items = await navigator.clipboard.read();
     const textItem = items.find(({ types }) => types.includes('text/plain'));

@@ -2,8 +2,9 @@
 
 /** Characters that no shell gives a meaning. */
 const PLAIN = /^[A-Za-z0-9_@%+=:,./-]+$/;
+/** Control characters, and those that turn the direction of text. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
-const CONTROL = /[\x00-\x1f\x7f-\x9f]/;
+const CONTROL = /[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]/;
 /** Bytes of a name: file systems allow 255, and the server writes to a longer name first. */
 const MAX_NAME_BYTES = 200;
 
@@ -31,8 +32,7 @@ export function remoteName(name: string): string {
 
 /** A long name is cut before its ending, because programs go by the ending. */
 function split(name: string): { readonly stem: string; readonly ending: string } {
-  const at = name.lastIndexOf('.');
-  const ending = at > 0 ? name.slice(at) : '';
+  const [ending = ''] = /(?<=.)(?:\.tar)?\.[^.]*$/.exec(name) ?? [];
   return bytesOf(ending) > MAX_NAME_BYTES / 2
     ? { stem: name, ending: '' }
     : { stem: name.slice(0, name.length - ending.length), ending };

@@ -24,7 +24,9 @@ export function addUploads(view: TerminalView, ui: Ui, tools: ToolBar): (files: 
   tools.add({
     label: 'Upload',
     title: 'Upload files and type their paths; dropping or pasting them does it, too',
-    run: () => chooser.click(),
+    run: () => {
+      if (mayType(view)) chooser.click();
+    },
   });
   addDropping(view, upload);
   return upload;
