@@ -1,6 +1,7 @@
 // Real engines: Podman, its kube play, podman-compose, and dockerd where it starts. Started by engine-checks.mjs in a place of its own, which ends with
 // it; its input is one JSON file.
 import { readFile } from 'node:fs/promises';
+import { checkComposeRoll } from './compose-roll.mjs';
 import { Engine } from './engine.mjs';
 import { checkContainer, checkWays } from './engine-containers.mjs';
 import { settle } from './engine-place.mjs';
@@ -19,4 +20,6 @@ async function podmanHealth(container) {
 }
 await checkContainer(podman, 'the image', { argv: ['--tmpfs', '/workspace', image, 'serve'], health: podmanHealth });
 await checkWays(podman, { usersImage, usersBase, runtimeImage, runtimeFolder, health: podmanHealth });
+step('podman-compose: a rolling recreate of compose.yaml under load');
+await checkComposeRoll(input);
 process.exit(failedChecks().length > 0 ? 1 : 0);

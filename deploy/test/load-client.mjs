@@ -59,12 +59,12 @@ async function outcomeOf(client, { command, ...params }) {
 
 /**
  * Starts the load.
- * @param {{ url: string, token?: string, workers?: number, terminals?: number, pauseMs?: number }} options
- *   `pauseMs` (default 40): between two requests of one worker
+ * @param {{ url: string, token?: string, workers?: number, terminals?: number, pauseMs?: number, cwd?: string }} options
+ *   `pauseMs` (default 40): between two requests of one worker; `cwd`: where commands leave their lines, default the replica's
  * @returns {{ figures: LoadFigures, stop: () => Promise<LoadFigures>, abort: () => Promise<LoadFigures> }} `stop` lets what is
  *   under way finish; `abort` also tries nothing again
  */
-export function startLoad({ url, token, workers = 12, terminals = 4, pauseMs = 40 }) {
+export function startLoad({ url, token, workers = 12, terminals = 4, pauseMs = 40, cwd }) {
   const figures = {
     sent: 0,
     answered: 0,
@@ -127,7 +127,7 @@ export function startLoad({ url, token, workers = 12, terminals = 4, pauseMs = 4
       const id = `${run}-s${name}-${count}`;
       figures.sent += 1;
       figures.ids.push(id);
-      const result = await deliver(slot, id, { command: ['/bin/sh', '-c', SHORT_SCRIPT, 'sh', id] });
+      const result = await deliver(slot, id, { cwd, command: ['/bin/sh', '-c', SHORT_SCRIPT, 'sh', id] });
       if (result !== undefined) settle(id, result.exitCode === 0 && result.stdout === `${id}\n`, result);
       await delay(pauseMs);
     }
@@ -152,7 +152,7 @@ export function startLoad({ url, token, workers = 12, terminals = 4, pauseMs = 4
       const result = await deliver(
         slot,
         id,
-        { command, processId: id, tty: true, disableTimeout: true, disableOutputCap: true },
+        { cwd, command, processId: id, tty: true, disableTimeout: true, disableOutputCap: true },
         begin,
       );
       if (result === undefined) continue;
