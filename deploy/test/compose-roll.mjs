@@ -21,7 +21,9 @@ const BALANCER_NOTICE_MS = 2500;
 
 /** @returns {Promise<string>} a limit of this process, as setrlimit(2) takes it */
 async function hardLimit(name) {
-  const [, hard] = new RegExp(`^${name} +\\S+ +(\\d+|unlimited)`, 'm').exec(await readFile('/proc/self/limits', 'utf8'));
+  const [, hard] = new RegExp(`^${name} +\\S+ +(\\d+|unlimited)`, 'm').exec(
+    await readFile('/proc/self/limits', 'utf8'),
+  );
   return hard === 'unlimited' ? '-1' : hard;
 }
 

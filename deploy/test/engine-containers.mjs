@@ -25,7 +25,10 @@ const differs = (what, seen, wanted) =>
 async function serviceProblems(engine, container) {
   const box = await connect(`ws://127.0.0.1:${PORT}`, { token: TOKEN, reconnect: false });
   const piped = await box.exec(['/bin/sh', '-c', 'echo out; exit 3'], { reject: false });
-  const terminal = box.terminal(['/bin/sh', '-c', 'stty size 2>/dev/null || echo no stty; tty'], { rows: 30, cols: 100 });
+  const terminal = box.terminal(['/bin/sh', '-c', 'stty size 2>/dev/null || echo no stty; tty'], {
+    rows: 30,
+    cols: 100,
+  });
   const { stdout: screen } = await terminal.result;
   const running = box.exec(['/bin/sh', '-c', 'echo started; sleep 1; echo done'], { reject: false });
   await running.waitFor('started');
@@ -66,10 +69,11 @@ export async function checkContainer(engine, way, { argv, health }) {
 /**
  * The ways into an image that the guide has for one host.
  * @param {import('./engine.mjs').Engine} engine
- * @param {{ usersImage: string, usersBase: string, runtimeImage: string, runtimeFolder: string, health: (container: string) => Promise<string> }} options
+ * @param {{ usersImage: string, usersBase: string, runtimeImage: string, runtimeFolder: string, options?: readonly string[], health: (container: string) => Promise<string> }} images
+ *   `options`: further ones of `run` where the image has a health check
  */
-export async function checkWays(engine, { usersImage, usersBase, runtimeImage, runtimeFolder, health }) {
-  await checkContainer(engine, 'COPY --from', { argv: [usersImage, 'serve'], health });
+export async function checkWays(engine, { usersImage, usersBase, runtimeImage, runtimeFolder, options = [], health }) {
+  await checkContainer(engine, 'COPY --from', { argv: [...options, usersImage, 'serve'], health });
   const listen = ['serve', '--listen', 'ws://0.0.0.0:8080'];
   await checkContainer(engine, 'a bind mount', {
     argv: [

@@ -62,11 +62,12 @@ export function inEnginePlace(group, program) {
  */
 export async function settle({ imageStore, driver, workFolder }) {
   await run(['sh', '-c', SETTLE]);
-  const configuration = join(workFolder, 'containers');
   const storage = join(workFolder, 'engine-storage');
-  await mkdir(configuration, { recursive: true });
   await mkdir(storage, { recursive: true });
   await run(['mount', '-t', 'tmpfs', 'tmpfs', storage]);
+  // Engines keep networks and keys there.
+  await run(['cp', '-a', '/etc', storage]);
+  await run(['mount', '--bind', join(storage, 'etc'), '/etc']);
   const storageConf = `[storage]
 driver = "${driver}"
 graphroot = "${join(storage, 'podman')}"
@@ -80,7 +81,6 @@ additionalimagestores = ["${imageStore}"]
     'policy.json': POLICY,
     'storage.conf': storageConf,
   };
-  for (const [name, text] of Object.entries(files)) await writeFile(join(configuration, name), text);
-  await run(['mount', '--bind', configuration, '/etc/containers']);
+  for (const [name, text] of Object.entries(files)) await writeFile(join('/etc/containers', name), text);
   return storage;
 }

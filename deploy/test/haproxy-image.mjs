@@ -12,8 +12,7 @@ export async function buildHaproxyImage(store) {
   const libraries = stdout.split('\n').flatMap((line) => /(\/\S+) \(0x/.exec(line)?.[1] ?? []);
   const container = (await store.buildah('from', 'scratch')).trim();
   const rootFolder = (await store.buildah('mount', container)).trim();
-  for (const path of [program, ...libraries])
-    await run(['install', '-D', '-m', '755', path, join(rootFolder, path)]);
+  for (const path of [program, ...libraries]) await run(['install', '-D', '-m', '755', path, join(rootFolder, path)]);
   for (const folder of ['etc', 'tmp', 'usr/local/etc/haproxy']) await run(['mkdir', '-p', join(rootFolder, folder)]);
   await store.buildah('umount', container);
   // As in the registry's image: a master that takes signals, and a stop that lets connections end.

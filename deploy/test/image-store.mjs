@@ -16,6 +16,7 @@ const BUILD_NAMESPACES = ['unshare', '--pid', '--fork', '--kill-child', '--mount
 /**
  * @typedef {object} ImageStore
  * @property {string} driver `overlay` or `vfs`
+ * @property {string} folder where it keeps images
  * @property {(...argv: string[]) => Promise<string>} buildah runs buildah on this store and returns its stdout
  * @property {() => Promise<void>} remove unmounts and deletes the store
  */
@@ -71,6 +72,7 @@ export async function openImageStore(folder) {
   const driver = works ? 'overlay' : 'vfs';
   return {
     driver,
+    folder: join(folder, 'root'),
     buildah: buildahWith(driver),
     remove: async () => {
       await unmountBelow(folder);

@@ -6,6 +6,9 @@ import { delimiter, join } from 'node:path';
 const PROGRAMS = {
   buildah: 'buildah',
   runc: 'runc',
+  podman: 'podman netavark aardvark-dns catatonit',
+  'podman-compose': 'podman-compose',
+  iptables: 'iptables',
   mmdebstrap: 'mmdebstrap',
   haproxy: 'haproxy',
   nginx: 'nginx-light',

@@ -1,6 +1,6 @@
-// The deployment test, `npm run test:deploy`: runtime folder, manifests, systemd unit, compose file, images, three replicas behind two balancers, and
-// the ways into a user's image. Owns the order of the parts, their private work folder and the end of everything. Installs nothing on the machine.
-//   PART …           only these parts: runtime-folder manifests agent-sandboxes systemd-unit compose-file balancer-names replicas ways-in
+// The deployment test, `npm run test:deploy`: runtime folder, manifests, systemd unit, compose file, images, three replicas behind two balancers, the ways
+// into a user's image, and real engines. Owns the order of the parts, their private work folder and the end of everything. Installs nothing on the machine.
+//   PART …           only these parts: runtime-folder manifests agent-sandboxes systemd-unit compose-file balancer-names replicas ways-in engines
 //   --update-golden  writes the golden renders and the kustomize base instead of comparing them
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -9,6 +9,7 @@ import { join, resolve } from 'node:path';
 import { checkAgentSandbox } from './agent-sandbox.mjs';
 import { checkBalancerNames } from './balancer-names.mjs';
 import { baseImageName, buildBaseImage, debianTar } from './base-image.mjs';
+import { checkEngines, checkWorkloadPod } from './beside-replicas.mjs';
 import { removeCgroups } from './cgroups.mjs';
 import { cleanUp, cleanUpOnSignals, onCleanup } from './cleanup.mjs';
 import { run, runThrough, stopRunning } from './command.mjs';
@@ -23,8 +24,8 @@ import { beside, check, failedChecks, step } from './report.mjs';
 import { missingRequirements } from './requirements.mjs';
 import { checkRunLine } from './run-line.mjs';
 import { checkRuntimeFolder } from './runtime-folder.mjs';
+import { makeRuntimeImages } from './runtime-image.mjs';
 import { checkSystemdUnit } from './systemd-unit.mjs';
-import { checkWaysIn } from './ways-in.mjs';
 
 const projectFolder = resolve(import.meta.dirname, '../..');
 const PARTS = [
@@ -36,6 +37,7 @@ const PARTS = [
   'balancer-names',
   'replicas',
   'ways-in',
+  'engines',
 ];
 const update = process.argv.includes('--update-golden');
 const named = process.argv.slice(2).filter((word) => word !== '--update-golden');
@@ -86,12 +88,12 @@ async function main() {
     await checkRunLine({ projectFolder, workFolder });
   }
   await balancerNames();
-  if (!wants('replicas') && !wants('ways-in')) return;
+  if (!wants('replicas') && !wants('ways-in') && !wants('engines')) return;
   deployments ??= await renderDeployments(projectFolder);
   await checkContainers({ ...deployments, projectFolder, workFolder, cgroup });
 }
 
-/** What needs images. The replicas mostly wait, so that the ways into an image are tried beside them. */
+/** What needs images. The replicas mostly wait, so that the rest is tried beside them. */
 async function checkContainers({ deployment, workload, projectFolder, workFolder, cgroup }) {
   step('base image, without a registry');
   const store = await openImageStore(join(workFolder, 'store'));
@@ -106,16 +108,20 @@ async function checkContainers({ deployment, workload, projectFolder, workFolder
   const rootFolder = (await store.buildah('mount', container)).trim();
   const config = await checkImage(store, image, { rootFolder, projectFolder, workFolder });
 
-  const waysIn = wants('ways-in')
-    ? beside(() => checkWaysIn(store, { workload, projectFolder, workFolder, cgroup }))
-    : async () => {};
+  const others = beside(async () => {
+    if (!wants('ways-in') && !wants('engines')) return;
+    step('the runtime image, and an image of a user');
+    const images = await makeRuntimeImages(store, { projectFolder, workFolder });
+    if (wants('ways-in')) await checkWorkloadPod(images, { workload, workFolder, cgroup });
+    if (wants('engines')) await checkEngines(store, images, { image, projectFolder, workFolder, cgroup });
+  });
   if (wants('replicas')) {
     const input = { deployment, image: config, rootFolder, projectFolder, workFolder, cgroup: `/${cgroup}` };
     const { code, ended } = runThrough([...NAMESPACES, ...(await programWith('rolling-pods', input))]);
     onCleanup('replicas', ended);
     check('the replicas passed', (await code) === 0);
   }
-  await waysIn();
+  await others();
 }
 
 // Rendering needs only npm.

@@ -42,11 +42,15 @@ async function buildUsersBase(store, name) {
 }
 
 /** @typedef {{ name: string, rootFolder: string, image: object }} MountedImage `image`: its configuration */
+/**
+ * @typedef {{ runtime: MountedImage, usersBase: MountedImage, usersImage: string, guide: { folder: string, base: string } }} RuntimeImages `usersImage`:
+ *   `usersBase` with the lines of the guide; `guide`: where its Dockerfile is, and the name after its FROM
+ */
 
 /**
  * @param {import('./image-store.mjs').ImageStore} store has the base image of the project's Dockerfiles
  * @param {{ projectFolder: string, workFolder: string }} folders
- * @returns {Promise<{ runtime: MountedImage, usersBase: MountedImage, usersImage: string }>}
+ * @returns {Promise<RuntimeImages>}
  */
 export async function makeRuntimeImages(store, { projectFolder, workFolder }) {
   await buildImage(store, { projectFolder, workFolder, dockerfile: 'deploy/bundle/Dockerfile', name: RUNTIME_IMAGE });
@@ -61,10 +65,10 @@ export async function makeRuntimeImages(store, { projectFolder, workFolder }) {
   const { text, base } = await guidesDockerfile(projectFolder);
   const baseName = `localhost/${base}`;
   await buildUsersBase(store, baseName);
-  const context = join(workFolder, 'guide');
-  await mkdir(context, { recursive: true });
-  await writeFile(join(context, 'Dockerfile'), text);
-  await store.buildah('bud', '--pull-never', '--layers=false', '--format', 'docker', '--tag', USER_IMAGE, context);
+  const guideFolder = join(workFolder, 'guide');
+  await mkdir(guideFolder, { recursive: true });
+  await writeFile(join(guideFolder, 'Dockerfile'), text);
+  await store.buildah('bud', '--pull-never', '--layers=false', '--format', 'docker', '--tag', USER_IMAGE, guideFolder);
   const { Entrypoint = [], Healthcheck } = await configOf(store, USER_IMAGE);
   check(
     "the guide's lines put execwire into an image",
@@ -76,5 +80,5 @@ export async function makeRuntimeImages(store, { projectFolder, workFolder }) {
     rootFolder: await mounted(store, baseName),
     image: await configOf(store, baseName),
   };
-  return { runtime, usersBase, usersImage: USER_IMAGE };
+  return { runtime, usersBase, usersImage: USER_IMAGE, guide: { folder: guideFolder, base } };
 }
