@@ -167,7 +167,7 @@ function isMarked(pid: number): boolean {
 }
 
 function isGuardian(pid: number): boolean {
-  return readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes('execwire-guardian');
+  return readFileSync(`/proc/${pid}/cmdline`, 'latin1').match(/execwire-guardian|@guardian/) !== null;
 }
 
 t.test('guardian leaves no process when the server is killed with SIGKILL', async (t) => {
