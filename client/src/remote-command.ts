@@ -65,7 +65,8 @@ export class RemoteCommand implements CommandListener, CommandFacts {
   declare detachReason: Notifications['command/exec/detached']['reason'] | undefined;
   /** What the server's count of input is ahead of ours: input of other writers. */
   #inputShift = 0;
-  /** Position behind the last input that a server may have, by our count. */
+  /** Positions behind the last input that the server has for certain, and that it may have, by our count. */
+  #inputTaken = 0;
   #inputSent = 0;
   /** Where it attaches now. It is spoken to there only after the server's word on its input, so that input goes behind that of others. */
   #arriving: Place | undefined;
@@ -145,8 +146,10 @@ export class RemoteCommand implements CommandListener, CommandFacts {
     // A command that keeps less than a window may wait for an acknowledgement before the window is full.
     this.#windowBytes = Math.min(this.#windowBytes, replayBytes ?? this.#windowBytes);
     if (this.isAttached) {
-      // Another writer was there in the meantime: our next byte comes behind theirs.
-      this.#inputShift += Math.max(0, stdinAccepted - this.#inputShift - this.#inputSent);
+      // Another writer was there in the meantime: our next byte comes behind theirs. A message of ours was taken whole, or not at all.
+      const more = stdinAccepted - this.#inputShift - this.#inputTaken;
+      const underWay = this.#inputSent - this.#inputTaken;
+      this.#inputShift += more < underWay ? more : more - underWay;
     } else if (attach !== undefined) {
       this.#beginAt({ ...attach.from });
       // A picture of the screen stands for everything before it.
@@ -297,5 +300,6 @@ export class RemoteCommand implements CommandListener, CommandFacts {
       };
     };
     if (!(await this.place.request('command/exec/write', params))) throw stdinClosed();
+    this.#inputTaken = position + bytes.length;
   }
 }

@@ -8,24 +8,28 @@ import { constants, promises, readdirSync, readFileSync, statSync } from 'node:f
 import { join } from 'node:path';
 import { errnoOf } from './program-path.js';
 
-/** A command may make groups inside its own. Deeper ones are left alone; then the group stays, and the next look tells nothing new. */
-const MAX_DEPTH = 8;
-/** The same for the number of groups in one. */
-const MAX_SUBFOLDERS = 256;
+/** A command may make groups inside its own. So many are read in one look, which holds up everything else; SIGKILL reaches all of them. */
+const MAX_LISTED = 500;
 /** Links of a folder without folders inside: its name, and its own dot. */
 const LINKS_OF_EMPTY = 2;
 
-/** Pids of all processes in it and in the groups inside of it; empty when it is gone. Zombies are not listed. */
-export function cgroupMembers(folder: string, depth = 0): number[] {
-  let own: number[];
-  try {
-    own = readFileSync(join(folder, 'cgroup.procs'), 'latin1').split('\n').map(Number).filter(Boolean);
-  } catch {
-    // It has been removed, or holds threads only.
-    own = [];
+/** Pids of the processes in it and in groups inside of it; empty when it is gone. Zombies are not listed. */
+export function cgroupMembers(folder: string): number[] {
+  const pids: number[] = [];
+  const folders = [folder];
+  for (let at = 0; at < folders.length; at += 1) {
+    const present = folders[at] ?? '';
+    try {
+      pids.push(...readFileSync(join(present, 'cgroup.procs'), 'latin1').split('\n').map(Number).filter(Boolean));
+    } catch {
+      // It has been removed, or holds threads only.
+    }
+    if (folders.length < MAX_LISTED) {
+      const inner = subfolders(present).slice(0, MAX_LISTED - folders.length);
+      folders.push(...inner.map((name) => join(present, name)));
+    }
   }
-  const inner = depth < MAX_DEPTH ? subfolders(folder) : [];
-  return [...own, ...inner.flatMap((name) => cgroupMembers(join(folder, name), depth + 1))];
+  return pids;
 }
 
 /** Sends SIGKILL to every process in it and below it, those that are being forked included. Never rejects. */
@@ -42,13 +46,20 @@ export function moveToCgroup(folder: string, pid: number): Promise<void> {
   return writeTo(join(folder, 'cgroup.procs'), String(pid));
 }
 
-/** Removes it with the groups inside of it. @returns whether it is gone; false while a process lives in it. Never rejects. */
-export async function removeCgroup(folder: string, depth = 0): Promise<boolean> {
+/** Removes it with all groups inside of it. @returns whether it is gone; false while a process lives in it. Never rejects. */
+export async function removeCgroup(folder: string): Promise<boolean> {
   if (await removed(folder)) return true;
-  const inner = depth < MAX_DEPTH ? subfolders(folder) : [];
-  if (inner.length === 0) return false;
-  for (const name of inner) await removeCgroup(join(folder, name), depth + 1);
+  for (const inner of await namesInside(folder)) await removeCgroup(join(folder, inner));
   return removed(folder);
+}
+
+async function namesInside(folder: string): Promise<string[]> {
+  try {
+    const entries = await promises.readdir(folder, { withFileTypes: true });
+    return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+  } catch {
+    return [];
+  }
 }
 
 async function removed(folder: string): Promise<boolean> {
@@ -65,13 +76,12 @@ async function writeTo(path: string, text: string): Promise<void> {
   await promises.writeFile(path, text, { flag: constants.O_WRONLY });
 }
 
-/** Names of the groups inside, up to a bound. */
+/** Names of the groups inside. */
 export function subfolders(folder: string): string[] {
   try {
     if (statSync(folder).nlink <= LINKS_OF_EMPTY) return [];
     return readdirSync(folder, { withFileTypes: true })
       .filter((entry) => entry.isDirectory())
-      .slice(0, MAX_SUBFOLDERS)
       .map(({ name }) => name);
   } catch {
     return [];

@@ -22,6 +22,9 @@ const TAKE_AFTER_MS = 20;
 const FIRST_PAUSE_MS = 10;
 const LONGEST_PAUSE_MS = 10_000;
 
+/** Shortages of the machine, which pass. */
+const PASSING = new Set(['EAGAIN', 'ENOMEM', 'EMFILE', 'ENFILE']);
+
 interface Group {
   readonly folder: string;
   readonly mark: string;
@@ -110,9 +113,14 @@ export class CommandCgroups {
     void group.filled.then(() => this.#remove(group));
   }
 
-  /** No command gets a group any more. */
+  /** No command is born in its group any more, such as under a seccomp filter without clone3(2). All are moved there. */
+  refusedAtStart(): void {
+    this.#entersAtStart = false;
+  }
+
+  /** No command gets a group any more, unless it is a shortage that passes: then the others do. */
   refused(errno: string): void {
-    if (this.#isRefused) return;
+    if (this.#isRefused || PASSING.has(errno)) return;
     this.#isRefused = true;
     this.#onRefused(errno);
   }
@@ -167,7 +175,8 @@ export class CommandCgroups {
   async #make(mark: string, fill: (folder: string) => Promise<void> = async () => {}): Promise<string> {
     // A shell's pattern would leave out names that begin with a dot.
     const folder = join(this.#folder, mark.slice(this.#serverMark.length).replace(/^\.+/, ''));
-    const filling = promises.mkdir(folder).then(() => fill(folder));
+    // It is there already when a child could not be born in it.
+    const filling = promises.mkdir(folder, { recursive: true }).then(() => fill(folder));
     const filled = filling.catch(() => {});
     this.#groups.set(mark, { folder, mark, filled, isOver: false, pauseMs: FIRST_PAUSE_MS, timer: undefined });
     await filling;

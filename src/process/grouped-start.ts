@@ -34,9 +34,9 @@ async function startInGroup(start: StartProcess, given: GroupedStart): Promise<O
   // A thread with another user's rights on files may not put a child into a group of the server's.
   const group = cgroups.entersAtStart && spec.runAs === undefined ? await cgroups.open(mark) : undefined;
   let isOutside = group === undefined;
-  const onRefused = (errno: string): void => {
+  const onRefused = (): void => {
     isOutside = true;
-    cgroups.refused(errno);
+    cgroups.refusedAtStart();
   };
   let started: OsProcess;
   try {

@@ -20,7 +20,7 @@ const SHORTAGES = new Set(['EAGAIN', 'ENOMEM', 'EMFILE', 'ENFILE']);
 const ENDS_SEARCH_EARLY = new Set(['ELOOP', 'ENAMETOOLONG']);
 const { ENOEXEC } = constants.errno;
 /** What clone3(2) may say of a control group. Some of these can mean the program as well. */
-const MAY_MEAN_CGROUP = new Set(['EACCES', 'EBADF', 'EBUSY', 'EINVAL', 'ENODEV', 'ENOSYS', 'EOPNOTSUPP', 'EPERM']);
+const MAY_MEAN_CGROUP = new Set(['EACCES', 'EBADF', 'EBUSY', 'EINVAL', 'ENODEV', 'ENOSYS', 'ENOTSUP', 'EPERM']);
 
 /** How to reach the program: by its file, or by a search in the server's own PATH. */
 type Reach = Pick<ChildStart, 'file' | 'searchesPath'>;

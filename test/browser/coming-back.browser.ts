@@ -137,6 +137,28 @@ browserTest('page goes on where it was when the user comes back by the back butt
   assert.match(await terminal.run('echo typed-""again'), /typed-again/);
 });
 
+browserTest('no tab is lost when the page is loaded again before it is back', async (t) => {
+  t.faults.expect(/WebSocket is closed before the connection is established/);
+  const terminal = await t.open();
+  const { page } = terminal;
+  for (let count = 2; count <= 4; count += 1) {
+    await terminal.run('seq -f line-%g 3000');
+    await terminal.button('New terminal').click();
+    await terminal.untilPrompt();
+  }
+  for (let times = 0; times < 4; times += 1) await page.reload({ waitUntil: 'commit' });
+  await terminal.untilPrompt();
+  assert.equal(await page.getByRole('tab').count(), 4);
+});
+
+browserTest('page that needs no network says nothing more of it once the browser has it again', async (t) => {
+  const terminal = await t.open();
+  await terminal.page.evaluate(() => window.dispatchEvent(new Event('offline')));
+  await terminal.untilDisconnected();
+  await terminal.page.evaluate(() => window.dispatchEvent(new Event('online')));
+  await terminal.untilConnected();
+});
+
 browserTest('page asks for a token when a server is there that does not let it in again', async (t) => {
   const { terminal, proxy } = await openThroughProxy(t);
   await terminal.run('variable=kept');

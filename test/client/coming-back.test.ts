@@ -696,6 +696,26 @@ t.test('input of a break comes whole and behind that of another writer', async (
   await box.close();
 });
 
+t.test('input that was under way at a break comes whole and behind that of another writer', async (t) => {
+  const { server, clock, connect } = fakeSetup();
+  const box = await connect();
+  const job = box.exec(['cat'], { detachable: true, stdin: 'pipe' });
+  await job.started;
+  await job.write('before,');
+  const command = first(server.commands);
+  const written = job.write('under way,');
+  // The message has left the client and never comes to the server.
+  await Promise.resolve();
+  server.connection.cut();
+  command.stdin += 'other,';
+  await clock.pass(10 * SECOND);
+  await written;
+  t.equal(command.stdin, 'before,other,under way,');
+  command.end(0);
+  await job;
+  await box.close();
+});
+
 t.test('nothing waits longer for each write to a command that another client started', async (t) => {
   const { server, connect } = fakeSetup();
   const box = await connect();

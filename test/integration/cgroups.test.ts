@@ -1,6 +1,6 @@
 // Shows what control groups of commands do in a whole server, in groups of this host made for the test. TEST_LOADER holds words to put before Node, such as
 // the loader of a newer C library, with which a command is born in its group.
-import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { chownSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { isAlive, processesWith } from '../support/process-table.js';
@@ -60,6 +60,17 @@ async function cgroupsOf(server: TestServer): Promise<unknown> {
   return (result as { limits: { cgroups: unknown } }).limits.cgroups;
 }
 
+/** Makes groups inside of one, many and deep, as its command could. */
+function makeGroups(folder: string): void {
+  const { uid, gid } = statSync(folder);
+  const make = (path: string): void => {
+    mkdirSync(path);
+    chownSync(path, uid, gid);
+  };
+  for (let each = 0; each < 50; each += 1) make(join(folder, `beside-${each}`));
+  for (let depth = 1; depth <= 20; depth += 1) make(join(folder, ...new Array<string>(depth).fill('inside')));
+}
+
 for (const delegation of ['owner', 'attribute'] satisfies Delegation[]) {
   t.test(`a command ends with everything in its group, which was delegated by ${delegation}`, { skip }, async (t) => {
     const group = new TestCgroup(t, delegation);
@@ -86,6 +97,12 @@ for (const delegation of ['owner', 'attribute'] satisfies Delegation[]) {
     await client.request('command/exec/terminate', { processId: comet.id });
     t.equal((await comet.reply).result?.exitCode, 137);
     await untilGone(comet.folder, [comet.pid]);
+
+    const nested = await begin(client, group, 'sleep 600');
+    makeGroups(nested.folder);
+    await client.request('command/exec/terminate', { processId: nested.id });
+    await nested.reply;
+    await untilGone(nested.folder, [nested.pid]);
 
     const leaver = await server.session();
     const script = `(setsid env -i setsid /bin/sh -c 'echo up; exec sleep 600 >/dev/null 2>&1' &); read again; exit 3`;

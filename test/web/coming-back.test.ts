@@ -49,6 +49,8 @@ t.test('output that ends in the middle of a sequence or of a character is read a
     ['a byte that belongs to nothing', [[0x61, 0x80]], 0],
     ['a character in a title', ['\x1b]0;', [0xe4, 0xb8]], 6],
     ['pieces', ['\x1b', '[3', '1'], 4],
+    ['a character in a control sequence', ['\x1b[0é and more'], 0],
+    ['a character in a device string', ['\x1bPé and more'], 0],
     ['pieces of a character', [[0xe4], [0xb8]], 2],
     ['a title that the short terminator ends', ['\x1b]0;a title\u009c'], 0],
     ['a longer text than a piece', ['\x1b]52;c;', 'x'.repeat(20_000)], 20_007],

@@ -49,6 +49,9 @@ export class App {
   #attempt = 0;
   /** Whether an attempt goes on. */
   #isConnecting = false;
+  /** Whether the terminals of before the reload are back; until then what is saved is more than what is here. */
+  #isRestored = false;
+  #isOnline = false;
   #signOuts = signOuts();
   #awayTimer: ReturnType<typeof setInterval> | undefined;
 
@@ -86,8 +89,13 @@ export class App {
     const saved = savedPage();
     if (saved.terminals.length > 0) {
       this.#showTerminals(true);
+      const attempt = this.#attempt;
       await this.#terminals.restore(saved);
+      this.#isRestored = true;
+      // The user has signed out meanwhile.
+      if (attempt !== this.#attempt) return;
     }
+    this.#isRestored = true;
     await this.#connect();
   }
 
@@ -100,25 +108,28 @@ export class App {
     this.#terminals.disconnect();
     try {
       const box = await this.#connection.open(savedToken(), this.#terminals.key);
+      this.#isOnline = true;
       this.#tellAway(false);
       this.#signIn.hide();
       this.#showTerminals(true);
       this.#notices.show('');
       this.#terminals.connect(box);
     } catch (error) {
-      if (attempt === this.#attempt) await this.#onRefused(error);
+      if (attempt === this.#attempt) await this.#onRefused(error, attempt);
     } finally {
       if (attempt === this.#attempt) this.#isConnecting = false;
     }
   }
 
   /** A browser does not say why a connection failed, so the page finds out what it can. */
-  async #onRefused(error: unknown): Promise<void> {
+  async #onRefused(error: unknown, attempt: number): Promise<void> {
     if (!(error instanceof ConnectError)) {
       this.#notices.show(`The server refused: ${textOf(error)}`, this.#tryAgain);
       return;
     }
-    if (!(await this.#connection.isThere())) {
+    const isThere = await this.#connection.isThere();
+    if (attempt !== this.#attempt) return;
+    if (!isThere) {
       this.#notices.show('No server answers here. What runs on it is unknown.', this.#tryAgain);
       return;
     }
@@ -135,17 +146,19 @@ export class App {
   #takeToken(): void {
     const token = takeTokenFromAddress();
     if (token === undefined) return;
-    if (this.#connection.box !== undefined) {
+    if (this.#isOnline) {
       this.#notices.tell('You are signed in. Sign out first to use the token of that link.');
       return;
     }
     saveToken(token);
+    this.#disconnect();
     void this.#connect();
   }
 
   readonly #tryAgain = { label: 'Try again', run: () => void this.#connect() };
 
   #onStatus({ state }: BoxStatus): void {
+    this.#isOnline = state === 'online' || state === 'draining';
     if (state === 'online') this.#notices.show('');
     this.#tellAway(state === 'away');
     if (state === 'draining') {
@@ -162,6 +175,7 @@ export class App {
    */
   #tellAway(isAway: boolean): void {
     clearInterval(this.#awayTimer);
+    this.#awayTimer = undefined;
     if (!isAway) return;
     const lost = 'Reconnecting: the connection is lost. Terminals go on while their server runs.';
     this.#notices.show(lost);
@@ -186,13 +200,19 @@ export class App {
   };
 
   async #awake(): Promise<void> {
-    if (this.#connection.box !== undefined) await this.#connection.check();
-    else if (this.#signIn.element.hidden) await this.#connect();
+    if (this.#connection.box !== undefined) {
+      await this.#connection.check();
+      // The server may be on this machine, which needs no network to reach it.
+      if (this.#isOnline) this.#notices.show('');
+    } else if (this.#signIn.element.hidden) await this.#connect();
   }
 
   #leave(): void {
-    this.#save();
-    this.#disconnect();
+    try {
+      this.#save();
+    } finally {
+      this.#disconnect();
+    }
   }
 
   /** The back button may have kept this page from before a sign-out. */
@@ -202,7 +222,7 @@ export class App {
   }
 
   #save(): void {
-    if (!this.#isSignedOut) this.#terminals.save();
+    if (this.#isRestored && !this.#isSignedOut) this.#terminals.save();
   }
 
   /** Whether this tab of the browser was signed out on another page. */
@@ -216,6 +236,7 @@ export class App {
     this.#isConnecting = false;
     this.#terminals.disconnect();
     this.#connection.close();
+    this.#isOnline = false;
     this.#tellAway(false);
     this.#notices.show('');
   }

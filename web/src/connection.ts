@@ -106,7 +106,12 @@ export class PageConnection {
   async isThere(): Promise<boolean> {
     try {
       // It answers without a credential, also while it is full or draining.
-      return (await fetch(new URL('healthz', this.#address.http), { cache: 'no-store' })).ok;
+      return (
+        await fetch(new URL('healthz', this.#address.http), {
+          cache: 'no-store',
+          signal: AbortSignal.timeout(CHECK_MS),
+        })
+      ).ok;
     } catch {
       return false;
     }

@@ -28,6 +28,8 @@ export class PageTerminals {
   readonly #nothing: HTMLElement;
   readonly #ui: Ui;
   #lastId = 0;
+  /** How often everything was taken off the page: what is being brought back then is not added. */
+  #clearings = 0;
 
   constructor(ui: Ui) {
     this.#ui = ui;
@@ -50,9 +52,15 @@ export class PageTerminals {
 
   /** Brings back what was saved, as it was. It goes on with the next connection. */
   async restore({ terminals, shown }: SavedPage): Promise<void> {
+    const clearings = this.#clearings;
     for (const saved of terminals) {
       const id = this.#newId();
-      this.#add(id, await TerminalTab.restored(id, saved, this.#eventsOf(id)));
+      const tab = await TerminalTab.restored(id, saved, this.#eventsOf(id));
+      if (clearings !== this.#clearings) {
+        tab.screen.dispose();
+        return;
+      }
+      this.#add(id, tab);
     }
     const entries = [...this.#terminals];
     const [id] = entries.find(([, { key }]) => key === shown) ?? entries[0] ?? [];
@@ -80,6 +88,7 @@ export class PageTerminals {
 
   /** Takes all terminals and recordings off the page. Commands go on. */
   clear(): void {
+    this.#clearings += 1;
     this.disconnect();
     for (const [id, screen] of this.#screens) this.#takeOff(id, screen);
     this.#nothing.hidden = true;
@@ -188,6 +197,7 @@ export class PageTerminals {
   #remove(id: string, screen: TerminalScreen): void {
     this.#takeOff(id, screen);
     this.#nothing.hidden = this.tabs.count > 0;
+    if (this.tabs.count === 0) this.#nothing.querySelector('button')?.focus();
     this.save();
   }
 

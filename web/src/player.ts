@@ -7,6 +7,8 @@ import { TerminalScreen } from './terminal-screen.js';
 /** Seconds of a pause that are played; a longer one is cut to this. */
 const LONGEST_PAUSE_S = 2;
 const SPEEDS = [1, 2, 4, 8];
+/** Characters of output that are shown together. */
+const JOINED_CHARACTERS = 64 * 1024;
 /** Milliseconds of a long jump after which the rest of the page has its turn. */
 const SLICE_MS = 30;
 
@@ -66,7 +68,7 @@ export class Player {
         speed,
       ]),
     );
-    this.screen.onDispose(() => clearTimeout(this.#timer));
+    this.screen.onDispose(() => this.#stopTimer());
     this.#start();
   }
 
@@ -127,23 +129,33 @@ export class Player {
   #showUntilNow(): Promise<void> {
     this.#turn = this.#turn.then(async () => {
       let size: TerminalSize | undefined;
+      let text = '';
+      const flush = async (): Promise<void> => {
+        const joined = text;
+        text = '';
+        if (joined !== '') await this.screen.write(joined);
+      };
       let sliceFromMs = performance.now();
       for (;;) {
         const event = this.#events[this.#next];
         if (event === undefined || event.at > this.#nowS) break;
         this.#next += 1;
         if (event.kind === 'r') {
+          await flush();
           // Of several sizes only the last is seen, and each costs as much as a screen.
           size = sizeOf(event.data) ?? size;
           continue;
         }
         if (size !== undefined) this.screen.fixSize(size);
         size = undefined;
-        await this.screen.write(event.data);
+        text += event.data;
+        // Each write waits for a timer.
+        if (text.length >= JOINED_CHARACTERS) await flush();
         if (performance.now() - sliceFromMs < SLICE_MS) continue;
         await new Promise((resolve) => setTimeout(resolve));
         sliceFromMs = performance.now();
       }
+      await flush();
       if (size !== undefined) this.screen.fixSize(size);
       this.#tell();
     });

@@ -66,6 +66,8 @@ export class TerminalScreen implements TerminalView {
   readonly #disposals: (() => void)[] = [];
   readonly #written = new Set<(data: string | Uint8Array) => void>();
   readonly #filters: ((typed: string) => string)[] = [];
+  /** That of now; undefined when it has to be drawn anew. It takes a tenth of a second. */
+  #picture: string | undefined;
   #fits = true;
   #isOpen = false;
 
@@ -91,6 +93,11 @@ export class TerminalScreen implements TerminalView {
     xterm.onData((data) => this.send(this.#filters.reduce((typed, filter) => filter(typed), data)));
     xterm.onBinary((data) => this.send(Uint8Array.from(data, (character) => character.charCodeAt(0))));
     xterm.onResize((size) => events.onResize(size));
+    const forget = (): void => {
+      this.#picture = undefined;
+    };
+    xterm.onResize(forget);
+    xterm.onWriteParsed(forget);
     this.say('');
   }
 
@@ -166,6 +173,11 @@ export class TerminalScreen implements TerminalView {
 
   /** What is on the screen and above it, as text that shows the same on an empty terminal of this size. Undefined where it is too long. */
   picture(): string | undefined {
+    this.#picture ??= this.#drawnPicture();
+    return this.#picture;
+  }
+
+  #drawnPicture(): string | undefined {
     for (const scrollback of SAVED_LINES) {
       const picture = this.#serialize.serialize({ scrollback });
       if (picture.length <= MOST_PICTURE_CHARACTERS) return picture + this.#rest();

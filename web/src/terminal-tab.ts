@@ -135,6 +135,7 @@ export class TerminalTab {
 
   /** Ends the command. @returns false where there is nobody to tell, which the user then knows */
   async kill(): Promise<boolean> {
+    if (!this.mayRun) return true;
     if (this.#handle === undefined) this.#events.onNotice('It was not ended: there is no connection.');
     else this.#handle.kill().catch((error: unknown) => this.#events.onNotice(`It was not ended: ${textOf(error)}`));
     return this.#handle !== undefined;

@@ -65,6 +65,7 @@ export class OutputTail {
     if (place === 'text' || place === 'command') {
       // The first half of its terminator, or the start of another sequence.
       if (byte === ESCAPE) return 'terminator';
+      if (place === 'text' && byte >= 0x80) return 'outside';
       const isOver =
         (byte === BELL && place === 'command') ||
         (byte === SHORT_TERMINATOR[1] && this.#before === SHORT_TERMINATOR[0]);
@@ -79,6 +80,8 @@ export class OutputTail {
       this.#sequenceBytes = 1;
       return 'escape';
     }
+    // A character that is not ASCII ends whatever is not a text, and any text but a command.
+    if (byte >= 0x80) return 'outside';
     // The final byte.
     if (place === 'control') return byte >= 0x40 && byte <= 0x7e ? 'outside' : 'control';
     if (this.#before === ESCAPE && byte === CONTROL) return 'control';
