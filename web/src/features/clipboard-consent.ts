@@ -14,7 +14,7 @@ const CLIPBOARD = 'c';
 /** More is not put on a clipboard by mistake. */
 const MAX_CHARACTERS = 1024 * 1024;
 const OSC_CLIPBOARD = 52;
-/** Milliseconds after a refusal in which all further questions of the terminal are refused. */
+/** Milliseconds after a second refusal within so long, in which all further questions of the terminal are refused. */
 const QUIET_MS = 30_000;
 
 /** What the user said for this terminal, until the page ends. */
@@ -23,6 +23,7 @@ type Consent = 'ask' | 'always' | 'never';
 /** Adds it. Both ways have a consent of their own, because what is on the clipboard may be a secret. */
 export function addClipboardConsent(view: TerminalView): void {
   const consents: Record<'write' | 'read', Consent> = { write: 'ask', read: 'ask' };
+  let refusedAtMs = Number.NEGATIVE_INFINITY;
   let quietUntilMs = 0;
   const mayGo = async (way: 'write' | 'read', text: string, detail?: string): Promise<boolean> => {
     if (consents[way] !== 'ask') return consents[way] === 'always';
@@ -40,8 +41,11 @@ export function addClipboardConsent(view: TerminalView): void {
       buttons: { refuse: 'Refuse', allow: 'Allow' },
     });
     const isAllowed = answer === 'allow';
-    // A program that asks again and again would take the keyboard away each time.
-    if (!isAllowed) quietUntilMs = performance.now() + QUIET_MS;
+    if (!isAllowed) {
+      // A program that asks again and again would take the keyboard away each time.
+      if (performance.now() - refusedAtMs < QUIET_MS) quietUntilMs = performance.now() + QUIET_MS;
+      refusedAtMs = performance.now();
+    }
     if (remembers.checked && answer !== '') consents[way] = isAllowed ? 'always' : 'never';
     return isAllowed;
   };
