@@ -65,9 +65,9 @@ export class RemoteCommand implements CommandListener, CommandFacts {
   declare detachReason: Notifications['command/exec/detached']['reason'] | undefined;
   /** What the server's count of input is ahead of ours: input of other writers. */
   #inputShift = 0;
-  /** Positions behind the last input that the server has for certain, and that it may have, by our count. */
+  /** Position behind the last input that the server has for certain, by our count, and bytes behind it that it may have. */
   #inputTaken = 0;
-  #inputSent = 0;
+  #underWay = 0;
   /** Where it attaches now. It is spoken to there only after the server's word on its input, so that input goes behind that of others. */
   #arriving: Place | undefined;
   readonly #acknowledged = { stdout: 0, stderr: 0 };
@@ -148,8 +148,7 @@ export class RemoteCommand implements CommandListener, CommandFacts {
     if (this.isAttached) {
       // Another writer was there in the meantime: our next byte comes behind theirs. A message of ours was taken whole, or not at all.
       const more = stdinAccepted - this.#inputShift - this.#inputTaken;
-      const underWay = this.#inputSent - this.#inputTaken;
-      this.#inputShift += more < underWay ? more : more - underWay;
+      this.#inputShift += more < this.#underWay ? more : more - this.#underWay;
     } else if (attach !== undefined) {
       this.#beginAt({ ...attach.from });
       // A picture of the screen stands for everything before it.
@@ -251,7 +250,7 @@ export class RemoteCommand implements CommandListener, CommandFacts {
       const { exitCode } = reply ?? {};
       // Exit codes of POSIX have eight bits.
       if (Number.isInteger(exitCode) && exitCode >= 0 && exitCode <= 0xff) return reply;
-      throw unknownBy(`the reply is not valid: exitCode is ${JSON.stringify(exitCode)}`);
+      throw unknownBy(`no valid reply: exitCode is ${JSON.stringify(exitCode)}`);
     } finally {
       session.release(processId);
     }
@@ -289,17 +288,17 @@ export class RemoteCommand implements CommandListener, CommandFacts {
   }
 
   async #write({ bytes, closeStdin, position }: InputMessage): Promise<void> {
-    const hasBytes = bytes.length > 0;
     const params = (): object => {
-      this.#inputSent = position + bytes.length;
+      this.#underWay = bytes.length;
       return {
-        deltaBase64: hasBytes ? this.home.platform.encodeBase64(bytes) : undefined,
+        deltaBase64: this.home.platform.encodeBase64(bytes) || undefined,
         closeStdin: closeStdin || undefined,
         // From the first write on, or one whose answer is lost with the connection would be taken twice.
-        offset: hasBytes && this.key !== undefined ? position + this.#inputShift : undefined,
+        offset: bytes.length > 0 && this.key !== undefined ? position + this.#inputShift : undefined,
       };
     };
     if (!(await this.place.request('command/exec/write', params))) throw stdinClosed();
     this.#inputTaken = position + bytes.length;
+    this.#underWay = 0;
   }
 }
