@@ -79,7 +79,7 @@ export function sourceOf(input: unknown): InputSource {
 }
 
 function notInput(value: unknown): TypeError {
-  return new TypeError(`Input must be text, bytes, a Blob, a stream or an iterable of those, not ${String(value)}`);
+  return new TypeError(`Input has to be text, bytes, a Blob, a stream or an iterable of those, not ${String(value)}`);
 }
 
 /** Not every browser can iterate a stream. */

@@ -250,7 +250,7 @@ export class RemoteCommand implements CommandListener, CommandFacts {
       const { exitCode } = reply ?? {};
       // Exit codes of POSIX have eight bits.
       if (Number.isInteger(exitCode) && exitCode >= 0 && exitCode <= 0xff) return reply;
-      throw unknownBy(`no valid reply: exitCode is ${JSON.stringify(exitCode)}`);
+      throw unknownBy(`the reply is not valid: exitCode is ${JSON.stringify(exitCode)}`);
     } finally {
       session.release(processId);
     }

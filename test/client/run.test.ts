@@ -73,7 +73,7 @@ t.test('exec throws at the call and sends nothing when its input is not valid', 
   const locked = new Blob(['x']).stream();
   locked.getReader();
   const wrong: [input: unknown, message: RegExp][] = [
-    [null, /Input must be text, bytes, a Blob, a stream or an iterable of those, not null/],
+    [null, /Input has to be text, bytes, a Blob, a stream or an iterable of those, not null/],
     [5, /not 5$/],
     [true, /not true$/],
     [{}, /not \[object Object\]$/],

@@ -17,7 +17,7 @@ t.test('exec rejects and gives no exit code when the exit code in the reply is n
       t.match(
         error,
         {
-          message: `The outcome is unknown: no valid reply: exitCode is ${JSON.stringify(exitCode)} (command: true)`,
+          message: `The outcome is unknown: the reply is not valid: exitCode is ${JSON.stringify(exitCode)} (command: true)`,
           result: { exitCode: undefined },
         },
         shown,
