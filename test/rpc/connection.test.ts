@@ -7,6 +7,7 @@ import { RequestBudget, TotalRequests } from '../../src/rpc/request-budget.js';
 import { settled } from '../support/fake-process.js';
 import { standingTime } from '../support/standing-time.js';
 import { openConnection } from '../support/test-connection.js';
+import { until } from '../support/until.js';
 
 t.test('connection sends one reply for each request when it ends at once or later, well or badly', async (t) => {
   const { transport, reports } = openConnection({
@@ -44,9 +45,11 @@ t.test('connection puts jsonrpc into a reply exactly when its request has it', a
   transport.say('nonsense');
   t.same(await transport.replyTo(1), { jsonrpc: '2.0', id: 1, result: {} });
   t.same(await transport.replyTo(2), { id: 2, result: {} });
-  const refused = transport.messages.filter(({ id }) => id === null);
+  const refusedOnes = () => transport.messages.filter(({ id }) => id === null);
+  // On a busy machine the connection leaves what remains for its next turn.
+  await until('three are refused', () => refusedOnes().length === 3);
   t.same(
-    refused.map(({ jsonrpc }) => jsonrpc),
+    refusedOnes().map(({ jsonrpc }) => jsonrpc),
     ['2.0', undefined, '2.0'],
   );
   connection.notify('n', {});

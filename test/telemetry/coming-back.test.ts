@@ -42,6 +42,7 @@ t.test(
     );
     await second.ask('detach');
     await until('the command has expired', async () => (await metric(server, 'commands_expired_total')) === 1);
+    await until('the log has its end', () => linesOf(server, key).at(-1)?.includes('ended') === true);
     t.same(linesOf(server, key), [
       'detachable command started writer',
       'detached writer takeover',
@@ -54,7 +55,9 @@ t.test(
     const left = await View.start(one, { command: ['cat'], detachable: { key: longest, ttlMs: 300 } }).begun();
     one.terminate();
     await until('the other has expired, too', async () => (await metric(server, 'commands_expired_total')) === 2);
-    t.match(linesOf(server, longest).at(-1), /nobody came back within --max-detached/);
+    await until('the log says so', () =>
+      /nobody came back within --max-detached/.test(linesOf(server, longest).at(-1) ?? ''),
+    );
     await until('nothing is held', async () => (await metric(server, 'replay_bytes')) === 0);
     t.same([left.problems, second.problems], [[], []]);
   },
