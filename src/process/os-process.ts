@@ -56,8 +56,8 @@ export interface ProcessSpec {
 /** A control group to start a process in. */
 export interface BirthCgroup {
   readonly descriptor: number;
-  /** Called when the kernel refuses the group; then the process has started in the server's own. @param errno such as `EBUSY` */
-  onRefused(errno: string): void;
+  /** Called when the kernel refuses the group; then the process has started in the server's own. */
+  onRefused(): void;
 }
 
 /** How a process ended: exactly one of `exitCode` and `signal` is not null. `signal` is a name such as `SIGTERM`. */

@@ -53,11 +53,7 @@ export function signalGroup(pid: number, signal: NodeJS.Signals): boolean {
 
 /** Whether it is this user's to signal. */
 export function maySignal({ pid }: ProcEntry): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
+  return send(pid, 0);
 }
 
 /** Whether only this process can reap it. It was not reaped, because its entry was found. */
@@ -73,7 +69,7 @@ function isStill({ pid, parent, startTime }: ProcEntry): boolean {
 }
 
 /** @returns false when no process got the signal */
-function send(pid: number, signal: NodeJS.Signals): boolean {
+function send(pid: number, signal: NodeJS.Signals | 0): boolean {
   try {
     process.kill(pid, signal);
     return true;

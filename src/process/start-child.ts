@@ -60,7 +60,7 @@ async function startInCgroup(
   const pid = await spawn({ ...start, cgroup: cgroup.descriptor });
   if (pid > 0 || !MAY_MEAN_CGROUP.has(nameOf(pid))) return pid;
   const second = await spawn(start);
-  if (second > 0) cgroup.onRefused(nameOf(pid));
+  if (second > 0) cgroup.onRefused();
   return second;
 }
 

@@ -87,16 +87,14 @@ export class App {
       onOffline: () => this.#notices.show('Reconnecting: this machine has no network.'),
     });
     const saved = savedPage();
+    const attempt = this.#attempt;
     if (saved.terminals.length > 0) {
       this.#showTerminals(true);
-      const attempt = this.#attempt;
       await this.#terminals.restore(saved);
-      this.#isRestored = true;
-      // The user has signed out meanwhile.
-      if (attempt !== this.#attempt) return;
     }
     this.#isRestored = true;
-    await this.#connect();
+    // Not if the user has signed out meanwhile.
+    if (attempt === this.#attempt) await this.#connect();
   }
 
   /** Connects with the credential that is known, and goes on with all terminals; asks for another one where it is refused. */
