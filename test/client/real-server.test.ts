@@ -1,7 +1,8 @@
 // Shows the client and the built server together: breaks at random places, reconnects, takeover, drain, and which outcomes are lost or unknown. Knows
 // no message of the protocol. Long because each promise of the client is shown once with a real server.
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import {
   type Box,
@@ -165,10 +166,19 @@ t.test('command that is paused, and keeps less than a window, goes on when a cli
   const { connect } = await setup(t);
   const box = await connect();
   const total = 3_000_000;
+  const folder = t.testdir();
   for (const replayBytes of [1000, 65_536, 250_000]) {
-    const job = box.exec(['head', '-c', String(total), '/dev/zero'], { detachable: { replayBytes } });
+    // It writes only once nobody is attached: what a writer has acknowledged may be forgotten.
+    const go = join(folder, String(replayBytes));
+    const script = `until [ -e "$0" ]; do sleep 0.01; done; exec head -c ${total} /dev/zero`;
+    const job = box.exec(['sh', '-c', script, go], { detachable: { replayBytes } });
     const { key = '' } = await job.started;
     await job.detach();
+    writeFileSync(go, '');
+    await until('the log is full', async () => {
+      const command = (await box.list()).find((listed) => listed.key === key);
+      return (command?.stdout?.next ?? 0) >= replayBytes;
+    });
     const { stdout } = await box.attach(key, { from: { stdout: 0 } });
     t.equal(stdout.length, total, `${replayBytes} bytes are kept`);
   }

@@ -1,10 +1,12 @@
 /** Shows how a whole server treats starts that the host or another client holds up. */
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { chmodSync, closeSync, constants, copyFileSync, mkdtempSync, openSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import koffi from 'koffi';
 import t, { type Test } from 'tap';
+import { LineClient } from '../support/line-client.js';
 import { processesWith } from '../support/process-table.js';
 import { startServer } from '../support/server.js';
 import { until } from '../support/until.js';
@@ -227,17 +229,21 @@ t.test('commands of the installed program have the limit of descriptors that it 
   const link = join(folderOf(t), 'execwire');
   symlinkSync(process.env.EXECWIRE_BUILD ?? resolve('dist/execwire.cjs'), link);
   const limits = 'ulimit -Sn 700; ulimit -Hn 4096; exec "$@"';
-  const initialize = { id: 1, method: 'initialize', params: { clientInfo: { name: 'test', version: '1' } } };
-  const exec = { id: 2, method: 'command/exec', params: { command: ['sh', '-c', 'ulimit -Sn; ulimit -Hn; env'] } };
   for (const [program, soft] of [
     [[link], 700],
     [[process.execPath, link], 4096],
   ] as const) {
-    const args = ['-c', limits, 'sh', ...program, 'serve', '--listen', 'stdio://'];
-    const input = `${JSON.stringify(initialize)}\n${JSON.stringify(exec)}\n`;
-    const { stdout } = spawnSync('sh', args, { input, encoding: 'utf8' });
-    const reply = stdout.split('\n').find((line) => line.includes('"id":2'));
-    const text: string = JSON.parse(reply ?? '{}').result?.stdout ?? '';
+    const server = spawn('sh', ['-c', limits, 'sh', ...program, 'serve', '--listen', 'stdio://'], {
+      stdio: ['pipe', 'pipe', 'ignore'],
+    });
+    const exited = once(server, 'exit');
+    // The input ends after the answer, because its end kills what runs.
+    const client = new LineClient(server);
+    await client.ask('initialize', { clientInfo: { name: 'test', version: '1' } });
+    const command = ['sh', '-c', 'ulimit -Sn; ulimit -Hn; env'];
+    const { stdout: text } = await client.ask('command/exec', { command });
+    client.stdin.end();
+    await exited;
     t.match(text, `${soft}\n4096\n`);
     t.notMatch(text, 'EXECWIRE_DESCRIPTOR_LIMIT');
   }
