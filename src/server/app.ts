@@ -28,7 +28,6 @@ import { rpcRoute } from '../../routes/rpc.js';
 import { uiRoutes } from '../../routes/ui.js';
 import { loadTlsPair, renewTlsPair, type TlsFiles, type TlsServer } from '../auth/tls-files.js';
 import type { Config } from '../config/config.js';
-import { workingDirectory } from '../process/working-directory.js';
 import type { Sdk } from '../telemetry/sdk.js';
 import { answerBrokenRequest } from './broken-request.js';
 import { loadPage } from './page-files.js';
@@ -103,7 +102,7 @@ export async function buildApp(
   await app.register(drainPlugin, { config });
   await app.register(readingsPlugin);
   await app.register(memoryPlugin);
-  const startFolder = new StartFolder({ path: workingDirectory(config.defaultCwd, undefined) ?? '.', log: app.log });
+  const startFolder = new StartFolder({ path: config.defaultCwd, log: app.log });
   await app.register(healthRoutes, { startFolder });
   if (config.metricsAddress === undefined) {
     await app.register(metricsRoute, { exposition: app.exposition, protected: true });

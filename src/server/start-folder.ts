@@ -8,8 +8,8 @@ import { SpawnError } from '../process/os-process.js';
 import { checkDirectory } from '../process/program-path.js';
 
 export interface StartFolderOptions {
-  /** Absolute, or relative to the server's own directory. */
-  readonly path: string;
+  /** Absolute, or relative to the server's own directory. Without one, commands inherit that directory, which needs no right to enter it. */
+  readonly path: string | undefined;
   readonly log: Pick<Log, 'info' | 'warn'>;
   /** Default: looks with the rights of the server. */
   readonly files?: FileProbe;
@@ -54,6 +54,7 @@ export class StartFolder {
 
   async #problem(): Promise<string | undefined> {
     const { path, files = serverFiles } = this.#options;
+    if (path === undefined) return undefined;
     try {
       await checkDirectory({ cwd: path }, files);
       return undefined;

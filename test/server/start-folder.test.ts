@@ -6,8 +6,16 @@ import type { FileProbe } from '../../src/process/file-probe.js';
 import { StartFolder } from '../../src/server/start-folder.js';
 import { startServer } from '../support/server.js';
 
+interface LoggedFolder {
+  readonly folder: StartFolder;
+  readonly lines: string[];
+}
+
 /** A folder whose state the test sets. */
-function folderWith(files: Partial<FileProbe>): { folder: StartFolder; lines: string[] } {
+function folderWith(
+  files: Partial<FileProbe>,
+  options: { path?: string | undefined } = { path: '/workspace' },
+): LoggedFolder {
   const lines: string[] = [];
   const note = (fields: unknown, text?: string): void => void lines.push(`${text} ${JSON.stringify(fields)}`);
   const log = { info: note, warn: note };
@@ -17,7 +25,7 @@ function folderWith(files: Partial<FileProbe>): { folder: StartFolder; lines: st
     readHead: async () => Buffer.alloc(0),
     ...files,
   };
-  return { folder: new StartFolder({ path: '/workspace', log, files: all }), lines };
+  return { folder: new StartFolder({ path: options.path, log, files: all }), lines };
 }
 
 t.test('folder is looked at anew each time, and only changes are logged', async (t) => {
@@ -39,6 +47,13 @@ t.test('a file is no directory to start in', async (t) => {
   const { folder, lines } = folderWith({ kindOf: async () => 'file' });
   t.equal(await folder.isOpen(), false);
   t.match(lines[0], 'ENOTDIR');
+});
+
+t.test("server's own directory is inherited by commands, and needs no look", async (t) => {
+  const kindOf = async (): Promise<never> => t.fail('looked at a file') as never;
+  const { folder, lines } = folderWith({ kindOf }, {});
+  t.equal(await folder.isOpen(), true);
+  t.same(lines, []);
 });
 
 t.test('calls share one look when the file system does not answer', async (t) => {

@@ -40,12 +40,19 @@ export class TestServer extends ServerProcess {
 
   /** Runs one command of each kind and notes what the idle server holds. */
   async warmUp(): Promise<void> {
+    const before = this.descriptors();
     const client = await WireClient.open(this.url).then((opened) => opened.initialize());
+    const appeared = this.descriptors().filter((one) => one.includes(' socket:') && !before.includes(one));
     await client.exec(['true']);
     await client.exec(['true'], { processId: 'terminal', tty: true });
     // The first watch opens a descriptor that stays; a server without `fs/*` refuses it.
     await client.request('fs/watch', { watchId: 'warm', path: '/' });
     await client.close();
+    // A server that gets no processor still has its end of the connection, which would hide one that a test leaves.
+    await until('the connection is gone', () => {
+      const now = this.descriptors();
+      return appeared.length === 0 || appeared.some((one) => !now.includes(one));
+    });
     let descriptors = -1;
     await until('the server is idle', () => {
       const before = descriptors;
