@@ -30,6 +30,9 @@ export function createRenderer({ helm, kubectl }, deployFolder) {
   };
 }
 
+/** Characters of a Service's name, by Kubernetes. */
+const MAX_NAME = 63;
+
 /**
  * Renders everything, compares it with the golden files (or writes them), and shows that wrong values are refused.
  * @param {Renderer} renderer
@@ -78,6 +81,9 @@ export async function checkRenders(renderer, { deployFolder, update }) {
     'a kind of autoscaling that is none': 'autoscaling.kind=vpa',
     'fewer replicas at most than at least': 'autoscaling.minReplicas=11',
     'a way into an image that is none': 'workload.image=python:3.12-slim,workload.method=sidecar',
+    'no way into an image': 'workload.image=python:3.12-slim,workload.method=null',
+    'an image with a space in its name': 'workload.image=python 3.12',
+    'a digest in place of a tag': 'image.tag=sha256:0123',
     'a folder of an image that is not named': 'workload.defaultCwd=/srv',
   })) {
     const refused = await renderer.chart('--set', wrong).then(
@@ -86,7 +92,16 @@ export async function checkRenders(renderer, { deployFolder, update }) {
     );
     check(`the chart refuses ${what}`, refused, wrong);
   }
+  await checkLongName(renderer);
   return rendered;
+}
+
+/** Some objects are named after the release with an ending. */
+async function checkLongName(renderer) {
+  const text = await renderer.chart('--set', `fullnameOverride=${'x'.repeat(MAX_NAME)}`);
+  const names = [...text.matchAll(/^ {2}name: (\S+)$/gm)].map(([, name]) => name);
+  const longest = Math.max(...names.map((name) => name.length));
+  check('no name is too long for Kubernetes', names.length > 0 && longest <= MAX_NAME, `${longest} characters`);
 }
 
 async function checkGolden(file, name, text, update) {

@@ -7,7 +7,7 @@
  * Handlers are set before the service exists, so that a signal during the start is not lost.
  */
 import { constants } from 'node:os';
-import { endProgram } from './end-program.js';
+import { endServer } from './end-server.js';
 import { say, writeToStderr } from './say.js';
 
 /** What can be ended. */
@@ -56,7 +56,7 @@ export function handleSignals(): Signals {
     isDraining = true;
     service?.drain().catch((error: unknown) => {
       say(`drain failed: ${String(error)}`);
-      endProgram(EXIT_FAILURE);
+      endServer(EXIT_FAILURE);
     });
   }
 
@@ -70,7 +70,7 @@ export function handleSignals(): Signals {
       // The drain may be over before the killing; the process ends with this code in that case, too.
       const code = SIGNAL_EXIT_BASE + constants.signals[signal];
       killedCode ??= code;
-      const exit = (): never => endProgram(killedCode ?? code);
+      const exit = (): never => endServer(killedCode ?? code);
       setTimeout(exit, KILL_TIMEOUT_MS);
       if (service === undefined) exit();
       else service.killCommands().then(exit, exit);
@@ -89,7 +89,7 @@ export function handleSignals(): Signals {
     errors += 1;
     if (service === undefined) {
       writeToStderr(`execwire: cannot start: ${error instanceof Error ? error.stack : String(error)}\n`);
-      endProgram(EXIT_FAILURE);
+      endServer(EXIT_FAILURE);
     }
     if (errors <= MAX_LOGGED_ERRORS) service.logUnforeseen(error);
     if (!isDraining) drain();

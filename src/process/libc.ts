@@ -93,11 +93,20 @@ export interface Libc {
 
 /** Loads libc once for the program. Never rejects: what cannot be loaded is missing, and `reason` says why. */
 export function loadLibc(): Promise<Libc> {
-  loading ??= load();
+  loading ??= load().then((libc) => {
+    loaded = libc;
+    return libc;
+  });
   return loading;
 }
 
+/** Libc, once {@link loadLibc} has loaded it. */
+export function loadedLibc(): Libc | undefined {
+  return loaded;
+}
+
 let loading: Promise<Libc> | undefined;
+let loaded: Libc | undefined;
 
 async function load(): Promise<Libc> {
   if (process.platform !== 'linux') return withoutLibc(`real pipes need Linux, this is ${process.platform}`);

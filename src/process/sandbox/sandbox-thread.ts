@@ -18,6 +18,13 @@ import type { ThreadAnswer, ThreadEnd, ThreadFailure, ThreadRequest } from './th
 /** Enough for the longest arguments and environment that the kernel takes (6 MiB) a few times over. */
 const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 2 } as const;
 
+let living = 0;
+
+/** Threads of this program that have not ended. */
+export function sandboxThreads(): number {
+  return living;
+}
+
 interface Waiting {
   resolve(result: number): void;
   reject(error: Error): void;
@@ -45,6 +52,7 @@ export class SandboxThread {
       // Descriptors come from the kernel's own calls, and the thread closes each of them.
       trackUnmanagedFds: false,
     });
+    living += 1;
     this.#worker.unref();
     this.#worker.once('online', keepYoungHeapSmall);
     this.#worker.on('message', (message: ThreadAnswer | ThreadEnd) => {
@@ -58,6 +66,7 @@ export class SandboxThread {
       };
       this.#worker.on('error', (error: Error) => over(unavailable(`its thread failed: ${error.message}`)));
       this.#worker.on('exit', () => {
+        living -= 1;
         // The system's thread has been joined: nothing runs on this stack any more.
         if (unmap !== undefined) this.#leaves.forEach(unmap);
         over(unavailable('its thread has ended'));

@@ -99,8 +99,9 @@ export class Sandboxes {
     this.#pool.releaseOwner(owner);
   }
 
+  /** Ends all threads, that of the check of the host, too: a program that exits while one calls the C library aborts. */
   async close(): Promise<void> {
-    await Promise.all([this.#pool.close(), this.userThreads.close()]);
+    await Promise.all([this.#host, this.#pool.close(), this.userThreads.close()]);
   }
 
   async #lease(owner: object, plan: () => Promise<PlannedSandbox>): Promise<ThreadLease> {

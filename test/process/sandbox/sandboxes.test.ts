@@ -1,4 +1,5 @@
 // Shows with real threads what rights the server itself keeps, when threads are replaced, and what is refused when a policy cannot be enforced.
+import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
   existsSync,
@@ -19,16 +20,17 @@ import { SandboxUnavailableError } from '../../../src/process/sandbox/sandbox-er
 import { checkSandboxHost } from '../../../src/process/sandbox/sandbox-host.js';
 import { planSandbox } from '../../../src/process/sandbox/sandbox-plan.js';
 import type { SandboxPolicy, WorkspaceWritePolicy } from '../../../src/process/sandbox/sandbox-policy.js';
-import { SandboxThread } from '../../../src/process/sandbox/sandbox-thread.js';
+import { SandboxThread, sandboxThreads } from '../../../src/process/sandbox/sandbox-thread.js';
 import { Sandboxes, type SandboxesOptions } from '../../../src/process/sandbox/sandboxes.js';
 import { startProcess } from '../../../src/process/start-process.js';
+import { until } from '../../support/until.js';
 import { builtScripts, WORKER } from './built-scripts.js';
 import { runConfined, sandboxesOf } from './confined.js';
 import { temporaryBase } from './playground.js';
 
 const READ_ONLY: SandboxPolicy = { type: 'readOnly', network: false };
 const PATH = process.env.PATH ?? '/usr/bin:/bin';
-const [worker] = await builtScripts(WORKER);
+const [worker, endsAtOnce] = await builtScripts(WORKER, 'test/process/sandbox/ends-at-once.ts');
 
 t.jobs = 1;
 
@@ -269,5 +271,24 @@ t.test('threads leave neither threads, descriptors nor call stacks when many are
   if (process.arch === 'x64') {
     t.ok(callStacks() > 0, 'the count finds stacks');
     t.ok(callStacks() <= before.stacks + 1, `${callStacks()} call stacks, ${before.stacks} before`);
+  }
+});
+
+t.test('close waits for the thread of the check of the host', async (t) => {
+  const before = sandboxThreads();
+  const sandboxes = sandboxesOf(worker, { mounts: true });
+  void sandboxes.host();
+  await until('its thread begins', () => sandboxThreads() > before);
+  await sandboxes.close();
+  t.equal(sandboxThreads(), before);
+});
+
+t.test('program ends with its exit code, and tells of its exit, while threads begin', async (t) => {
+  // Spread over the time in which a thread loads the library that calls C.
+  for (let delayMs = 0; delayMs < 120; delayMs += 6) {
+    const { status, signal, stdout } = spawnSync(process.execPath, [endsAtOnce, worker, String(delayMs)], {
+      encoding: 'utf8',
+    });
+    t.same({ status, signal, stdout }, { status: 3, signal: null, stdout: 'exit 3\n' }, `after ${delayMs} ms`);
   }
 });
