@@ -1,14 +1,13 @@
 /** Starts a command, prints its key, and leaves it running, for `exec -d`. Knows nothing of the commands that come back to it. */
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { fieldOf } from '../../client/src/errors.js';
 import type { Run, Terminal } from '../../client/src/node.js';
 import type { Connection } from './connection.js';
 import { CliError, cliErrorOf, EXIT_FAILURE, EXIT_UNKNOWN, exitCodeOfSignal } from './exit-codes.js';
 import type { GivenFlags } from './given-flags.js';
+import { giveUpStart, notStartedError } from './given-up-start.js';
 import { type KeptCommand, keptCommand } from './kept-commands.js';
 import { LocalTerminal } from './local-terminal.js';
 import { printJson, printText } from './out-stream.js';
-import { isNeverSent, notStartedError, resultOf } from './pipe-session.js';
 import { say } from './say.js';
 import { hasStandardInput, sendStandardInput } from './standard-input.js';
 import { keepingOptions, type StartOptions } from './start-options.js';
@@ -91,11 +90,7 @@ function unansweredStart(signal: EndSignal): CliError {
 
 /** Gives up a start that no server takes. */
 async function givenUpStart(left: Run | Terminal, signal: EndSignal): Promise<CliError> {
-  // Answered at once, unless the start is just being sent.
-  if (!(await isAnsweredInTime(left.kill('SIGTERM')))) return unansweredStart(signal);
-  // What was never sent has ended already; a command that runs ends later.
-  const ended = await Promise.race(['result' in left ? left.result : resultOf(left), nextTurn()]);
-  return ended !== undefined && isNeverSent(ended) ? notStartedError(signal) : unansweredStart(signal);
+  return (await giveUpStart(left)) === 'notStarted' ? notStartedError(signal) : unansweredStart(signal);
 }
 
 function partlySent(signal: EndSignal, place: Place): CliError {

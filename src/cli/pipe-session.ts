@@ -1,7 +1,7 @@
 /** One command between this program's pipes: prints its output, sends it input and signals. Knows no flag and no terminal. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Result, Run } from '../../client/src/node.js';
-import { ExecError, UnknownOutcomeError } from '../../client/src/node.js';
+import { UnknownOutcomeError } from '../../client/src/node.js';
 import type { Connection } from './connection.js';
 import {
   CliError,
@@ -11,6 +11,7 @@ import {
   exitCodeOfSignal,
   unforeseenText,
 } from './exit-codes.js';
+import { giveUpStart, isNeverSent, LeftError, notStartedError, resultOf } from './given-up-start.js';
 import { gapText } from './kept-output.js';
 import { BrokenPipeError, standardError, standardOutput } from './out-stream.js';
 import { say } from './say.js';
@@ -36,12 +37,6 @@ export interface HeldEnd {
   /** The exit code of this program. */
   readonly code: number;
 }
-
-/** Milliseconds between two tries to give up a start. */
-const GIVE_UP_AGAIN_MS = 100;
-
-/** This program leaves a command that may go on. */
-export class LeftError extends CliError {}
 
 /**
  * Holds a command until its end.
@@ -77,16 +72,6 @@ export async function runOnPipes(run: Run, connection: Connection, options: Pipe
 async function inputFailure(run: Run, { feedsInput }: PipeSessionOptions): Promise<never> {
   if (feedsInput !== false) await sendStandardInput(run, { isAttached: feedsInput === 'attached' });
   return new Promise(() => {});
-}
-
-/** The result, also of a command that failed. */
-export async function resultOf(run: Run): Promise<Result> {
-  try {
-    return await run;
-  } catch (error) {
-    if (error instanceof ExecError) return error.result;
-    throw error;
-  }
 }
 
 /** Prints all output. @throws {BrokenPipeError} when either stream has no reader, which would end a command here, too */
@@ -139,13 +124,8 @@ function takeEndSignalsFor(
       if (unanswered === 0) insistence.reset();
     } else leave(unansweredError(signal, run));
   };
-  /** A start that is just being sent cannot be given up, so it is tried until the command has ended. */
   const giveUp = async (signal: EndSignal): Promise<void> => {
-    const tryIt = (): void => void run.kill('SIGTERM').catch(() => {});
-    const again = setInterval(tryIt, GIVE_UP_AGAIN_MS);
-    tryIt();
-    if (!(await isAnsweredInTime(resultOf(run)))) leave(unansweredError(signal, run));
-    clearInterval(again);
+    if ((await giveUpStart(run)) === 'unanswered') leave(unansweredError(signal, run));
   };
   const leaveAway = async (signal: EndSignal): Promise<void> => {
     // What was never sent ends here at once.
@@ -166,16 +146,6 @@ function takeEndSignalsFor(
     else void sendOn(signal);
   });
   return { left, isLeaving: () => isLeaving, notStarted: () => notStartedError(last), signals };
-}
-
-/** Whether a command was given up before its start was sent. */
-export function isNeverSent({ cause, exitCode }: Pick<Result, 'cause' | 'exitCode'>): boolean {
-  return cause === 'terminated' && exitCode === undefined;
-}
-
-/** The end of a program that gave such a command up. */
-export function notStartedError(signal: EndSignal): LeftError {
-  return new LeftError(`left by ${signal}: the command was not started`, exitCodeOfSignal(signal));
 }
 
 /** The end of a program that was told to end and could not pass it on. */

@@ -62,7 +62,8 @@ export async function openTerminal(
   const whenToldToEnd = kept ? 'survivesHangup' : 'ends';
   const watch = new StartWatch(terminal, connection);
   try {
-    return await showTerminal(terminal, connection, { detachKeys, input, whenToldToEnd, ttlMs });
+    const isStartWaiting = (): boolean => watch.isWaiting;
+    return await showTerminal(terminal, connection, { detachKeys, input, whenToldToEnd, ttlMs, isStartWaiting });
   } finally {
     watch.stop();
   }

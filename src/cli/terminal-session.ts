@@ -6,6 +6,7 @@
 import type { Terminal } from '../../client/src/node.js';
 import type { Connection } from './connection.js';
 import { EXIT_UNKNOWN, exitCodeOfResult, exitCodeOfSignal } from './exit-codes.js';
+import { giveUpStart, notStartedError } from './given-up-start.js';
 import { forgetEnded, keptCommand } from './kept-commands.js';
 import { gapText } from './kept-output.js';
 import { LocalTerminal, type WindowSize } from './local-terminal.js';
@@ -24,6 +25,8 @@ export interface TerminalSessionOptions {
   readonly setsSize?: boolean;
   /** What becomes of the command when this program is told to end: it ends; it ends unless the local terminal is lost; or it goes on. */
   readonly whenToldToEnd: 'ends' | 'survivesHangup' | 'goesOn';
+  /** Whether no server has taken the command yet, although one was asked. Default: one has. */
+  readonly isStartWaiting?: () => boolean;
   /** Milliseconds that the command lives when it is left; undefined where that is not known. */
   readonly ttlMs?: number | undefined;
 }
@@ -232,7 +235,14 @@ class TerminalSession {
       return;
     }
     this.#isToldToEnd = true;
-    const { whenToldToEnd } = this.#options;
+    const { whenToldToEnd, isStartWaiting = () => false } = this.#options;
+    if (isStartWaiting()) {
+      const given = await giveUpStart(this.#terminal);
+      if (given === 'notStarted') this.#fail(notStartedError(signal));
+      else if (given === 'unanswered') this.#fail(unansweredError(signal, this.#terminal));
+      else this.#finish(exitCodeOfSignal(signal));
+      return;
+    }
     const endsCommand = whenToldToEnd === 'ends' || (whenToldToEnd === 'survivesHangup' && signal !== 'SIGHUP');
     if (!endsCommand || (await isAnsweredInTime(this.#terminal.kill('SIGTERM'))))
       this.#finish(exitCodeOfSignal(signal));

@@ -208,7 +208,38 @@ t.test('exec says that the server drains, and that nothing was started when a si
   await term.kill('SIGTERM');
   const { code, text } = await endOf(term);
   t.equal(code, 143);
+  t.match(text, 'left by SIGTERM: the command was not started');
   t.notMatch(text, /unknown|unforeseen/);
+});
+
+t.test('exec gives a start up that is refused after the signal', async (t) => {
+  const local = await cliSetup(t);
+  const error = { code: -32004, message: 'server is draining', data: { reason: 'serverDraining' } };
+  for (const flags of [[], ['-d'], ['-it']]) {
+    let starts = 0;
+    let refuse = (): void => {};
+    const url = await fakeServer(t, ({ id, method }, socket) => {
+      if (method !== 'command/exec') return undefined;
+      starts += 1;
+      refuse = () => socket.send(JSON.stringify({ id, error }));
+      if (starts === 1) refuse();
+      return undefined;
+    });
+    const args = ['exec', ...flags, '--', 'true'];
+    const env = { EXECWIRE_URL: url };
+    const inTerminal = flags.includes('-it') ? local.inTerminal(args, { env }) : undefined;
+    const onPipes = inTerminal === undefined ? new CliProcess(args, { env }) : undefined;
+    await until('the second start is sent', () => starts === 2);
+    await inTerminal?.kill('SIGTERM');
+    onPipes?.child.kill('SIGTERM');
+    // The program has taken the signal by then, or takes it before the start is tried again.
+    await setTimeout(100);
+    refuse();
+    const { code, stderr } = (await onPipes?.ended) ?? { code: undefined, stderr: '' };
+    const shown = inTerminal === undefined ? undefined : await endOf(inTerminal);
+    t.equal(shown?.code ?? code, 143, args.join(' '));
+    t.match(shown?.text ?? stderr, 'left by SIGTERM: the command was not started', args.join(' '));
+  }
 });
 
 t.test('exec -d ends with 255 when it gets a signal before the server answers', async (t) => {
