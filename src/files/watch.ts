@@ -21,6 +21,8 @@ const LOOK_EVERY_MS = 20;
  * are taken, so beyond this a watch ends, and begins again after a rest.
  */
 const MAX_TURN_MS = 5;
+/** Changes of one turn that are always taken. So few are no flood, and processor time counts other threads of this process, too. */
+const MIN_TURN_CHANGES = 256;
 const REST_MS = 200;
 const MICROSECONDS_PER_MS = 1000;
 /** A folder is watched by this name in it, which no entry has, so that a change of the folder itself is told apart from one of an entry. */
@@ -51,21 +53,22 @@ export async function watchPath(access: FileAccess, path: FilePath, events: Watc
   return watching;
 }
 
-/** When this turn of the loop took its first change, and the processor time of this process until then; undefined before that. */
-let turnBegan: { readonly atMs: number; readonly usage: NodeJS.CpuUsage } | undefined;
+/** The changes that this turn of the loop has taken, when it took the first, and the processor time of this process until then; undefined before that. */
+let turn: { changes: number; readonly beganAtMs: number; readonly usage: NodeJS.CpuUsage } | undefined;
 
 /** Whether this turn of the loop has spent its time on changes. Time in which the process waited for a core does not count. */
 function isTurnSpent(): boolean {
-  const nowMs = performance.now();
-  if (turnBegan === undefined) {
-    turnBegan = { atMs: nowMs, usage: process.cpuUsage() };
+  if (turn === undefined) {
+    turn = { changes: 0, beganAtMs: performance.now(), usage: process.cpuUsage() };
     setImmediate(() => {
-      turnBegan = undefined;
+      turn = undefined;
     });
   }
-  // FIRST the clock, because it is cheaper to read.
-  if (nowMs - turnBegan.atMs <= MAX_TURN_MS) return false;
-  const { user, system } = process.cpuUsage(turnBegan.usage);
+  turn.changes += 1;
+  // In the order of what they cost.
+  if (turn.changes <= MIN_TURN_CHANGES) return false;
+  if (performance.now() - turn.beganAtMs <= MAX_TURN_MS) return false;
+  const { user, system } = process.cpuUsage(turn.usage);
   return (user + system) / MICROSECONDS_PER_MS > MAX_TURN_MS;
 }
 

@@ -40,6 +40,28 @@ async function watching(t: Test, way: Way, name: string, files: Readonly<Record<
   return { at, after, reports, watch };
 }
 
+t.test('a few changes are told by their names however much processor time the process takes meanwhile', async (t) => {
+  const { at, reports } = await watching(t, 'plain', 'd', { 'd/a': '' });
+  const { now } = performance;
+  const { cpuUsage } = process;
+  t.teardown(() => {
+    performance.now = now;
+    process.cpuUsage = cpuUsage;
+  });
+  let seconds = 0;
+  performance.now = () => {
+    seconds += 1;
+    return seconds * 1000;
+  };
+  process.cpuUsage = () => ({ user: 1_000_000, system: 0 });
+  for (let count = 0; count < 20; count += 1) writeFileSync(at(`d/${count}`), '');
+  while (!reports.flat().includes('d/19')) {
+    t.notOk(reports.flat().includes('d'), 'the folder is not told in place of its entries');
+    if (!t.passing()) return;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+});
+
 for (const way of WAYS) {
   t.test(`${way}: watch of a folder tells its entries in order, and nothing deeper, when they change`, async (t) => {
     const { at, after, reports } = await watching(t, way, 'd', { 'd/sub/': '' });
