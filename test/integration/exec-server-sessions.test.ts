@@ -46,16 +46,17 @@ t.test('session comes back with everything its process wrote when the connection
 
 t.test('process waits when its client is away and more output would be lost', async (t) => {
   const server = await startServer(t);
+  const before = server.descriptors();
   const first = await ExecServerClient.open(server);
+  const connection = server.socketsSince(before);
   const bytes = 4 * 1024 * 1024;
   const folder = mkdtempSync(join(tmpdir(), 'execwire-away-'));
   t.teardown(() => rmSync(folder, { recursive: true }));
   const go = join(folder, 'go');
   const process = await first.start(`until [ -e ${go} ]; do sleep 0.01; done; head -c ${bytes} /dev/zero`);
-  const connected = server.descriptors().length;
   await first.cut();
   // What is on its way to a connection that breaks may be more than the server keeps, so nothing is: it writes when the server knows of the break.
-  await until('the server knows', () => server.descriptors().length < connected);
+  await server.untilClosed(connection);
   writeFileSync(go, '');
   const second = await comeBack(server, first);
   process.client = second;

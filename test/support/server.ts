@@ -42,17 +42,14 @@ export class TestServer extends ServerProcess {
   async warmUp(): Promise<void> {
     const before = this.descriptors();
     const client = await WireClient.open(this.url).then((opened) => opened.initialize());
-    const appeared = this.descriptors().filter((one) => one.includes(' socket:') && !before.includes(one));
+    const connection = this.socketsSince(before);
     await client.exec(['true']);
     await client.exec(['true'], { processId: 'terminal', tty: true });
     // The first watch opens a descriptor that stays; a server without `fs/*` refuses it.
     await client.request('fs/watch', { watchId: 'warm', path: '/' });
     await client.close();
     // A server that gets no processor still has its end of the connection, which would hide one that a test leaves.
-    await until('the connection is gone', () => {
-      const now = this.descriptors();
-      return appeared.length === 0 || appeared.some((one) => !now.includes(one));
-    });
+    await this.untilClosed(connection);
     let descriptors = -1;
     await until('the server is idle', () => {
       const before = descriptors;
@@ -61,6 +58,19 @@ export class TestServer extends ServerProcess {
     });
     const figures = this.#options.probe === true ? await this.#figuresAtRest() : undefined;
     this.#idle = { children: this.children(), descriptors, figures };
+  }
+
+  /** The server's ends of connections that have come since its descriptors were listed. */
+  socketsSince(before: readonly string[]): string[] {
+    return this.descriptors().filter((one) => one.includes(' socket:') && !before.includes(one));
+  }
+
+  /** Resolves when the server has closed one of these descriptors, so that it knows of the end of that connection. */
+  async untilClosed(descriptors: readonly string[]): Promise<void> {
+    await until('the connection is gone', () => {
+      const now = this.descriptors();
+      return descriptors.length === 0 || descriptors.some((one) => !now.includes(one));
+    });
   }
 
   /** The project's own client. */
