@@ -1,4 +1,5 @@
 /** Gives up a command that no server has taken yet, because this program was told to end. Knows no output and no terminal. */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { ExecError, type Result, type Run, type Terminal } from '../../client/src/node.js';
 import { CliError, exitCodeOfSignal } from './exit-codes.js';
 import { isAnsweredInTime } from './told-to-end.js';
@@ -15,22 +16,24 @@ export function notStartedError(signal: NodeJS.Signals): LeftError {
 }
 
 /**
- * Gives a start up. One that is just being sent cannot be given up, so it is tried until the command has ended.
- * @returns `unanswered` when that has not happened in time; the command may then run
+ * Gives a start up. One that is just being sent cannot be given up, so it is tried until it can, or until the server has been told to end the command.
+ * @returns `unanswered` when neither has happened in time; the command may then run
  */
-export async function giveUpStart(command: Run | Terminal): Promise<'notStarted' | 'ended' | 'unanswered'> {
-  const tryIt = (): void => void command.kill('SIGTERM').catch(() => {});
-  const again = setInterval(tryIt, GIVE_UP_AGAIN_MS);
-  tryIt();
+export async function giveUpStart(command: Run | Terminal): Promise<'notStarted' | 'told' | 'unanswered'> {
   const result = 'result' in command ? resultOf(command.result) : resultOf(command);
-  try {
-    if (!(await isAnsweredInTime(result))) return 'unanswered';
-    return isNeverSent(await result) ? 'notStarted' : 'ended';
-  } catch {
-    return 'ended';
-  } finally {
-    clearInterval(again);
-  }
+  let again: NodeJS.Timeout | undefined;
+  const answered = new Promise<void>((resolve) => {
+    result.then(() => resolve(), resolve);
+    const tryIt = (): void => void command.kill('SIGTERM').then(resolve, () => {});
+    again = setInterval(tryIt, GIVE_UP_AGAIN_MS);
+    tryIt();
+  });
+  const isAnswered = await isAnsweredInTime(answered);
+  clearInterval(again);
+  if (!isAnswered) return 'unanswered';
+  // What was never sent has ended by then; a command that runs ends later.
+  const ended = await Promise.race([result.catch(() => undefined), nextTurn()]);
+  return ended !== undefined && isNeverSent(ended) ? 'notStarted' : 'told';
 }
 
 /** The result, also of a command that failed. */
