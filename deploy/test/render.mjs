@@ -5,6 +5,8 @@ import { run } from './command.mjs';
 import { check } from './report.mjs';
 
 const RELEASE = ['execwire', '--namespace', 'execwire'];
+/** Characters of a Service's name, by Kubernetes. */
+const MAX_NAME = 63;
 
 /**
  * @typedef {object} Renderer
@@ -29,9 +31,6 @@ export function createRenderer({ helm, kubectl }, deployFolder) {
     },
   };
 }
-
-/** Characters of a Service's name, by Kubernetes. */
-const MAX_NAME = 63;
 
 /**
  * Renders everything, compares it with the golden files (or writes them), and shows that wrong values are refused.

@@ -12,6 +12,7 @@ import { endProgram } from './end-program.js';
 export function endServer(code: number): never {
   const exitAtOnce = loadedLibc()?.exitAtOnce;
   if (startsUnderWay() > 0) {
+    // Nothing is told of this exit: who removes files at it could wait for the same file system.
     killUnfinishedStarts();
     exitAtOnce?.(code);
   } else if (exitAtOnce !== undefined && sandboxThreads() > 0) {

@@ -21,14 +21,14 @@ export function notStartedError(signal: NodeJS.Signals): LeftError {
  */
 export async function giveUpStart(command: Run | Terminal): Promise<'notStarted' | 'told' | 'unanswered'> {
   const result = 'result' in command ? resultOf(command.result) : resultOf(command);
-  let again: NodeJS.Timeout | undefined;
-  const answered = new Promise<void>((resolve) => {
-    result.then(() => resolve(), resolve);
-    const tryIt = (): void => void command.kill('SIGTERM').then(resolve, () => {});
-    again = setInterval(tryIt, GIVE_UP_AGAIN_MS);
-    tryIt();
+  let onTold: () => void = () => {};
+  const told = new Promise<void>((resolve) => {
+    onTold = resolve;
   });
-  const isAnswered = await isAnsweredInTime(answered);
+  const tryIt = (): void => void command.kill('SIGTERM').then(onTold, () => {});
+  const again = setInterval(tryIt, GIVE_UP_AGAIN_MS);
+  tryIt();
+  const isAnswered = await isAnsweredInTime(Promise.race([told, result]));
   clearInterval(again);
   if (!isAnswered) return 'unanswered';
   // What was never sent has ended by then; a command that runs ends later.

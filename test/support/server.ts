@@ -52,9 +52,9 @@ export class TestServer extends ServerProcess {
     await this.untilClosed(connection);
     let descriptors = -1;
     await until('the server is idle', () => {
-      const before = descriptors;
+      const last = descriptors;
       descriptors = this.descriptors().length;
-      return before === descriptors;
+      return last === descriptors;
     });
     const figures = this.#options.probe === true ? await this.#figuresAtRest() : undefined;
     this.#idle = { children: this.children(), descriptors, figures };
