@@ -6,6 +6,7 @@ import {
   type Transport,
   type TransportListener,
 } from '../../src/rpc/transport.js';
+import { settled } from './fake-process.js';
 
 /** A message as the peer sees it. */
 export type Json = Record<string, unknown>;
@@ -31,6 +32,7 @@ export class MemoryTransport implements Transport {
   #held: Held[] = [];
   #reads = true;
   #ended = false;
+  #isPaused = false;
   #waiting: { matches: (message: Json) => boolean; resolve: (message: Json) => void }[] = [];
 
   open(listener: TransportListener): void {
@@ -51,10 +53,12 @@ export class MemoryTransport implements Transport {
   }
 
   pause(): void {
+    this.#isPaused = true;
     this.calls.push('pause');
   }
 
   resume(): void {
+    this.#isPaused = false;
     this.calls.push('resume');
   }
 
@@ -63,6 +67,8 @@ export class MemoryTransport implements Transport {
   }
 
   close(code: number, reason: string): void {
+    // A connection that closes takes no more messages, so it does not resume.
+    this.#isPaused = false;
     this.calls.push(`close ${code} ${reason}`);
   }
 
@@ -98,6 +104,12 @@ export class MemoryTransport implements Transport {
   /** Asks to close. */
   askToClose(proceed: () => void): void {
     this.#listener?.onClosing(proceed);
+  }
+
+  /** Resolves when the server has served all that was said. On a busy machine it takes several turns of the loop, and pauses meanwhile. */
+  async served(): Promise<void> {
+    do await settled();
+    while (this.#isPaused);
   }
 
   /** Stops reading until {@link readOn}. */
