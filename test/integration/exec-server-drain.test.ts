@@ -73,7 +73,9 @@ t.test('session comes back to a server that drains when its last process has end
   // So that the drain goes on however long the way back takes.
   const other = await ExecServerClient.open(server);
   const holder = await other.start('exec sleep 632');
+  const before = server.descriptors();
   const first = await ExecServerClient.open(server);
+  const connection = server.socketsSince(before);
   const process = await first.start(
     `echo ready; while [ ! -e ${folder}/go ]; do sleep 0.05; done; touch ${folder}/done; echo done`,
   );
@@ -81,6 +83,8 @@ t.test('session comes back to a server that drains when its last process has end
   server.signal('SIGTERM');
   await first.peer.notified('server/draining');
   await first.cut();
+  // A server that learns of the end of the process first has told it on the connection, and waits for nobody.
+  await server.untilClosed(connection);
   writeFileSync(join(folder, 'go'), '');
   await until('the process is at its end', () => existsSync(join(folder, 'done')));
   process.client = await comeBackInDrain(server, first);
