@@ -287,18 +287,20 @@ t.test('version in the code is the version of the package', (t) => {
 });
 
 t.test('result has the error of the input when the input throws and the program exits with 0', async (t) => {
-  let fail = (_error: Error): void => {};
-  const failing = new Promise<never>((_resolve, reject) => {
-    fail = reject;
+  let breakSource = (): void => {};
+  const broken = new Promise<void>((resolve) => {
+    breakSource = resolve;
   });
   const input = (async function* () {
     yield 'a';
-    await failing;
+    // On a busy machine the client gets here only after the source has broken, so the promise itself must not fail before.
+    await broken;
+    throw new Error('broken source');
   })();
   const script = "trap 'echo trapped; exit 0' TERM; echo ready; while :; do sleep 0.05; done";
   const run = box.exec(['sh', '-c', script], { input, reject: false });
   await run.waitFor('ready');
-  fail(new Error('broken source'));
+  breakSource();
   t.match(await run, {
     exitCode: 0,
     cause: 'terminated',

@@ -20,18 +20,19 @@ t.test(
     for (const reject of [true, false]) {
       const { server, connect } = fakeSetup();
       const box = await connect();
-      let fail = (_error: Error): void => {};
-      const failing = new Promise<never>((_resolve, rejected) => {
-        fail = rejected;
+      let breakSource = (): void => {};
+      const broken = new Promise<void>((resolve) => {
+        breakSource = resolve;
       });
       const input = (async function* () {
         yield 'a';
-        await failing;
+        await broken;
+        throw new Error('broken source');
       })();
       const run = box.exec(['cat'], { input, reject });
       await settled();
       const [command] = server.commands;
-      fail(new Error('broken source'));
+      breakSource();
       await settled();
       t.same(command?.signals, ['SIGTERM']);
       command?.write('stdout', 'partial');

@@ -211,8 +211,7 @@ t.test('file is not left open when the connection ends while the request waits f
   fake.connection.isOpen = false;
   connections.closeSession(fake.session);
   go();
-  await t.rejects(opening);
-  await t.rejects(watching);
+  await Promise.all([t.rejects(opening), t.rejects(watching)]);
   const open = readdirSync('/proc/self/fd').map((fd) => {
     try {
       return readlinkSync(`/proc/self/fd/${fd}`);
