@@ -1,4 +1,5 @@
 // Shows the client against the built server: results, failures, streams, input, terminals, and what `close` ends.
+// Long because it is the whole of a box with one server.
 import { readFileSync } from 'node:fs';
 import { Readable } from 'node:stream';
 import t from 'tap';
@@ -15,6 +16,7 @@ import { VERSION } from '../../client/src/version.js';
 import { isAlive } from '../support/process-table.js';
 import { startServer } from '../support/server.js';
 import { until } from '../support/until.js';
+import { breakingSource } from './breaking-source.js';
 import { failureOf } from './fake-box.js';
 
 const server = await startServer(t);
@@ -171,16 +173,8 @@ t.test('generator that is an endless input is stopped when the command reads no 
 });
 
 t.test('command is terminated, and its error has the cause, when its input throws', async (t) => {
-  let breakNow = (): void => {};
-  const isBroken = new Promise<void>((resolve) => {
-    breakNow = resolve;
-  });
-  const broken = (async function* () {
-    yield 'a';
-    await isBroken;
-    throw new Error('broken source');
-  })();
-  const run = box.exec(['cat'], { input: broken });
+  const { input, breakNow } = breakingSource();
+  const run = box.exec(['cat'], { input });
   await run.waitFor('a');
   breakNow();
   const error = await failureOf(run);
@@ -287,20 +281,11 @@ t.test('version in the code is the version of the package', (t) => {
 });
 
 t.test('result has the error of the input when the input throws and the program exits with 0', async (t) => {
-  let breakSource = (): void => {};
-  const broken = new Promise<void>((resolve) => {
-    breakSource = resolve;
-  });
-  const input = (async function* () {
-    yield 'a';
-    // On a busy machine the client gets here only after the source has broken, so the promise itself must not fail before.
-    await broken;
-    throw new Error('broken source');
-  })();
+  const { input, breakNow } = breakingSource();
   const script = "trap 'echo trapped; exit 0' TERM; echo ready; while :; do sleep 0.05; done";
   const run = box.exec(['sh', '-c', script], { input, reject: false });
   await run.waitFor('ready');
-  breakSource();
+  breakNow();
   t.match(await run, {
     exitCode: 0,
     cause: 'terminated',

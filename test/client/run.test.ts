@@ -1,7 +1,8 @@
 // Shows what a run reports when it is killed early, when its input is not valid or fails, when nobody awaits it, and when listeners fail. Uses a server in memory and no
-// real process.
+// real process. Long because a run can end badly in many ways, and each is seen in its result, its error and its handle.
 import t, { type Test } from 'tap';
 import { ExecError, type Input, LostError, UnknownOutcomeError } from '../../client/src/node.js';
+import { breakingSource } from './breaking-source.js';
 import { failureOf, fakeSetup } from './fake-box.js';
 import { settled } from './manual-clock.js';
 
@@ -20,19 +21,11 @@ t.test(
     for (const reject of [true, false]) {
       const { server, connect } = fakeSetup();
       const box = await connect();
-      let breakSource = (): void => {};
-      const broken = new Promise<void>((resolve) => {
-        breakSource = resolve;
-      });
-      const input = (async function* () {
-        yield 'a';
-        await broken;
-        throw new Error('broken source');
-      })();
+      const { input, breakNow } = breakingSource();
       const run = box.exec(['cat'], { input, reject });
       await settled();
       const [command] = server.commands;
-      breakSource();
+      breakNow();
       await settled();
       t.same(command?.signals, ['SIGTERM']);
       command?.write('stdout', 'partial');
