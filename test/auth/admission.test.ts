@@ -1,4 +1,5 @@
 // Shows which origins and hosts are admitted, which addresses are loopback, and which flags let a server start. Starts no server.
+// Long because each flag and each header is a case.
 
 import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';

@@ -1,6 +1,6 @@
 /**
  * The fleet simulation: small fleets agree with figures worked out by hand, the same seed gives the same figures, and docs/fleet.md has the rows that
- * the models give now. Starts nothing.
+ * the models give now. Starts nothing. Long because each model is worked out by hand.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,5 +1,5 @@
 // Shows `execwire exec -it`, `shell`, `attach` and `top` in a real terminal: exit codes, keys, sizes, and that the settings of the terminal are
-// restored however the program ends.
+// restored however the program ends. Long because the four share what is shown.
 import { existsSync, writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';

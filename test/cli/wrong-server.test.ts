@@ -1,4 +1,5 @@
 // Shows what the commands print, and their exit codes, when a server answers wrongly or not at all, and that signals still end them.
+// Long because each wrong answer meets each command.
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { setTimeout } from 'node:timers/promises';

@@ -1,4 +1,5 @@
 // Shows which URLs, option names and numbers `connect` and the methods of a box refuse before they send anything. Uses no server but one in memory.
+// Long because each option is a case.
 import t from 'tap';
 import { forceKillAfterMs } from '../../client/src/defaults.js';
 import { connect as connectByNode } from '../../client/src/node.js';

@@ -1,4 +1,5 @@
 // Shows what the operations on files do and what they refuse, both with plain paths and confined to a root.
+// Long because each operation is shown in both ways.
 import { execFileSync } from 'node:child_process';
 import {
   appendFileSync,

@@ -1,5 +1,6 @@
 // Makes hostile JSON-RPC text frames. They are written as text, not as values, because no value has duplicate keys, ids beyond a double, or lone
 // surrogates. Every program named here is harmless with any arguments. Sends nothing.
+// Long because each kind of hostile frame has its maker.
 
 import type { Random } from '../support/seed.js';
 

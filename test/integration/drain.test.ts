@@ -1,4 +1,4 @@
-/** How a server drains: signals, refusals, close codes, deadlines, and that nothing is lost, run twice or left behind. */
+/** How a server drains: signals, refusals, close codes, deadlines, and that nothing is lost, run twice or left behind. Long because a drain has many ways through. */
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { Agent } from 'node:http';

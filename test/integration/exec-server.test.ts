@@ -1,5 +1,6 @@
 // Shows the protocol of the exec-server over a real socket, with real programs: which connection speaks it, processes and the order of their events, input,
 // environments, refusals. Sessions that come back are in exec-server-sessions.test.ts.
+// Long because it is a protocol of its own.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,4 +1,5 @@
 // Shows files by HTTP over real sockets: verbs, ranges, conditions, tars, refusals, confinement, a full disk, and a request that breaks off.
+// Long because each verb has its conditions and its refusals.
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import {

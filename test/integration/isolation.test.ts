@@ -1,4 +1,5 @@
 // Shows what a command gets from the server, and what it does not: variables, secrets, user, groups, OOM score.
+// Long because each of them is tried by a command.
 
 import { spawnSync } from 'node:child_process';
 import {

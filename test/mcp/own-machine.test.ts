@@ -1,4 +1,5 @@
 // Shows `execwire mcp` without a URL, driven by the client of the MCP SDK: every tool, resources, cancelled calls, and that no process is left.
+// Long because every tool is used by one agent.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, realpathSync, rmSync } from 'node:fs';

@@ -1,6 +1,7 @@
 /**
  * Starts the built server in a process of its own, and tells its address, its log, its end and what it holds, all seen from outside. Every test starts
- * servers by it. Knows no test framework; `server.ts` ends each server with its test.
+ * servers by it. Knows no test framework; `server.ts` ends each server with its test. Long because its
+ * options and its figures are those of all tests.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';

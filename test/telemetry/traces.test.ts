@@ -1,4 +1,4 @@
-/** Traces from a client's span to the environment of a command's child, through the built server and a real OTLP/HTTP receiver. */
+/** Traces from a client's span to the environment of a command's child, through the built server and a real OTLP/HTTP receiver. Long because a trace has many parts. */
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { context, propagation, trace } from '@opentelemetry/api';
