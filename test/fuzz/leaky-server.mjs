@@ -10,14 +10,13 @@ import { WebSocketServer } from 'ws';
 const hole = argv[argv.indexOf('--hole') + 1];
 const server = createServer((_request, response) => response.end());
 const webSockets = new WebSocketServer({ server });
-/** Owner of each running `cat` by processId. All connections share this table, as they must not in a good server. */
-const owners = new Map();
+/** The processIds of each connection's running `cat`s: as in a good server, none can take the id of another's. */
+const runningOf = new Map();
 
 webSockets.on('connection', (socket) => {
+  runningOf.set(socket, new Set());
   socket.on('error', () => {});
-  socket.on('close', () => {
-    for (const [processId, owner] of owners) if (owner === socket) owners.delete(processId);
-  });
+  socket.on('close', () => runningOf.delete(socket));
   socket.on('message', (data) => {
     try {
       take(socket, JSON.parse(String(data)));
@@ -27,32 +26,35 @@ webSockets.on('connection', (socket) => {
   });
 });
 
+/** The connections whose command under this id a connection reaches. */
+function reached(socket, processId) {
+  const reachable = hole === 'reach' ? [...runningOf.keys()] : [socket];
+  return reachable.filter((owner) => runningOf.get(owner).has(processId));
+}
+
 function take(socket, { id, method, params }) {
   const answer = (reply) => socket.send(JSON.stringify({ id, ...reply }));
   const processId = params?.processId;
-  const owner = owners.get(processId);
-  const isReachable = owner === socket || (hole === 'reach' && owner != null);
   switch (method) {
     case 'initialize':
       return answer({ result: {} });
     case 'command/exec':
-      if (params.command[0] === '/bin/cat' && owner === undefined) owners.set(processId, socket);
+      if (params.command[0] === '/bin/cat') runningOf.get(socket).add(processId);
       else answer({ result: { stdout: `${params.command[1]}\n` } });
       return undefined;
     case 'command/exec/write': {
-      if (!isReachable) return answer({ error: { code: -32600, message: 'no active command' } });
+      const owners = reached(socket, processId);
+      if (owners.length === 0) return answer({ error: { code: -32600, message: 'no active command' } });
       answer({ result: {} });
       const delta = JSON.stringify({
         method: 'command/exec/outputDelta',
         params: { processId, deltaBase64: params.deltaBase64 },
       });
-      for (const reader of hole === 'read' ? webSockets.clients : [owner]) reader.send(delta);
+      for (const reader of hole === 'read' ? webSockets.clients : owners) reader.send(delta);
       return undefined;
     }
     case 'command/exec/terminate':
-      // An id that another connection has ended stays taken, because the next command under it would also read what the first owner writes.
-      if (owner === socket) owners.delete(processId);
-      else if (isReachable) owners.set(processId, null);
+      for (const owner of reached(socket, processId)) runningOf.get(owner).delete(processId);
       return answer({ result: {} });
     default:
       return answer({ error: { code: -32601, message: 'unknown' } });
