@@ -4,7 +4,6 @@
  * options and its figures are those of all tests.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import type { Agent } from 'node:http';
 import { tmpdir } from 'node:os';
@@ -112,8 +111,9 @@ function requireFreshBuild(): void {
 export class ServerProcess {
   readonly child: ChildProcess;
   readonly pid: number;
+  /** The exit; by then all of its standard error has been read, so that its last lines are known. */
   readonly exited: Promise<Exit>;
-  /** The exit, once there is one. */
+  /** What `exited` tells, once it has. */
   exit: Exit | undefined;
   /** The URL of the banner; empty before it, and for a server without one. */
   url = '';
@@ -153,9 +153,11 @@ export class ServerProcess {
     this.pid = this.child.pid ?? 0;
     // Node connects them by sockets, and the kernel resets one whose other end is closed while something in it is unread. The exit tells the end.
     for (const stream of [this.child.stdin, this.child.stdout, this.child.stderr]) stream?.on('error', () => {});
+    const errorOutputRead = new Promise((resolve) => this.child.stderr?.once('close', resolve));
     this.exited = new Promise((resolve, reject) => {
       this.child.once('error', reject);
-      this.child.once('exit', (code, signal) => {
+      this.child.once('exit', async (code, signal) => {
+        await errorOutputRead;
         this.exit = { code, signal };
         if (this.#probeFolder !== undefined) rmSync(this.#probeFolder, { recursive: true, force: true });
         resolve(this.exit);
@@ -269,9 +271,8 @@ export class ServerProcess {
   /** SIGKILL, as a crash would, and waits. */
   async crash(): Promise<void> {
     if (this.exit !== undefined) return;
-    const exited = once(this.child, 'exit');
     this.signal('SIGKILL');
-    await exited;
+    await this.exited;
   }
 
   /** Resolves when no process that it started runs any more, its guardian included. @throws {Error} with the remaining ones */
@@ -296,11 +297,10 @@ export class ServerProcess {
       };
       this.#waiting.add(look);
       look();
-      // 'close': its last output has been read.
-      this.child.once('close', () => {
-        look();
+      const ended = (): void => {
         if (this.#waiting.delete(look)) reject(new Error(`the server ended before it logged ${what}:\n${this.stderr}`));
-      });
+      };
+      this.exited.then(ended, ended);
     });
   }
 }

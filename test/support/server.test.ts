@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import t, { type Test } from 'tap';
 import { WebSocket } from 'ws';
 import { TestServer, type TestServerOptions } from './server.js';
+import { ServerProcess } from './server-process.js';
 import { until } from './until.js';
 
 /** How long to wait for a planted leak, which never goes away. */
@@ -75,4 +76,12 @@ t.test('server builder fails a test when the server ends with another code than 
   const folder = t.testdir({ 'end.cjs': script });
   const server = await startUnwatched(t, { env: { NODE_OPTIONS: `--require=${folder}/end.cjs` } });
   await t.rejects(server.endClean(), /ended with 3 after SIGTERM/);
+});
+
+t.test('server process tells its exit when all of its standard error has been read', async (t) => {
+  // What a busy machine does now and then: the last line comes after the exit.
+  const late = new ServerProcess({ argv: ['sh', '-c', '(sleep 0.3; echo last >&2) &'] });
+  t.same(await late.exited, { code: 0, signal: null });
+  t.same(late.lines, ['last']);
+  await t.rejects(late.logged('another'), /ended before it logged "another":\nlast/);
 });
